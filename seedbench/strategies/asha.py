@@ -1,0 +1,51 @@
+"""ASHA: successive halving without waiting for a rung to fill; a trial is promoted once it is in its rung's top third.
+
+Source: Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning", arXiv 1810.05934, algorithm 2 (the
+promotion variant) with one worker. Trials are ranked by their best score so far.
+"""
+
+from bisect import bisect, insort
+from dataclasses import dataclass
+from heapq import heappop, heappush
+
+from seedbench import Campaign, Trial
+
+
+@dataclass(frozen=True)
+class Asha:
+    """Promotes from the highest rung that has somebody to promote, else starts a trial, until the budget is spent.
+
+    Args:
+        reduction_factor: one in so many is promoted, and is trained so many times as far.
+        rungs: the last one is a full trial; 3 rungs at factor 3 stop at 1/9, 1/3 and the end.
+    """
+
+    reduction_factor: int = 3
+    rungs: int = 3
+
+    def __call__(self, campaign: Campaign) -> Trial:
+        factor, last = self.reduction_factor, self.rungs - 1
+        stops = [max(1, round(campaign.checkpoints_per_trial / factor ** (last - rung))) for rung in range(self.rungs)]
+        legs = [stop - before for before, stop in zip([0, *stops], stops, strict=False)]
+        # Per rung: how many arrived, those not promoted (a heap, best on top), those promoted (sorted, best first).
+        arrived = [0] * self.rungs
+        waiting: list[list[tuple[float, int, Trial]]] = [[] for _ in legs]
+        promoted: list[list[tuple[float, int, Trial]]] = [[] for _ in legs]
+        while campaign.remaining > 0:
+            for rung in range(last - 1, -1, -1):
+                if (heap := waiting[rung]) and (
+                    bisect(promoted[rung], heap[0]) < arrived[rung] // factor or not campaign.unstarted
+                ):
+                    insort(promoted[rung], entry := heappop(heap))
+                    trial, rung = entry[2], rung + 1
+                    break
+            else:
+                trial, rung = campaign.start(), 0
+            for _ in range(legs[rung]):
+                trial.advance()
+            arrived[rung] += 1
+            heappush(waiting[rung], (-trial.best.score, arrived[rung], trial))
+        return max(campaign.trials, key=lambda trial: trial.best.score)
+
+
+strategy = Asha()

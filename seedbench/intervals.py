@@ -1,0 +1,145 @@
+"""Confidence intervals: a two-axis delete-group jackknife over the seeds, and the error of the replicates.
+
+What is sampled in a trial table are its rows (weight-init seeds) and its columns (data-order seeds), not its trials:
+trials of one row share their initialisation. So groups of rows, and then of columns, are deleted, everything is scored
+again on what is left, and the spread of those scores is the error from having drawn just these seeds. Dev examples are
+held fixed: the intervals speak of other seeds, not of other examples.
+
+Sources: Quenouille 1956 and Tukey 1958 for the jackknife; Kott 2001 (J. Official Statistics 17) for deleting groups;
+Owen 2007 (Annals of Applied Statistics 1) for why resampling the cells of a two-way layout is wrong.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seedbench.metrics import ROUNDING, Bound
+
+Floats = NDArray[np.float64]
+
+#: Rows (columns) are deleted in at most this many groups.
+MAX_GROUPS = 8
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate [...], its standard error [...] and its 95% interval [...]; NaN where there is none."""
+
+    estimate: Floats
+    standard_error: Floats
+    low: Floats
+    high: Floats
+
+
+def seed_groups(labels: Sequence[Sequence[int]]) -> dict[int, int]:
+    """Seed labels of one axis in each table of a model -> the group, 0 ... G-1, of every label; G = min(8, labels).
+
+    Labels are dealt out in turn, those that most tables hold first and by value among equals: the same labels are
+    deleted together in all tables, and every table is spread over as many groups as it has labels for.
+    """
+    held_by = Counter(label for table in labels for label in set(table))
+    groups = min(MAX_GROUPS, len(held_by))
+    dealt = sorted(held_by, key=lambda label: (-held_by[label], label))
+    return {label: place % groups for place, label in enumerate(dealt)}
+
+
+def pair_means(values: Floats) -> Floats:
+    """Values [R, ...] of replicates -> [R // 2, ...], the means of replicates 2k and 2k+1.
+
+    The two replicates of a pair exchange the halves of the dev set, so they are not independent; pairs are. An odd last
+    replicate is left out.
+    """
+    pairs = len(values) // 2
+    return (values[0 : 2 * pairs : 2] + values[1 : 2 * pairs : 2]) / 2
+
+
+def jackknife(pairs: Floats, deleted: Sequence[Floats]) -> Interval:
+    """Values [P, ...] of pairs, and [G, P, ...] of each axis with group g deleted -> `Interval` of [...].
+
+    With T the mean over pairs, T_-g the same after deletion of group g, and T̄ the mean of T_-g over the groups:
+    V = sum over axes of (G-1)/G sum_g [(T_-g - T̄)² - s_g²/P], where s_g² is the variance over pairs of
+    T_-g,r - T̄_r, the part of the spread that is replicate error only. The interval is
+    T ± t(0.975, G-1) √(max(V, 0) + s²/P), s² being the variance of T_r over pairs, and G that of the axis with the
+    fewest groups.
+
+    Args:
+        pairs: one value per pair of replicates, on the whole table.
+        deleted: for each axis, one value per deleted group and pair, from the same halves, streams and order.
+
+    Returns:
+        The mean over pairs; error and bounds are NaN with fewer than two pairs, without an axis, or where an axis has
+        fewer than two groups: a single row says nothing about other rows.
+    """
+    estimate = pairs.mean(axis=0)
+    fewest = min((len(axis) for axis in deleted), default=0)
+    if len(pairs) < 2 or fewest < 2:
+        none = np.full(estimate.shape, np.nan)
+        return Interval(estimate, none, none, none)
+    seeds = sum(_axis_variance(axis) for axis in deleted)
+    replicates = pairs.var(axis=0, ddof=1) / len(pairs)
+    error = np.sqrt(np.maximum(seeds, 0) + replicates)
+    half_width = _t_quantile(fewest - 1) * error
+    return Interval(estimate, error, estimate - half_width, estimate + half_width)
+
+
+def ratio_jackknife(
+    numerator: Floats, denominator: Floats, deleted_numerator: Sequence[Floats], deleted_denominator: Sequence[Floats]
+) -> Interval:
+    """`jackknife` of mean(numerator) / mean(denominator), linearised around that ratio; shapes as there.
+
+    NaN throughout where the mean denominator is not above 0.
+    """
+    over, under = numerator.mean(axis=0), denominator.mean(axis=0)
+    under = np.where(under > ROUNDING, under, np.nan)
+    ratio = over / under
+
+    def residual(top: Floats, bottom: Floats) -> Floats:
+        return (top - ratio * bottom) / under
+
+    around = jackknife(
+        residual(numerator, denominator),
+        [residual(top, bottom) for top, bottom in zip(deleted_numerator, deleted_denominator, strict=True)],
+    )
+    half_width = around.high - around.estimate
+    return Interval(ratio, around.standard_error, ratio - half_width, ratio + half_width)
+
+
+def full_trials_interval(difference: Interval, needed: tuple[float, Bound | None]) -> tuple[float, float]:
+    """Intervals [N] of score - R(n) and the estimate of `full_trials_needed` -> the range of n that it may be.
+
+    All n for which 0 lies in the interval of score - R(n), and the estimate, which may lie between two of them.
+
+    Returns:
+        The smallest and the largest such n; NaN where the set runs out of the n that there are, or without intervals.
+    """
+    estimate, bound = needed
+    if np.isnan(difference.low).any():
+        return math.nan, math.nan
+    inside = np.flatnonzero((difference.low <= ROUNDING) & (difference.high >= -ROUNDING)) + 1
+    low = min(estimate, inside.min(initial=difference.low.size))
+    high = max(estimate, inside.max(initial=1))
+    return (
+        math.nan if bound == "<" or low <= 1 else float(low),
+        math.nan if bound == ">" or high >= difference.low.size else float(high),
+    )
+
+
+def _axis_variance(deleted: Floats) -> Floats:
+    """Values [G, P, ...] -> [...], what one axis adds to the variance, less the replicates' share; may be negative."""
+    groups, pairs = deleted.shape[:2]
+    deviations = deleted - deleted.mean(axis=0)
+    spread = deviations.mean(axis=1) ** 2 - deviations.var(axis=1, ddof=1) / pairs
+    return (groups - 1) / groups * spread.sum(axis=0)
+
+
+def _t_quantile(degrees_of_freedom: int) -> float:
+    from scipy.special import stdtrit  # scipy.stats has the same quantile, and takes half a second to import
+
+    return float(stdtrit(degrees_of_freedom, (1 + LEVEL) / 2))

@@ -1,0 +1,249 @@
+"""Scores: the tasks' own metrics, best-of-n, gap closed and the compute multiplier.
+
+Everything here is a pure function of arrays, on numpy alone. Task metrics come from integer counts, elementwise, so
+they have the same bits however the work was split, and predictions that tie in truth tie as numbers.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+Bound = Literal["<", ">"]
+
+#: The metric of each GLUE task (Wang et al. 2019, arXiv 1804.07461); MRPC: the mean of its two, as Dodge et al. 2020.
+TASK_METRICS: dict[str, str] = {
+    "cola": "matthews_correlation",
+    "mrpc": "mean_of_accuracy_and_f1",
+    "rte": "accuracy",
+    "sst2": "accuracy",
+}
+
+#: `ceiling` is the best of this many full trials, or of all of them where a table has fewer.
+CEILING_TRIALS = 64
+
+# Means of the same scores, added in another order, differ in their last bits; no real difference is this small.
+ROUNDING = 1e-12
+
+
+# --- task metrics -----------------------------------------------------------------------------------------------------
+# A prediction of -1 (logits not finite) is wrong: on a positive example a false negative, on a negative one a false
+# positive. The right predictions of either class therefore fix all four cells of the confusion matrix.
+
+
+def correct_counts(predicted: ArrayLike, label: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64], int, int]:
+    """Predictions [..., examples], labels [examples] -> true positives and negatives [...]; positives and negatives.
+
+    Args:
+        predicted: 0, 1, or -1 where there is no prediction, which is counted as wrong.
+        label: 0 or 1.
+
+    Returns:
+        The four arguments that the metrics below take; the last two are numbers of examples.
+    """
+    predicted, label = np.asarray(predicted), np.asarray(label)
+    positive = label == 1
+    true_positives = np.count_nonzero(predicted[..., positive] == 1, axis=-1)
+    true_negatives = np.count_nonzero(predicted[..., ~positive] == 0, axis=-1)
+    positives = int(np.count_nonzero(positive))
+    return np.asarray(true_positives), np.asarray(true_negatives), positives, int(label.size) - positives
+
+
+def accuracy(
+    true_positives: ArrayLike, true_negatives: ArrayLike, positives: ArrayLike, negatives: ArrayLike
+) -> Floats:
+    """Counts [...] -> [...], the share of examples predicted right, in [0, 1]."""
+    tp, tn, p, n = _integers(true_positives, true_negatives, positives, negatives)
+    return (tp + tn) / (p + n)
+
+
+def f1(true_positives: ArrayLike, true_negatives: ArrayLike, positives: ArrayLike, negatives: ArrayLike) -> Floats:
+    """Counts [...] -> [...], F1 of label 1: 2TP / (2TP + FP + FN), 0 without positives (van Rijsbergen 1979)."""
+    tp, tn, p, n = _integers(true_positives, true_negatives, positives, negatives)
+    denominator = tp + p + (n - tn)  # 2TP + FN + FP
+    return 2 * tp / np.maximum(denominator, 1)
+
+
+def matthews_correlation(
+    true_positives: ArrayLike, true_negatives: ArrayLike, positives: ArrayLike, negatives: ArrayLike
+) -> Floats:
+    """Counts [...] -> [...], correlation of prediction and label; 0 where either is constant (Matthews 1975)."""
+    tp, tn, p, n = _integers(true_positives, true_negatives, positives, negatives)
+    fp, fn = n - tn, p - tp
+    # Exact in integers up to about 55,000 examples of either label, so that equal counts give equal bits.
+    squared = (tp + fp) * (tn + fn) * p * n
+    return np.where(squared > 0, (tp * tn - fp * fn) / np.sqrt(np.maximum(squared, 1).astype(np.float64)), 0.0)
+
+
+def task_score(
+    task: str, true_positives: ArrayLike, true_negatives: ArrayLike, positives: ArrayLike, negatives: ArrayLike
+) -> Floats:
+    """Counts [...] -> [...], a task's score: Matthews correlation (CoLA), mean of accuracy and F1 (MRPC), or accuracy.
+
+    Args:
+        task: a key of `TASK_METRICS`.
+        true_positives: examples of label 1 predicted as 1.
+        true_negatives: examples of label 0 predicted as 0.
+        positives: examples of label 1; broadcast against the counts.
+        negatives: examples of label 0; broadcast against the counts.
+
+    Returns:
+        Always finite: a metric that is undefined is 0, as in GLUE's own scripts; `undefined` says where.
+
+    Raises:
+        ValueError: the task is not one of `TASK_METRICS`.
+    """
+    counts = (true_positives, true_negatives, positives, negatives)
+    metric = _metric(task)
+    if metric == "matthews_correlation":
+        return matthews_correlation(*counts)
+    if metric == "mean_of_accuracy_and_f1":
+        return (accuracy(*counts) + f1(*counts)) / 2
+    return accuracy(*counts)
+
+
+def undefined(
+    task: str, true_positives: ArrayLike, true_negatives: ArrayLike, positives: ArrayLike, negatives: ArrayLike
+) -> NDArray[np.bool_]:
+    """Counts [...] -> bool [...], where the task's metric is 0 by convention only (constant, or without positives)."""
+    tp, tn, p, n = _integers(true_positives, true_negatives, positives, negatives)
+    metric = _metric(task)
+    if metric == "matthews_correlation":
+        return np.asarray((tp + n - tn) * (tn + p - tp) * p * n == 0)
+    if metric == "mean_of_accuracy_and_f1":
+        return np.asarray(tp + p + (n - tn) == 0)
+    return np.zeros(np.broadcast_shapes(tp.shape, tn.shape), dtype=bool)
+
+
+def best_checkpoint(validation: ArrayLike) -> NDArray[np.intp]:
+    """Scores [..., checkpoints] -> index [...] of the best checkpoint, the earliest among ties."""
+    return np.argmax(np.asarray(validation), axis=-1)
+
+
+# --- best of n --------------------------------------------------------------------------------------------------------
+
+
+def best_of_n(validation: ArrayLike, test: ArrayLike) -> Floats:
+    """Scores [..., N] and [..., N] -> R [..., N]: column n-1 is the expected test score of the best of n trials.
+
+    The expectation is over all C(N, n) sets of n different trials; the best of a set is the one with the highest
+    validation score, and trials that tie in it are drawn from with equal chance. With `test` the same as `validation`
+    this is the expected best validation score, in the unbiased form without replacement.
+
+    Source:
+        Dodge et al. 2019 (arXiv 1909.03004) for expected validation performance with replacement; without replacement
+        and with another score for the result it is a linear rank statistic:
+        R(n) = sum over ranks i of C(i-1, n-1) / C(N, n) t_(i).
+    """
+    validation, test = np.asarray(validation, dtype=np.float64), np.asarray(test, dtype=np.float64)
+    return best_of_n_of_ranked(rank_trials(validation, test, ascending(validation)))
+
+
+def ascending(validation: Floats) -> NDArray[np.intp]:
+    """Scores [..., N] -> trial indices [..., N], from the worst to the best validation score; ties by index."""
+    return np.argsort(validation, axis=-1, kind="stable")
+
+
+def rank_trials(validation: Floats, test: Floats, order: NDArray[np.intp]) -> Floats:
+    """Scores [..., N], [..., N], order [..., K] -> test scores [..., K] in that order, tied trials sharing their mean.
+
+    Args:
+        validation: what ranks the trials.
+        test: what is reported of them.
+        order: from `ascending`, with or without some trials left out (the same number in every row).
+    """
+    ranking = np.take_along_axis(validation, order, axis=-1)
+    scores = np.take_along_axis(test, order, axis=-1)
+    if order.shape[-1] == 0:
+        return scores
+    starts_group = np.ones(ranking.shape, dtype=bool)
+    np.not_equal(ranking[..., 1:], ranking[..., :-1], out=starts_group[..., 1:])
+    flat = starts_group.ravel()
+    starts = np.flatnonzero(flat)
+    means = np.add.reduceat(scores.ravel(), starts) / np.diff(np.append(starts, flat.size))
+    return means[np.cumsum(flat) - 1].reshape(ranking.shape)
+
+
+def best_of_n_of_ranked(ranked: Floats) -> Floats:
+    """Test scores [..., N] by ascending rank (`rank_trials`) -> R [..., N]; linear, so means may be taken before."""
+    return ranked @ best_of_n_weights(ranked.shape[-1]).T
+
+
+@lru_cache(maxsize=256)
+def best_of_n_weights(trials: int) -> Floats:
+    """N -> [N, N], read-only: row n-1 holds C(i-1, n-1) / C(N, n) for ranks i = 1 ... N and sums to 1.
+
+    Built as products of ratios from the largest rank down, n/N, then (i-n+1)/i at each step, so that nothing overflows
+    and the relative error stays near N times that of one rounding.
+    """
+    n = np.arange(1, trials + 1, dtype=np.float64)[:, None]
+    i = np.arange(trials - 1, 0, -1, dtype=np.float64)[None, :]
+    factors = np.concatenate([n / trials, np.maximum(i - n + 1, 0) / i], axis=1)
+    weights = np.cumprod(factors, axis=1)[:, ::-1]
+    weights = np.where(weights < 1e-200, 0.0, weights)  # far below any rounding, and subnormal numbers are slow
+    weights /= weights.sum(axis=1, keepdims=True)
+    weights = np.ascontiguousarray(weights)
+    weights.flags.writeable = False
+    return weights
+
+
+# --- scores of a strategy ---------------------------------------------------------------------------------------------
+
+
+def gap_closed(score: float, floor: float, ceiling: float) -> float:
+    """(score - floor) / (ceiling - floor); NaN where the ceiling is not above the floor: nothing is to be won there."""
+    return (score - floor) / (ceiling - floor) if ceiling - floor > ROUNDING else math.nan
+
+
+def full_trials_needed(score: float, best_of_n: ArrayLike) -> tuple[float, Bound | None]:
+    """A score and R [N] (a mean over replicates) -> the full trials that best-of-n needs for that score, and its bound.
+
+    R itself need not rise with n (winner's curse), so it is inverted through R*(n) = max over m <= n of R(m), linear
+    in between.
+
+    Returns:
+        n and None; or 1 and "<" for a score below R(1); or N and ">" for one that no n reaches.
+    """
+    reached = np.maximum.accumulate(np.asarray(best_of_n, dtype=np.float64))
+    above = int(np.searchsorted(reached, score - ROUNDING, side="left"))
+    if above == reached.size:
+        return float(reached.size), ">"
+    if above == 0:
+        return 1.0, "<" if score < reached[0] - ROUNDING else None
+    low, high = reached[above - 1], reached[above]
+    return min(float(above + (score - low) / (high - low)), above + 1.0), None
+
+
+def compute_multiplier(score: float, best_of_n: ArrayLike, budget: float) -> tuple[float, Bound | None]:
+    """A score, R [N] and a budget in full trials -> full trials that best-of-n needs per trial of budget, its bound.
+
+    Returns:
+        n / budget and None; or 1 / budget and "<" (at most that); or N / budget and ">" (at least that).
+    """
+    trials, bound = full_trials_needed(score, best_of_n)
+    return trials / budget, bound
+
+
+def geometric_mean(multipliers: list[tuple[float, Bound | None]]) -> tuple[float, Bound | None]:
+    """Multipliers with their bounds -> geometric mean and its bound; NaN where bounds point in both directions."""
+    bounds = {bound for _, bound in multipliers if bound is not None}
+    if not multipliers or len(bounds) > 1:
+        return math.nan, None
+    mean = math.exp(math.fsum(math.log(value) for value, _ in multipliers) / len(multipliers))
+    return mean, next(iter(bounds), None)
+
+
+def _metric(task: str) -> str:
+    try:
+        return TASK_METRICS[task]
+    except KeyError:
+        raise ValueError(f"unknown task {task!r}; known: {', '.join(TASK_METRICS)}") from None
+
+
+def _integers(*counts: ArrayLike) -> tuple[NDArray[np.int64], ...]:
+    return tuple(np.asarray(count).astype(np.int64) for count in counts)

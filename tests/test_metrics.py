@@ -1,0 +1,242 @@
+"""Scores, each against a number that can be worked out on paper or by listing every subset."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from math import comb, isnan, sqrt
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seedbench import metrics
+
+# --- task metrics -----------------------------------------------------------------------------------------------------
+
+LABEL = np.array([1, 1, 1, 1, 0, 0])
+
+
+def scores_of(predicted, label=LABEL):
+    counts = metrics.correct_counts(np.array(predicted), np.asarray(label))
+    return {
+        "accuracy": float(metrics.accuracy(*counts)),
+        "f1": float(metrics.f1(*counts)),
+        "matthews": float(metrics.matthews_correlation(*counts)),
+    }
+
+
+def test_counts():
+    predicted = np.array([[1, 1, 1, 0, 0, 1], [0, 0, 0, 0, 0, 0], [-1, -1, 1, 1, -1, 0]])
+    true_positives, true_negatives, positives, negatives = metrics.correct_counts(predicted, LABEL)
+    assert true_positives.tolist() == [3, 0, 2]
+    assert true_negatives.tolist() == [1, 2, 1]
+    assert (positives, negatives) == (4, 2)
+
+
+def test_metrics_by_hand():
+    """TP 3, FN 1, FP 1, TN 1: accuracy 4/6, F1 6/8, Matthews (3·1 - 1·1) / √(4·4·2·2) = 2/8."""
+    assert scores_of([1, 1, 1, 0, 0, 1]) == pytest.approx({"accuracy": 4 / 6, "f1": 6 / 8, "matthews": 2 / 8})
+
+
+def test_perfect_and_inverted():
+    assert scores_of(LABEL) == {"accuracy": 1, "f1": 1, "matthews": 1}
+    assert scores_of(1 - LABEL) == {"accuracy": 0, "f1": 0, "matthews": -1}
+
+
+def test_constant_predictions():
+    """All 1: TP 4, FP 2, so F1 8/10; a margin is empty, so Matthews is 0. All 0: no true positive, so F1 is 0."""
+    assert scores_of([1] * 6) == pytest.approx({"accuracy": 4 / 6, "f1": 0.8, "matthews": 0})
+    assert scores_of([0] * 6) == pytest.approx({"accuracy": 2 / 6, "f1": 0, "matthews": 0})
+
+
+def test_labels_without_positives():
+    assert scores_of([0, 0], label=[0, 0]) == {"accuracy": 1, "f1": 0, "matthews": 0}
+
+
+def test_no_prediction_is_a_wrong_prediction_under_every_metric():
+    """-1 on a positive is a false negative, on a negative a false positive."""
+    assert scores_of([1, 1, 1, -1, 0, -1]) == scores_of([1, 1, 1, 0, 0, 1])
+    assert scores_of([-1] * 6) == {"accuracy": 0, "f1": 0, "matthews": -1}
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=1, max_size=12),
+    st.sampled_from(sorted(metrics.TASK_METRICS)),
+)
+def test_no_prediction_never_beats_a_prediction(examples, task):
+    label, predicted = (np.array(column) for column in zip(*examples, strict=True))
+    missing = predicted.copy()
+    missing[0] = -1
+    with_it, without = (metrics.task_score(task, *metrics.correct_counts(p, label)) for p in (predicted, missing))
+    # Where a prediction is constant the correlation is 0 by convention, and any other may fall below it or rise above.
+    if task != "cola" or not metrics.undefined(task, *metrics.correct_counts(predicted, label)):
+        assert without <= with_it + 1e-12
+
+
+@pytest.mark.parametrize(
+    ("task", "expected"), [("cola", 2 / 8), ("mrpc", (4 / 6 + 6 / 8) / 2), ("rte", 4 / 6), ("sst2", 4 / 6)]
+)
+def test_task_scores(task, expected):
+    counts = metrics.correct_counts(np.array([1, 1, 1, 0, 0, 1]), LABEL)
+    assert metrics.task_score(task, *counts) == pytest.approx(expected)
+
+
+def test_unknown_task_is_named():
+    with pytest.raises(ValueError, match="unknown task 'mnli'; known: cola, mrpc, rte, sst2"):
+        metrics.task_score("mnli", 1, 1, 1, 1)
+
+
+def test_task_scores_of_any_leading_shape_are_those_of_single_ones():
+    rng = np.random.default_rng(0)
+    label, predicted = rng.integers(0, 2, 30), rng.integers(-1, 2, (4, 3, 30))
+    for task in metrics.TASK_METRICS:
+        together = metrics.task_score(task, *metrics.correct_counts(predicted, label))
+        assert together.shape == (4, 3)
+        for i, j in np.ndindex(4, 3):
+            assert together[i, j] == metrics.task_score(task, *metrics.correct_counts(predicted[i, j], label))
+
+
+def test_narrow_counts_do_not_overflow():
+    true_positives, true_negatives = np.array([500], dtype=np.int16), np.array([300], dtype=np.int16)
+    expected = (500 * 300 - 43 * 22) / sqrt((500 + 43) * (300 + 22) * 522 * 343)
+    assert metrics.matthews_correlation(true_positives, true_negatives, 522, 343) == pytest.approx(expected)
+
+
+def test_where_a_score_is_zero_by_convention_only():
+    predicted = np.array([[1, 1, 1, 1, 1, 1], [0, 0, 0, 0, 0, 0], [1, 0, 1, 0, 1, 0]])
+    counts = metrics.correct_counts(predicted, LABEL)
+    assert metrics.undefined("cola", *counts).tolist() == [True, True, False]
+    assert metrics.undefined("mrpc", *counts).tolist() == [False, False, False]
+    assert metrics.undefined("mrpc", *metrics.correct_counts(np.zeros(4), np.zeros(4))).tolist() is True
+    assert metrics.undefined("rte", *counts).tolist() == [False, False, False]
+
+
+def test_best_checkpoint_is_the_earliest_of_the_best():
+    assert metrics.best_checkpoint([[0.1, 0.7, 0.7], [0.5, 0.5, 0.4]]).tolist() == [1, 0]
+
+
+# --- best of n --------------------------------------------------------------------------------------------------------
+
+
+def by_listing_every_subset(validation, test):
+    """The definition itself: all sets of n trials, the best of each by validation score, ties drawn from evenly."""
+    curve = []
+    for n in range(1, len(validation) + 1):
+        results = []
+        for chosen in combinations(range(len(validation)), n):
+            best = max(validation[trial] for trial in chosen)
+            results.append(np.mean([test[trial] for trial in chosen if validation[trial] == best]))
+        curve.append(np.mean(results))
+    return curve
+
+
+def test_best_of_n_by_hand():
+    """Validation 1 < 2 < 3 with test 10, 30, 20. n=1: 20. n=2: {1,2} 30, {1,3} 20, {2,3} 20, mean 70/3. n=3: 20."""
+    assert metrics.best_of_n([1, 2, 3], [10, 30, 20]).tolist() == pytest.approx([20, 70 / 3, 20])
+
+
+def test_tied_trials_share_their_mean():
+    """Validation 1, 2, 2 with test 0, 4, 8. n=1: 4. n=2: {0,4} 4, {0,8} 8, {4,8} 6, mean 6. n=3: 6."""
+    assert metrics.best_of_n([1, 2, 2], [0, 4, 8]).tolist() == pytest.approx([4, 6, 6])
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(-8, 8)), min_size=1, max_size=8))
+def test_best_of_n_equals_every_subset(trials):
+    validation, test = zip(*trials, strict=True)
+    assert metrics.best_of_n(validation, test).tolist() == pytest.approx(by_listing_every_subset(validation, test))
+
+
+def test_best_of_n_of_replicates_is_that_of_each():
+    rng = np.random.default_rng(1)
+    validation, test = rng.integers(0, 5, (6, 9)), rng.normal(size=(6, 9))
+    together = metrics.best_of_n(validation, test)
+    for replicate in range(6):
+        assert together[replicate] == pytest.approx(metrics.best_of_n(validation[replicate], test[replicate]))
+
+
+def test_deleted_trials_leave_the_curve_of_the_others():
+    rng = np.random.default_rng(2)
+    validation, test = rng.integers(0, 4, (5, 12)).astype(float), rng.normal(size=(5, 12))
+    keep = np.arange(12) % 3 > 0
+    order = metrics.ascending(validation)
+    ranked = metrics.rank_trials(validation, test, order[keep[order]].reshape(5, -1))
+    expected = metrics.best_of_n(validation[:, keep], test[:, keep])
+    assert metrics.best_of_n_of_ranked(ranked) == pytest.approx(expected)
+
+
+def test_ranks_of_a_large_table_follow_their_closed_form():
+    """With scores 1 ... N, the expected maximum of n of them is n (N + 1) / (n + 1)."""
+    trials = 625
+    n = np.arange(1, trials + 1)
+    scores = np.arange(1, trials + 1, dtype=float)
+    assert metrics.best_of_n(scores, scores) == pytest.approx(n * (trials + 1) / (n + 1), rel=1e-12)
+
+
+def test_weights_of_a_large_table_equal_exact_integers():
+    weights = metrics.best_of_n_weights(625)
+    assert weights.sum(axis=1) == pytest.approx(np.ones(625), rel=1e-14)
+    for n, i in ((1, 1), (2, 300), (64, 500), (320, 450), (624, 624), (625, 625)):
+        assert weights[n - 1, i - 1] == pytest.approx(comb(i - 1, n - 1) / comb(625, n), rel=1e-11)
+
+
+def test_one_trial():
+    assert metrics.best_of_n([[0.5]], [[0.25]]).tolist() == [[0.25]]
+
+
+# --- scores of a strategy ---------------------------------------------------------------------------------------------
+
+
+def test_gap_closed():
+    assert metrics.gap_closed(0.75, 0.5, 1.0) == 0.5
+    assert metrics.gap_closed(1.25, 0.5, 1.0) == 1.5  # a strategy may beat the best of 64
+
+
+@pytest.mark.parametrize("ceiling", [0.5, 0.4])
+def test_gap_closed_is_undefined_where_nothing_is_to_be_won(ceiling):
+    assert isnan(metrics.gap_closed(0.75, 0.5, ceiling))
+
+
+CURVE = [0.5, 0.7, 0.6, 0.7, 0.9]  # R dips at 3; R* is 0.5, 0.7, 0.7, 0.7, 0.9
+
+
+@pytest.mark.parametrize(
+    ("score", "expected"),
+    [
+        (0.4, (1.0, "<")),
+        (0.5, (1.0, None)),
+        (0.6, (1.5, None)),
+        (0.7, (2.0, None)),  # the smallest n that reaches it
+        (0.75, (4.25, None)),
+        (0.9, (5.0, None)),
+        (0.95, (5.0, ">")),
+    ],
+)
+def test_full_trials_needed(score, expected):
+    needed, bound = metrics.full_trials_needed(score, CURVE)
+    assert (pytest.approx(needed), bound) == expected
+
+
+def test_compute_multiplier_is_per_trial_spent():
+    multiplier, bound = metrics.compute_multiplier(0.75, CURVE, budget=2)
+    assert (pytest.approx(multiplier), bound) == (2.125, None)
+    assert metrics.compute_multiplier(0.1, CURVE, budget=4) == (0.25, "<")
+    assert metrics.compute_multiplier(1.0, CURVE, budget=4) == (1.25, ">")
+
+
+def test_rounding_makes_no_bound():
+    """Where all trials are equal, one is enough, although means of a third differ in their last bit."""
+    third = metrics.best_of_n(np.arange(7.0), np.full(7, 1 / 3))
+    assert metrics.full_trials_needed(float(np.mean([1 / 3] * 10)), third) == (1.0, None)
+
+
+def test_geometric_mean_of_multipliers():
+    value, bound = metrics.geometric_mean([(2.0, None), (8.0, None)])
+    assert (pytest.approx(value), bound) == (4.0, None)
+    assert metrics.geometric_mean([(2.0, ">"), (8.0, None)])[1] == ">"
+    assert metrics.geometric_mean([(0.5, "<"), (0.25, "<")])[1] == "<"
+
+
+def test_bounds_in_both_directions_have_no_mean():
+    value, bound = metrics.geometric_mean([(2.0, ">"), (0.5, "<")])
+    assert isnan(value) and bound is None

@@ -1,0 +1,83 @@
+"""seedbench: how good is a rule for choosing among fine-tuning trials that differ only in their random seeds?
+
+Everything public is here and is imported when first used, so that `import seedbench` is instant.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from seedbench.campaign import Campaign, Checkpoint, Trial
+    from seedbench.errors import (
+        BudgetSpent,
+        CampaignError,
+        PoolExhausted,
+        SeedbenchError,
+        SelectionError,
+        StrategyFailed,
+        StrategyFileError,
+        TrialComplete,
+        TrialSetError,
+        UnknownCell,
+    )
+    from seedbench.evaluation import Evaluation, evaluate
+    from seedbench.trialset import TrialSet, TrialTable, load_trials
+
+__version__ = "0.1.0"
+
+_HOME = {
+    **dict.fromkeys(("Campaign", "Checkpoint", "Trial"), "campaign"),
+    **dict.fromkeys(("Evaluation", "evaluate"), "evaluation"),
+    **dict.fromkeys(("TrialSet", "TrialTable", "load_trials"), "trialset"),
+    **dict.fromkeys(
+        (
+            "BudgetSpent",
+            "CampaignError",
+            "PoolExhausted",
+            "SeedbenchError",
+            "SelectionError",
+            "StrategyFailed",
+            "StrategyFileError",
+            "TrialComplete",
+            "TrialSetError",
+            "UnknownCell",
+        ),
+        "errors",
+    ),
+}
+
+__all__ = [
+    "BudgetSpent",
+    "Campaign",
+    "CampaignError",
+    "Checkpoint",
+    "Evaluation",
+    "PoolExhausted",
+    "SeedbenchError",
+    "SelectionError",
+    "StrategyFailed",
+    "StrategyFileError",
+    "Trial",
+    "TrialComplete",
+    "TrialSet",
+    "TrialSetError",
+    "TrialTable",
+    "UnknownCell",
+    "__version__",
+    "evaluate",
+    "load_trials",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'seedbench' has no attribute {name!r}")
+    value = getattr(import_module(f"seedbench.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})

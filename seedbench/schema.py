@@ -1,0 +1,225 @@
+"""The trial set's schema, version 1: every config, every column, its type, unit and meaning.
+
+The one source for the writer, the loader, the validator and the dataset card. Types are Arrow's names, as they stand in
+the parquet files. A change of meaning is a new `SCHEMA_VERSION`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from seedbench.metrics import TASK_METRICS
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a config.
+
+    Attributes:
+        name: as in the parquet file.
+        type: Arrow type; `list<…>` runs over checkpoints unless the meaning says otherwise.
+        meaning: one sentence for the card.
+        unit: empty for names, labels and plain counts.
+        nullable: whether a whole entry may be null, meaning not recorded. Elements of lists are never null.
+    """
+
+    name: str
+    type: str
+    meaning: str
+    unit: str = ""
+    nullable: bool = False
+
+
+@dataclass(frozen=True)
+class Config:
+    """One config of the trial set: a folder of parquet files, one split per task.
+
+    Attributes:
+        name: of the folder and of the config.
+        row: what one row is.
+        columns: all of them, in order; there are no others.
+        optional: whether a trial set may leave the config out.
+    """
+
+    name: str
+    row: str
+    columns: tuple[Column, ...]
+    optional: bool = False
+
+    def column(self, name: str) -> Column:
+        """The column called `name`."""
+        return next(column for column in self.columns if column.name == name)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A GLUE task with two labels.
+
+    Attributes:
+        name: as in GLUE, and the name of the split.
+        labels: names of label 0 and label 1; label 1 is the positive class of F1.
+        metric: what `score` is, see `seedbench.metrics`.
+    """
+
+    name: str
+    labels: tuple[str, str]
+    metric: str
+
+
+TASKS: dict[str, Task] = {
+    name: Task(name, labels, TASK_METRICS[name])
+    for name, labels in {
+        "cola": ("unacceptable", "acceptable"),
+        "mrpc": ("not_equivalent", "equivalent"),
+        "rte": ("entailment", "not_entailment"),
+        "sst2": ("negative", "positive"),
+    }.items()
+}
+
+#: What `status` may be. A diverged trial ran to its end, but met a NaN or ended no better than the majority class.
+STATUSES = ("finished", "diverged")
+
+_TRIAL_ID = Column("trial_id", "string", "Name of the trial, unique within a split.")
+
+#: The fields of a recipe as `trials` records them: the same in every trial of a table.
+RECIPE_COLUMNS = (
+    Column("epochs", "int32", "Passes over the training examples.", "epochs", nullable=True),
+    Column("batch_size", "int32", "Examples per training step.", "examples", nullable=True),
+    Column("learning_rate", "float64", "Peak learning rate.", nullable=True),
+    Column("warmup_fraction", "float64", "Share of the steps with a linearly rising learning rate.", nullable=True),
+    Column("bias_correction", "bool", "Whether Adam corrects the bias of its moments.", nullable=True),
+    Column("adam_beta1", "float64", "Decay of Adam's first moment.", nullable=True),
+    Column("adam_beta2", "float64", "Decay of Adam's second moment.", nullable=True),
+    Column("adam_epsilon", "float64", "Added to the root of Adam's second moment.", nullable=True),
+    Column("weight_decay", "float64", "Decoupled weight decay, on all but biases and LayerNorm.", nullable=True),
+    Column("max_gradient_norm", "float64", "Gradients are scaled down to this norm; 0: never.", nullable=True),
+    Column("dropout", "float64", "Dropout probability in the encoder and before the classifier.", nullable=True),
+    Column("max_length", "int32", "Longest input; longer ones are truncated.", "tokens", nullable=True),
+    Column("validations_per_epoch", "int32", "Validation points in an epoch.", nullable=True),
+    Column("train_examples", "int32", "Training examples used; null: all there are.", "examples", nullable=True),
+    Column("train_subset_seed", "int64", "Which training examples, where not all are used.", nullable=True),
+    Column("precision", "string", "Number format of the matrix products: bf16 or fp32.", nullable=True),
+)
+
+_PROVENANCE_COLUMNS = (
+    Column("train_seconds", "float64", "Wall time of the training steps.", "seconds", nullable=True),
+    Column("evaluation_seconds", "float64", "Wall time of all validation points.", "seconds", nullable=True),
+    Column("device", "string", "What the trial ran on.", nullable=True),
+    Column("engine", "string", "The runner's engine: reference or stacked.", nullable=True),
+    Column("seedbench_version", "string", "Version of seedbench that ran the trial.", nullable=True),
+    Column("torch_version", "string", "Version of torch.", nullable=True),
+    Column("transformers_version", "string", "Version of transformers.", nullable=True),
+    Column("model_sha256", "string", "SHA-256 of the pretrained weights.", nullable=True),
+    Column("data_sha256", "string", "SHA-256 of the task's training and validation data.", nullable=True),
+)
+
+CONFIGS: dict[str, Config] = {
+    config.name: config
+    for config in (
+        Config(
+            "trials",
+            "a trial",
+            (
+                _TRIAL_ID,
+                Column("model", "string", "The pretrained model."),
+                Column("task", "string", "GLUE task, the same as the split."),
+                Column("recipe", "string", "Name of the recipe: everything of a trial that is not a seed."),
+                *RECIPE_COLUMNS,
+                Column("weight_init_seed", "int64", "Seed of the classifier's initial weights."),
+                Column("data_order_seed", "int64", "Seed of the order of the training examples."),
+                Column("dropout_seed", "int64", "Seed of the dropout masks.", nullable=True),
+                Column("status", "string", "finished, or diverged: met a NaN, or ended no better than the majority."),
+                Column("num_steps", "int32", "Training steps of the whole trial.", "steps"),
+                Column("step", "list<int32>", "Training steps done at each checkpoint.", "steps"),
+                Column(
+                    "train_loss",
+                    "list<float32>",
+                    "Mean training loss since the checkpoint before.",
+                    "nats",
+                    nullable=True,
+                ),
+                Column("validation_loss", "list<float32>", "Mean loss over the dev set.", "nats", nullable=True),
+                Column("accuracy", "list<float64>", "Share of the dev set predicted right.", nullable=True),
+                Column("f1", "list<float64>", "F1 of label 1 on the dev set; 0 without positives.", nullable=True),
+                Column(
+                    "matthews_correlation",
+                    "list<float64>",
+                    "Correlation of prediction and label on the dev set; 0 where constant.",
+                    nullable=True,
+                ),
+                Column("score", "list<float64>", "The task's own metric on the dev set; always finite."),
+                *_PROVENANCE_COLUMNS,
+            ),
+        ),
+        Config(
+            "predictions",
+            "a trial",
+            (
+                _TRIAL_ID,
+                Column(
+                    "predicted_label",
+                    "list<list<int8>>",
+                    "Checkpoints × dev examples, in the order of `examples`; -1 where the logits are not finite.",
+                ),
+                Column(
+                    "example_loss",
+                    "list<list<float16>>",
+                    "Checkpoints × dev examples: the loss of each example; NaN stays NaN.",
+                    "nats",
+                    nullable=True,
+                ),
+            ),
+            optional=True,
+        ),
+        Config(
+            "examples",
+            "a dev example",
+            (
+                Column("task", "string", "GLUE task, the same as the split."),
+                Column("example", "int32", "Position in GLUE's validation split, from 0."),
+                Column("label", "int8", "What the predictions are compared with."),
+            ),
+            optional=True,
+        ),
+        Config(
+            "steps",
+            "a trial",
+            (
+                _TRIAL_ID,
+                Column("step_train_loss", "list<float32>", "Over training steps: the loss of the batch.", "nats"),
+                Column("gradient_norm", "list<float32>", "Over training steps: norm before clipping.", nullable=True),
+            ),
+            optional=True,
+        ),
+        Config(
+            "logits",
+            "a trial",
+            (_TRIAL_ID, Column("logits", "list<list<list<float16>>>", "Checkpoints × dev examples × labels.")),
+            optional=True,
+        ),
+    )
+}
+
+
+@cache
+def arrow_type(name: str) -> pa.DataType:
+    """The Arrow type that a column's `type` names."""
+    import pyarrow as pa
+
+    if name.startswith("list<"):
+        return pa.list_(pa.field("element", arrow_type(name[5:-1]), nullable=True))
+    return {"bool": pa.bool_(), "float16": pa.float16(), "string": pa.string()}.get(name) or pa.type_for_alias(name)
+
+
+def arrow_schema(config: str) -> pa.Schema:
+    """The Arrow schema of a config's parquet files."""
+    import pyarrow as pa
+
+    return pa.schema([pa.field(column.name, arrow_type(column.type)) for column in CONFIGS[config].columns])

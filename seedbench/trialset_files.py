@@ -1,0 +1,249 @@
+"""A trial set's files: the manifest, and parquet files to and from Arrow tables and arrays.
+
+    <folder>/manifest.json                             schema version, dataset version, SHA-256 of every file
+    <folder>/README.md                                 the dataset card; not in the manifest, whose SHA-256 it carries
+    <folder>/<config>/<task>-00000-of-0000N.parquet    one split per task
+
+Every file is read once, checked against the manifest, and only then parsed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from seedbench.errors import TrialSetError
+from seedbench.schema import CONFIGS, SCHEMA_VERSION, TASKS, arrow_schema, arrow_type
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MANIFEST = "manifest.json"
+CARD = "README.md"
+SHARD_NAME = re.compile(r"(?P<config>[a-z]+)/(?P<task>[a-z0-9]+)-(?P<shard>\d{5})-of-(?P<shards>\d{5})\.parquet")
+VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
+_SAFE_PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a trial set's folder holds.
+
+    Attributes:
+        name: of the trial set; never a path.
+        version: semantic version of the data.
+        sha256: of `manifest.json` itself; identifies the trial set.
+        files: path inside the folder -> SHA-256.
+    """
+
+    name: str
+    version: str
+    sha256: str
+    files: dict[str, str]
+
+    def shards(self, config: str) -> dict[str, list[str]]:
+        """Task -> the paths of its parquet files in that config, in order.
+
+        Raises:
+            TrialSetError: a shard of a split is missing.
+        """
+        found: dict[str, list[re.Match[str]]] = {}
+        for path in sorted(self.files):
+            match = SHARD_NAME.fullmatch(path)
+            if match and match["config"] == config:
+                found.setdefault(match["task"], []).append(match)
+        for matches in found.values():
+            numbers = [(int(match["shard"]), int(match["shards"])) for match in matches]
+            if numbers != [(number, len(numbers)) for number in range(len(numbers))]:
+                names = ", ".join(match[0] for match in matches)
+                raise TrialSetError(f"{MANIFEST}: shards of a split must be 0 … N-1 of N, found {names}")
+        return {task: [match[0] for match in matches] for task, matches in found.items()}
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a trial set's folder, checked.
+
+    Raises:
+        TrialSetError: missing, not JSON, of another schema version, or with a path that leaves the folder.
+    """
+    try:
+        content = (folder / MANIFEST).read_bytes()
+    except OSError as error:
+        raise TrialSetError(f"{folder / MANIFEST}: {error.strerror}; a trial set is a folder with a manifest") from None
+    try:
+        manifest = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise TrialSetError(f"{folder / MANIFEST}: not JSON ({' '.join(str(error).split())})") from None
+
+    def require(holds: bool, rule: str, found: object) -> None:
+        if not holds:
+            raise TrialSetError(f"{folder / MANIFEST}: {rule}, found {str(found)[:200]!r}")
+
+    require(isinstance(manifest, dict), "must be an object", manifest)
+    version = manifest.get("schema_version")
+    if version != SCHEMA_VERSION or isinstance(version, bool):
+        raise TrialSetError(
+            f"{folder / MANIFEST}: schema_version is {str(version)[:40]}, and this seedbench reads {SCHEMA_VERSION}; "
+            "install the seedbench that fits, or another version of the trial set"
+        )
+    name, data_version, files = manifest.get("name"), manifest.get("version"), manifest.get("files")
+    require(_fits(_SAFE_PATH, name), "name must be letters, digits and ._-/", name)
+    require(_fits(VERSION, data_version), "version must be like 1.0.0", data_version)
+    require(isinstance(files, dict) and bool(files), "files must be a non-empty object", files)
+    for path, entry in files.items():
+        inside = _fits(_SAFE_PATH, path) and path not in (MANIFEST, CARD)
+        require(inside, "a file must be a plain path inside the folder", path)
+        digest = entry.get("sha256") if isinstance(entry, dict) else None
+        require(_fits(_SHA256, digest), f"files[{path!r}] must have a sha256", entry)
+        shard = SHARD_NAME.fullmatch(path)
+        if path.endswith(".parquet"):
+            require(shard is not None, "a parquet file must be <config>/<task>-00000-of-0000N.parquet", path)
+        if shard:
+            require(shard["config"] in CONFIGS, f"a config must be one of {', '.join(CONFIGS)}", path)
+            require(shard["task"] in TASKS, f"a task must be one of {', '.join(TASKS)}", path)
+    digests = {path: entry["sha256"] for path, entry in files.items()}
+    return Manifest(name, data_version, hashlib.sha256(content).hexdigest(), digests)
+
+
+def _fits(pattern: re.Pattern[str], text: object) -> bool:
+    return isinstance(text, str) and pattern.fullmatch(text) is not None
+
+
+def read_checked(folder: Path, manifest: Manifest, path: str) -> bytes:
+    """The bytes of one file, the same as when the manifest was written.
+
+    Raises:
+        TrialSetError: missing, or changed since.
+    """
+    try:
+        content = (folder / path).read_bytes()
+    except OSError as error:
+        raise TrialSetError(f"{folder / path}: {error.strerror}, but {MANIFEST} lists it") from None
+    found = hashlib.sha256(content).hexdigest()
+    if found != manifest.files[path]:
+        raise TrialSetError(
+            f"{folder / path}: its SHA-256 is {found[:12]}…, {MANIFEST} says {manifest.files[path][:12]}…; "
+            "the file is damaged or was changed: fetch it again"
+        )
+    return content
+
+
+def read_split(folder: Path, manifest: Manifest, config: str, shards: Sequence[str]) -> pa.Table:
+    """One split of one config as an Arrow table with exactly the schema's columns.
+
+    Raises:
+        TrialSetError: damaged, not parquet, or with other columns or types.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema, parts = arrow_schema(config), []
+    for path in shards:
+        content = read_checked(folder, manifest, path)
+        try:
+            file = pq.ParquetFile(pa.BufferReader(content))
+            found = file.schema_arrow
+            for name in schema.names:
+                if name not in found.names:
+                    raise TrialSetError(f"{folder / path}: column {name!r} is missing")
+                if found.field(name).type != schema.field(name).type:
+                    raise TrialSetError(
+                        f"{folder / path}: column {name!r} must be {CONFIGS[config].column(name).type}, "
+                        f"found {' '.join(str(found.field(name).type).split())}"
+                    )
+            if extra := [name for name in found.names if name not in schema.names]:
+                raise TrialSetError(f"{folder / path}: column {extra[0]!r} is not in the schema")
+            if len(found.names) != len(schema.names):
+                raise TrialSetError(f"{folder / path}: a column is there twice")
+            parts.append(file.read().select(schema.names))
+        except (pa.ArrowException, OSError, OverflowError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise TrialSetError(f"{folder / path}: not a readable parquet file ({reason})") from None
+    table = pa.concat_tables(parts)
+    where = folder / shards[0] if len(shards) == 1 else f"{folder / config}/{shards[0].split('/')[1].split('-')[0]}-*"
+    for column in CONFIGS[config].columns:
+        if not column.nullable and table.column(column.name).null_count:
+            row = int(np.flatnonzero(table.column(column.name).is_null().to_numpy())[0])
+            raise TrialSetError(f"{where}: column {column.name!r} row {row}: must not be null")
+    return table
+
+
+def ragged(column: pa.ChunkedArray, what: str) -> tuple[np.ndarray, np.ndarray]:
+    """A list column -> its elements [total] and the length of each row's list [rows]; null rows have length 0.
+
+    Raises:
+        TrialSetError: an element is null.
+    """
+    values, lengths = _flatten(column)
+    return _leaves(values, what), lengths
+
+
+def ragged_matrix(column: pa.ChunkedArray, width: int | None, what: str) -> tuple[np.ndarray, np.ndarray]:
+    """A list<list> column -> its elements [total, width] and each row's outer length [rows]; null rows have length 0.
+
+    Args:
+        column: nested lists whose inner lists are all equally long.
+        width: that length; None: take it from the first.
+        what: file and column, for errors.
+
+    Raises:
+        TrialSetError: an inner list of another length, or a null.
+    """
+    inner, outer_lengths = _flatten(column)
+    values, lengths = _flatten(inner)
+    if inner.null_count:
+        raise TrialSetError(f"{what}: a checkpoint must not be null")
+    width = width if width is not None else (int(lengths[0]) if len(lengths) else 0)
+    if (odd := np.flatnonzero(lengths != width)).size:
+        row = int(np.searchsorted(np.cumsum(outer_lengths), odd[0], side="right"))
+        found = int(lengths[odd[0]])
+        raise TrialSetError(f"{what} row {row}: must hold {width} values at every checkpoint, found {found}")
+    return _leaves(values, what).reshape(-1, width), outer_lengths
+
+
+def _flatten(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, np.ndarray]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    chunks = [chunk.flatten() for chunk in column.chunks]
+    lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy()
+    return pa.chunked_array(chunks, type=column.type.value_type), lengths
+
+
+def _leaves(values: pa.ChunkedArray, what: str) -> np.ndarray:
+    if values.null_count:
+        raise TrialSetError(f"{what}: an element must not be null")
+    arrays = [chunk.to_numpy(zero_copy_only=True) for chunk in values.chunks]
+    return arrays[0] if len(arrays) == 1 else np.concatenate([np.empty(0, values.type.to_pandas_dtype()), *arrays])
+
+
+def nested(values: Sequence[np.ndarray | Sequence | None], type_name: str) -> pa.Array:
+    """Arrays, one a row, all of the type's number of dimensions (None: null) -> an Arrow array of nested lists."""
+    import pyarrow as pa
+
+    depth = type_name.count("list<")
+    leaf = arrow_type(type_name[5 * depth : len(type_name) - depth])
+    dtype = leaf.to_pandas_dtype()
+    arrays = [None if value is None else np.asarray(value) for value in values]
+    for row, array in enumerate(arrays):
+        if array is not None and (array.ndim != depth or not np.can_cast(array.dtype, dtype, casting="same_kind")):
+            raise TrialSetError(f"row {row}: must be {type_name}, found {array.dtype} of shape {list(array.shape)}")
+    present = [array for array in arrays if array is not None]
+    flat = [np.ascontiguousarray(array, dtype=dtype).ravel() for array in present]
+    out = pa.array(np.concatenate([np.empty(0, dtype), *flat]), leaf)
+    for level in range(depth - 1, 0, -1):  # inner lists: one for every index into the dimensions before
+        lengths = np.concatenate([[0], *(np.full(int(np.prod(a.shape[:level])), a.shape[level]) for a in present)])
+        out = pa.ListArray.from_arrays(pa.array(np.cumsum(lengths), pa.int32()), out)
+    ends = np.cumsum([0 if array is None else len(array) for array in arrays])
+    missing = [array is None for array in arrays]
+    mask = np.array([*missing, False]) if any(missing) else None
+    offsets = pa.array(np.concatenate([[0], ends]), pa.int32(), mask=mask)
+    return pa.ListArray.from_arrays(offsets, out).cast(arrow_type(type_name))

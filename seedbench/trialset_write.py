@@ -1,0 +1,196 @@
+"""Writes a trial set: a new folder, checked by loading it, then renamed into place. Nothing is ever half-written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seedbench.errors import TrialSetError
+from seedbench.schema import CONFIGS, SCHEMA_VERSION, TASKS, arrow_schema
+from seedbench.trialset import load_tables
+from seedbench.trialset_files import MANIFEST, nested, read_manifest
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Rows = Sequence[Mapping[str, Any]]
+_ROW_GROUP_BYTES = 32 * 2**20  # before compression: small enough to stream, large enough to compress well
+
+
+def write_trials(
+    path: str | os.PathLike[str],
+    configs: Mapping[str, Mapping[str, Rows | pa.Table]],
+    *,
+    name: str,
+    version: str,
+    max_file_bytes: int = 64 * 2**20,
+    replace: bool = False,
+) -> str:
+    """Writes a trial set to a folder.
+
+    Args:
+        path: the folder; must not exist, unless `replace`.
+        configs: config -> task -> rows, or an Arrow table of the schema. A row is a mapping from column name to value;
+            lists may be NumPy arrays of as many dimensions as the column's type has. A nullable column may be left out.
+            Rows of a split may come in any order: they are sorted by model, recipe and seeds.
+        name: the trial set's name.
+        version: semantic version of the data.
+        max_file_bytes: a split goes on in another file once a file is larger than this.
+        replace: put the new folder in the place of the one that is there, whose card (README.md) is lost.
+
+    Returns:
+        The SHA-256 of the manifest, which identifies the trial set.
+
+    Raises:
+        TrialSetError: the rows do not make a valid trial set; nothing was written.
+    """
+    target = Path(path)
+    if target.exists() and not replace:
+        raise TrialSetError(f"{target}: exists already; a trial set is written to a new folder")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
+    try:
+        partial.chmod(0o777 & ~_umask())
+        _write_files(partial, configs, max_file_bytes)
+        digest = write_manifest(partial, name=name, version=version)
+        try:
+            load_tables(partial, read_manifest(partial))
+        except TrialSetError as error:
+            raise TrialSetError(str(error).replace(f"{partial}{os.sep}", "")) from None
+        if target.exists():
+            replaced = partial.with_suffix(".replaced")
+            target.rename(replaced)
+            partial.rename(target)
+            shutil.rmtree(replaced)
+        else:
+            partial.rename(target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return digest
+
+
+def write_manifest(folder: Path, *, name: str, version: str) -> str:
+    """Writes a folder's manifest over all its files but itself and the card; returns the manifest's SHA-256."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    files = {}
+    for path in paths:
+        relative = path.relative_to(folder).as_posix()
+        if relative not in (MANIFEST, "README.md"):
+            content = path.read_bytes()
+            files[relative] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    manifest = {"schema_version": SCHEMA_VERSION, "name": name, "version": version, "files": files}
+    content = (json.dumps(manifest, indent=2) + "\n").encode()
+    (folder / MANIFEST).write_bytes(content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def to_arrow(config: str, rows: Rows) -> pa.Table:
+    """Rows of one config -> an Arrow table of exactly the schema.
+
+    Raises:
+        TrialSetError: a column that is missing, unknown or of another type.
+    """
+    import pyarrow as pa
+
+    columns: dict[str, pa.Array] = {}
+    for column in CONFIGS[config].columns:
+        values = [row.get(column.name) for row in rows]
+        missing = [number for number, value in enumerate(values) if value is None]
+        if missing and not column.nullable:
+            raise TrialSetError(f"{config}: column {column.name!r} row {missing[0]}: is missing and must not be")
+        try:
+            if column.type.startswith("list<"):
+                columns[column.name] = nested(values, column.type)
+            else:
+                plain = [value.item() if isinstance(value, np.generic) else value for value in values]
+                columns[column.name] = pa.array(plain, arrow_schema(config).field(column.name).type)
+        except (pa.ArrowException, TypeError, ValueError, OverflowError, TrialSetError) as error:
+            raise TrialSetError(f"{config}: column {column.name!r} must be {column.type} ({error})") from None
+    known = {column.name for column in CONFIGS[config].columns}
+    for number, row in enumerate(rows):
+        if extra := set(row) - known:
+            raise TrialSetError(f"{config}: row {number}: column {min(extra)!r} is not in the schema")
+    return pa.table(columns, schema=arrow_schema(config))
+
+
+def _write_files(folder: Path, configs: Mapping[str, Mapping[str, Rows | pa.Table]], max_file_bytes: int) -> None:
+    import pyarrow as pa
+
+    for config, splits in configs.items():
+        if config not in CONFIGS:
+            raise TrialSetError(f"unknown config {config!r}: a trial set has {', '.join(CONFIGS)}")
+        for task in splits:
+            if task not in TASKS:
+                raise TrialSetError(f"unknown task {task!r}: a trial set has {', '.join(TASKS)}")
+            if config not in ("trials", "examples") and task not in configs.get("trials", {}):
+                raise TrialSetError(f"{config}: split {task!r} has no trials")
+    order: dict[str, pa.Table] = {}
+    for config in sorted(configs, key=list(CONFIGS).index):  # trials first: their order is everybody's
+        for task, rows in sorted(configs[config].items()):
+            table = rows if isinstance(rows, pa.Table) else to_arrow(config, rows)
+            if config == "trials":
+                keys = ("model", "recipe", "weight_init_seed", "data_order_seed")
+                table = table.sort_by([(key, "ascending") for key in keys])
+                order[task] = table.select(["trial_id"])
+            elif config != "examples":
+                table = _in_order(table, order[task], f"{config} split {task}")
+            _write_split(folder / config, task, table, config, max_file_bytes)
+
+
+def _in_order(table: pa.Table, order: pa.Table, where: str) -> pa.Table:
+    import pyarrow.compute as pc
+
+    position = pc.index_in(order.column("trial_id"), value_set=table.column("trial_id").combine_chunks())
+    if position.null_count or table.num_rows != order.num_rows:
+        rule = f"must have the same {order.num_rows} trials as the split's trials"
+        raise TrialSetError(f"{where}: {rule}, found {table.num_rows} rows")
+    return table.take(position)
+
+
+def _write_split(folder: Path, task: str, table: pa.Table, config: str, max_file_bytes: int) -> None:
+    import pyarrow.parquet as pq
+
+    folder.mkdir(exist_ok=True)
+    rows_per_group = max(1, int(_ROW_GROUP_BYTES / max(1.0, table.nbytes / max(1, table.num_rows))))
+    # The bytes of a float16 or float32 compress better apart; scores repeat, so a dictionary serves them.
+    columns = CONFIGS[config].columns
+    leaves = {column.name + ".list.element" * column.type.count("list<"): column.type for column in columns}
+    split_bytes = [leaf for leaf, type_name in leaves.items() if "float16" in type_name or "float32" in type_name]
+    dictionary = [leaf for leaf in leaves if leaf not in split_bytes]
+    written: list[Path] = []
+    start = 0
+    while start < table.num_rows or not written:
+        part = folder / f"{task}-{len(written)}.part"
+        with pq.ParquetWriter(
+            part,
+            table.schema,
+            compression="zstd",
+            compression_level=9,
+            use_dictionary=dictionary,
+            use_byte_stream_split=split_bytes,
+            write_page_index=True,
+            use_content_defined_chunking=True,
+            store_schema=False,
+        ) as writer:
+            while start < table.num_rows:
+                writer.write_table(table.slice(start, rows_per_group), row_group_size=rows_per_group)
+                start += rows_per_group
+                if part.stat().st_size > max_file_bytes:
+                    break
+        written.append(part)
+    for number, part in enumerate(written):
+        part.rename(folder / f"{task}-{number:05d}-of-{len(written):05d}.parquet")
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

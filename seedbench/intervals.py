@@ -11,15 +11,12 @@ Owen 2007 (Annals of Applied Statistics 1) for why resampling the cells of a two
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-
-from seedbench.metrics import ROUNDING, Bound
 
 Floats = NDArray[np.float64]
 
@@ -97,7 +94,7 @@ def ratio_jackknife(
     NaN throughout where the mean denominator is not above 0.
     """
     over, under = numerator.mean(axis=0), denominator.mean(axis=0)
-    under = np.where(under > ROUNDING, under, np.nan)
+    under = np.where(under > 0, under, np.nan)
     ratio = over / under
 
     def residual(top: Floats, bottom: Floats) -> Floats:
@@ -109,26 +106,6 @@ def ratio_jackknife(
     )
     half_width = around.high - around.estimate
     return Interval(ratio, around.standard_error, ratio - half_width, ratio + half_width)
-
-
-def full_trials_interval(difference: Interval, needed: tuple[float, Bound | None]) -> tuple[float, float]:
-    """Intervals [N] of score - R(n) and the estimate of `full_trials_needed` -> the range of n that it may be.
-
-    All n for which 0 lies in the interval of score - R(n), and the estimate, which may lie between two of them.
-
-    Returns:
-        The smallest and the largest such n; NaN where the set runs out of the n that there are, or without intervals.
-    """
-    estimate, bound = needed
-    if np.isnan(difference.low).any():
-        return math.nan, math.nan
-    inside = np.flatnonzero((difference.low <= ROUNDING) & (difference.high >= -ROUNDING)) + 1
-    low = min(estimate, inside.min(initial=difference.low.size))
-    high = max(estimate, inside.max(initial=1))
-    return (
-        math.nan if bound == "<" or low <= 1 else float(low),
-        math.nan if bound == ">" or high >= difference.low.size else float(high),
-    )
 
 
 def _axis_variance(deleted: Floats) -> Floats:

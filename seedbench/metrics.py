@@ -195,9 +195,10 @@ def best_of_n_weights(trials: int) -> Floats:
 # --- scores of a strategy ---------------------------------------------------------------------------------------------
 
 
-def gap_closed(score: float, floor: float, ceiling: float) -> float:
-    """(score - floor) / (ceiling - floor); NaN where the ceiling is not above the floor: nothing is to be won there."""
-    return (score - floor) / (ceiling - floor) if ceiling - floor > ROUNDING else math.nan
+def gap_closed(won: ArrayLike, to_win: ArrayLike) -> Floats:
+    """Score - floor [...] and ceiling - floor [...] -> their ratio [...]; NaN where there is nothing to win."""
+    won, to_win = np.asarray(won, dtype=np.float64), np.asarray(to_win, dtype=np.float64)
+    return won / np.where(to_win > ROUNDING, to_win, np.nan)
 
 
 def full_trials_needed(score: float, best_of_n: ArrayLike) -> tuple[float, Bound | None]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from math import isnan, nan, sqrt
+import os
+from math import isnan, sqrt
 
 import numpy as np
 import pytest
@@ -128,36 +129,15 @@ def test_ratio_over_nothing_is_undefined():
     assert isnan(intervals.ratio_jackknife(np.ones(4), zero, [np.ones((2, 4))], [np.zeros((2, 4))]).estimate)
 
 
-def _difference(low, high):
-    low, high = np.array(low), np.array(high)
-    return intervals.Interval((low + high) / 2, (high - low) / 4, low, high)
-
-
-def test_trials_a_score_may_be_worth():
-    # 0 lies within for n = 2 and 3; the estimate between them; neither end of the grid is touched.
-    difference = _difference([0.1, -0.1, -0.3, -0.5], [0.5, 0.3, 0.1, -0.1])
-    assert intervals.full_trials_interval(difference, (2.5, None)) == (2.0, 3.0)
-    # The estimate belongs to the set even where no whole n does.
-    difference = _difference([0.2, 0.1, -0.2, -0.3], [0.3, 0.2, -0.1, -0.2])
-    assert intervals.full_trials_interval(difference, (2.5, None)) == (2.5, 2.5)
-
-
-def test_trials_a_score_may_be_worth_are_open_where_the_grid_ends():
-    low, high = intervals.full_trials_interval(_difference([-0.1, -0.2, -0.3], [0.2, 0.1, -0.1]), (1.5, None))
-    assert isnan(low) and high == 2.0
-    low, high = intervals.full_trials_interval(_difference([0.1, -0.2, -0.3], [0.2, 0.1, 0.1]), (2.5, None))
-    assert low == 2.0 and isnan(high)
-    low, high = intervals.full_trials_interval(_difference([-0.3, -0.4], [-0.1, -0.2]), (1.0, "<"))
-    assert isnan(low) and high == 1.0
-    low, high = intervals.full_trials_interval(_difference([nan], [nan]), (1.0, None))
-    assert isnan(low) and isnan(high)
-
-
 # --- coverage ---------------------------------------------------------------------------------------------------------
 
+SLOW = os.environ.get("SEEDBENCH_SLOW") == "1"
+WORLDS = 1000 if SLOW else 200
+CHANCE = 2 * sqrt(0.95 * 0.05 / WORLDS)  # two standard errors of a share of so many worlds
 PAIRS = 20
 SOME_ROWS_ARE_GOOD = (1.0, 0.5, 0.7)  # standard deviations of rows, columns and the rest
 MOSTLY_LUCK = (0.2, 0.2, 1.0)
+EVERYTHING_MATTERS = (0.5, 0.5, 1.0)
 
 
 def draw_world(rng, size, deviations):
@@ -228,7 +208,7 @@ def coverage(size, deviations, budget, worlds, seed=0):
 
 
 def test_intervals_cover_the_truth(capsys):
-    """An 8 × 8 grid, best of 8 full trials, 20 pairs: 200 worlds of each kind.
+    """An 8 × 8 grid, best of 8 full trials, 20 pairs.
 
     Found with 1,000 worlds (score, gap closed, score by replicates only):
 
@@ -243,20 +223,21 @@ def test_intervals_cover_the_truth(capsys):
     budget is a quarter of a small grid: the best of all rows is decided by one or two of them, and no deletion can show
     what a better row would have done.
     """
-    for deviations in (MOSTLY_LUCK, (0.5, 0.5, 1.0)):
-        score, gap, replicates_only = coverage((8, 8), deviations, budget=8, worlds=200)
+    for deviations in (MOSTLY_LUCK, EVERYTHING_MATTERS):
+        score, gap, replicates_only = coverage((8, 8), deviations, budget=8, worlds=WORLDS)
         with capsys.disabled():
             print(f"\n  coverage, deviations {deviations}: score {score:.3f}, gap closed {gap:.3f}, ", end="")
             print(f"replicates only {replicates_only:.3f}", end="")
-        assert 0.92 <= score <= 1 and 0.93 <= gap <= 1
+        assert min(score, gap) >= 0.93 - CHANCE
         assert replicates_only < 0.8
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [(5, 5), (8, 8), (15, 15)])
-@pytest.mark.parametrize("deviations", [MOSTLY_LUCK, (0.5, 0.5, 1.0), SOME_ROWS_ARE_GOOD])
+@pytest.mark.parametrize("deviations", [MOSTLY_LUCK, EVERYTHING_MATTERS, SOME_ROWS_ARE_GOOD])
 @pytest.mark.parametrize("budget", [2, 6])
+@pytest.mark.skipif(not SLOW, reason="two minutes; set SEEDBENCH_SLOW=1")
 def test_intervals_cover_the_truth_on_many_grids(size, deviations, budget):
-    score, gap, _ = coverage(size, deviations, budget, worlds=1000)
-    assert gap >= 0.93
-    assert score >= (0.88 if deviations == SOME_ROWS_ARE_GOOD else 0.92)
+    score, gap, _ = coverage(size, deviations, budget, WORLDS)
+    assert gap >= 0.93 - CHANCE
+    assert score >= (0.89 if deviations == SOME_ROWS_ARE_GOOD else 0.93) - CHANCE

@@ -188,13 +188,13 @@ def test_one_trial():
 
 
 def test_gap_closed():
-    assert metrics.gap_closed(0.75, 0.5, 1.0) == 0.5
-    assert metrics.gap_closed(1.25, 0.5, 1.0) == 1.5  # a strategy may beat the best of 64
+    """Floor 0.5, ceiling 1: a score of 0.75 closes half of the gap, and one of 1.25 beats the best of 64."""
+    assert metrics.gap_closed([0.75 - 0.5, 1.25 - 0.5], 1.0 - 0.5).tolist() == [0.5, 1.5]
 
 
-@pytest.mark.parametrize("ceiling", [0.5, 0.4])
-def test_gap_closed_is_undefined_where_nothing_is_to_be_won(ceiling):
-    assert isnan(metrics.gap_closed(0.75, 0.5, ceiling))
+@pytest.mark.parametrize("to_win", [0.0, 1e-17, -0.1])
+def test_gap_closed_is_undefined_where_nothing_is_to_be_won(to_win):
+    assert isnan(metrics.gap_closed(0.25, to_win))
 
 
 CURVE = [0.5, 0.7, 0.6, 0.7, 0.9]  # R dips at 3; R* is 0.5, 0.7, 0.7, 0.7, 0.9

@@ -1,0 +1,247 @@
+"""`evaluate`: replays a strategy on a trial set, and scores what it kept."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from os import PathLike
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from seedbench import __version__
+from seedbench.errors import SelectionError
+from seedbench.intervals import Interval
+from seedbench.replay import Deletion, replay
+from seedbench.result import (
+    Against,
+    BudgetSummary,
+    Difference,
+    Evaluation,
+    Row,
+    StrategyIdentity,
+    Summary,
+    SummaryDifference,
+    TrialsIdentity,
+)
+from seedbench.scoring import (
+    TableScores,
+    deletions_of,
+    difference_intervals,
+    gap_interval,
+    multipliers,
+    pool_of,
+    score_interval,
+    summary_difference,
+    summary_gap,
+    summary_multiplier,
+    summary_multipliers,
+    table_scores,
+)
+from seedbench.strategy import Strategy, load_strategy
+from seedbench.trialset import TrialSet, load_trials
+
+BUDGETS = (2, 4, 8, 16, 32)
+TRACK = "cold"
+
+
+def evaluate(
+    strategy: str | PathLike[str] | Callable[..., Any] | Strategy,
+    trials: str | PathLike[str] | TrialSet | None = None,
+    *,
+    revision: str | None = None,
+    models: Sequence[str] = (),
+    tasks: Sequence[str] = (),
+    recipes: Sequence[str] = (),
+    budgets: Sequence[int] = (),
+    replicates: int = 200,
+    seed: int = 0,
+    protocol: str = "held-out-1",
+    processes: int = 1,
+    against: Sequence[str | PathLike[str] | Callable[..., Any] | Strategy] = (),
+    intervals: bool = True,
+    progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
+    """Replays a strategy on recorded trials under each budget and scores it.
+
+    Args:
+        strategy: a file (`my.py`, `my.py:name`), the name of a shipped strategy, or a callable.
+        trials: a folder, a Hub dataset, or what `load_trials` returned; None for the bundled trial set.
+        revision: tag or commit, if `trials` is a Hub dataset.
+        models: only tables of these models; empty for all. So too `tasks` and `recipes`.
+        tasks: see `models`.
+        recipes: see `models`.
+        budgets: in full trials; empty for the protocol's 2, 4, 8, 16 and 32. A table takes part in budgets of at most a
+            quarter of its trials.
+        replicates: campaigns per table and budget; even, since they come in pairs.
+        seed: of all hidden randomness; the same call gives the same result to the byte.
+        protocol: "held-out-1", or "dodge2020" for selection and score on the same full dev set.
+        processes: to split the work among; the result does not depend on it. More than one needs a strategy that can
+            travel to another process: a file, a shipped name, or a callable that pickles.
+        against: strategies to compare with on the same replicates.
+        intervals: run everything again without each group of seeds, for 95% intervals.
+        progress: called with the campaigns done so far and their total.
+
+    Raises:
+        SelectionError: an unknown model, task or recipe; a budget that no table admits; odd replicates.
+        StrategyFileError: a strategy that cannot be loaded.
+        StrategyFailed: a campaign without a result.
+        TrialSetError: a trial set that cannot be read or trusted.
+    """
+    if replicates < 2 or replicates % 2:
+        raise SelectionError(f"replicates come in pairs: give an even number of at least 2, not {replicates}")
+    strategies = [load_strategy(one) for one in (strategy, *against)]
+    trial_set = trials if isinstance(trials, TrialSet) else load_trials(trials, revision=revision)
+    chosen = trial_set.select(models, tasks, recipes)
+    deletions = deletions_of(chosen.tables)
+    with threadpool_limits(limits=1):  # a sum split among threads may differ in its last bit
+        scored: list[list[TableScores]] = []
+        pools = []
+        for number, one in enumerate(strategies):
+            result = replay(
+                one,
+                chosen.tables,
+                tuple(sorted(set(budgets or BUDGETS))),
+                replicates=replicates,
+                seed=seed,
+                protocol=protocol,
+                deletions=deletions if intervals else (),
+                processes=processes,
+                progress=_share(progress, number, len(strategies)),
+            )
+            pools = pools or [pool_of(table, deletions) for table in result.tables]
+            scored.append(
+                [
+                    table_scores(table, [again[at] for again in result.deleted], pool)
+                    for at, (table, pool) in enumerate(zip(result.tables, pools, strict=True))
+                    if table.budgets
+                ]
+            )
+        own, others = scored[0], scored[1:]
+        return Evaluation(
+            protocol=protocol,
+            track=TRACK,
+            trials=TrialsIdentity(trial_set.name, trial_set.version, trial_set.sha256, trial_set.revision),
+            strategy=StrategyIdentity(strategies[0].name, strategies[0].sha256),
+            seed=seed,
+            replicates=replicates,
+            seedbench=__version__,
+            rows=_rows(own, deletions),
+            summary=_summary(own, deletions),
+            against=tuple(
+                Against(
+                    other.name,
+                    other.sha256,
+                    _rows(its, deletions),
+                    _summary(its, deletions),
+                    _differences(own, its, deletions),
+                    SummaryDifference(*_limits(summary_difference(own, its, deletions))),
+                )
+                for other, its in zip(strategies[1:], others, strict=True)
+            ),
+            left_out=tuple(
+                pool.table.name for pool, table in zip(pools, result.tables, strict=True) if not table.budgets
+            ),
+            campaigns=_campaigns(own),
+        )
+
+
+def _rows(every: Sequence[TableScores], deletions: Sequence[Deletion]) -> tuple[Row, ...]:
+    rows = []
+    for scores in every:
+        table, replayed, pool = scores.pool.table, scores.replay, scores.pool
+        score, gap = score_interval(scores, deletions), gap_interval(scores, deletions)
+        floor, to_win = float(pool.floor.mean), float(pool.gap.mean)
+        worth = multipliers(scores, deletions)
+        optimism = (replayed.validation_score - replayed.score).mean(axis=1)
+        started = replayed.trials_started.mean(axis=1)
+        spent = replayed.steps_spent.mean(axis=1) / table.num_steps
+        rows += [
+            Row(
+                table.model,
+                table.task,
+                table.recipe,
+                budget,
+                *_limits(score, at),
+                floor,
+                floor + to_win,
+                *_limits(gap, at),
+                worth[at].estimate,
+                worth[at].bound,
+                _known(worth[at].low),
+                _known(worth[at].high),
+                float(optimism[at]),
+                float(started[at]),
+                float(spent[at]),
+                pool.no_signal,
+                pool.undefined_share,
+            )
+            for at, budget in enumerate(replayed.budgets)
+        ]
+    return tuple(rows)
+
+
+def _summary(every: Sequence[TableScores], deletions: Sequence[Deletion]) -> Summary:
+    by_budget = summary_multipliers(every)
+    multiplier, bound = summary_multiplier(by_budget)
+    budgets = tuple(BudgetSummary(budget, *found) for budget, found in by_budget.items())
+    return Summary(*_limits(summary_gap(every, deletions)), _known(multiplier), bound, budgets)
+
+
+def _differences(
+    every: Sequence[TableScores], others: Sequence[TableScores], deletions: Sequence[Deletion]
+) -> tuple[Difference, ...]:
+    found = []
+    for scores, other in zip(every, others, strict=True):
+        table = scores.pool.table
+        score, gap = difference_intervals(scores, other, deletions)
+        found += [
+            Difference(table.model, table.task, table.recipe, budget, *_limits(score, at), *_limits(gap, at))
+            for at, budget in enumerate(scores.replay.budgets)
+        ]
+    return tuple(found)
+
+
+def _limits(interval: Interval, at: int = 0) -> tuple[float | None, float | None, float | None]:
+    """Estimate, low and high of entry `at` of an interval; None for NaN."""
+    estimate, low, high = (float(values.ravel()[at]) for values in (interval.estimate, interval.low, interval.high))
+    return _known(estimate), _known(low), _known(high)
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _share(progress: Callable[[int, int], None] | None, number: int, count: int) -> Callable[[int, int], None] | None:
+    """The progress of one replay of several that are equally long."""
+    if progress is None:
+        return None
+    return lambda done, total: progress(number * total + done, count * total)
+
+
+def _campaigns(every: Sequence[TableScores]) -> dict[str, np.ndarray]:
+    """One entry per table, budget and replicate, in that order."""
+    parts = []
+    for scores in every:
+        table, replayed = scores.pool.table, scores.replay
+        budgets, replicates = replayed.score.shape
+        count = budgets * replicates
+        trial = replayed.trial.ravel()
+        parts.append(
+            {
+                "model": np.full(count, table.model, dtype=object),
+                "task": np.full(count, table.task, dtype=object),
+                "recipe": np.full(count, table.recipe, dtype=object),
+                "budget": np.repeat(np.array(replayed.budgets), replicates),
+                "replicate": np.tile(np.arange(replicates), budgets),
+                "score": replayed.score.ravel(),
+                "validation_score": replayed.validation_score.ravel(),
+                "weight_init_seed": table.weight_init_seeds[table.row[trial]],
+                "data_order_seed": table.data_order_seeds[table.column[trial]],
+                "checkpoint": replayed.checkpoint.ravel(),
+                "trials_started": replayed.trials_started.ravel(),
+                "steps_spent": replayed.steps_spent.ravel(),
+            }
+        )
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

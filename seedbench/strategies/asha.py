@@ -32,11 +32,12 @@ class Asha:
         waiting: list[list[tuple[float, int, Trial]]] = [[] for _ in legs]
         promoted: list[list[tuple[float, int, Trial]]] = [[] for _ in legs]
         while campaign.remaining > 0:
+            nobody_to_start = not campaign.unstarted
             for rung in range(last - 1, -1, -1):
-                if (heap := waiting[rung]) and (
-                    bisect(promoted[rung], heap[0]) < arrived[rung] // factor or not campaign.unstarted
-                ):
-                    insort(promoted[rung], entry := heappop(heap))
+                heap = waiting[rung]
+                if heap and (nobody_to_start or bisect(promoted[rung], heap[0]) < arrived[rung] // factor):
+                    entry = heappop(heap)
+                    insort(promoted[rung], entry)
                     trial, rung = entry[2], rung + 1
                     break
             else:

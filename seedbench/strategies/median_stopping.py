@@ -32,7 +32,9 @@ class MedianStopping:
         while campaign.remaining > 0 and campaign.unstarted:
             trial, best = campaign.start(), -inf
             for lowest in bar:
-                best = max(best, trial.advance().score)
+                score = trial.advance().score
+                if score > best:
+                    best = score
                 if best < lowest:
                     break
             else:

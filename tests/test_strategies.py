@@ -1,0 +1,202 @@
+"""The shipped strategies, on campaigns small enough to follow on paper, and under every budget and pool."""
+
+from itertools import count
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seedbench.campaign import Settlement, open_campaign
+from seedbench.errors import BudgetSpent, PoolExhausted
+from seedbench.strategy import load_strategy, shipped
+
+SHIPPED = shipped()
+
+
+class Curves:
+    """Trials with given scores, started in the order of the list; `log` holds the number of each trial advanced."""
+
+    def __init__(self, curves, steps=None, majority=0.0):
+        self.curves, self.majority_score = curves, majority
+        self.grid = (len(curves), 1)
+        self.steps = steps or list(range(1, len(curves[0]) + 1))
+        self.unstarted = len(curves)
+        self.order = count()
+        self.log = []
+
+    def start(self, weight_init_seed, data_order_seed):
+        number = next(self.order)
+        points = iter(self.curves[number])
+
+        def advance():
+            self.log.append(number)
+            return next(points), 0.5, 0.5
+
+        return number, 0, advance
+
+
+def run(strategy, source, budget) -> Settlement:
+    opened = open_campaign(source, budget, rng=lambda: None)
+    try:
+        kept = load_strategy(strategy).build()(opened.campaign)
+    except (BudgetSpent, PoolExhausted):
+        kept = None
+    return opened.settle(kept)
+
+
+def made(name, **parameters):
+    """A shipped strategy with other parameters."""
+    return type(load_strategy(name).build())(**parameters)
+
+
+def trained(source):
+    """Checkpoints paid for, per trial, in the order of starting."""
+    return [source.log.count(number) for number in range(max(source.log) + 1)]
+
+
+FALLING = [[0.5, 0.9, 0.3, 0.2], [0.4, 0.5, 0.6, 0.7], [0.1, 0.1, 0.1, 1.0]]
+
+
+def test_full_trials_keeps_the_best_checkpoint_and_last_checkpoint_the_best_end():
+    source = Curves(FALLING)
+    assert run("full_trials", source, 2) == Settlement(0, 0, 1, 8, 2)  # the third trial is never started
+    assert run("last_checkpoint", Curves(FALLING), 2) == Settlement(1, 0, 3, 8, 2)
+    assert trained(source) == [4, 4]
+
+
+def test_full_trials_with_a_pool_smaller_than_the_budget():
+    assert run("full_trials", Curves(FALLING), 9) == Settlement(2, 0, 3, 12, 3)
+
+
+def test_start_many_as_dodge_et_al_describe_it():
+    # Start 4, stop at 2 of 4 checkpoints, continue 1: 4 × 2 + 2 = 10 checkpoints of the 12 there are.
+    curves = [[0.1, 0.2, 0.9, 0.9], [0.1, 0.4, 0.5, 0.6], [0.3, 0.1, 0.9, 0.9], [0.0, 0.0, 0.9, 0.9]]
+    source = Curves(curves)
+    assert run(made("start_many", started=4, fraction=0.5, continued=1), source, 3) == Settlement(1, 0, 3, 10, 4)
+    assert trained(source) == [2, 4, 2, 2]
+
+
+def test_start_many_without_parameters_spends_the_budget():
+    # Budget 4, 10 checkpoints: stop at 2; finish one for 8, so start (40 - 8) / 2 = 16 with 32, and finish the best.
+    source = Curves([[number / 100] * 10 for number in range(20)])
+    assert run("start_many", source, 4) == Settlement(15, 0, 0, 40, 16)
+    assert trained(source) == [2] * 15 + [10]
+
+
+def test_top_k_early_takes_one_look():
+    # Budget 2, 4 checkpoints: finish one (3 more), so look at 8 - 3 = 5.
+    curves = [[0.1, 0.9, 0.9, 0.9], [0.2, 0.9, 0.9, 0.9], [0.4, 0.1, 0.2, 0.5], [0.3, 0.9, 0.9, 0.9], [0.0, 1, 1, 1]]
+    source = Curves([*curves, [1.0] * 4])
+    assert run("top_k_early", source, 2) == Settlement(2, 0, 3, 8, 5)
+    assert trained(source) == [1, 1, 4, 1, 1]
+
+
+def test_successive_halving_cuts_to_a_third_at_each_rung():
+    # 9 checkpoints: rungs at 1, 3, 9; a start costs 1 + 2/3 + 6/9 = 7/3, so budget 2 starts int(18 / (7/3)) = 7.
+    # 7 to 1 checkpoint (7), the best 2 to 3 (4), then the best one on: 6, and the last checkpoint to the next best.
+    source = Curves([[number / 10] * 9 for number in (3, 1, 6, 0, 5, 2, 4)] + [[1.0] * 9])
+    assert run("successive_halving", source, 2) == Settlement(2, 0, 0, 18, 7)
+    assert trained(source) == [1, 1, 9, 1, 4, 1, 1]
+
+
+def test_hyperband_runs_its_brackets_on_fresh_trials():
+    # Budget 3, 9 checkpoints, 3 brackets. The first gets a third, 9: round(9 / (7/3)) = 4 to 1, the best to 9: 12.
+    # The second half of the rest, 7.5: rungs 3 and 9, a start costs 3 + 6/3 = 5, round(1.5) = 2 to 3, one to 9: 12.
+    # 3 checkpoints are left, less than a full trial: round(3 / 9) = 0 start, and the best that was cut goes on.
+    source = Curves([[number / 10] * 9 for number in (1, 4, 2, 3, 5, 6)] + [[1.0] * 9])
+    assert run("hyperband", source, 3) == Settlement(5, 0, 0, 27, 6)
+    assert trained(source) == [1, 9, 1, 1, 6, 9]
+
+
+def test_asha_promotes_as_soon_as_there_is_a_third():
+    # 9 checkpoints, rungs at 1, 3, 9. Of every three that reach the first rung one more is promoted: 0, then 3, then 2.
+    # With them three have reached the second rung, and the best of those, 0, goes on until the budget is spent.
+    source = Curves([[score / 100] * 9 for score in (30, 10, 20, 25, 5, 0, 4, 3, 2, 40)])
+    run("asha", source, 2)
+    assert source.log == [0, 1, 2, 0, 0, 3, 4, 5, 3, 3, 6, 7, 8, 2, 2, 0, 0, 0]
+
+
+def test_asha_does_not_promote_one_that_is_no_longer_in_the_top_third():
+    # Ranks after six starts: 5 was promoted at three, and the best two of six are 5 and 4.
+    source = Curves([[score / 10] * 9 for score in (1, 5, 2, 4, 3, 0)] + [[0.0] * 9] * 6)
+    run("asha", source, 1)
+    assert source.log == [0, 1, 2, 1, 1, 3, 4, 5, 3]  # the next is trial 3, with 4; its second checkpoint is the last
+
+
+def test_asha_with_an_empty_pool_promotes_the_best_that_is_left():
+    source = Curves([[0.1] * 9, [0.3] * 9, [0.2] * 9])
+    run("asha", source, 3)
+    assert trained(source) == [9, 9, 9]
+    assert source.log[3:11] == [1] * 8  # promoted to the second rung, and from there for want of others
+
+
+def test_median_stopping_compares_the_best_so_far_with_running_averages():
+    # Averages of the two complete trials: 2/8 3/8 4/8 and 4/8 5/8 6/8, so the medians are 3/8 4/8 5/8.
+    complete = [[2, 4, 6], [4, 6, 8]]
+    weak = [2, 8, 8]  # below at once
+    late = [3, 3, 8]  # a tie, then below
+    early_peak = [5, 1, 1]  # its best so far is never below
+    source = Curves([[point / 8 for point in curve] for curve in (*complete, weak, late, early_peak, [0, 0, 0])])
+    run(made("median_stopping", peers=2), source, 4)
+    assert trained(source) == [3, 3, 1, 2, 3]
+
+
+def test_median_stopping_at_the_smallest_budget_compares_with_one():
+    source = Curves([[point / 8 for point in curve] for curve in ([2, 4, 6], [1, 8, 8], [2, 3, 3])])
+    run("median_stopping", source, 2)
+    assert trained(source) == [3, 1, 2]  # the third ties with both averages, and the budget is spent
+
+
+def test_patience_counts_validation_points_since_the_best():
+    curves = [[0.5, 0.4, 0.5, 0.9, 0.9, 0.9], [0.1, 0.2, 0.3, 0.4, 0.5, 0.6], [0.0] * 6]
+    source = Curves(curves)
+    run(made("patience", patience=2), source, 2)
+    assert trained(source) == [3, 6, 3]  # a tie is no improvement
+    source = Curves(curves[:1])
+    assert run(made("patience", patience=2), source, 1).steps_spent == 6  # nobody else to start: it goes on
+
+
+def test_divergence_stop_drops_what_never_beat_the_majority():
+    curves = [[0.5, 0.5, 0.9, 0.9], [0.6, 0.5, 0.5, 0.5], [0.5, 0.6, 0.7, 0.8], [1.0] * 4]
+    source = Curves(curves, majority=0.5)
+    assert run(made("divergence_stop", fraction=0.5), source, 2).trials_started == 3
+    assert trained(source) == [2, 4, 2]
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_any_budget_and_any_pool(name, data):
+    """Spends the whole budget, or trains the whole pool; keeps what it paid for, and never fails."""
+    budget = data.draw(st.sampled_from([1, 2, 3, 4, 8, 16, 32]))
+    trials = data.draw(st.integers(1, 4 * budget + 8))
+    costs = data.draw(st.lists(st.integers(1, 5), min_size=1, max_size=31))
+    if data.draw(st.booleans()):
+        costs = [3] * len(costs)  # the usual case: evenly spaced
+    steps = [sum(costs[: index + 1]) for index in range(len(costs))]
+    random = data.draw(st.randoms(use_true_random=False))
+    curves = [[random.choice([0.5, random.random()]) for _ in steps] for _ in range(trials)]
+    source = Curves(curves, steps, majority=0.5)
+    settled = run(name, source, budget)
+    left = budget * steps[-1] - settled.steps_spent
+    assert left >= 0
+    if name in ("full_trials", "last_checkpoint"):
+        assert settled.steps_spent == min(budget, trials) * steps[-1]
+    else:
+        assert left < max(costs) or settled.steps_spent == trials * steps[-1]
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_pool_the_protocol_promises_is_enough(name):
+    """At budget B there are 4B trials; no strategy has to fall back on `PoolExhausted` before it spends its budget."""
+    for budget in (2, 4, 8, 16, 32):
+        curves = [[((7 * trial + point) % 11 + point) / 40 for point in range(30)] for trial in range(4 * budget)]
+        assert run(name, Curves(curves), budget).steps_spent == 30 * budget
+
+
+def test_the_template_of_new_is_a_strategy_too():
+    from importlib.resources import files
+
+    source = Curves([[0.1, 0.5, 0.9], [0.2, 0.3, 0.4], [0.3] * 3, [0.2] * 3])
+    run(str(files("seedbench.strategies") / "_template.py"), source, 2)
+    assert trained(source) == [1, 3, 1, 1]  # two to one checkpoint, the better one on; then the next pair

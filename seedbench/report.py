@@ -1,0 +1,317 @@
+"""What a person sees of an evaluation: the scores of each trial table, the strategies side by side, and words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from seedbench.result import Against, Difference, Evaluation, Row, Summary
+    from seedbench.trialset import TrialSet
+
+UNDEFINED = "–"
+PLOT_LIMITS = (-0.25, 1.5)  # gaps beyond these are drawn at the edge
+LEGEND = (
+    "± is a 95% interval over replicates and the finite number of seeds; the dev examples are held fixed.",
+    "gap closed: 0% is one full trial, 100% the best of 64 full trials (of all where a table has fewer).",
+    "compute: full trials that plain best-of-n needs for this score, per full trial of the budget.",
+    "optimism: how much higher the score was that the choice was made on; it is not part of the score.",
+)
+
+
+def evaluation_report(evaluation: Evaluation, width: int) -> Group:
+    """Everything about an evaluation for a terminal `width` columns wide."""
+    parts: list[RenderableType] = [_heading(evaluation), *_score_tables(evaluation.rows, width)]
+    if evaluation.against:
+        parts += [Text("\nPaired difference in score", style="bold"), *_difference_tables(evaluation)]
+    parts += [Text("\nGap closed, all tables together", style="bold"), _summary_table(evaluation, width), Text()]
+    parts += [Text(sentence) for sentence in words(evaluation)]
+    parts += [Text(), *(Text(line, style="dim") for line in LEGEND)]
+    return Group(*parts)
+
+
+def words(evaluation: Evaluation) -> list[str]:
+    """The summary as sentences."""
+    name, summary, rows = evaluation.strategy.name, evaluation.summary, evaluation.rows
+    count = len({_table(row) for row in rows})
+    over = "one trial table" if count == 1 else f"{count} trial tables"
+    if summary.gap_closed is None:
+        said = [f"In these tables no strategy can do better than one full trial: {name} has no gap to close."]
+    else:
+        spread = _percent_range(summary.gap_closed_low, summary.gap_closed_high)
+        said = [
+            f"{name} closes {_percent(summary.gap_closed)} of the gap between one full trial and the best of many"
+            f"{spread}, over {over}."
+        ]
+    if sentence := _worth(summary):
+        said.append(sentence)
+    for other in evaluation.against:
+        difference = other.summary_difference
+        if difference.gap_closed is None:
+            continue
+        low, high = difference.gap_closed_low, difference.gap_closed_high
+        amount = f"{abs(difference.gap_closed) * 100:.0f} points {'more' if difference.gap_closed >= 0 else 'less'}"
+        verdict = ""
+        if low is not None and high is not None:
+            verdict = f" (95% interval {low * 100:+.0f} to {high * 100:+.0f})"
+            verdict += "" if low > 0 or high < 0 else ": the data cannot tell them apart"
+        said.append(f"That is {amount} of the gap than {other.name}{verdict}.")
+    silent = sorted({row.task for row in rows if row.no_signal})
+    if silent:
+        said.append(f"In {_and(silent)} seeds make too little difference to be told from noise (no signal).")
+    if evaluation.left_out:
+        said.append(f"Left out, having too few trials for these budgets: {_and(evaluation.left_out)}.")
+    idle = [row for row in rows if row.budget_spent < 0.9 * row.budget]
+    if idle:
+        worst = min(idle, key=lambda row: row.budget_spent / row.budget)
+        said.append(f"It left budget unspent: {worst.budget_spent:.1f} of {worst.budget} full trials in {worst.task}.")
+    return said
+
+
+def _heading(evaluation: Evaluation) -> Text:
+    trials = evaluation.trials
+    facts = [f"{trials.name} {trials.version}", f"protocol {evaluation.protocol}"]
+    facts += [f"{evaluation.replicates} replicates", f"seed {evaluation.seed}"]
+    return Text.assemble((evaluation.strategy.name, "bold"), f" on {', '.join(facts)}")
+
+
+def _score_tables(rows: Sequence[Row], width: int) -> Iterator[RenderableType]:
+    """One block a trial table, columns aligned across all of them."""
+    plot_width = max(12, min(40, width - 68))
+    lines = [
+        [
+            str(row.budget),
+            f"{row.score:.4f}{_half(row.score, row.score_high, 1, '.4f')}",
+            "no signal"
+            if row.no_signal
+            else _percent(row.gap_closed) + _half(row.gap_closed, row.gap_closed_high, 100),
+            "" if row.no_signal else _plot(row, plot_width),
+            _multiplier(row.compute_multiplier, row.compute_multiplier_bound),
+            f"{row.optimism:+.4f}",
+            f"{row.trials_started:.1f}",
+        ]
+        for row in rows
+    ]
+    axis = _axis(plot_width)
+    titles = ["budget", "score", "gap closed", axis, "compute", "optimism", "started"]
+    widths = [max(len(line[i]) for line in [titles, *lines]) for i in range(len(titles))]
+    at = 0
+    for number, (_, group) in enumerate(groupby(rows, key=_table)):
+        members = list(group)
+        yield _group_title(members[0])
+        grid = Table(box=None, show_header=number == 0, header_style="dim", padding=(0, 1), pad_edge=True)
+        for title, column_width in zip(titles, widths, strict=True):
+            left = title in ("score", "gap closed", axis)
+            grid.add_column(title, justify="left" if left else "right", width=column_width, no_wrap=True)
+        for row, line in zip(members, lines[at : at + len(members)], strict=True):
+            grid.add_row(*line, style="dim" if row.no_signal else None)
+        at += len(members)
+        yield grid
+
+
+def _group_title(row: Row) -> Text:
+    return Text.assemble(
+        "\n",
+        (" · ".join(_table(row)), "bold"),
+        (f"\none full trial {row.floor:.4f}, best of many {row.ceiling:.4f}", "dim"),
+    )
+
+
+def _axis(width: int) -> str:
+    """The head of the plot: 0% and 100% over their places."""
+    line = [" "] * width
+    for share, label in ((0.0, "0"), (1.0, "100%")):
+        at = min(_position(share, width), width - len(label))
+        line[at : at + len(label)] = label
+    return "".join(line)
+
+
+def _position(share: float, width: int) -> int:
+    low, high = PLOT_LIMITS
+    return round((min(max(share, low), high) - low) / (high - low) * (width - 1))
+
+
+def _plot(row: Row, width: int) -> str:
+    """Gap closed as a point on its interval, with ┊ at 0% and at 100%."""
+    if row.gap_closed is None:
+        return ""
+    line = [" "] * width
+    line[_position(0, width)] = line[_position(1, width)] = "┊"
+    if row.gap_closed_low is not None and row.gap_closed_high is not None:
+        low, high = _position(row.gap_closed_low, width), _position(row.gap_closed_high, width)
+        line[low : high + 1] = "─" * (high + 1 - low)
+    line[_position(row.gap_closed, width)] = "●"
+    return "".join(line)
+
+
+def _difference_tables(evaluation: Evaluation) -> Iterator[RenderableType]:
+    others = evaluation.against
+    paired: list[tuple[Difference, ...]] = list(zip(*(other.differences for other in others), strict=True))
+    widths = [max(len(f"to {other.name}"), 18) for other in others]
+    for number, (_, group) in enumerate(groupby(paired, key=lambda differences: _table(differences[0]))):
+        members = list(group)
+        first = members[0][0]
+        yield Text(f"\n{' · '.join(_table(first))}", style="bold")
+        grid = Table(box=None, show_header=number == 0, header_style="dim", padding=(0, 1))
+        grid.add_column("budget", justify="right", width=6)
+        for other, width in zip(others, widths, strict=True):
+            grid.add_column(f"to {other.name}", width=width, no_wrap=True)
+        for differences in members:
+            cells = [_difference(d.score, d.score_low, d.score_high, 1, "+.4f") for d in differences]
+            grid.add_row(str(differences[0].budget), *cells)
+        yield grid
+
+
+def _summary_table(evaluation: Evaluation, width: int) -> Table:
+    """A line per strategy; its gap closed at each budget is drawn too where the terminal has room."""
+    budgets = sorted({row.budget for row in evaluation.rows})
+    grid = Table(box=None, header_style="dim", padding=(0, 1, 0, 0) if width < 100 else (0, 1), collapse_padding=True)
+    grid.add_column("budget", no_wrap=True)
+    for title in [*map(str, budgets), "", "all", "compute"]:
+        grid.add_column(title, justify="right", no_wrap=True)
+    if evaluation.against:
+        grid.add_column("paired", no_wrap=True)
+    _add_strategy(grid, evaluation.strategy.name, evaluation.rows, evaluation.summary, budgets, None)
+    for other in evaluation.against:
+        _add_strategy(grid, other.name, other.rows, other.summary, budgets, other)
+    return grid
+
+
+def _add_strategy(
+    grid: Table, name: str, rows: Sequence[Row], summary: Summary, budgets: Sequence[int], other: Against | None
+) -> None:
+    gaps = [_joint_gap([row for row in rows if row.budget == budget]) for budget in budgets]
+    total = _percent(summary.gap_closed) + _half(summary.gap_closed, summary.gap_closed_high, 100)
+    cells: list[RenderableType] = [Text(name, style="" if other else "bold"), *(_percent(gap) for gap in gaps)]
+    cells += [_sparkline(gaps), total, _multiplier(summary.compute_multiplier, summary.compute_multiplier_bound)]
+    if other:
+        d = other.summary_difference
+        cells.append(_difference(d.gap_closed, d.gap_closed_low, d.gap_closed_high, 100, "+.0f"))
+    grid.add_row(*cells)
+    needed = {
+        at.budget: _needed(at.budget, at.compute_multiplier, at.compute_multiplier_bound) for at in summary.budgets
+    }
+    if needed and not other:
+        texts = [Text(needed.get(budget) or UNDEFINED, style="dim") for budget in budgets]
+        grid.add_row(Text("best-of-n needs", style="dim"), *texts)
+
+
+def _joint_gap(rows: Iterable[Row]) -> float | None:
+    """Gap closed of several tables at one budget, each weighted by the points there are to win in it."""
+    members = list(rows)
+    room = sum(row.ceiling - row.floor for row in members)
+    return sum(row.score - row.floor for row in members) / room if room > 0 else None
+
+
+def _sparkline(gaps: Sequence[float | None]) -> str:
+    bars = "▁▂▃▄▅▆▇█"
+    return "".join(" " if gap is None else bars[min(max(round(gap * 7), 0), 7)] for gap in gaps)
+
+
+def _worth(summary: Summary) -> str:
+    """What plain best-of-n would need for the same: at 8 full trials, or at the budget next to it."""
+    known = [at for at in summary.budgets if at.compute_multiplier is not None]
+    if not known:
+        return ""
+    at = min(known, key=lambda at: (abs(at.budget - 8), at.budget))
+    needed = _needed(at.budget, at.compute_multiplier, at.compute_multiplier_bound)
+    needed = {"≤": "no more than", "≥": "at least"}.get(needed[0], "") + needed.lstrip("≤≥")
+    return f"At a budget of {at.budget} full trials it finds what plain best-of-n needs {needed.strip()} for."
+
+
+def _needed(budget: int, multiplier: float | None, bound: str | None) -> str:
+    if multiplier is None:
+        return ""
+    trials = multiplier * budget
+    return {"<": "≤ ", ">": "≥ "}.get(bound or "", "") + (f"{trials:.1f}" if trials < 100 else f"{trials:.0f}")
+
+
+def _multiplier(multiplier: float | None, bound: str | None) -> str:
+    if multiplier is None:
+        return UNDEFINED
+    return {"<": "≤ ", ">": "≥ "}.get(bound or "", "") + f"{multiplier:.2f}×"
+
+
+def _difference(value: float | None, low: float | None, high: float | None, scale: float, format_: str) -> Text:
+    """A paired difference with its interval, marked where the interval leaves out zero."""
+    if value is None:
+        return Text(UNDEFINED)
+    text = f"{value * scale:{format_}}{_half(value, high, scale, format_.lstrip('+'))}"
+    if low is None or high is None:
+        return Text(text)
+    if low > 0:
+        return Text(f"{text} ▲", style="green")
+    return Text(f"{text} ▼", style="red") if high < 0 else Text(text, style="dim")
+
+
+def _half(value: float | None, high: float | None, scale: float, format_: str = ".0f") -> str:
+    """Half the width of a symmetric interval, as ' ±0.0110'; '' without one."""
+    return "" if value is None or high is None else f" ±{(high - value) * scale:{format_}}"
+
+
+def _percent(share: float | None) -> str:
+    return UNDEFINED if share is None else f"{share * 100:.0f}%"
+
+
+def _percent_range(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f" (95% interval {low * 100:.0f}% to {high * 100:.0f}%)"
+
+
+def _table(row: Row | Difference) -> tuple[str, str, str]:
+    return row.model, row.task, row.recipe
+
+
+def _and(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def trials_table(trials: TrialSet) -> Group:
+    """What a trial set holds: a line per trial table."""
+    head = Text.assemble((f"{trials.name} {trials.version}", "bold"), f"\nsha256 {trials.sha256}")
+    if trials.revision:
+        head.append(f"\nHub commit {trials.revision}")
+    grid = Table(box=None, header_style="dim", padding=(0, 1))
+    for title in ("model · task · recipe", "trials", "seeds", "missing", "diverged", "checkpoints", "best score"):
+        grid.add_column(title, justify="left" if title == "model · task · recipe" else "right")
+    for table in trials.tables:
+        best = table.score.max(axis=1)
+        rows, columns = table.grid
+        grid.add_row(
+            Text("\n".join((f"{table.model} · {table.task}", table.recipe))),
+            str(table.num_trials),
+            f"{rows} × {columns}",
+            str(rows * columns - table.num_trials or ""),
+            str(int(table.diverged.sum()) or ""),
+            str(table.num_checkpoints),
+            f"{best.mean():.4f}\n{best.min():.4f} to {best.max():.4f}",
+        )
+    notes = (
+        []
+        if all(table.predicted_label is not None for table in trials.tables)
+        else [
+            Text("No predictions in some tables: protocol dodge2020 works on them, held-out-1 does not.", style="dim")
+        ]
+    )
+    return Group(head, Text(), grid, *notes)
+
+
+def strategies_table() -> Table:
+    """The shipped strategies, a line each."""
+    from seedbench.strategy import describe, shipped
+
+    grid = Table(box=None, show_header=False, padding=(0, 1))
+    grid.add_column(no_wrap=True, style="bold")
+    grid.add_column()
+    for name in shipped():
+        grid.add_row(name, describe(name))
+    return grid
+
+
+def print_report(evaluation: Evaluation, console: Console) -> None:
+    """Prints the whole report to a console, fitted to its width."""
+    console.print(evaluation_report(evaluation, console.width), soft_wrap=False)

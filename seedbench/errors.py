@@ -9,7 +9,8 @@
         ├── BudgetSpent            the next checkpoint costs more than what is left; nothing was charged
         ├── PoolExhausted          no unstarted trial is left there
         ├── UnknownCell            no such seed label, or no such trial in the grid
-        └── TrialComplete          the trial is already at its end
+        ├── TrialComplete          the trial is already at its end
+        └── InvalidReturn          what the strategy returned, or paid for, leaves nothing to keep
 
     StrategyStopped                thrown into a strategy that does not end by itself; no Exception, so that a
                                    strategy's own `except Exception` does not catch it
@@ -92,6 +93,10 @@ class UnknownCell(CampaignError):
 
 class TrialComplete(CampaignError):
     """The trial is at its last checkpoint; there is nothing to advance to."""
+
+
+class InvalidReturn(CampaignError):
+    """What a strategy returned is no trial and no paid checkpoint of its campaign, or it paid for nothing."""
 
 
 class StrategyStopped(BaseException):

@@ -11,8 +11,8 @@ import numpy as np
 
 from seedbench.errors import TrialSetError
 from seedbench.metrics import correct_counts, task_score
-from seedbench.trialset import TrialTable, load_tables
-from seedbench.trialset_files import CARD, MANIFEST, Manifest, ragged, read_checked, read_manifest, read_split
+from seedbench.trialset.files import CARD, MANIFEST, Manifest, ragged, read_checked, read_manifest, read_split
+from seedbench.trialset.table import TrialTable, load_tables
 
 _TOLERANCE = 1e-6  # the same counts, perhaps divided in float32
 

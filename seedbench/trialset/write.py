@@ -15,8 +15,8 @@ import numpy as np
 
 from seedbench.errors import TrialSetError
 from seedbench.schema import CONFIGS, SCHEMA_VERSION, TASKS, arrow_schema
-from seedbench.trialset import load_tables
-from seedbench.trialset_files import MANIFEST, nested, read_manifest
+from seedbench.trialset.files import MANIFEST, nested, read_manifest
+from seedbench.trialset.table import load_tables
 
 if TYPE_CHECKING:
     import pyarrow as pa

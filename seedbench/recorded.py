@@ -1,0 +1,132 @@
+"""A recorded table as the source of campaigns: hidden labels, the random order, and what each checkpoint measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from operator import index as to_index
+
+import numpy as np
+
+from seedbench.campaign import Measurements
+from seedbench.errors import PoolExhausted, UnknownCell
+from seedbench.halves import Replicates
+
+_AXES = ("weight_init_seed", "data_order_seed")
+
+
+class RecordedSource:
+    """One campaign's source; see `seedbench.campaign.Source`."""
+
+    __slots__ = ("grid", "majority_score", "start", "steps", "unstarted")
+    grid: tuple[int, int]
+    steps: Sequence[int]
+    unstarted: int
+    majority_score: float
+    start: Callable[[int | None, int | None], tuple[int, int, Callable[[], Measurements]]]
+
+
+class RecordedTrials:
+    """The trials of one replicate, as every strategy meets them.
+
+    Args:
+        block: prepared replicates.
+        replicate: one of them.
+        keep: bool [trials], or None for all. The others are not there: the order skips them, and a row or column of the
+            grid that they leave empty is gone, so that the labels of those that stay close up in their old order.
+
+    Attributes:
+        table: name of the table.
+        replicate: its number.
+        seed: of the evaluation.
+    """
+
+    def __init__(self, block: Replicates, replicate: int, keep: np.ndarray | None = None) -> None:
+        at = block.replicates.index(replicate)
+        table = block.table
+        kept = np.ones(table.num_trials, dtype=bool) if keep is None else keep
+        order = block.order[at]
+        order = order[kept[order]]
+        self.table, self.replicate, self.seed = table.name, replicate, block.seed
+        row_label = _closed_up(block.row_label[at], table.row[kept])
+        column_label = _closed_up(block.column_label[at], table.column[kept])
+        self._grid = (int(row_label.max(initial=-1)) + 1, int(column_label.max(initial=-1)) + 1)
+        self._labels = list(zip(row_label[table.row].tolist(), column_label[table.column].tolist(), strict=True))
+        self._order: list[int] = order.tolist()
+        self._by_cell = {self._labels[trial]: trial for trial in self._order}
+        self._steps: list[int] = table.step.tolist()
+        self._majority_score = float(block.majority_score[at])
+        # Flat views: a trial's values are a slice, and only those that are paid for are ever made into numbers.
+        self._score = np.ascontiguousarray(block.validation_score[at]).reshape(-1).data
+        self._loss = np.ascontiguousarray(block.validation_loss[at]).reshape(-1).data
+        self._train_loss = np.ascontiguousarray(table.train_loss).reshape(-1).data
+
+    def trial(self, weight_init_seed: int, data_order_seed: int) -> int:
+        """The trial with these labels: its index in the table."""
+        return self._by_cell[weight_init_seed, data_order_seed]
+
+    def source(self) -> RecordedSource:
+        """A source for one campaign, of which nothing is started yet."""
+        order, labels, by_cell, length = self._order, self._labels, self._by_cell, len(self._steps)
+        scores, losses, train_losses = self._score, self._loss, self._train_loss
+        started = bytearray(len(labels))
+        everywhere = iter(order)
+        lines: dict[tuple[int, int], Iterator[int]] = {}
+
+        def pick(wanted: tuple[int | None, int | None]) -> int:
+            for axis, label in enumerate(wanted):
+                if label is not None:
+                    _check_label(axis, label, self._grid[axis])
+            if None not in wanted:
+                if wanted not in by_cell:
+                    raise UnknownCell(f"the trial of {_AXES[0]} {wanted[0]}, {_AXES[1]} {wanted[1]} is missing here")
+                return by_cell[wanted]  # type: ignore[index]
+            axis = 0 if wanted[0] is not None else 1
+            line = (axis, to_index(wanted[axis]))  # type: ignore[arg-type]
+            if line not in lines:
+                lines[line] = (trial for trial in order if labels[trial][axis] == line[1])
+            for trial in lines[line]:
+                if not started[trial]:
+                    return trial
+            raise PoolExhausted(f"every trial of {_AXES[axis]} {line[1]} is started")
+
+        def start(
+            weight_init_seed: int | None, data_order_seed: int | None
+        ) -> tuple[int, int, Callable[[], Measurements]]:
+            if weight_init_seed is None and data_order_seed is None:
+                for trial in everywhere:
+                    if not started[trial]:
+                        break
+                else:
+                    raise PoolExhausted("every trial is started")
+            else:
+                trial = pick((weight_init_seed, data_order_seed))
+            started[trial] = True
+            low = trial * length
+            high = low + length
+            train = zip(scores[low:high], losses[low:high], train_losses[low:high], strict=False).__next__
+            return *labels[trial], train
+
+        source = RecordedSource()
+        source.grid = self._grid
+        source.steps = self._steps
+        source.unstarted = len(order)
+        source.majority_score = self._majority_score
+        source.start = start
+        return source
+
+
+def _closed_up(label: np.ndarray, used: np.ndarray) -> np.ndarray:
+    """Labels [size] of a line of the grid -> the same in the same order without gaps, -1 for those not used."""
+    lines = np.unique(used)
+    closed = np.full(len(label), -1, dtype=np.int64)
+    closed[lines] = np.argsort(np.argsort(label[lines]))
+    return closed
+
+
+def _check_label(axis: int, label: int, size: int) -> None:
+    try:
+        known = 0 <= to_index(label) < size
+    except TypeError:
+        known = False
+    if not known:
+        raise UnknownCell(f"{_AXES[axis]} must be a whole number from 0 to {size - 1}, found {str(label)[:40]}")

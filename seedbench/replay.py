@@ -1,0 +1,243 @@
+"""Replay: strategies × trial tables × budgets × replicates, and again without groups of seeds for the intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from seedbench.blocks import BLOCK, Outcomes, Plan, Work, run_block, run_blocks
+from seedbench.errors import SelectionError
+from seedbench.halves import require_protocol
+from seedbench.strategy import Strategy, load_strategy
+from seedbench.trialset import TrialTable
+
+#: In full trials; a table takes part in those it has enough trials for.
+BUDGETS = (2, 4, 8, 16, 32)
+
+#: Wall time in seconds that one campaign may take.
+TIME_LIMIT = 60.0
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """A group of seeds to leave out in a re-run.
+
+    Attributes:
+        model: in the tables of this model; those of others are not run again.
+        axis: `weight_init_seed` or `data_order_seed`.
+        seeds: the real seeds.
+    """
+
+    model: str
+    axis: str
+    seeds: frozenset[int]
+
+    def keeps(self, table: TrialTable) -> np.ndarray:
+        """bool [trials]: the trials of a table that are left."""
+        if table.model != self.model:
+            return np.ones(table.num_trials, dtype=bool)
+        if self.axis == "weight_init_seed":
+            seeds = table.weight_init_seeds[table.row]
+        else:
+            seeds = table.data_order_seeds[table.column]
+        return ~np.isin(seeds, list(self.seeds))
+
+
+@dataclass(frozen=True, eq=False)
+class TableReplay:
+    """One strategy on one table.
+
+    Attributes:
+        table: the trial table.
+        budgets: those of the budgets asked for that the table admits, in full trials.
+        score: float64 [budgets, replicates], of the kept checkpoint on the test half.
+        validation_score: float64 [budgets, replicates], of the same on the validation half: what the strategy saw.
+        trial: int32 [budgets, replicates], the kept trial's index in the table.
+        checkpoint: int32 [budgets, replicates], the kept checkpoint's index in the trial.
+        trials_started: int32 [budgets, replicates], trials with a paid checkpoint.
+        steps_spent: int64 [budgets, replicates], training steps paid for.
+        best_validation_score: float64 [replicates, trials], of each trial's best checkpoint, also of deleted trials.
+        best_test_score: float64 [replicates, trials], the test score of that checkpoint.
+    """
+
+    table: TrialTable
+    budgets: tuple[int, ...]
+    score: np.ndarray
+    validation_score: np.ndarray
+    trial: np.ndarray
+    checkpoint: np.ndarray
+    trials_started: np.ndarray
+    steps_spent: np.ndarray
+    best_validation_score: np.ndarray
+    best_test_score: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Replay:
+    """One strategy on all tables.
+
+    Attributes:
+        strategy: the strategy.
+        tables: one for each table, in the order given.
+        deleted: [deletion][table], the first replicates again without the deleted seeds; None where a deletion does not
+            touch a table, leaves nothing of it, or where the table admits no budget.
+    """
+
+    strategy: Strategy
+    tables: tuple[TableReplay, ...]
+    deleted: tuple[tuple[TableReplay | None, ...], ...]
+
+
+def replay(
+    strategies: Sequence[Strategy | Callable[..., Any] | str],
+    tables: Sequence[TrialTable],
+    budgets: Sequence[int] = (),
+    *,
+    replicates: int = 200,
+    seed: int = 0,
+    protocol: str = "held-out-1",
+    deletions: Sequence[Deletion] = (),
+    deletion_replicates: int = 200,
+    processes: int = 1,
+    time_limit: float = TIME_LIMIT,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[Replay, ...]:
+    """Replays strategies on trial tables; the same call gives the same bits for any number of processes.
+
+    Args:
+        strategies: what `seedbench.strategy.load_strategy` takes. All meet the same replicates.
+        tables: trial tables.
+        budgets: in full trials; a table takes part in those it has enough trials for (four times as many in
+            held-out-1). Empty: those of `BUDGETS` that fit.
+        replicates: campaigns of each strategy, table and budget; even, since they come in pairs.
+        seed: of all randomness, any integer.
+        protocol: see `seedbench.halves.PROTOCOLS`.
+        deletions: what to leave out in re-runs, with the same halves, streams and order.
+        deletion_replicates: replicates of a re-run, the first of `replicates`.
+        processes: to split the blocks of replicates among; more than one start Python anew, and need strategies that
+            can travel: files, shipped names, or callables that pickle.
+        time_limit: wall time in seconds that one campaign may take; see `seedbench.deadline` for what it can stop.
+        progress: called with the campaigns done and their total.
+
+    Returns:
+        One for each strategy.
+
+    Raises:
+        SelectionError: an unknown protocol, odd replicates, a budget that is none or that no table admits.
+        StrategyFailed: a campaign has no result; with several such campaigns always the same one.
+        StrategyFileError: a strategy that cannot be loaded, or cannot be sent to another process.
+    """
+    if isinstance(replicates, bool) or not isinstance(replicates, int) or replicates < 2 or replicates % 2:
+        raise SelectionError(f"replicates come in pairs: give an even number of at least 2, not {replicates}")
+    if processes < 1:
+        raise SelectionError(f"processes must be at least 1, found {processes}")
+    for table in tables:
+        require_protocol(table, protocol)
+    loaded = tuple(load_strategy(strategy) for strategy in strategies)
+    admitted = admitted_budgets(tables, budgets, protocol)
+    again = min(deletion_replicates, replicates)
+    plans = []
+    for table, fitting in zip(tables, admitted, strict=True):
+        keeps: dict[int | None, np.ndarray | None] = {None: None}
+        for number, deletion in enumerate(deletions if fitting else ()):
+            keep = deletion.keeps(table)
+            if keep.any() and not keep.all():  # else it leaves nothing of the table, or does not touch it
+                keeps[number] = keep
+        plans.append(Plan(table, fitting, keeps, replicates, again))
+    work = Work(loaded, tuple(plans), seed, protocol, time_limit)
+    blocks = [range(start, min(start + BLOCK, replicates)) for start in range(0, replicates, BLOCK)]
+    units = [(at, block) for at in range(len(plans)) for block in blocks]
+    total = sum(work.campaigns(plans[at], block) for at, block in units)
+    done = 0
+
+    def advance(campaigns: int) -> None:
+        nonlocal done
+        done += campaigns
+        if progress is not None:
+            progress(done, total)
+
+    outcomes = [Outcomes.empty(plan, len(loaded), replicates) for plan in plans]
+    for (at, block), part in zip(units, run_blocks(work, units, processes, advance), strict=True):
+        outcomes[at].put(part, block)
+    every = list(zip(plans, outcomes, strict=True))
+    return tuple(
+        Replay(
+            strategy,
+            tuple(_table_replay(plan, part, number) for plan, part in every),
+            tuple(
+                tuple(_table_replay(plan, part, number, which) if which in plan.keeps else None for plan, part in every)
+                for which in range(len(deletions))
+            ),
+        )
+        for number, strategy in enumerate(loaded)
+    )
+
+
+def replay_one(
+    strategy: Strategy | Callable[..., Any] | str,
+    table: TrialTable,
+    budget: int,
+    replicate: int,
+    *,
+    seed: int = 0,
+    protocol: str = "held-out-1",
+    time_limit: float = TIME_LIMIT,
+) -> TableReplay:
+    """One campaign again, as `replay` ran it: the same result (arrays of shape [1, 1]) or the same exception."""
+    require_protocol(table, protocol)
+    if isinstance(replicate, bool) or not isinstance(replicate, int) or replicate < 0:
+        raise SelectionError(f"a replicate must be a whole number from 0, found {replicate!r}")
+    admitted_budgets([table], [budget], protocol)
+    start = replicate - replicate % 2
+    plan = Plan(table, (budget,), {None: None}, start + 2, 0)
+    work = Work((load_strategy(strategy),), (plan,), seed, protocol, time_limit)
+    outcomes = run_block(work, plan, range(start, start + 2), only=replicate)
+    return _table_replay(plan, outcomes.only(replicate - start), 0)
+
+
+def _table_replay(plan: Plan, outcomes: Outcomes, strategy: int, deletion: int | None = None) -> TableReplay:
+    variant, replicates = list(plan.keeps).index(deletion), plan.count(deletion)
+
+    def of(values: np.ndarray) -> np.ndarray:
+        return values[variant, strategy, :, :replicates]
+
+    return TableReplay(
+        table=plan.table,
+        budgets=plan.budgets,
+        score=of(outcomes.score),
+        validation_score=of(outcomes.validation_score),
+        trial=of(outcomes.trial),
+        checkpoint=of(outcomes.checkpoint),
+        trials_started=of(outcomes.trials_started),
+        steps_spent=of(outcomes.steps_spent),
+        best_validation_score=outcomes.best_validation_score[:replicates],
+        best_test_score=outcomes.best_test_score[:replicates],
+    )
+
+
+def admitted_budgets(tables: Sequence[TrialTable], budgets: Sequence[int], protocol: str) -> list[tuple[int, ...]]:
+    """The budgets that each table takes part in, ascending; an empty sequence asks for those of `BUDGETS` that fit.
+
+    Raises:
+        SelectionError: a budget that is no positive whole number, or that no table has enough trials for.
+    """
+    share = 4 if protocol == "held-out-1" else 1
+    largest = max((table.num_trials for table in tables), default=0)
+    for budget in budgets:
+        if isinstance(budget, bool) or not isinstance(budget, int) or budget < 1:
+            raise SelectionError(f"a budget must be a whole number of full trials from 1, found {budget!r}")
+        if share * budget > largest:
+            raise SelectionError(
+                f"budget {budget} needs a table of at least {share * budget} trials under protocol {protocol}; "
+                f"the largest has {largest}, enough for a budget of {largest // share}"
+            )
+    wanted = sorted(set(budgets or BUDGETS))
+    admitted = [tuple(budget for budget in wanted if share * budget <= table.num_trials) for table in tables]
+    if not any(admitted):
+        raise SelectionError(
+            f"no table has the {share * wanted[0]} trials that the smallest budget, {wanted[0]}, needs"
+        )
+    return admitted

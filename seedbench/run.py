@@ -1,0 +1,54 @@
+"""One campaign of one strategy on recorded trials: to its end, or to a failure that says what happened and where."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from seedbench.campaign import Settlement, open_campaign
+from seedbench.deadline import Deadline
+from seedbench.errors import BudgetSpent, InvalidReturn, PoolExhausted, StrategyFailed, StrategyStopped
+from seedbench.halves import strategy_stream
+from seedbench.recorded import RecordedTrials
+from seedbench.strategy import Strategy, author_frames
+
+
+def run_campaign(
+    strategy: Strategy, recorded: RecordedTrials, budget: int, *, deadline: Deadline, note: str = ""
+) -> Settlement:
+    """Runs a strategy, built anew, in a campaign of its own.
+
+    Args:
+        strategy: the strategy.
+        recorded: one replicate of a table.
+        budget: in full trials.
+        deadline: what limits the campaign's wall time.
+        note: added to what is said of a failure.
+
+    Raises:
+        StrategyFailed: the strategy raised anything but `BudgetSpent` or `PoolExhausted`, did not end, paid for
+            nothing, or returned something else than a trial or a paid checkpoint of the campaign.
+    """
+    table, replicate, seed = recorded.table, recorded.replicate, recorded.seed
+    opened = open_campaign(recorded.source(), budget, rng=partial(strategy_stream, seed, table, budget, replicate))
+    call = strategy.build()
+    try:
+        deadline.start()
+        try:
+            returned = call(opened.campaign)
+        except (BudgetSpent, PoolExhausted):
+            returned = None
+        finally:
+            deadline.stop()
+        settlement = opened.settle(returned)
+    except KeyboardInterrupt:  # the user's, not the strategy's
+        raise
+    except BaseException as error:  # SystemExit included: a strategy does not end the evaluation by ending itself
+        deadline.stop()
+        said = " ".join(str(error).split())
+        if isinstance(error, StrategyStopped | InvalidReturn):
+            reason = f"strategy {strategy.name} {said}"
+        else:
+            reason = f"strategy {strategy.name} raised {type(error).__name__}" + (f": {said}" if said else "")
+        raise StrategyFailed(reason + note, table, budget, replicate, author_frames(error, strategy)) from None
+    opened.close()
+    return settlement

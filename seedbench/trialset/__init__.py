@@ -1,0 +1,25 @@
+"""Trial sets: a folder or a Hub dataset repo <-> arrays, one `TrialTable` per model × task × recipe.
+
+`load_trials` reads and checks one, `validate_folder` checks all there is to check, `write_trials` writes one.
+"""
+
+from seedbench.trialset.check import validate_folder
+from seedbench.trialset.files import MANIFEST, Manifest, read_manifest, read_split
+from seedbench.trialset.load import BUNDLED, TrialSet, load_trials
+from seedbench.trialset.table import TrialTable
+from seedbench.trialset.write import to_arrow, write_manifest, write_trials
+
+__all__ = [
+    "BUNDLED",
+    "MANIFEST",
+    "Manifest",
+    "TrialSet",
+    "TrialTable",
+    "load_trials",
+    "read_manifest",
+    "read_split",
+    "to_arrow",
+    "validate_folder",
+    "write_manifest",
+    "write_trials",
+]

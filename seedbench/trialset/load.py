@@ -1,0 +1,99 @@
+"""A trial set from a folder, the Hub or the wheel."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from seedbench.errors import SelectionError, TrialSetError
+from seedbench.trialset.files import MANIFEST, read_manifest
+from seedbench.trialset.table import TrialTable, load_tables
+
+BUNDLED = Path(__file__).parents[1] / "bundled"
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+
+
+@dataclass(frozen=True, eq=False)
+class TrialSet:
+    """A trial set, loaded and checked.
+
+    Attributes:
+        name: as its manifest says; never a path.
+        version: semantic version of the data.
+        sha256: of its manifest, and so of all its files.
+        revision: the Hub commit it was fetched from; None for a folder.
+        tables: ordered by model, task, recipe.
+    """
+
+    name: str
+    version: str
+    sha256: str
+    revision: str | None
+    tables: tuple[TrialTable, ...]
+
+    def select(self, models: Sequence[str] = (), tasks: Sequence[str] = (), recipes: Sequence[str] = ()) -> TrialSet:
+        """The same trial set with the tables of these models, tasks and recipes only; an empty sequence means all.
+
+        Raises:
+            SelectionError: a name that no table has, or names that no table has together.
+        """
+        kept = self.tables
+        for kind, wanted in (("model", models), ("task", tasks), ("recipe", recipes)):
+            known = sorted({getattr(table, kind) for table in self.tables})
+            for name in wanted:
+                if name not in known:
+                    raise SelectionError(f"unknown {kind} {name!r}: trial set {self.name} has {', '.join(known)}")
+            kept = tuple(table for table in kept if not wanted or getattr(table, kind) in wanted)
+        if not kept:
+            raise SelectionError(
+                f"no trial table of trial set {self.name} fits the selection; it has "
+                + ", ".join(table.name for table in self.tables)
+            )
+        return replace(self, tables=kept)
+
+
+def load_trials(source: str | os.PathLike[str] | None = None, *, revision: str | None = None) -> TrialSet:
+    """Loads a trial set into arrays and checks it.
+
+    Args:
+        source: a folder, or the id of a Hub dataset repo (`owner/name`); None: the trial set bundled with seedbench.
+        revision: a tag, branch or commit of the Hub repo.
+
+    Returns:
+        All tables of the trial set. `steps` and `logits` are not loaded.
+
+    Raises:
+        TrialSetError: it is not there, or is malformed in any way.
+    """
+    commit = None
+    if source is None:
+        folder = BUNDLED
+    else:
+        folder = Path(source)
+        if not folder.is_dir():
+            if folder.exists() or not _HUB_ID.fullmatch(str(source)):
+                raise TrialSetError(
+                    f"{source}: no such folder; give a folder with a {MANIFEST}, or a Hub id owner/name"
+                )
+            folder = _download(str(source), revision)
+            commit = folder.name
+    if revision is not None and commit is None:
+        raise TrialSetError(f"revision {revision!r}: only a Hub repo has revisions, and this is a local folder")
+    manifest = read_manifest(folder)
+    tables = load_tables(folder, manifest)
+    return TrialSet(manifest.name, manifest.version, manifest.sha256, commit, tables)
+
+
+def _download(repo: str, revision: str | None) -> Path:
+    from huggingface_hub import snapshot_download
+
+    wanted = [MANIFEST, "README.md", "trials/*", "predictions/*", "examples/*"]
+    try:
+        return Path(snapshot_download(repo, repo_type="dataset", revision=revision, allow_patterns=wanted))
+    except Exception as error:  # whatever the Hub client, HTTP or the disk has to say; never with a traceback
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        at = f" at revision {revision}" if revision else ""
+        raise TrialSetError(f"{repo}: neither a folder here nor to be had from the Hub{at} ({reason})") from None

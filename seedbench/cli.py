@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from seedbench.result import Evaluation
+    from seedbench.strategy import Strategy
 
 app = typer.Typer(
     add_completion=False,
@@ -182,6 +183,8 @@ def check(strategy: STRATEGY, trials: TRIALS = None, revision: REVISION = None) 
     but what it has paid for.
     """
     from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
     from seedbench.check import check_strategy
     from seedbench.strategy import load_strategy
@@ -191,7 +194,9 @@ def check(strategy: STRATEGY, trials: TRIALS = None, revision: REVISION = None) 
     findings = check_strategy(loaded, load_trials(trials, revision=revision))
     console = Console()
     for finding in findings:
-        console.print("[green]ok    [/]" if finding.passed else "[red]failed[/]", finding.text, highlight=False)
+        line = Table.grid(padding=(0, 1))
+        line.add_row(Text("ok    ", "green") if finding.passed else Text("failed", "red"), finding.text)
+        console.print(line)
     if not all(finding.passed for finding in findings):
         raise typer.Exit(1)
 
@@ -201,7 +206,7 @@ def strategies() -> None:
     """List the strategies that ship with seedbench."""
     from rich.console import Console
 
-    from seedbench.report import strategies_table
+    from seedbench.listing import strategies_table
 
     Console().print(strategies_table())
 
@@ -217,7 +222,7 @@ def trials(
     """Show what a trial set holds."""
     from rich.console import Console
 
-    from seedbench.report import trials_table
+    from seedbench.listing import trials_table
     from seedbench.trialset import BUNDLED, load_trials
 
     if validate:
@@ -232,6 +237,24 @@ def trials(
     Console().print(trials_table(load_trials(source, revision=revision)))
     if validate:
         print("valid: every file, column and score checked")
+
+
+def _one_campaign(
+    strategy: Strategy, only: str, trials: str | None, revision: str | None, seed: int, protocol: str, console: Console
+) -> None:
+    from seedbench.listing import campaign_table
+    from seedbench.replay import replay_one
+    from seedbench.trialset import load_trials
+
+    name, *numbers = only.rsplit(":", 2)
+    if len(numbers) != 2 or not all(number.isdecimal() for number in numbers):
+        raise SeedbenchError(f"--only takes TABLE:BUDGET:REPLICATE, as in model/task/recipe:8:17; found {only!r}")
+    tables = {table.name: table for table in load_trials(trials, revision=revision).tables}
+    if name not in tables:
+        raise SeedbenchError(f"--only: no trial table {name!r}; there are {', '.join(tables)}")
+    budget, replicate = map(int, numbers)
+    done = replay_one(strategy, tables[name], budget, replicate, seed=seed, protocol=protocol)
+    console.print(campaign_table(done, replicate))
 
 
 @contextmanager

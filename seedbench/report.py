@@ -12,7 +12,6 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from seedbench.result import Against, Difference, Evaluation, Row, Summary
-    from seedbench.trialset import TrialSet
 
 UNDEFINED = "–"
 PLOT_LIMITS = (-0.25, 1.5)  # gaps beyond these are drawn at the edge
@@ -268,48 +267,6 @@ def _table(row: Row | Difference) -> tuple[str, str, str]:
 
 def _and(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def trials_table(trials: TrialSet) -> Group:
-    """What a trial set holds: a line per trial table."""
-    head = Text.assemble((f"{trials.name} {trials.version}", "bold"), f"\nsha256 {trials.sha256}")
-    if trials.revision:
-        head.append(f"\nHub commit {trials.revision}")
-    grid = Table(box=None, header_style="dim", padding=(0, 1))
-    for title in ("model · task · recipe", "trials", "seeds", "missing", "diverged", "checkpoints", "best score"):
-        grid.add_column(title, justify="left" if title == "model · task · recipe" else "right")
-    for table in trials.tables:
-        best = table.score.max(axis=1)
-        rows, columns = table.grid
-        grid.add_row(
-            Text("\n".join((f"{table.model} · {table.task}", table.recipe))),
-            str(table.num_trials),
-            f"{rows} × {columns}",
-            str(rows * columns - table.num_trials or ""),
-            str(int(table.diverged.sum()) or ""),
-            str(table.num_checkpoints),
-            f"{best.mean():.4f}\n{best.min():.4f} to {best.max():.4f}",
-        )
-    notes = (
-        []
-        if all(table.predicted_label is not None for table in trials.tables)
-        else [
-            Text("No predictions in some tables: protocol dodge2020 works on them, held-out-1 does not.", style="dim")
-        ]
-    )
-    return Group(head, Text(), grid, *notes)
-
-
-def strategies_table() -> Table:
-    """The shipped strategies, a line each."""
-    from seedbench.strategy import describe, shipped
-
-    grid = Table(box=None, show_header=False, padding=(0, 1))
-    grid.add_column(no_wrap=True, style="bold")
-    grid.add_column()
-    for name in shipped():
-        grid.add_row(name, describe(name))
-    return grid
 
 
 def print_report(evaluation: Evaluation, console: Console) -> None:

@@ -23,7 +23,7 @@ LAYERS = [
     {"replay"},
     {"scoring"},
     {"evaluation"},
-    {"submission", "findings", "publish", "adapters", "report", "check"},
+    {"submission", "findings", "publish", "adapters", "report", "listing", "check"},
     {"cli"},
 ]
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}

@@ -1,0 +1,70 @@
+"""Short tables for the terminal: what a trial set holds, what ships, what one campaign did."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from seedbench.replay import TableReplay
+    from seedbench.trialset import TrialSet
+
+
+def campaign_table(done: TableReplay, replicate: int) -> Table:
+    """One campaign, replayed alone."""
+    table, (budget,) = done.table, done.budgets
+    trial, checkpoint = done.trial.item(), done.checkpoint.item()
+    row, column = table.weight_init_seeds[table.row[trial]], table.data_order_seeds[table.column[trial]]
+    grid = Table(box=None, show_header=False, padding=(0, 1))
+    grid.add_row("campaign", f"{table.name}, budget {budget}, replicate {replicate}")
+    grid.add_row("kept", f"trial of weight_init_seed {row}, data_order_seed {column}")
+    grid.add_row("", f"its checkpoint {checkpoint + 1} of {table.num_checkpoints}, at step {table.step[checkpoint]}")
+    grid.add_row("score", f"{done.score.item():.4f}; it was chosen for {done.validation_score.item():.4f}")
+    grid.add_row("started", f"{done.trials_started.item()} trials")
+    grid.add_row("spent", f"{done.steps_spent.item() / table.num_steps:.2f} of {budget} full trials")
+    return grid
+
+
+def trials_table(trials: TrialSet) -> Group:
+    """What a trial set holds: for each trial table its grid, and the best validation scores of its full trials."""
+    head = Text.assemble((f"{trials.name} {trials.version}", "bold"), f"\nsha256 {trials.sha256}")
+    if trials.revision:
+        head.append(f"\nHub commit {trials.revision}")
+    parts: list[RenderableType] = [head]
+    for number, table in enumerate(trials.tables):
+        best = table.score.max(axis=1)
+        rows, columns = table.grid
+        cells = {
+            "trials": str(table.num_trials),
+            "seeds": f"{rows} × {columns}",
+            "missing": str(rows * columns - table.num_trials),
+            "diverged": str(int(table.diverged.sum())),
+            "checkpoints": str(table.num_checkpoints),
+            "best: lowest": f"{best.min():.4f}",
+            "mean": f"{best.mean():.4f}",
+            "highest": f"{best.max():.4f}",
+        }
+        grid = Table(box=None, show_header=number == 0, header_style="dim", padding=(0, 1))
+        for title in cells:
+            grid.add_column(title, justify="right", min_width=max(len(title), 7))
+        grid.add_row(*cells.values())
+        parts += [Text(f"\n{table.model} · {table.task} · {table.recipe}", style="bold"), grid]
+    if any(table.predicted_label is None for table in trials.tables):
+        note = "Some tables have no predictions: protocol dodge2020 works on them, held-out-1 does not."
+        parts.append(Text(f"\n{note}", style="dim"))
+    return Group(*parts)
+
+
+def strategies_table() -> Table:
+    """The shipped strategies, a line each."""
+    from seedbench.strategy import describe, shipped
+
+    grid = Table(box=None, show_header=False, padding=(0, 1))
+    grid.add_column(no_wrap=True, style="bold")
+    grid.add_column()
+    for name in shipped():
+        grid.add_row(name, describe(name))
+    return grid

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from seedbench import __version__
-from seedbench.errors import SelectionError
 from seedbench.intervals import Interval
-from seedbench.replay import Deletion, replay
+from seedbench.replay import Deletion, Replay, replay
 from seedbench.result import (
     Against,
     BudgetSummary,
@@ -26,6 +25,7 @@ from seedbench.result import (
     TrialsIdentity,
 )
 from seedbench.scoring import (
+    Pool,
     TableScores,
     deletions_of,
     difference_intervals,
@@ -42,13 +42,12 @@ from seedbench.scoring import (
 from seedbench.strategy import Strategy, load_strategy
 from seedbench.trialset import TrialSet, load_trials
 
-BUDGETS = (2, 4, 8, 16, 32)
 TRACK = "cold"
 
 
 def evaluate(
-    strategy: str | PathLike[str] | Callable[..., Any] | Strategy,
-    trials: str | PathLike[str] | TrialSet | None = None,
+    strategy: str | Path | Callable[..., Any] | Strategy,
+    trials: str | Path | TrialSet | None = None,
     *,
     revision: str | None = None,
     models: Sequence[str] = (),
@@ -59,7 +58,7 @@ def evaluate(
     seed: int = 0,
     protocol: str = "held-out-1",
     processes: int = 1,
-    against: Sequence[str | PathLike[str] | Callable[..., Any] | Strategy] = (),
+    against: Sequence[str | Path | Callable[..., Any] | Strategy] = (),
     intervals: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
@@ -72,8 +71,8 @@ def evaluate(
         models: only tables of these models; empty for all. So too `tasks` and `recipes`.
         tasks: see `models`.
         recipes: see `models`.
-        budgets: in full trials; empty for the protocol's 2, 4, 8, 16 and 32. A table takes part in budgets of at most a
-            quarter of its trials.
+        budgets: in full trials; empty for 2, 4, 8, 16 and 32. A table takes part in those it has enough trials for:
+            four times as many in held-out-1.
         replicates: campaigns per table and budget; even, since they come in pairs.
         seed: of all hidden randomness; the same call gives the same result to the byte.
         protocol: "held-out-1", or "dodge2020" for selection and score on the same full dev set.
@@ -89,35 +88,25 @@ def evaluate(
         StrategyFailed: a campaign without a result.
         TrialSetError: a trial set that cannot be read or trusted.
     """
-    if replicates < 2 or replicates % 2:
-        raise SelectionError(f"replicates come in pairs: give an even number of at least 2, not {replicates}")
     strategies = [load_strategy(one) for one in (strategy, *against)]
     trial_set = trials if isinstance(trials, TrialSet) else load_trials(trials, revision=revision)
-    chosen = trial_set.select(models, tasks, recipes)
-    deletions = deletions_of(chosen.tables)
+    tables = trial_set.select(models, tasks, recipes).tables
+    deletions = deletions_of(tables)
+    replays = replay(
+        strategies,
+        tables,
+        budgets,
+        replicates=replicates,
+        seed=seed,
+        protocol=protocol,
+        deletions=deletions if intervals else (),
+        deletion_replicates=replicates,
+        processes=processes,
+        progress=progress,
+    )
     with threadpool_limits(limits=1):  # a sum split among threads may differ in its last bit
-        scored: list[list[TableScores]] = []
-        pools = []
-        for number, one in enumerate(strategies):
-            result = replay(
-                one,
-                chosen.tables,
-                tuple(sorted(set(budgets or BUDGETS))),
-                replicates=replicates,
-                seed=seed,
-                protocol=protocol,
-                deletions=deletions if intervals else (),
-                processes=processes,
-                progress=_share(progress, number, len(strategies)),
-            )
-            pools = pools or [pool_of(table, deletions) for table in result.tables]
-            scored.append(
-                [
-                    table_scores(table, [again[at] for again in result.deleted], pool)
-                    for at, (table, pool) in enumerate(zip(result.tables, pools, strict=True))
-                    if table.budgets
-                ]
-            )
+        pools = [pool_of(table, deletions) if table.budgets else None for table in replays[0].tables]
+        scored = [_scores(one, pools) for one in replays]
         own, others = scored[0], scored[1:]
         return Evaluation(
             protocol=protocol,
@@ -140,11 +129,17 @@ def evaluate(
                 )
                 for other, its in zip(strategies[1:], others, strict=True)
             ),
-            left_out=tuple(
-                pool.table.name for pool, table in zip(pools, result.tables, strict=True) if not table.budgets
-            ),
+            left_out=tuple(table.name for table, pool in zip(tables, pools, strict=True) if pool is None),
             campaigns=_campaigns(own),
         )
+
+
+def _scores(replayed: Replay, pools: Sequence[Pool | None]) -> list[TableScores]:
+    return [
+        table_scores(table, [again[at] for again in replayed.deleted], pool)
+        for at, (table, pool) in enumerate(zip(replayed.tables, pools, strict=True))
+        if pool is not None
+    ]
 
 
 def _rows(every: Sequence[TableScores], deletions: Sequence[Deletion]) -> tuple[Row, ...]:
@@ -163,7 +158,8 @@ def _rows(every: Sequence[TableScores], deletions: Sequence[Deletion]) -> tuple[
                 table.task,
                 table.recipe,
                 budget,
-                *_limits(score, at),
+                float(score.estimate[at]),
+                *_limits(score, at)[1:],
                 floor,
                 floor + to_win,
                 *_limits(gap, at),
@@ -175,7 +171,7 @@ def _rows(every: Sequence[TableScores], deletions: Sequence[Deletion]) -> tuple[
                 float(started[at]),
                 float(spent[at]),
                 pool.no_signal,
-                pool.undefined_share,
+                _known(pool.undefined_share),
             )
             for at, budget in enumerate(replayed.budgets)
         ]
@@ -197,7 +193,15 @@ def _differences(
         table = scores.pool.table
         score, gap = difference_intervals(scores, other, deletions)
         found += [
-            Difference(table.model, table.task, table.recipe, budget, *_limits(score, at), *_limits(gap, at))
+            Difference(
+                table.model,
+                table.task,
+                table.recipe,
+                budget,
+                float(score.estimate[at]),
+                *_limits(score, at)[1:],
+                *_limits(gap, at),
+            )
             for at, budget in enumerate(scores.replay.budgets)
         ]
     return tuple(found)
@@ -205,19 +209,11 @@ def _differences(
 
 def _limits(interval: Interval, at: int = 0) -> tuple[float | None, float | None, float | None]:
     """Estimate, low and high of entry `at` of an interval; None for NaN."""
-    estimate, low, high = (float(values.ravel()[at]) for values in (interval.estimate, interval.low, interval.high))
-    return _known(estimate), _known(low), _known(high)
+    return _known(interval.estimate[at]), _known(interval.low[at]), _known(interval.high[at])
 
 
 def _known(value: float) -> float | None:
-    return None if math.isnan(value) else value
-
-
-def _share(progress: Callable[[int, int], None] | None, number: int, count: int) -> Callable[[int, int], None] | None:
-    """The progress of one replay of several that are equally long."""
-    if progress is None:
-        return None
-    return lambda done, total: progress(number * total + done, count * total)
+    return None if math.isnan(value) else float(value)
 
 
 def _campaigns(every: Sequence[TableScores]) -> dict[str, np.ndarray]:

@@ -15,6 +15,7 @@ from operator import add, sub
 import numpy as np
 from numpy.typing import NDArray
 
+from seedbench.halves import undefined_share
 from seedbench.intervals import Interval, jackknife, pair_means, ratio_jackknife, seed_groups
 from seedbench.metrics import (
     CEILING_TRIALS,
@@ -24,12 +25,10 @@ from seedbench.metrics import (
     best_of_n_of_ranked,
     best_of_n_weights,
     compute_multiplier,
-    correct_counts,
     full_trials_needed,
     gap_closed,
     geometric_mean,
     rank_trials,
-    undefined,
 )
 from seedbench.replay import Deletion, TableReplay
 from seedbench.trialset import TrialTable
@@ -98,16 +97,6 @@ def deletions_of(tables: Sequence[TrialTable]) -> tuple[Deletion, ...]:
     return tuple(found)
 
 
-def kept_trials(table: TrialTable, deletion: Deletion) -> NDArray[np.bool_]:
-    """bool [trials], which trials of a table a deletion leaves."""
-    if table.model != deletion.model:
-        return np.ones(table.num_trials, dtype=bool)
-    seeds, place = (
-        (table.weight_init_seeds, table.row) if deletion.axis == AXES[0] else (table.data_order_seeds, table.column)
-    )
-    return ~np.isin(seeds, np.array(sorted(deletion.seeds)))[place]
-
-
 # --- best of n --------------------------------------------------------------------------------------------------------
 
 
@@ -121,8 +110,7 @@ class Pool:
         floor: R(1) [P].
         gap: ceiling - floor [P], the points there are to win.
         no_signal: whether that gap is below two of its standard errors; None where no error can be given.
-        undefined_share: share of the table's checkpoints whose metric is undefined on the whole dev set, or that hold a
-            prediction that is none; None without predictions.
+        undefined_share: share of the table's checkpoints whose score is a convention; NaN without predictions.
     """
 
     table: TrialTable
@@ -130,7 +118,7 @@ class Pool:
     floor: Sample
     gap: Sample
     no_signal: bool | None
-    undefined_share: float | None
+    undefined_share: float
 
     @property
     def fewest(self) -> int:
@@ -149,7 +137,7 @@ def pool_of(replay: TableReplay, deletions: Sequence[Deletion]) -> Pool:
         left = order[keep[order]].reshape(len(order), -1)
         return pair_means(rank_trials(validation, test, left))
 
-    keeps = {number: kept_trials(table, deletion) for number, deletion in enumerate(deletions)}
+    keeps = {number: deletion.keeps(table) for number, deletion in enumerate(deletions)}
     sample = Sample(
         ranked(np.ones(table.num_trials, dtype=bool)),
         {number: ranked(keep) for number, keep in keeps.items() if not keep.all()},
@@ -164,16 +152,6 @@ def pool_of(replay: TableReplay, deletions: Sequence[Deletion]) -> Pool:
 
 def _ceiling(ranked: Floats) -> Floats:
     return ranked @ best_of_n_weights(ranked.shape[1])[min(CEILING_TRIALS, ranked.shape[1]) - 1]
-
-
-def undefined_share(table: TrialTable) -> float | None:
-    """Share of checkpoints whose metric is undefined, or that hold a -1; None without predictions."""
-    if table.predicted_label is None or table.label is None:
-        return None
-    found = table.predicted_label.min(axis=-1) < 0
-    suspects = ~found & (table.score == 0)  # an undefined metric is 0, so only these need counting
-    found[suspects] = undefined(table.task, *correct_counts(table.predicted_label[suspects], table.label))
-    return float(found.mean())
 
 
 # --- a strategy -------------------------------------------------------------------------------------------------------

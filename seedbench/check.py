@@ -212,7 +212,7 @@ def _altered(case: Case, paid: dict[int, int], way: str) -> Case:
 
 
 def _in_another_process(strategy: Strategy, cases: Sequence[Case], *, hash_seed: int) -> list[Trace]:
-    """Runs all campaigns in a fresh interpreter, one after the other and with the records of one at a time in memory."""
+    """Runs all campaigns in a fresh interpreter, one after the other, with the records of one at a time in memory."""
     try:
         order = b"".join(map(pickle.dumps, (len(cases), strategy, *cases)))
     except Exception as error:

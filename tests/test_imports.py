@@ -20,6 +20,8 @@ LAYERS = [
     {"sandbox"},
     {"halves", "deadline"},
     {"recorded"},
+    {"run"},
+    {"blocks"},
     {"replay"},
     {"scoring"},
     {"evaluation"},

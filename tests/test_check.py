@@ -1,0 +1,136 @@
+"""`seedbench check` passes what can be trusted, and names what cannot be."""
+
+from pathlib import Path
+
+import pytest
+
+from seedbench.check import check_strategy
+from seedbench.errors import SelectionError, StrategyFailed, StrategyFileError
+from seedbench.strategy import load_strategy, shipped
+
+OWN_RANDOMNESS = """
+import random
+def strategy(campaign):
+    while campaign.remaining > 0:
+        trial = campaign.start()
+        for _ in range(random.randint(1, 3)):
+            trial.advance()
+"""
+CAMPAIGN_RNG = OWN_RANDOMNESS.replace("random.randint(1, 3)", "campaign.rng.integers(1, 4)")
+OS_RANDOMNESS = OWN_RANDOMNESS.replace("import random", "import os").replace(
+    "random.randint(1, 3)", "1 + os.urandom(1)[0] % 3"
+)
+STATE = """
+seen = []
+def strategy(campaign):
+    seen.append(campaign)
+    trial = campaign.start()
+    for _ in range(1 + len(seen) % 3):
+        trial.advance()
+    return trial
+"""
+STATE_ON_THE_OBJECT = """
+class Counting:
+    def __init__(self):
+        self.seen = 0
+    def __call__(self, campaign):
+        self.seen += 1
+        trial = campaign.start()
+        for _ in range(1 + self.seen % 3):
+            trial.advance()
+        return trial
+strategy = Counting()
+"""
+HASH_ORDER = """
+NAMES = {"alpha", "beta", "gamma", "delta", "epsilon"}
+def strategy(campaign):
+    trial = campaign.start()
+    for _ in range(1 + list(NAMES).index("alpha")):
+        trial.advance()
+    return trial
+"""
+PEEKS_AT_THE_FUTURE = """
+import gc
+from seedbench.halves import Replicates
+def strategy(campaign):
+    block = [found for found in gc.get_objects() if isinstance(found, Replicates)][-1]
+    trial = campaign.start(0, 0)
+    trial.advance()
+    at = block.validation_score[0].mean(axis=1).argmax()
+    for _ in range(int(at) % 5):
+        trial.advance()
+    return trial
+"""
+PEEKS_AT_THE_TEST_HALF = PEEKS_AT_THE_FUTURE.replace(
+    "block.validation_score[0].mean(axis=1).argmax()", "100 * block.test_score[0].max()"
+)
+PRINTS = """
+def strategy(campaign):
+    print("chatter on stdout")
+    trial = campaign.start()
+    trial.advance()
+    return trial
+"""
+
+
+def check(tmp_path: Path, text: str, trials):
+    path = tmp_path / "mine.py"
+    path.write_text(text)
+    return check_strategy(load_strategy(str(path)), trials)
+
+
+@pytest.mark.parametrize("name", [*shipped(), "template"])
+def test_everything_that_ships_passes(name, trials, tmp_path):
+    if name == "template":
+        from importlib.resources import files
+
+        findings = check(tmp_path, (files("seedbench.strategies") / "_template.py").read_text(), trials)
+    else:
+        findings = check_strategy(load_strategy(name), trials, campaigns=8)
+    assert [finding.passed for finding in findings] == [True, True, True]
+    assert [finding.text.split(":")[0] for finding in findings] == ["runs", "reproducible", "blind"]
+
+
+@pytest.mark.parametrize("text", [CAMPAIGN_RNG, STATE_ON_THE_OBJECT, PRINTS])
+def test_what_is_allowed_passes(text, trials, tmp_path):
+    assert [finding.passed for finding in check(tmp_path, text, trials)] == [True, True, True]
+
+
+@pytest.mark.parametrize("text", [OWN_RANDOMNESS, OS_RANDOMNESS, STATE, HASH_ORDER])
+def test_not_reproducible(text, trials, tmp_path):
+    runs, finding = check(tmp_path, text, trials)
+    assert runs.passed and not finding.passed
+    assert finding.text.startswith("not reproducible: table mini/")
+    assert "in one run and" in finding.text and "use campaign.rng alone" in finding.text
+
+
+@pytest.mark.parametrize("text", [PEEKS_AT_THE_FUTURE, PEEKS_AT_THE_TEST_HALF])
+def test_not_blind(text, trials, tmp_path):
+    *before, finding = check(tmp_path, text, trials)
+    assert [found.passed for found in before] == [True, True]
+    assert finding.text.startswith("not blind: table mini/") and not finding.passed
+
+
+def test_how_much_was_tried_and_spent(trials):
+    # Budgets 2, 4 and 8 on the 36 trials of one table, 2 and 4 on the 16 and the 19 of the others: 7 campaigns a round.
+    runs, _, blind = check_strategy(load_strategy("full_trials"), trials)
+    assert runs.text == "runs: 21 campaigns on 3 trial tables, 100% of budget spent"
+    assert blind.text.endswith("3 ways × 21 campaigns")
+
+
+def test_a_failure_is_the_authors_own(trials, tmp_path):
+    with pytest.raises(StrategyFailed, match="ZeroDivisionError") as caught:
+        check(tmp_path, "def strategy(campaign):\n    campaign.start().advance()\n    return 1 / 0\n", trials)
+    assert caught.value.frames.count('File "') == 1 and "return 1 / 0" in caught.value.frames
+
+
+def test_what_cannot_be_checked(trials, write_set):
+    with pytest.raises(StrategyFileError, match="cannot be sent to another process.*give a file"):
+        check_strategy(load_strategy(lambda campaign: None), trials)
+
+    from seedbench.trialset import load_trials
+    from tests.synthetic import split_like_training
+
+    small = load_trials(write_set(split_like_training(1, 7)))
+    with pytest.raises(SelectionError):
+        check_strategy(load_strategy("full_trials"), small)

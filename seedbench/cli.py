@@ -52,9 +52,7 @@ def main() -> None:
     """Runs the command line. What a user did wrong is one line on stderr, and exit code 2."""
     try:
         code = app(standalone_mode=False)
-    except typer.Abort:
-        code = 130
-    except KeyboardInterrupt:
+    except (typer.Abort, KeyboardInterrupt):  # typer turns the one into the other in some versions
         print("seedbench: interrupted; nothing was written", file=sys.stderr)
         code = 130
     except BrokenPipeError:  # `seedbench … | head`

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
 UNDEFINED = "–"
 PLOT_LIMITS = (-0.25, 1.5)  # gaps beyond these are drawn at the edge
-LEGEND = (
-    "± is a 95% interval over replicates and the finite number of seeds; the dev examples are held fixed.",
-    "gap closed: 0% is one full trial, 100% the best of 64 full trials (of all where a table has fewer).",
-    "compute: full trials that plain best-of-n needs for this score, per full trial of the budget.",
-    "optimism: how much higher the score was that the choice was made on; it is not part of the score.",
-)
+LEGEND = {
+    "±": "95% interval over replicates and seeds; dev examples held fixed",
+    "gap closed": "0% is one full trial, 100% the best of 64 (of all, if fewer)",
+    "compute": "full trials best-of-n needs for this score, per trial of budget",
+    "optimism": "how much higher the score was that the choice was made on",
+    "started": "trials with at least one checkpoint paid for",
+}
 
 
 def evaluation_report(evaluation: Evaluation, width: int) -> Group:
@@ -30,8 +31,10 @@ def evaluation_report(evaluation: Evaluation, width: int) -> Group:
         parts += [Text("\nPaired difference in score", style="bold"), *_difference_tables(evaluation)]
     parts += [Text("\nGap closed, all tables together", style="bold"), _summary_table(evaluation, width), Text()]
     parts += [Text(sentence) for sentence in words(evaluation)]
-    parts += [Text(), *(Text(line, style="dim") for line in LEGEND)]
-    return Group(*parts)
+    legend = Table.grid(padding=(0, 2))
+    for term, meaning in LEGEND.items():
+        legend.add_row(Text(term, style="dim"), Text(meaning, style="dim"))
+    return Group(*parts, Text(), legend)
 
 
 def words(evaluation: Evaluation) -> list[str]:
@@ -240,7 +243,8 @@ def _difference(value: float | None, low: float | None, high: float | None, scal
     """A paired difference with its interval, marked where the interval leaves out zero."""
     if value is None:
         return Text(UNDEFINED)
-    text = f"{value * scale:{format_}}{_half(value, high, scale, format_.lstrip('+'))}"
+    rounded = round(value * scale, 4) + 0.0  # never minus zero
+    text = f"{rounded:{format_}}{_half(value, high, scale, format_.lstrip('+'))}"
     if low is None or high is None:
         return Text(text)
     if low > 0:

@@ -27,6 +27,7 @@ LAYERS = [
     {"evaluation"},
     {"submission", "findings", "publish", "adapters", "report", "listing", "check"},
     {"cli"},
+    {"__main__"},
 ]
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}
 NUMPY_ALONE = {"metrics", "intervals"}  # and scipy, where it is used

@@ -1,0 +1,401 @@
+"""The command line: what it prints and writes, and that every bad input is one clear line and exit code 2."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from seedbench import __version__
+from seedbench.cli import main
+from seedbench.deadline import Deadline
+from seedbench.result import Evaluation
+from seedbench.trialset import write_manifest
+
+ROOT = Path(__file__).parents[1]
+QUICK = ("--replicates", "4", "--no-intervals", "--processes", "1")
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    """Runs a command line in this process, in an empty folder; returns exit code, stdout and stderr."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["seedbench", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        return int(ended.value.code or 0), out, err
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    return run
+
+
+@pytest.fixture
+def refused(run, tmp_path):
+    """Runs a command line that must be refused; returns the one line."""
+
+    def refused(*arguments: object, rule: str, frames: bool = False) -> str:
+        before = sorted(tmp_path.iterdir())
+        code, out, err = run(*arguments)
+        lines = err.splitlines()
+        assert code == 2 and out == "", (code, out, err)
+        assert lines[-1].startswith("seedbench: error: ") and rule in lines[-1], err
+        assert (len(lines) > 1) == frames and ("Traceback" in err) == frames, err
+        assert sorted(tmp_path.iterdir()) == before  # nothing half-written
+        return lines[-1]
+
+    return refused
+
+
+def write(text: str, name: str = "mine.py") -> str:
+    Path(name).write_text(text)
+    return name
+
+
+# --- what works -------------------------------------------------------------------------------------------------------
+
+
+def test_evaluate_prints_every_row_and_the_words(run, trials_folder):
+    code, out, err = run("evaluate", "full_trials", "--trials", trials_folder, *QUICK)
+    assert (code, err) == (0, "")
+    for title in ("mini · mrpc · few", "mini · sst2 · few", "mini · sst2 · other"):
+        assert title in out
+    rows = [line.split() for line in out.splitlines() if line.strip().endswith(".0") and "×" in line]
+    assert [(int(row[0]), float(row[-1])) for row in rows] == [(2, 2), (4, 4), (2, 2), (4, 4), (8, 8), (2, 2), (4, 4)]
+    assert "full_trials closes" in out and "it finds what plain best-of-n needs" in out
+
+
+def test_json_holds_what_is_promised(run, trials_folder):
+    options = ("--trials", trials_folder, "--replicates", 4, "--against", "asha", "--seed", 3, "--budget", 2)
+    code, _, _ = run("evaluate", "start_many", *options, "--json", "out.json", "--processes", 1)
+    assert code == 0
+    text = Path("out.json").read_text()
+    content = json.loads(text)
+    assert {key: content[key] for key in ("protocol", "track", "seed", "replicates", "seedbench")} == {
+        "protocol": "held-out-1",
+        "track": "cold",
+        "seed": 3,
+        "replicates": 4,
+        "seedbench": __version__,
+    }
+    assert content["trials"].keys() == {"name", "version", "sha256", "revision"}
+    assert content["trials"]["name"] == "synthetic" and str(trials_folder) not in text
+    assert content["strategy"].keys() == {"name", "sha256"}
+    wanted = """model task recipe budget score score_low score_high floor ceiling gap_closed gap_closed_low
+        gap_closed_high compute_multiplier compute_multiplier_bound optimism trials_started budget_spent no_signal"""
+    assert len(content["rows"]) == 3
+    assert all(set(wanted.split()) <= row.keys() and row["score_low"] is not None for row in content["rows"])
+    summary = {"gap_closed", "gap_closed_low", "gap_closed_high", "compute_multiplier"}
+    assert summary <= content["summary"].keys()
+    (other,) = content["against"]
+    assert other["name"] == "asha" and len(other["rows"]) == len(other["differences"]) == 3
+    assert Evaluation.from_json(text).to_json() == text
+
+
+def test_the_same_call_gives_the_same_bytes_for_any_number_of_processes(run, trials_folder):
+    options = ("evaluate", "median_stopping", "--trials", trials_folder, "--replicates", 6)
+    for name, processes in (("a", 1), ("b", 1), ("c", 2)):
+        assert (
+            run(*options, "--processes", processes, "--json", f"{name}.json", "--replicates-out", f"{name}.parquet")[0]
+            == 0
+        )
+    for kind in ("json", "parquet"):
+        assert Path(f"a.{kind}").read_bytes() == Path(f"b.{kind}").read_bytes() == Path(f"c.{kind}").read_bytes()
+
+
+def test_json_to_stdout_is_all_that_is_on_it(run, trials_folder):
+    code, out, err = run("evaluate", "patience", "--trials", trials_folder, *QUICK, "--json", "-")
+    assert code == 0 and Evaluation.from_json(out).strategy.name == "patience"
+    assert "patience closes" in err
+
+
+def test_every_campaign_is_written(run, trials_folder):
+    run("evaluate", "full_trials", "--trials", trials_folder, *QUICK, "--replicates-out", "all.parquet")
+    table = pq.read_table("all.parquet")
+    assert table.num_rows == 7 * 4
+    wanted = "model task recipe budget replicate score weight_init_seed data_order_seed checkpoint steps_spent"
+    assert set(wanted.split()) <= set(table.column_names)
+    spent = table.column("steps_spent").to_numpy() / (table.column("budget").to_numpy() * 15)
+    assert (spent == 1).all()  # full trials of 5 checkpoints, 3 steps each
+
+
+def test_selection_and_the_paper_s_protocol(run, trials_folder):
+    choice = ("--task", "sst2", "--recipe", "few", "--model", "mini", "--budget", 2, "--budget", 30)
+    code, out, _ = run("evaluate", "full_trials", "--trials", trials_folder, *QUICK, *choice, "--protocol", "dodge2020")
+    assert code == 0 and "mrpc" not in out and "other" not in out
+    rows = [line.split() for line in out.splitlines() if "×" in line and "+0.0000" in line]
+    assert [row[0] for row in rows] == ["2", "30"]  # the whole dev set: nothing is held out, no optimism
+
+
+def test_only_runs_the_one_campaign_again(run, trials_folder):
+    run("evaluate", "asha", "--trials", trials_folder, *QUICK, "--replicates-out", "all.parquet")
+    campaigns = pq.read_table("all.parquet").to_pylist()
+    wanted = next(
+        c for c in campaigns if (c["task"], c["recipe"], c["budget"], c["replicate"]) == ("sst2", "few", 8, 3)
+    )
+    code, out, err = run("evaluate", "asha", "--trials", trials_folder, "--only", "mini/sst2/few:8:3")
+    assert (code, err) == (0, "")
+    seeds = f"weight_init_seed {wanted['weight_init_seed']}, data_order_seed {wanted['data_order_seed']}"
+    assert seeds in out and f"checkpoint {wanted['checkpoint'] + 1} of 5" in out
+    assert f"{wanted['score']:.4f}; it was chosen for {wanted['validation_score']:.4f}" in out
+
+
+def test_new_writes_a_strategy_that_runs(run, trials_folder):
+    code, out, _ = run("new", "mine.py")
+    assert code == 0 and "seedbench evaluate mine.py" in out
+    assert "seedbench check mine.py" in Path("mine.py").read_text()
+    assert run("evaluate", "mine.py", "--trials", trials_folder, *QUICK)[0] == 0
+    assert run("check", "mine.py", "--trials", trials_folder)[0] == 0
+
+
+def test_check_fails_with_exit_code_1(run, trials_folder):
+    path = write(
+        "import os\ndef strategy(campaign):\n    trial = campaign.start()\n"
+        "    for _ in range(1 + os.getpid() % 2 + os.urandom(1)[0] % 2):\n        trial.advance()\n    return trial\n"
+    )
+    code, out, _ = run("check", path, "--trials", trials_folder)
+    assert code == 1 and "failed not reproducible" in out
+
+
+def test_strategies_and_trials_and_version(run, trials_folder):
+    code, out, _ = run("strategies")
+    assert code == 0 and "start_many" in out and "_template" not in out
+    code, out, _ = run("trials", trials_folder, "--validate")
+    assert code == 0 and "valid: every file" in out
+    assert out.splitlines()[0] == "synthetic 1.0.0"
+    table = [line.split() for line in out.splitlines() if line.startswith("      19")]
+    assert table[0][:7] == ["19", "4", "×", "5", "1", "0", "5"]  # trials, grid, missing, diverged, checkpoints
+    assert run("--version")[:2] == (0, f"seedbench {__version__}\n")
+
+
+def test_without_a_command_it_helps(run):
+    code, out, _ = run()
+    assert code == 2 and "Commands:" in out and "evaluate" in out
+
+
+# --- what is refused --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "rule"),
+    [
+        (("--task", "qqp"), "unknown task 'qqp': trial set synthetic has mrpc, sst2"),
+        (("--model", "bert"), "unknown model 'bert'"),
+        (("--recipe", "stable"), "unknown recipe 'stable'"),
+        (("--budget", "0"), "'--budget': must be a whole number from 1 on, found '0'"),
+        (("--budget", "1.5"), "'--budget': must be a whole number from 1 on, found '1.5'"),
+        (("--budget", "16"), "budget 16 needs a table of at least 64 trials"),
+        (("--replicates", "3"), "even number of at least 2, not 3"),
+        (("--replicates", "-2"), "'--replicates': must be a whole number from 1 on, found '-2'"),
+        (("--processes", "0"), "'--processes'"),
+        (("--seed", "x"), "'--seed': must be a whole number from 0 on, found 'x'"),
+        (("--protocol", "held-out-2"), "unknown protocol 'held-out-2'"),
+        (("--against", "best"), "no strategy 'best'"),
+        (("--revision", "v1"), "only a Hub repo has revisions"),
+        (("--json", "no/such/out.json"), "no such folder"),
+        (("--json", "."), "is a folder"),
+        (("--replicates-out", "no/such/out.parquet"), "no such folder"),
+        (("--only", "mini/sst2/few"), "TABLE:BUDGET:REPLICATE"),
+        (("--only", "mini/rte/few:2:0"), "no trial table 'mini/rte/few'; there are mini/mrpc/few"),
+        (("--only", "mini/sst2/few:16:0"), "budget 16 needs"),
+        (("--only", "mini/sst2/few:2:0", "--task", "sst2"), "--only runs one campaign"),
+        (("--bogus",), "No such option: --bogus"),
+    ],
+)
+def test_a_bad_option(refused, trials_folder, options, rule):
+    refused("evaluate", "asha", "--trials", trials_folder, *options, rule=rule)
+
+
+def test_a_bad_command(refused, tmp_path):
+    refused("evaluate", rule="Missing argument 'STRATEGY'")
+    refused("evaluat", "asha", rule="No such command 'evaluat'")
+    refused("evaluate", "asha", "--trials", "nowhere", rule="nowhere: no such folder")
+    refused("evaluate", "asha", "--trials", "owner/name", rule="owner/name: neither a folder here nor")
+    refused("trials", "nowhere", rule="no such folder")
+    refused("trials", "nowhere", "--validate", rule="no such folder")
+    refused("new", "mine.txt", rule="ends in .py")
+    refused("new", "no/such/mine.py", rule="No such file or directory")
+    write("# mine")
+    refused("new", "mine.py", rule="exists already")
+    assert Path("mine.py").read_text() == "# mine"
+
+
+STRATEGIES = {
+    "does not exist": (None, "mine.py: no such file"),
+    "syntax error": ("def strategy(campaign)\n    pass", "mine.py, line 1: not Python: expected ':'"),
+    "no strategy": ("def other(campaign): pass", "binds no 'strategy'"),
+    "signature": ("def strategy(): pass", "must take one argument"),
+    "returns a number": (
+        "def strategy(campaign):\n    campaign.start().advance()\n    return 0.5",
+        "returned 0.5; a strategy returns a Trial, a Checkpoint or None",
+    ),
+    "returns another campaign's trial": (
+        "kept = []\ndef strategy(campaign):\n    trial = campaign.start()\n    trial.advance()\n"
+        "    kept.append(trial)\n    return kept[0]",
+        "not of this campaign",
+    ),
+    "returns a trial it never trained": (
+        "def strategy(campaign):\n    campaign.start().advance()\n    return campaign.start()",
+        "without a paid checkpoint",
+    ),
+    "spends nothing": ("def strategy(campaign):\n    campaign.start()", "paid for no checkpoint"),
+    "swallows the budget's end for ever": (
+        "def strategy(campaign):\n    trial = campaign.start()\n    while True:\n        try:\n"
+        "            trial.advance()\n        except Exception:\n            pass",
+        "calls in a row that paid for nothing",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", STRATEGIES)
+def test_a_bad_strategy(refused, trials_folder, case):
+    text, rule = STRATEGIES[case]
+    if text is not None:
+        write(text)
+    stopped = case.startswith("swallows")  # thrown into the author's loop: their line is shown
+    line = refused("evaluate", "mine.py", "--trials", trials_folder, *QUICK, rule=rule, frames=stopped)
+    if "returns" in case or "spends" in case:
+        assert "(table mini/mrpc/few, budget " in line and "--only mini/mrpc/few:" in line
+
+
+def test_a_strategy_that_never_returns_is_stopped(refused, trials_folder, monkeypatch):
+    original = Deadline.__init__
+    monkeypatch.setattr(Deadline, "__init__", lambda self, seconds: original(self, 0.3))
+    write("def strategy(campaign):\n    campaign.start().advance()\n    while True:\n        pass")
+    rule = "strategy mine.py ran for more than 0.3 seconds in one campaign"
+    refused("evaluate", "mine.py", "--trials", trials_folder, *QUICK, rule=rule, frames=True)
+
+
+def test_an_exception_shows_the_author_s_frames_and_the_campaign_to_run_again(run, trials_folder):
+    path = write(
+        "import json\ndef helper(campaign):\n    if campaign.budget == 4:\n        json.loads('{')\n"
+        "def strategy(campaign):\n    trial = campaign.start()\n    trial.advance()\n    helper(campaign)\n"
+    )
+    code, out, err = run("evaluate", path, "--trials", trials_folder, *QUICK)
+    *frames, line = err.splitlines()
+    assert code == 2 and out == ""
+    assert [part.split(",")[1:] for part in frames if "File" in part] == [
+        [" line 8", " in strategy"],
+        [" line 4", " in helper"],
+    ]
+    assert "raised JSONDecodeError" in line and "table mini/mrpc/few, budget 4, replicate 0" in line
+    only = line.split("--only ")[1].rstrip(")")
+    again = run("evaluate", path, "--trials", trials_folder, "--only", only)
+    assert again[0] == 2 and again[2] == err  # the same campaign, the same failure
+
+
+def rewrite(config: str, change):
+    """A change of one parquet file of a trial set, with a manifest that fits again."""
+
+    def apply(folder: Path) -> None:
+        (path,) = (folder / config).glob("mrpc-*.parquet")
+        pq.write_table(change(pq.read_table(path)), path)
+        write_manifest(folder, name="synthetic", version="1.0.0")
+
+    return apply
+
+
+def in_row(table: pa.Table, name: str, row: int, value) -> pa.Table:
+    values = table.column(name).to_pylist()
+    values[row] = value(values[row])
+    at = table.schema.get_field_index(name)
+    return table.set_column(at, table.schema.field(name), pa.array(values, table.schema.field(name).type))
+
+
+def other_schema_version(folder: Path) -> None:
+    path = folder / "manifest.json"
+    path.write_text(path.read_text().replace('"schema_version": 1', '"schema_version": 2'))
+
+
+def truncated(folder: Path) -> None:
+    (path,) = (folder / "predictions").glob("mrpc-*.parquet")
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def truncated_and_signed(folder: Path) -> None:
+    truncated(folder)
+    write_manifest(folder, name="synthetic", version="1.0.0")
+
+
+def flipped_byte(folder: Path) -> None:
+    (path,) = (folder / "trials").glob("mrpc-*.parquet")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+TRIAL_SETS = {
+    "truncated": (truncated, "mrpc-00000-of-00001.parquet"),
+    "truncated, with a fitting manifest": (truncated_and_signed, "mrpc-00000-of-00001.parquet"),
+    "another schema version": (other_schema_version, "schema_version"),
+    "a checksum that differs": (flipped_byte, "mrpc-00000-of-00001.parquet"),
+    "a column missing": (rewrite("trials", lambda table: table.drop_columns(["score"])), "'score'"),
+    "a NaN where none may be": (
+        rewrite("trials", lambda table: in_row(table, "score", 5, lambda score: [float("nan"), *score[1:]])),
+        "column 'score': must be finite",
+    ),
+    "a cell twice": (
+        rewrite(
+            "trials",
+            lambda table: in_row(in_row(table, "weight_init_seed", 1, lambda _: 0), "data_order_seed", 1, lambda _: 0),
+        ),
+        "the same cell of mini/mrpc/few",
+    ),
+    "a file missing": (lambda folder: next((folder / "examples").glob("mrpc*")).unlink(), "examples/mrpc"),
+}
+
+
+@pytest.mark.parametrize("case", TRIAL_SETS)
+def test_a_bad_trial_set(refused, trials_folder, tmp_path, case):
+    change, rule = TRIAL_SETS[case]
+    folder = tmp_path / "set"
+    shutil.copytree(trials_folder, folder)
+    change(folder)
+    refused("evaluate", "asha", "--trials", folder, *QUICK, "--json", "out.json", rule=rule)
+    refused("trials", folder, rule=rule)
+    refused("check", "asha", "--trials", folder, rule=rule)
+
+
+# --- as a process -----------------------------------------------------------------------------------------------------
+
+
+def test_help_in_a_third_of_a_second():
+    seconds = []
+    for _ in range(5):
+        started = time.perf_counter()
+        done = subprocess.run(
+            [sys.executable, "-m", "seedbench", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        seconds.append(time.perf_counter() - started)
+    assert "evaluate" in done.stdout
+    assert min(seconds) <= 0.3
+
+
+def test_interrupted_it_writes_nothing_and_says_so(trials_folder, tmp_path):
+    strategy = tmp_path / "slow.py"
+    strategy.write_text(
+        "import time\ndef strategy(campaign):\n    print('running', flush=True)\n    time.sleep(30)\n    return None\n"
+    )
+    command = [sys.executable, "-m", "seedbench", "evaluate", str(strategy), "--trials", str(trials_folder)]
+    out = tmp_path / "out.json"
+    process = subprocess.Popen(
+        [*command, "--processes", "1", "--json", str(out)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None and process.stdout.readline() == "running\n"
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 130 and err == "seedbench: interrupted; nothing was written\n"
+    assert list(tmp_path.iterdir()) == [strategy]

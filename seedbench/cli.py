@@ -26,6 +26,7 @@ app = typer.Typer(
     help="Scores rules for choosing among fine-tuning trials that differ only in their random seeds.",
 )
 
+INTERRUPTED = 130  # exit code of a process that SIGINT ended
 USAGE_ERROR: type[Exception] = typer.BadParameter.__bases__[0]  # typer does not export it
 
 
@@ -52,9 +53,8 @@ def main() -> None:
     """Runs the command line. What a user did wrong is one line on stderr, and exit code 2."""
     try:
         code = app(standalone_mode=False)
-    except (typer.Abort, KeyboardInterrupt):  # typer turns the one into the other in some versions
-        print("seedbench: interrupted; nothing was written", file=sys.stderr)
-        code = 130
+    except (typer.Abort, KeyboardInterrupt):
+        code = INTERRUPTED
     except BrokenPipeError:  # `seedbench … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
@@ -62,6 +62,8 @@ def main() -> None:
         code = _refuse(str(error), getattr(error, "frames", ""))
     except USAGE_ERROR as error:
         code = _refuse(f"{' '.join(error.format_message().split())} See: seedbench --help")  # type: ignore[attr-defined]
+    if code == INTERRUPTED:  # which typer returns, or raises as one of the two above, depending on its version
+        print("seedbench: interrupted; nothing was written", file=sys.stderr)
     sys.exit(code or 0)
 
 

@@ -1,0 +1,86 @@
+"""The README is executed: its Python runs, its commands succeed, and CI runs its two commands word for word."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from seedbench.cli import main
+from seedbench.strategy import shipped
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"(<!-- command: (\w+) -->\n)?```(\w+)\n(.*?)```\n", README, re.DOTALL)
+MARKED = {marker: text.strip() for _, marker, _, text in BLOCKS if marker}
+FEWER = ["--replicates", "4", "--processes", "1"]  # the same commands on fewer campaigns
+
+
+def test_readme_is_executed_from_top_to_bottom(monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, object] = {"__name__": "readme"}
+    executed = {"python": 0, "bash": 0}
+    for _, marker, language, text in BLOCKS:
+        if marker:
+            continue
+        executed[language] += 1
+        if named := re.match(r"# file: (\S+)\n", text):
+            Path(named[1]).write_text(text[named.end() :])
+        elif language == "python":
+            exec(compile(text, "README.md", "exec"), namespace)
+            assert "budget_spent" in capsys.readouterr().out
+        else:
+            for line in text.strip().splitlines():
+                program, *arguments = shlex.split(line)
+                assert program == "seedbench", line
+                fewer = FEWER if arguments[0] == "evaluate" else []
+                monkeypatch.setattr(sys, "argv", [program, *arguments, *fewer])
+                with pytest.raises(SystemExit) as ended:
+                    main()
+                out, err = capsys.readouterr()
+                assert ended.value.code == 0, f"{line}\n{out}\n{err}"
+    assert executed == {"python": 2, "bash": 4}
+
+
+def test_ci_runs_the_two_commands_word_for_word():
+    assert MARKED.keys() == {"score", "test"}
+    function = re.search(r"readme_command\(\) \{.*?\n\}", (ROOT / ".ci" / "run").read_text(), re.DOTALL)
+    assert function is not None
+    for name, text in MARKED.items():
+        command = ["bash", "-c", f"{function[0]}\nreadme_command {name}"]
+        found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        assert found.strip() == text
+        assert f"readme_command {name})" in (ROOT / ".ci" / "run").read_text()
+    assert "constraints.txt" in MARKED["score"] and MARKED["score"].endswith("seedbench evaluate start_many")
+    assert "constraints.txt" in MARKED["test"] and MARKED["test"].endswith("-m pytest")
+
+
+def test_what_the_readme_points_at_is_there():
+    for path in ("constraints.txt", "CHANGELOG.md", "LICENSE", "runners/sweep.py", "runners/export.py"):
+        assert (ROOT / path).is_file(), path
+    assert f"the {['nine', 'ten', 'eleven'][len(shipped()) - 9]} that ship" in README.replace("\n", " ")
+
+
+def test_the_changelog_names_every_shipped_strategy_and_the_version():
+    from seedbench import __version__
+
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    assert f"## {__version__}" in changelog
+    assert [name for name in shipped() if f"`{name}`" not in changelog] == []
+
+
+def test_constraints_cover_every_dependency():
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [
+        *project["dependencies"],
+        *(name for extra in project["optional-dependencies"].values() for name in extra),
+    ]
+    pinned = {
+        re.split("==", line)[0].lower().replace("_", "-") for line in open(ROOT / "constraints.txt") if "==" in line
+    }
+    names = {re.split(r"[<>=!~\[; ]", name)[0].lower().replace("_", "-") for name in wanted}
+    assert names - pinned == set()

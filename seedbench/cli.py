@@ -232,8 +232,10 @@ def trials(
         if not folder.is_dir():
             raise SeedbenchError(f"{folder}: no such folder; --validate checks a folder")
         problems = validate_folder(folder)
+        for problem in problems:
+            _refuse(problem)
         if problems:
-            raise SeedbenchError("\n".join([f"{len(problems)} problem(s) in {folder}", *problems]))
+            raise typer.Exit(2)
     Console().print(trials_table(load_trials(source, revision=revision)))
     if validate:
         print("valid: every file, column and score checked")

@@ -354,6 +354,18 @@ TRIAL_SETS = {
 }
 
 
+def test_validate_lists_every_problem(run, trials_folder, tmp_path):
+    folder = tmp_path / "set"
+    shutil.copytree(trials_folder, folder)
+    rewrite("trials", lambda table: in_row(table, "score", 5, lambda score: [0.5, *score[1:]]))(folder)
+    (folder / "stray.txt").write_text("")
+    code, out, err = run("trials", folder, "--validate")
+    assert code == 2 and out == ""
+    stray, score = sorted(err.splitlines(), key=lambda line: "stray" not in line)
+    assert stray == f"seedbench: error: {folder}/stray.txt: not listed in manifest.json"
+    assert score.startswith("seedbench: error: ") and "score" in score
+
+
 @pytest.mark.parametrize("case", TRIAL_SETS)
 def test_a_bad_trial_set(refused, trials_folder, tmp_path, case):
     change, rule = TRIAL_SETS[case]

@@ -1,0 +1,231 @@
+"""A block of trials of one trial table: load model and data once, train cells, write their logs.
+
+The unit that a sweep hands to a worker process and a cluster job runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import subprocess
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from itertools import groupby
+from pathlib import Path
+
+import torch
+import transformers
+from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
+
+import seedbench
+from runners.errors import RunnerError
+from runners.finetune import finetune
+from runners.glue import NUM_LABELS, TaskData, load_task
+from runners.recipe import Recipe, validation_steps
+from runners.stacked import StackedEngine
+from runners.trial_log import Cell, Outcome, Record, TrialLog, log_path, write_log
+
+ENGINES = ("reference", "stacked")
+
+
+class ModelError(RunnerError):
+    """A model that cannot be loaded or trained; the message names it."""
+
+
+@dataclass(frozen=True)
+class TableSpec:
+    """What all trials of a table share, and how they are run.
+
+    Attributes:
+        model: a folder or a Hub name.
+        model_name: what the logs call it.
+        glue: a folder in the layout of ``nyu-mll/glue``, or a Hub dataset.
+        task: the GLUE task.
+        recipe: everything that is not a seed.
+        engine: "reference" (one at a time) or "stacked" (a column at a time).
+        out: folder of the logs.
+        stack: trials trained together by the stacked engine; None: as many as fit.
+        compiled: whether the stacked engine compiles; None: on CUDA only. Worth it on a CPU for tens of trials.
+    """
+
+    model: str
+    model_name: str
+    glue: str
+    task: str
+    recipe: Recipe
+    engine: str
+    out: Path
+    stack: int | None = None
+    compiled: bool | None = None
+
+    def log_path(self, cell: Cell) -> Path:
+        """Where the cell's log lies."""
+        return log_path(self.out, self.model_name, self.task, self.recipe, cell)
+
+
+def load_model(source: str) -> PreTrainedModel:
+    """A float32 sequence classifier with two labels; its head is drawn anew by every trial.
+
+    Raises:
+        ModelError: no such model, or damaged.
+    """
+    verbosity = transformers.logging.get_verbosity()
+    transformers.logging.set_verbosity_error()  # every trial draws the head: that it is missing is no news
+    try:
+        model = AutoModelForSequenceClassification.from_pretrained(source, num_labels=NUM_LABELS)
+    except Exception as error:  # transformers, safetensors and json raise kinds of their own for a damaged folder
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelError(f"{source}: no model that transformers can load ({reason})") from None
+    finally:
+        transformers.logging.set_verbosity(verbosity)
+    return model.float().eval()
+
+
+def load_tokenizer(source: str):  # noqa: ANN201
+    """The model's tokenizer.
+
+    Raises:
+        ModelError: no such tokenizer, or damaged.
+    """
+    try:
+        return AutoTokenizer.from_pretrained(source)
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelError(f"{source}: no tokenizer that transformers can load ({reason})") from None
+
+
+class BlockRunner:
+    """Trains blocks of cells of one table on one device.
+
+    Args:
+        spec: the table.
+        device: "cpu", "cuda", "cuda:1", …
+        progress: told the share of the cells in flight that is done, 0 … 1, now and then.
+    """
+
+    def __init__(self, spec: TableSpec, device: str):
+        self.spec, self.device = spec, device
+        self.model = load_model(spec.model)
+        self.data = load_task(spec.task, spec.glue, load_tokenizer(spec.model), spec.recipe)
+        self.provenance = _provenance(self.model, self.data, device, spec.engine)
+        self.stack = spec.stack
+        self._engine: StackedEngine | None = None
+
+    def run(self, cells: Sequence[Cell], progress: Callable[[float], None] = lambda share: None) -> Iterator[Cell]:
+        """Trains the cells and writes their logs; yields each cell once its log is on disk.
+
+        Args:
+            cells: any cells of the table; the stacked engine trains those of one column together.
+            progress: told the share of the current cells' steps that is done.
+        """
+        if self.spec.engine == "reference":
+            num_steps = validation_steps(self.spec.recipe, len(self.data.train))[-1]
+            for cell in cells:
+                outcome, _ = finetune(
+                    self.model, self.data, self.spec.recipe, cell, self.device, lambda step: progress(step / num_steps)
+                )
+                yield self._write(cell, outcome)
+            return
+        for _, column in groupby(sorted(cells, key=_column_of), key=_column_of):
+            yield from self._run_column(list(column), progress)
+
+    def _run_column(self, cells: list[Cell], progress: Callable[[float], None]) -> Iterator[Cell]:
+        while cells:
+            size = self.stack or min(len(cells), _stack_size(self.model, self.device, self.spec.recipe))
+            try:
+                if self._engine is None:
+                    self._engine = StackedEngine(
+                        self.model, self.data, self.spec.recipe, size, self.device, self.spec.compiled
+                    )
+                together = cells[: self._engine.trials]
+                outcomes = self._engine.run(together, progress)
+            except torch.cuda.OutOfMemoryError:
+                self._engine = None
+                torch.cuda.empty_cache()
+                if size <= 2:
+                    raise ModelError(f"{self.device}: out of memory even with two trials at a time") from None
+                self.stack = size // 2
+                continue
+            for cell, outcome in zip(together, outcomes, strict=True):
+                yield self._write(cell, outcome)
+            cells = cells[len(together) :]
+
+    def _write(self, cell: Cell, outcome: Outcome) -> Cell:
+        record = Record(
+            model=self.spec.model_name,
+            task=self.spec.task,
+            recipe=self.spec.recipe.name,
+            recipe_fields=self.spec.recipe.fields(),
+            weight_init_seed=cell.weight_init_seed,
+            data_order_seed=cell.data_order_seed,
+            dropout_seed=cell.dropout_seed,
+            step=validation_steps(self.spec.recipe, len(self.data.train)),
+            train_seconds=outcome.train_seconds,
+            evaluation_seconds=outcome.evaluation_seconds,
+            **self.provenance,
+        )
+        write_log(self.spec.log_path(cell), TrialLog(record, self.data.validation.label, outcome))
+        return cell
+
+
+def _column_of(cell: Cell) -> int:
+    return cell.data_order_seed
+
+
+def _stack_size(model: PreTrainedModel, device: str, recipe: Recipe) -> int:
+    """Trials that fit together: by free memory on CUDA; on a CPU more than a few gain nothing."""
+    if not device.startswith("cuda"):
+        return 4
+    free, _ = torch.cuda.mem_get_info(device)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    # Weights, two moments, a copy in the products' precision and the gradients, then the activations of a batch of
+    # full-length examples: about 40 values of a token and 4 attention maps in every layer.
+    config = model.config
+    tokens = recipe.batch_size * recipe.max_length
+    per_layer = tokens * (40 * config.hidden_size + 4 * config.num_attention_heads * recipe.max_length)
+    bytes_per_trial = 20 * parameters + 4 * config.num_hidden_layers * per_layer
+    return max(2, int(0.8 * free / bytes_per_trial))
+
+
+def model_sha256(model: PreTrainedModel) -> str:
+    """SHA-256 of the pretrained weights, names and float32 bytes, without the head that every trial draws."""
+    digest = hashlib.sha256()
+    for name, value in sorted(model.state_dict().items()):
+        if not name.startswith("classifier."):
+            digest.update(name.encode())
+            digest.update(value.float().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _provenance(model: PreTrainedModel, data: TaskData, device: str, engine: str) -> dict[str, str]:
+    return {
+        "device": device_name(device),
+        "engine": engine,
+        "seedbench_version": seedbench.__version__ + _git_commit(),
+        "torch_version": torch.__version__,
+        "transformers_version": version("transformers"),
+        "model_sha256": model_sha256(model),
+        "data_sha256": hashlib.sha256((data.train.sha256 + data.validation.sha256).encode()).hexdigest(),
+    }
+
+
+def device_name(device: str) -> str:
+    """The accelerator's or the processor's own name."""
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_name(device)
+    try:
+        lines: Iterable[str] = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = ()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _git_commit() -> str:
+    """``+<commit>`` of the checkout that runs, or nothing outside one."""
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short=12", "HEAD"]
+    try:
+        return "+" + subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""

@@ -1,0 +1,173 @@
+"""Turns trial logs into a trial set: ``python -m runners.export LOGS OUT --name … --version …``."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pyarrow as pa
+import typer
+from rich.console import Console
+from rich.progress import track
+
+from runners.errors import RunnerError
+from runners.trial_log import TrialLog, read_log
+from seedbench import metrics
+from seedbench.errors import SeedbenchError
+from seedbench.schema import CONFIGS
+from seedbench.trialset import load_trials, read_manifest, read_split, to_arrow, write_trials
+
+Rows = dict[str, dict[str, list[dict[str, Any]]]]
+
+
+def trial_row(log: TrialLog) -> dict[str, Any]:
+    """The row of a log in the config ``trials``.
+
+    A trial is "diverged" where a loss or a logit is not finite, or where it ends no better than a constant prediction.
+    """
+    record, label = log.record, log.label
+    predicted, loss = predicted_label(log), example_loss(log)
+    counts = metrics.correct_counts(predicted, label)
+    score = metrics.task_score(record.task, *counts)
+    constant = max(
+        float(metrics.task_score(record.task, *metrics.correct_counts(np.full_like(label, value), label)))
+        for value in (0, 1)
+    )
+    finite = np.isfinite(log.outcome.step_train_loss).all() and np.isfinite(log.outcome.logits).all()
+    known = {column.name for column in CONFIGS["trials"].columns}
+    provenance = {name: value for name, value in vars(record).items() if name in known}
+    return {
+        **provenance,
+        **{name: value for name, value in record.recipe_fields.items() if name in known},
+        "trial_id": f"{record.model}/{record.recipe}/{record.weight_init_seed}-{record.data_order_seed}",
+        "status": "finished" if finite and score[-1] > constant else "diverged",
+        "num_steps": record.step[-1],
+        "step": np.array(record.step, np.int32),
+        "train_loss": _means_between(log.outcome.step_train_loss, record.step),
+        "validation_loss": loss.mean(axis=1).astype(np.float32),
+        "accuracy": metrics.accuracy(*counts),
+        "f1": metrics.f1(*counts),
+        "matthews_correlation": metrics.matthews_correlation(*counts),
+        "score": score,
+    }
+
+
+def predicted_label(log: TrialLog) -> np.ndarray:
+    """int8 [checkpoints, examples]; -1 where a logit is not finite."""
+    logits = log.outcome.logits
+    return np.where(np.isfinite(logits).all(axis=-1), logits.argmax(axis=-1), -1).astype(np.int8)
+
+
+def example_loss(log: TrialLog) -> np.ndarray:
+    """Cross entropy of each example, float64 [checkpoints, examples], nats; NaN where a logit is not finite."""
+    logits = log.outcome.logits.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        top = logits.max(axis=-1, keepdims=True)
+        total = np.log(np.exp(logits - top).sum(axis=-1)) + top[..., 0]
+        loss = total - np.take_along_axis(logits, log.label.astype(int)[None, :, None], axis=-1)[..., 0]
+    return np.where(np.isfinite(logits).all(axis=-1), loss, np.nan)
+
+
+def _means_between(step_values: np.ndarray, step: list[int]) -> np.ndarray:
+    parts = np.split(step_values.astype(np.float64), step[:-1])
+    return np.array([part.mean() for part in parts], np.float32)
+
+
+def rows_of(logs: Iterable[TrialLog], steps: bool = False, logits: bool = False) -> Rows:
+    """Rows of every config, by task; ``steps`` and ``logits`` are optional and large.
+
+    Raises:
+        RunnerError: two logs of a task have other dev labels.
+    """
+    rows: Rows = defaultdict(lambda: defaultdict(list))
+    labels: dict[str, np.ndarray] = {}
+    for log in logs:
+        task, row = log.record.task, trial_row(log)
+        if not np.array_equal(labels.setdefault(task, log.label), log.label):
+            raise RunnerError(f"{row['trial_id']}: other dev labels of {task} than in other logs; keep data sets apart")
+        rows["trials"][task].append(row)
+        identity = {"trial_id": row["trial_id"]}
+        loss = example_loss(log).astype(np.float16)
+        rows["predictions"][task].append({**identity, "predicted_label": predicted_label(log), "example_loss": loss})
+        if steps:
+            arrays = {"step_train_loss": log.outcome.step_train_loss, "gradient_norm": log.outcome.gradient_norm}
+            rows["steps"][task].append({**identity, **arrays})
+        if logits:
+            rows["logits"][task].append({**identity, "logits": log.outcome.logits.astype(np.float16)})
+    for task, label in labels.items():
+        rows["examples"][task] = [
+            {"task": task, "example": number, "label": int(value)} for number, value in enumerate(label)
+        ]
+    return rows
+
+
+def log_files(folder: Path) -> list[Path]:
+    """Every trial log below ``folder``, sorted.
+
+    Raises:
+        RunnerError: there is none.
+    """
+    files = sorted(folder.rglob("wi*-do*.npz"))
+    if not files:
+        raise RunnerError(f"{folder}: no trial logs (wi<seed>-do<seed>.npz) below it")
+    return files
+
+
+def append(rows: Rows, folder: Path) -> dict[str, dict[str, pa.Table]]:
+    """The tables of the trial set in ``folder`` with the trials of ``rows`` that it does not hold yet.
+
+    Raises:
+        RunnerError: the dev labels of a task differ.
+        TrialSetError: the folder is no trial set.
+    """
+    manifest = read_manifest(folder)
+    merged: dict[str, dict[str, pa.Table]] = {}
+    for config in CONFIGS:
+        shards = manifest.shards(config)
+        tables = {task: read_split(folder, manifest, config, paths) for task, paths in shards.items()}
+        for task, new in rows.get(config, {}).items():
+            old = tables.get(task)
+            if old is not None and config == "examples":
+                if old.column("label").to_pylist() != [row["label"] for row in new]:
+                    raise RunnerError(f"{folder}: other dev labels of {task} than the logs; keep data sets apart")
+                continue
+            if old is not None:
+                present = set(old.column("trial_id").to_pylist())
+                new = [row for row in new if row["trial_id"] not in present]
+            fresh = to_arrow(config, new)
+            tables[task] = fresh if old is None else pa.concat_tables([old, fresh])
+        if tables:
+            merged[config] = tables
+    return merged
+
+
+def main(
+    logs: Annotated[Path, typer.Argument(help="Folder of trial logs; all below it are taken.")],
+    out: Annotated[Path, typer.Argument(help="Folder of the trial set.")],
+    name: Annotated[str, typer.Option(help="Name of the trial set, such as owner/name on the Hub.")],
+    version: Annotated[str, typer.Option(help="Semantic version of the data.")],
+    append_: Annotated[bool, typer.Option("--append", help="Add the new trials to the set that is there.")] = False,
+    steps: Annotated[bool, typer.Option(help="With the loss and gradient norm of every step.")] = False,
+    logits: Annotated[bool, typer.Option(help="With the logits of every checkpoint.")] = False,
+) -> None:
+    """Turn trial logs into a trial set."""
+    console = Console(stderr=True)
+    try:
+        files = log_files(logs)
+        rows = rows_of(
+            (read_log(path) for path in track(files, "reading logs", console=console)), steps=steps, logits=logits
+        )
+        digest = write_trials(out, append(rows, out) if append_ else rows, name=name, version=version, replace=append_)
+    except (RunnerError, SeedbenchError, OSError) as error:
+        console.print(f"error: {error}", style="red", soft_wrap=True, highlight=False)
+        raise typer.Exit(2) from None
+    for table in load_trials(out).tables:
+        console.print(f"{table.name}: {table.num_trials} trials × {table.num_checkpoints} checkpoints", soft_wrap=True)
+    console.print(f"{out}: manifest sha256 {digest}", soft_wrap=True)
+
+
+if __name__ == "__main__":
+    typer.run(main)

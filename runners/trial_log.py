@@ -1,0 +1,137 @@
+"""The log of one trial: one file, written whole or not at all.
+
+A log holds what cannot be computed again without training (logits, losses, norms, times) and where it came from;
+predictions and scores follow from it in ``runners.export``. It is an ``.npz`` archive with these arrays: ``record``
+(JSON: the fields of `Record`), ``label`` int8 [examples], ``logits`` float32 [checkpoints, examples, labels],
+``step_train_loss`` and ``gradient_norm`` float32 [steps].
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from runners import seeds
+from runners.errors import RunnerError
+from runners.recipe import Recipe
+
+
+class TrialLogError(RunnerError):
+    """A log that cannot be used; the message names the file."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of the seed grid."""
+
+    weight_init_seed: int
+    data_order_seed: int
+
+    @property
+    def dropout_seed(self) -> int:
+        """The seed of the cell's dropout masks, drawn from the pair."""
+        return seeds.default_dropout_seed(self.weight_init_seed, self.data_order_seed)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an engine returns for one trial.
+
+    Attributes:
+        step_train_loss: float32 [steps], mean loss of each batch.
+        gradient_norm: float32 [steps], before clipping.
+        logits: float32 [checkpoints, dev examples, labels].
+        train_seconds, evaluation_seconds: wall time; for trials that ran together, each one's share.
+    """
+
+    step_train_loss: np.ndarray
+    gradient_norm: np.ndarray
+    logits: np.ndarray
+    train_seconds: float
+    evaluation_seconds: float
+
+
+@dataclass(frozen=True)
+class Record:
+    """Where a trial came from: everything in a log that is not an array."""
+
+    model: str
+    task: str
+    recipe: str
+    recipe_fields: dict[str, object]
+    weight_init_seed: int
+    data_order_seed: int
+    dropout_seed: int
+    step: list[int]
+    train_seconds: float
+    evaluation_seconds: float
+    device: str
+    engine: str
+    seedbench_version: str
+    torch_version: str
+    transformers_version: str
+    model_sha256: str
+    data_sha256: str
+
+
+@dataclass(frozen=True)
+class TrialLog:
+    """A log as read: its record, the dev labels (int8 [examples]) and the outcome."""
+
+    record: Record
+    label: np.ndarray
+    outcome: Outcome
+
+
+def log_path(folder: Path, model: str, task: str, recipe: Recipe | str, cell: Cell) -> Path:
+    """Where the log of this cell lies below ``folder``."""
+    name = recipe if isinstance(recipe, str) else recipe.name
+    table = folder / model.replace("/", "--") / task / name
+    return table / f"wi{cell.weight_init_seed}-do{cell.data_order_seed}.npz"
+
+
+def write_log(path: Path, log: TrialLog) -> None:
+    """Writes ``log`` to a temporary file beside ``path`` and renames it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            np.savez(
+                file,
+                record=np.array(json.dumps(asdict(log.record), sort_keys=True)),
+                label=log.label.astype(np.int8),
+                logits=log.outcome.logits,
+                step_train_loss=log.outcome.step_train_loss,
+                gradient_norm=log.outcome.gradient_norm,
+            )
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_log(path: Path) -> TrialLog:
+    """Reads one log.
+
+    Raises:
+        TrialLogError: not a log, or damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            record = Record(**json.loads(str(archive["record"])))
+            outcome = Outcome(
+                archive["step_train_loss"],
+                archive["gradient_norm"],
+                archive["logits"],
+                record.train_seconds,
+                record.evaluation_seconds,
+            )
+            return TrialLog(record, archive["label"], outcome)
+    except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        raise TrialLogError(f"{path}: not a trial log ({error}); remove it and run the sweep again") from None

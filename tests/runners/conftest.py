@@ -1,0 +1,54 @@
+"""A two-layer BERT with random weights and GLUE-shaped tasks of made-up words, small enough to train in a second."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+pytest.importorskip("torch", reason="the runners need the extra 'runners'")
+
+WORDS = [f"word{number}" for number in range(200)]
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A transformers folder: BERT of 2 layers, 32 wide, and its tokenizer."""
+    import torch
+    from transformers import BertConfig, BertModel, BertTokenizer
+
+    folder = tmp_path_factory.mktemp("models") / "tiny-bert"
+    folder.mkdir()
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
+    (folder / "vocab.txt").write_text("\n".join(vocabulary) + "\n")
+    BertTokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=64,
+        max_position_embeddings=64,
+    )
+    BertModel(config).save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture(scope="session")
+def tiny_glue(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """sst2 and mrpc in GLUE's layout: 60 and 20 examples, label 1 where words of the second half prevail."""
+    folder = tmp_path_factory.mktemp("glue")
+    rng = np.random.default_rng(0)
+    for task, columns in (("sst2", ["sentence"]), ("mrpc", ["sentence1", "sentence2"])):
+        for split, size in (("train", 60), ("validation", 20)):
+            numbers = [rng.integers(0, len(WORDS), rng.integers(3, 9)) for _ in range(size)]
+            frame = pd.DataFrame({column: [" ".join(WORDS[n] for n in row) for row in numbers] for column in columns})
+            frame["label"] = [int(row.mean() > 100) for row in numbers]
+            frame["idx"] = range(size)
+            path = Path(folder, task, f"{split}-00000-of-00001.parquet")
+            path.parent.mkdir(exist_ok=True)
+            frame.to_parquet(path)
+    return str(folder)

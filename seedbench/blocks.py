@@ -7,9 +7,12 @@ are independent, their results are arrays, and the parent puts them together in 
 from __future__ import annotations
 
 import gc
+import mmap
 import multiprocessing
+import os
 import pickle
 import signal
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -31,6 +34,7 @@ BLOCK = 50  # replicates prepared at a time; even. 23 MB of each kind of score f
 
 # Campaigns free their objects themselves, so the garbage collector would only look through them in vain.
 _COLLECT_AFTER = 100_000
+_ALIGNMENT = 64  # bytes; of arrays in the file that workers share
 _DELETED = ", in a re-run for the intervals, with a part of the seeds left out"
 
 
@@ -184,14 +188,16 @@ def run_blocks(
         for at, block in units:
             yield run_block(work, work.plans[at], block, advance=advance)
         return
-    try:
-        payload = pickle.dumps(work)
-    except Exception as error:  # whatever a callable's own pickling raises
-        raise StrategyFileError(
-            f"a strategy cannot be sent to another process ({error}); give it as a file, or use one process"
-        ) from None
+    with tempfile.TemporaryDirectory(prefix="seedbench-") as folder:
+        yield from _run_in_pool(work, units, processes, advance, os.path.join(folder, "arrays"))
+
+
+def _run_in_pool(
+    work: Work, units: Sequence[tuple[int, range]], processes: int, advance: Callable[[int], None], arrays: str
+) -> Iterator[Outcomes]:
+    payload = _pack(work, arrays)
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(processes, context, initializer=_start_worker, initargs=(payload,))
+    pool = ProcessPoolExecutor(processes, context, initializer=_start_worker, initargs=payload)
     try:
         futures = [pool.submit(_run_in_worker, *unit) for unit in units]
         for (at, block), future in zip(units, futures, strict=True):
@@ -209,9 +215,35 @@ def run_blocks(
 _work_here: list[Work] = []  # of a worker process
 
 
-def _start_worker(payload: bytes) -> None:
+def _start_worker(payload: bytes, arrays: str, places: list[tuple[int, int]]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it, too, and ends the pool
-    _work_here.append(pickle.loads(payload))
+    with open(arrays, "rb") as file:
+        shared = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    _work_here.append(pickle.loads(payload, buffers=[shared[start:stop] for start, stop in places]))
+
+
+def _pack(work: Work, arrays: str) -> tuple[bytes, str, list[tuple[int, int]]]:
+    """The arguments of `_start_worker`. Arrays go through a file that all workers map, not through each one's pipe."""
+    buffers: list[pickle.PickleBuffer] = []
+    try:
+        payload = pickle.dumps(work, protocol=5, buffer_callback=buffers.append)
+    except Exception as error:  # whatever a callable's own pickling raises
+        raise StrategyFileError(
+            f"a strategy cannot be sent to another process ({error}); give it as a file, or use one process"
+        ) from None
+    places = []
+    try:
+        with open(arrays, "wb") as file:
+            for buffer in buffers:
+                start = file.tell() + -file.tell() % _ALIGNMENT
+                file.seek(start)
+                file.write(buffer.raw())
+                places.append((start, file.tell()))
+    except OSError as error:
+        raise SeedbenchError(
+            f"{arrays}: cannot be written: {error.strerror}; set TMPDIR to a folder with room, or use one process"
+        ) from None
+    return payload, arrays, places
 
 
 def _run_in_worker(at: int, block: range) -> Outcomes:

@@ -141,36 +141,27 @@ def best_of_n(validation: ArrayLike, test: ArrayLike) -> Floats:
         R(n) = sum over ranks i of C(i-1, n-1) / C(N, n) t_(i).
     """
     validation, test = np.asarray(validation, dtype=np.float64), np.asarray(test, dtype=np.float64)
-    return best_of_n_of_ranked(rank_trials(validation, test, ascending(validation)))
+    return best_of_n_of_ranked(share_ties(*by_rank(validation, test)[1:]))
 
 
-def ascending(validation: Floats) -> NDArray[np.intp]:
-    """Scores [..., N] -> trial indices [..., N], from the worst to the best validation score; ties by index."""
-    return np.argsort(validation, axis=-1, kind="stable")
+def by_rank(validation: Floats, test: Floats) -> tuple[NDArray[np.intp], Floats, Floats]:
+    """Scores [..., N], [..., N] -> trials [..., N] from worst to best validation score, and both scores in that order."""
+    order = np.argsort(validation, axis=-1, kind="stable")
+    return order, np.take_along_axis(validation, order, axis=-1), np.take_along_axis(test, order, axis=-1)
 
 
-def rank_trials(validation: Floats, test: Floats, order: NDArray[np.intp]) -> Floats:
-    """Scores [..., N], [..., N], order [..., K] -> test scores [..., K] in that order, tied trials sharing their mean.
-
-    Args:
-        validation: what ranks the trials.
-        test: what is reported of them.
-        order: from `ascending`, with or without some trials left out (the same number in every row).
-    """
-    ranking = np.take_along_axis(validation, order, axis=-1)
-    scores = np.take_along_axis(test, order, axis=-1)
-    if order.shape[-1] == 0:
-        return scores
-    starts_group = np.ones(ranking.shape, dtype=bool)
-    np.not_equal(ranking[..., 1:], ranking[..., :-1], out=starts_group[..., 1:])
+def share_ties(validation: Floats, test: Floats) -> Floats:
+    """Scores [..., N], [..., N] by rank -> test scores [..., N], those of equal validation score sharing their mean."""
+    starts_group = np.ones(validation.shape, dtype=bool)
+    np.not_equal(validation[..., 1:], validation[..., :-1], out=starts_group[..., 1:])
     flat = starts_group.ravel()
     starts = np.flatnonzero(flat)
-    means = np.add.reduceat(scores.ravel(), starts) / np.diff(np.append(starts, flat.size))
-    return means[np.cumsum(flat) - 1].reshape(ranking.shape)
+    sizes = np.diff(np.append(starts, flat.size))
+    return np.repeat(np.add.reduceat(test.ravel(), starts) / sizes, sizes).reshape(test.shape)
 
 
 def best_of_n_of_ranked(ranked: Floats) -> Floats:
-    """Test scores [..., N] by ascending rank (`rank_trials`) -> R [..., N]; linear, so means may be taken before."""
+    """Test scores [..., N] by rank, ties shared -> R [..., N]; linear, so means may be taken before."""
     return ranked @ best_of_n_weights(ranked.shape[-1]).T
 
 

@@ -21,14 +21,14 @@ from seedbench.metrics import (
     CEILING_TRIALS,
     ROUNDING,
     Bound,
-    ascending,
     best_of_n_of_ranked,
     best_of_n_weights,
+    by_rank,
     compute_multiplier,
     full_trials_needed,
     gap_closed,
     geometric_mean,
-    rank_trials,
+    share_ties,
 )
 from seedbench.replay import Deletion, TableReplay
 from seedbench.trialset import TrialTable
@@ -128,14 +128,14 @@ class Pool:
 
 def pool_of(replay: TableReplay, deletions: Sequence[Deletion]) -> Pool:
     """Ranks a table's trials once, and again without each group of seeds."""
-    table, validation, test = replay.table, replay.best_validation_score, replay.best_test_score
-    order = ascending(validation)
+    table = replay.table
+    order, validation, test = by_rank(replay.best_validation_score, replay.best_test_score)
 
     def ranked(keep: NDArray[np.bool_]) -> Floats:
         if not keep.any():  # a table of one row or column: nothing is left of it, and it has no interval
             return np.full((len(test) // 2, table.num_trials), np.nan)
-        left = order[keep[order]].reshape(len(order), -1)
-        return pair_means(rank_trials(validation, test, left))
+        left = keep[order]
+        return pair_means(share_ties(*(scores[left].reshape(len(scores), -1) for scores in (validation, test))))
 
     keeps = {number: deletion.keeps(table) for number, deletion in enumerate(deletions)}
     sample = Sample(

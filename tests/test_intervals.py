@@ -162,8 +162,8 @@ def best_of_first(validation, test, order, keep, budget):
 
 def score_floor_ceiling(world, keep, budget):
     validation, test, order = world
-    ascending = metrics.ascending(validation)
-    ranked = metrics.rank_trials(validation, test, ascending[keep[ascending]].reshape(len(test), -1))
+    by_validation, *scores = metrics.by_rank(validation, test)
+    ranked = metrics.share_ties(*(ordered[keep[by_validation]].reshape(len(test), -1) for ordered in scores))
     curve = metrics.best_of_n_of_ranked(intervals.pair_means(ranked))
     ceiling = curve[:, min(metrics.CEILING_TRIALS, curve.shape[1]) - 1]
     return np.stack([best_of_first(validation, test, order, keep, budget), curve[:, 0], ceiling])

@@ -159,8 +159,8 @@ def test_deleted_trials_leave_the_curve_of_the_others():
     rng = np.random.default_rng(2)
     validation, test = rng.integers(0, 4, (5, 12)).astype(float), rng.normal(size=(5, 12))
     keep = np.arange(12) % 3 > 0
-    order = metrics.ascending(validation)
-    ranked = metrics.rank_trials(validation, test, order[keep[order]].reshape(5, -1))
+    order, *scores = metrics.by_rank(validation, test)
+    ranked = metrics.share_ties(*(ordered[keep[order]].reshape(5, -1) for ordered in scores))
     expected = metrics.best_of_n(validation[:, keep], test[:, keep])
     assert metrics.best_of_n_of_ranked(ranked) == pytest.approx(expected)
 

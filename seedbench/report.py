@@ -28,7 +28,7 @@ def evaluation_report(evaluation: Evaluation, width: int) -> Group:
     """Everything about an evaluation for a terminal `width` columns wide."""
     parts: list[RenderableType] = [_heading(evaluation), *_score_tables(evaluation.rows, width)]
     if evaluation.against:
-        parts += [Text("\nPaired difference in score", style="bold"), *_difference_tables(evaluation)]
+        parts += [Text("\nPaired difference in score", style="bold"), *_difference_tables(evaluation, width)]
     parts += [Text("\nGap closed, all tables together", style="bold"), _summary_table(evaluation, width), Text()]
     parts += [Text(sentence) for sentence in words(evaluation)]
     legend = Table.grid(padding=(0, 2))
@@ -151,22 +151,23 @@ def _plot(row: Row, width: int) -> str:
     return "".join(line)
 
 
-def _difference_tables(evaluation: Evaluation) -> Iterator[RenderableType]:
-    others = evaluation.against
-    paired: list[tuple[Difference, ...]] = list(zip(*(other.differences for other in others), strict=True))
-    widths = [max(len(f"to {other.name}"), 18) for other in others]
-    for number, (_, group) in enumerate(groupby(paired, key=lambda differences: _table(differences[0]))):
-        members = list(group)
-        first = members[0][0]
-        yield Text(f"\n{' · '.join(_table(first))}", style="bold")
-        grid = Table(box=None, show_header=number == 0, header_style="dim", padding=(0, 1))
-        grid.add_column("budget", justify="right", width=6)
-        for other, width in zip(others, widths, strict=True):
-            grid.add_column(f"to {other.name}", width=width, no_wrap=True)
-        for differences in members:
-            cells = [_difference(d.score, d.score_low, d.score_high, 1, "+.4f") for d in differences]
-            grid.add_row(str(differences[0].budget), *cells)
-        yield grid
+def _difference_tables(evaluation: Evaluation, width: int) -> Iterator[RenderableType]:
+    """As many strategies side by side as the terminal has room for, the others below."""
+    column = max(18, *(len(f"to {other.name}") for other in evaluation.against))
+    beside = max(1, (width - 8) // (column + 2))
+    for at in range(0, len(evaluation.against), beside):
+        others = evaluation.against[at : at + beside]
+        paired: list[tuple[Difference, ...]] = list(zip(*(other.differences for other in others), strict=True))
+        for number, (table, group) in enumerate(groupby(paired, key=lambda differences: _table(differences[0]))):
+            yield Text(f"\n{' · '.join(table)}", style="bold")
+            grid = Table(box=None, show_header=number == 0, header_style="dim", padding=(0, 1))
+            grid.add_column("budget", justify="right", width=6)
+            for other in others:
+                grid.add_column(f"to {other.name}", width=column, no_wrap=True)
+            for differences in group:
+                cells = [_difference(d.score, d.score_low, d.score_high, 1, "+.4f") for d in differences]
+                grid.add_row(str(differences[0].budget), *cells)
+            yield grid
 
 
 def _summary_table(evaluation: Evaluation, width: int) -> Table:

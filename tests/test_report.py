@@ -101,6 +101,15 @@ def test_four_tables_five_budgets_two_others_fit_and_lose_nothing(width):
     assert "few-sample 0.2.0, protocol held-out-1, 200 replicates, seed 7" in text
 
 
+@pytest.mark.parametrize("width", [80, 140])
+def test_nine_others_are_set_below_each_other_where_there_is_no_room(width):
+    names = [f"other_strategy_{number}" for number in range(9)]
+    text = printed(evaluation(FULL, [other(FULL, name) for name in names]), width)
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= width and "…" not in text
+    assert text.count("+0.0060 ±0.0050 ▲") == 9 * 20
+    assert [name for name in names if f"to {name}" not in text] == []
+
+
 def test_words_say_what_the_numbers_say():
     said = words(evaluation(FULL, [other(FULL), other(FULL, "asha", -0.02), other(FULL, "patience", -0.09)]))
     assert said == [

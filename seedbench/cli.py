@@ -51,8 +51,12 @@ REVISION = Annotated[str | None, typer.Option(metavar="TAG", help="Tag, branch o
 
 def main() -> None:
     """Runs the command line. What a user did wrong is one line on stderr, and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal that cannot show a character shows ? and not a traceback
+            stream.reconfigure(errors="replace")
     try:
         code = app(standalone_mode=False)
+        sys.stdout.flush()
     except (typer.Abort, KeyboardInterrupt):
         code = INTERRUPTED
     except BrokenPipeError:  # `seedbench … | head`

@@ -23,7 +23,7 @@ class Asha:
     reduction_factor: int = 3
     rungs: int = 3
 
-    def __call__(self, campaign: Campaign) -> Trial:
+    def __call__(self, campaign: Campaign) -> None:
         factor, last = self.reduction_factor, self.rungs - 1
         stops = [max(1, round(campaign.checkpoints_per_trial / factor ** (last - rung))) for rung in range(self.rungs)]
         legs = [stop - before for before, stop in zip([0, *stops], stops, strict=False)]
@@ -31,22 +31,24 @@ class Asha:
         arrived = [0] * self.rungs
         waiting: list[list[tuple[float, int, Trial]]] = [[] for _ in legs]
         promoted: list[list[tuple[float, int, Trial]]] = [[] for _ in legs]
-        while campaign.remaining > 0:
-            nobody_to_start = not campaign.unstarted
-            for rung in range(last - 1, -1, -1):
+        rung, pool_empty = 0, False
+        while True:  # until the budget's end, or the pool's: then the best checkpoint seen is kept
+            for rung in range(min(rung, last - 1), -1, -1):  # above the rung just reached nothing has changed
                 heap = waiting[rung]
-                if heap and (nobody_to_start or bisect(promoted[rung], heap[0]) < arrived[rung] // factor):
+                if heap and (pool_empty or bisect(promoted[rung], heap[0]) < arrived[rung] // factor):
                     entry = heappop(heap)
                     insort(promoted[rung], entry)
                     trial, rung = entry[2], rung + 1
                     break
             else:
+                if not campaign.unstarted and not pool_empty:
+                    rung, pool_empty = last, True
+                    continue
                 trial, rung = campaign.start(), 0
             for _ in range(legs[rung]):
                 trial.advance()
             arrived[rung] += 1
             heappush(waiting[rung], (-trial.best.score, arrived[rung], trial))
-        return max(campaign.trials, key=lambda trial: trial.best.score)
 
 
 strategy = Asha()

@@ -170,8 +170,11 @@ def undefined_share(table: TrialTable) -> float:
     if table.predicted_label is None:
         return float("nan")
     predicted, label = _predictions(table)
-    by_convention = undefined(table.task, *correct_counts(predicted, label))
-    return float(np.mean(by_convention | (predicted == -1).any(axis=-1)))
+    found = predicted.min(axis=-1) < 0
+    # An undefined metric is 0 unless the labels themselves are constant, so few need counting.
+    suspects = ~found & ((table.score == 0) | (label.min() == label.max()))
+    found[suspects] = undefined(table.task, *correct_counts(predicted[suspects], label))
+    return float(found.mean())
 
 
 def _predictions(table: TrialTable) -> tuple[np.ndarray, np.ndarray]:

@@ -145,7 +145,7 @@ def best_of_n(validation: ArrayLike, test: ArrayLike) -> Floats:
 
 
 def by_rank(validation: Floats, test: Floats) -> tuple[NDArray[np.intp], Floats, Floats]:
-    """Scores [..., N], [..., N] -> trials [..., N] from worst to best validation score, and both scores in that order."""
+    """Scores [..., N], [..., N] -> trials [..., N] from worst to best validation score, both scores in that order."""
     order = np.argsort(validation, axis=-1, kind="stable")
     return order, np.take_along_axis(validation, order, axis=-1), np.take_along_axis(test, order, axis=-1)
 

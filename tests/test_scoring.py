@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import isnan, nan, sqrt
 
 import numpy as np
 import pytest
 
 from seedbench import intervals, scoring
+from seedbench.halves import undefined_share
 from seedbench.replay import TableReplay
 from seedbench.trialset import TrialTable
 
@@ -131,6 +133,23 @@ def test_a_gap_of_less_than_two_errors_is_no_signal():
 def test_a_single_column_cannot_tell_signal_from_none():
     column = grid_table(weight_init_seeds=(0, 1, 2), data_order_seeds=(5,))
     assert scoring.pool_of(replayed(column, [0.3], [0, 0, 1]), scoring.deletions_of([column])).no_signal is None
+
+
+def test_undefined_share_counts_constant_and_missing_predictions():
+    label = np.array([1, 1, 0, 0], dtype=np.int8)
+    predictions = {"constant": [1, 1, 1, 1], "missing": [1, 1, 0, -1], "right": [1, 1, 0, 0], "useless": [1, 0, 1, 0]}
+    predicted = np.array(list(predictions.values()), dtype=np.int8)[:, None, :]
+    score = np.array([[0.0], [0.5], [1.0], [0.0]])
+    table = replace(grid_table("cola"), predicted_label=predicted, label=label, score=score)
+    pool = scoring.pool_of(replayed(table, [0.3], [0.1, 0.2, 0.3, 0.4]), ())
+    assert pool.undefined_share == 2 / 4
+    assert undefined_share(replace(table, task="sst2")) == 1 / 4  # accuracy is never undefined
+
+
+def test_without_positives_f1_is_undefined():
+    predicted, label = np.array([[[0, 0]], [[0, 1]], [[0, 0]], [[1, 1]]], dtype=np.int8), np.zeros(2, dtype=np.int8)
+    table = replace(grid_table("mrpc"), predicted_label=predicted, label=label)
+    assert undefined_share(table) == 2 / 4
 
 
 # --- a strategy -------------------------------------------------------------------------------------------------------

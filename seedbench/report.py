@@ -42,16 +42,15 @@ def words(evaluation: Evaluation) -> list[str]:
     name, summary, rows = evaluation.strategy.name, evaluation.summary, evaluation.rows
     count = len({_table(row) for row in rows})
     over = "one trial table" if count == 1 else f"{count} trial tables"
+    said = [sentence] if (sentence := _worth(name, summary)) else []
     if summary.gap_closed is None:
-        said = [f"In these tables no strategy can do better than one full trial: {name} has no gap to close."]
+        said.append(f"In these tables no choice does better than one full trial: {name} has no gap to close.")
     else:
         spread = _percent_range(summary.gap_closed_low, summary.gap_closed_high)
-        said = [
-            f"{name} closes {_percent(summary.gap_closed)} of the gap between one full trial and the best of many"
-            f"{spread}, over {over}."
-        ]
-    if sentence := _worth(summary):
-        said.append(sentence)
+        said.append(
+            f"Over {over} {name} closes {_percent(summary.gap_closed)} of the gap between one full trial and the best "
+            f"of many{spread}."
+        )
     for other in evaluation.against:
         difference = other.summary_difference
         if difference.gap_closed is None:
@@ -109,7 +108,8 @@ def _score_tables(rows: Sequence[Row], width: int) -> Iterator[RenderableType]:
         grid = Table(box=None, show_header=number == 0, header_style="dim", padding=(0, 1), pad_edge=True)
         for title, column_width in zip(titles, widths, strict=True):
             left = title in ("score", "gap closed", axis)
-            grid.add_column(title, justify="left" if left else "right", width=column_width, no_wrap=True)
+            style = "cyan" if title == axis else ""
+            grid.add_column(title, justify="left" if left else "right", width=column_width, no_wrap=True, style=style)
         for row, line in zip(members, lines[at : at + len(members)], strict=True):
             grid.add_row(*line, style="dim" if row.no_signal else None)
         at += len(members)
@@ -216,7 +216,7 @@ def _sparkline(gaps: Sequence[float | None]) -> str:
     return "".join(" " if gap is None else bars[min(max(round(gap * 7), 0), 7)] for gap in gaps)
 
 
-def _worth(summary: Summary) -> str:
+def _worth(name: str, summary: Summary) -> str:
     """What plain best-of-n would need for the same: at 8 full trials, or at the budget next to it."""
     known = [at for at in summary.budgets if at.compute_multiplier is not None]
     if not known:
@@ -224,7 +224,7 @@ def _worth(summary: Summary) -> str:
     at = min(known, key=lambda at: (abs(at.budget - 8), at.budget))
     needed = _needed(at.budget, at.compute_multiplier, at.compute_multiplier_bound)
     needed = {"≤": "no more than", "≥": "at least"}.get(needed[0], "") + needed.lstrip("≤≥")
-    return f"At a budget of {at.budget} full trials it finds what plain best-of-n needs {needed.strip()} for."
+    return f"At a budget of {at.budget} full trials {name} finds what plain best-of-n needs {needed.strip()} for."
 
 
 def _needed(budget: int, multiplier: float | None, bound: str | None) -> str:

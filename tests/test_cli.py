@@ -71,7 +71,7 @@ def test_evaluate_prints_every_row_and_the_words(run, trials_folder):
         assert title in out
     rows = [line.split() for line in out.splitlines() if line.strip().endswith(".0") and "×" in line]
     assert [(int(row[0]), float(row[-1])) for row in rows] == [(2, 2), (4, 4), (2, 2), (4, 4), (8, 8), (2, 2), (4, 4)]
-    assert "full_trials closes" in out and "it finds what plain best-of-n needs" in out
+    assert "full_trials closes" in out and "full_trials finds what plain best-of-n needs" in out
 
 
 def test_json_holds_what_is_promised(run, trials_folder):

@@ -43,6 +43,7 @@ from seedbench.strategy import Strategy, load_strategy
 from seedbench.trialset import TrialSet, load_trials
 
 TRACK = "cold"
+DELETION_REPLICATES = 200  # of each re-run for the intervals, or fewer if there are fewer replicates
 
 
 def evaluate(
@@ -100,12 +101,15 @@ def evaluate(
         seed=seed,
         protocol=protocol,
         deletions=deletions if intervals else (),
-        deletion_replicates=replicates,
+        deletion_replicates=DELETION_REPLICATES,
         processes=processes,
         progress=progress,
     )
     with threadpool_limits(limits=1):  # a sum split among threads may differ in its last bit
-        pools = [pool_of(table, deletions) if table.budgets else None for table in replays[0].tables]
+        pools = [
+            pool_of(table, deletions, min(DELETION_REPLICATES, replicates)) if table.budgets else None
+            for table in replays[0].tables
+        ]
         scored = [_scores(one, pools) for one in replays]
         own, others = scored[0], scored[1:]
         return Evaluation(

@@ -179,7 +179,7 @@ class Evaluation:
     def to_json(self) -> str:
         """The evaluation as JSON text, undefined as null; the same bytes for the same evaluation."""
         content = {item.name: _plain(getattr(self, item.name)) for item in fields(self) if item.name != "campaigns"}
-        return json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+        return json.dumps(content, indent=2, allow_nan=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Evaluation:
@@ -189,7 +189,7 @@ class Evaluation:
             SeedbenchError: the text is not an evaluation.
         """
         try:
-            content = json.loads(text)
+            content = json.loads(text, parse_constant=_no_number)
             return cls(
                 **{
                     **content,
@@ -212,7 +212,7 @@ class Evaluation:
                     "left_out": tuple(content["left_out"]),
                 }
             )
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise SeedbenchError(f"not the JSON of an evaluation by seedbench {__version__}: {error}") from None
 
     def to_pandas(self) -> pd.DataFrame:
@@ -232,6 +232,10 @@ class Evaluation:
         if self.campaigns is None:
             raise SeedbenchError("an evaluation read from JSON has no campaigns; evaluate again to get them")
         pq.write_table(pa.table(dict(self.campaigns)), path)
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no number; undefined is null")
 
 
 def _each(part: type[Part], items: Iterable[Mapping[str, Any]]) -> tuple[Part, ...]:

@@ -46,7 +46,8 @@ class Sample:
 
     Attributes:
         whole: [P, ...], with all seeds.
-        deleted: number of a deletion -> [P, ...] without its seeds; a deletion that changes nothing is left out.
+        deleted: number of a deletion -> [p, ...] without its seeds, for the first p of the pairs; there is none for a
+            deletion that changes nothing.
     """
 
     whole: Floats
@@ -63,10 +64,11 @@ class Sample:
 def combine(function: Callable[..., Floats], *samples: Sample) -> Sample:
     """A function of samples of the same pairs; a deletion that one of them does not know leaves that one whole."""
     numbers = sorted({number for sample in samples for number in sample.deleted})
-    return Sample(
-        function(*(sample.whole for sample in samples)),
-        {number: function(*(sample.deleted.get(number, sample.whole) for sample in samples)) for number in numbers},
-    )
+    deleted = {}
+    for number in numbers:
+        pairs = next(len(sample.deleted[number]) for sample in samples if number in sample.deleted)
+        deleted[number] = function(*(sample.deleted.get(number, sample.whole[:pairs]) for sample in samples))
+    return Sample(function(*(sample.whole for sample in samples)), deleted)
 
 
 def interval(sample: Sample, deletions: Sequence[Deletion]) -> Interval:
@@ -126,21 +128,22 @@ class Pool:
         return min(values.shape[1] for values in (self.ranked.whole, *self.ranked.deleted.values()))
 
 
-def pool_of(replay: TableReplay, deletions: Sequence[Deletion]) -> Pool:
-    """Ranks a table's trials once, and again without each group of seeds."""
+def pool_of(replay: TableReplay, deletions: Sequence[Deletion], deletion_replicates: int) -> Pool:
+    """Ranks a table's trials once, and for the first replicates again without each group of seeds."""
     table = replay.table
     order, validation, test = by_rank(replay.best_validation_score, replay.best_test_score)
 
-    def ranked(keep: NDArray[np.bool_]) -> Floats:
+    def ranked(keep: NDArray[np.bool_], replicates: int) -> Floats:
         if not keep.any():  # a table of one row or column: nothing is left of it, and it has no interval
-            return np.full((len(test) // 2, table.num_trials), np.nan)
-        left = keep[order]
-        return pair_means(share_ties(*(scores[left].reshape(len(scores), -1) for scores in (validation, test))))
+            return np.full((replicates // 2, table.num_trials), np.nan)
+        left = keep[order[:replicates]]
+        left_scores = (scores[:replicates][left].reshape(replicates, -1) for scores in (validation, test))
+        return pair_means(share_ties(*left_scores))
 
     keeps = {number: deletion.keeps(table) for number, deletion in enumerate(deletions)}
     sample = Sample(
-        ranked(np.ones(table.num_trials, dtype=bool)),
-        {number: ranked(keep) for number, keep in keeps.items() if not keep.all()},
+        pair_means(share_ties(validation, test)),
+        {number: ranked(keep, deletion_replicates) for number, keep in keeps.items() if not keep.all()},
     )
     floor = combine(lambda scores: scores @ best_of_n_weights(scores.shape[1])[0], sample)
     ceiling = combine(_ceiling, sample)
@@ -184,7 +187,7 @@ def table_scores(replay: TableReplay, deleted: Sequence[TableReplay | None], poo
     """Pairs up a strategy's scores; `deleted` has the campaigns that were run again, by number of the deletion."""
     again = {number: pair_means(part.score.T) for number, part in enumerate(deleted) if part is not None}
     if again:  # of a table of one row nothing is left to run again
-        nothing = np.full((replay.score.shape[1] // 2, len(replay.budgets)), np.nan)
+        nothing = np.full_like(next(iter(again.values())), np.nan)
         again = {number: again.get(number, nothing) for number in pool.ranked.deleted}
     return TableScores(replay, pool, Sample(pair_means(replay.score.T), again))
 

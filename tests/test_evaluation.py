@@ -197,6 +197,14 @@ def test_another_strategy_beside_it_moves_nothing(two_tables, evaluation):
     assert evaluate("start_many", two_tables, replicates=20).rows == evaluation.rows
 
 
+def test_re_runs_for_the_intervals_are_the_first_200_replicates(two_tables):
+    """Twice as many replicates move the score, and hardly the width, which is mostly that of the seeds."""
+    few, many = (evaluate("last_checkpoint", two_tables, budgets=[2], replicates=count) for count in (200, 400))
+    for one, other in zip(few.rows, many.rows, strict=True):
+        assert one.score != other.score
+        assert other.score_high - other.score == pytest.approx(one.score_high - one.score, rel=0.1)
+
+
 def test_a_single_row_of_seeds_has_no_interval():
     (row, _) = evaluate("full_trials", trial_set(table_of_predictions(1, 16)), replicates=4).rows
     assert row.gap_closed is not None
@@ -253,7 +261,7 @@ def test_undefined_is_null():
     assert Evaluation.from_json(result.to_json()) == result
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"rows": 3}', "nonsense"])
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"rows": 3}', "nonsense", "NaN", "[" * 100_000])
 def test_other_json_is_refused_in_one_line(text):
     with pytest.raises(SeedbenchError, match="not the JSON of an evaluation") as refusal:
         Evaluation.from_json(text)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,7 +33,7 @@ def finetune(
     device: torch.device | str = "cpu",
     progress: Callable[[int], None] = lambda step: None,
 ) -> tuple[Outcome, nn.Module]:
-    """Trains one trial.
+    """Trains one trial to its end.
 
     Args:
         pretrained: a sequence classifier; it is copied, and its head is drawn anew.
@@ -45,54 +46,131 @@ def finetune(
     Returns:
         What the trial did, and the trained model.
     """
-    device = torch.device(device)
-    model = copy.deepcopy(pretrained).float()
-    init_classifier(model, cell.weight_init_seed)
-    sites = dropout.install(model, recipe.dropout, recipe.max_length)
-    model.to(device)
-    optimizer = make_optimizer(model, recipe)
-    epoch_steps = steps_per_epoch(recipe, len(data.train))
-    num_steps = epoch_steps * recipe.epochs
-    points = set(validation_steps(recipe, len(data.train)))
-    dropout_seed = np.array([cell.dropout_seed], np.uint64)
-    losses: list[Tensor] = []
-    norms: list[Tensor] = []
-    logits: list[np.ndarray] = []
-    evaluation_seconds, start = 0.0, _now(device)
-    for step in range(num_steps):
-        epoch, within = divmod(step, epoch_steps)
-        if within == 0:
-            order = seeds.data_order(cell.data_order_seed, epoch, len(data.train))
-        batch = pad(data.train, order[within * recipe.batch_size : (within + 1) * recipe.batch_size], device)
-        keys = torch.from_numpy(seeds.dropout_keys(dropout_seed, step, len(sites))[0]).to(device)
-        for site, site_keys in zip(sites, keys, strict=True):
+    trial = ReferenceTrial(pretrained, data, recipe, cell, device)
+    while not trial.complete:
+        trial.advance(progress)
+    return trial.outcome(), trial.model
+
+
+class ReferenceTrial:
+    """One trial, trained from validation point to validation point.
+
+    It can be paused after any step: `state_dict` is all there is, because no random number comes from a generator with
+    a state. A trial that goes on from it, also in another process, has the bits of one that was never paused.
+
+    Args:
+        pretrained, data, recipe, cell, device: as for `finetune`.
+
+    Attributes:
+        model: the classifier, with our dropout in the place of its own.
+        step: training steps done.
+        points: the steps after which it is validated, ascending; the last is the trial's end.
+        logits: float32 [dev examples, labels] of each validation point passed.
+    """
+
+    def __init__(
+        self,
+        pretrained: PreTrainedModel,
+        data: TaskData,
+        recipe: Recipe,
+        cell: Cell,
+        device: torch.device | str = "cpu",
+    ):
+        self.data, self.recipe, self.cell, self.device = data, recipe, cell, torch.device(device)
+        self.model = copy.deepcopy(pretrained).float()
+        init_classifier(self.model, cell.weight_init_seed)
+        self.sites = dropout.install(self.model, recipe.dropout, recipe.max_length)
+        self.model.to(self.device)
+        self.optimizer = make_optimizer(self.model, recipe)
+        self.step = 0
+        self.points = validation_steps(recipe, len(data.train))
+        self.logits: list[np.ndarray] = []
+        self.losses: list[Tensor] = []  # of each step; on the device, so that nothing waits for them
+        self.norms: list[Tensor] = []
+        self.train_seconds = self.evaluation_seconds = 0.0
+        self._order: tuple[int, np.ndarray] = (-1, np.empty(0, np.int64))  # of which epoch
+
+    @property
+    def complete(self) -> bool:
+        """Whether the last validation point is passed."""
+        return len(self.logits) == len(self.points)
+
+    def advance(self, progress: Callable[[int], None] = lambda step: None) -> np.ndarray:
+        """Trains to the next validation point; returns the logits there, float32 [dev examples, labels].
+
+        ``progress`` is told the number of steps done after each of them. What it raises pauses the trial at that step.
+        """
+        point = self.points[len(self.logits)]
+        start = _now(self.device)
+        try:
+            while self.step < point:
+                self._train_step()
+                progress(self.step)
+        finally:
+            self.train_seconds += _now(self.device) - start
+        start = _now(self.device)
+        self.logits.append(predict(self.model, self.data.validation, self.recipe, self.device))
+        self.evaluation_seconds += _now(self.device) - start
+        return self.logits[-1]
+
+    def _train_step(self) -> None:
+        recipe, data = self.recipe, self.data
+        epoch, within = divmod(self.step, steps_per_epoch(recipe, len(data.train)))
+        if self._order[0] != epoch:
+            self._order = epoch, seeds.data_order(self.cell.data_order_seed, epoch, len(data.train))
+        index = self._order[1][within * recipe.batch_size : (within + 1) * recipe.batch_size]
+        batch = pad(data.train, index, self.device)
+        dropout_seed = np.array([self.cell.dropout_seed], np.uint64)
+        keys = torch.from_numpy(seeds.dropout_keys(dropout_seed, self.step, len(self.sites))[0]).to(self.device)
+        for site, site_keys in zip(self.sites, keys, strict=True):
             site.keys = site_keys
-        model.train()
-        with _autocast(device, recipe):
-            output = model(**batch.inputs).logits.float()
+        self.model.train()
+        with _autocast(self.device, recipe):
+            output = self.model(**batch.inputs).logits.float()
         loss = F.cross_entropy(output, batch.label)
         loss.backward()
-        parameters = [parameter for parameter in model.parameters() if parameter.grad is not None]
+        parameters = [parameter for parameter in self.model.parameters() if parameter.grad is not None]
         norm = nn.utils.clip_grad_norm_(parameters, recipe.max_gradient_norm or float("inf"))
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(recipe, step, num_steps)
-        optimizer.step()
-        optimizer.zero_grad()
-        losses.append(loss.detach())
-        norms.append(norm)
-        if step + 1 in points:
-            began = _now(device)
-            logits.append(predict(model, data.validation, recipe, device))
-            evaluation_seconds += _now(device) - began
-        progress(step + 1)
-    outcome = Outcome(
-        step_train_loss=torch.stack(losses).cpu().numpy(),
-        gradient_norm=torch.stack(norms).cpu().numpy(),
-        logits=np.stack(logits),
-        train_seconds=_now(device) - start - evaluation_seconds,
-        evaluation_seconds=evaluation_seconds,
-    )
-    return outcome, model
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(recipe, self.step, self.points[-1])
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.losses.append(loss.detach())
+        self.norms.append(norm)
+        self.step += 1
+
+    def outcome(self) -> Outcome:
+        """What the trial did so far; it has passed a validation point."""
+        return Outcome(
+            step_train_loss=torch.stack(self.losses).cpu().numpy(),
+            gradient_norm=torch.stack(self.norms).cpu().numpy(),
+            logits=np.stack(self.logits),
+            train_seconds=self.train_seconds,
+            evaluation_seconds=self.evaluation_seconds,
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that changes in training: tensors, numbers and lists of them, as ``torch.save`` takes them."""
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "losses": torch.stack(self.losses) if self.losses else torch.empty(0),
+            "norms": torch.stack(self.norms) if self.norms else torch.empty(0),
+            "logits": [torch.from_numpy(logits) for logits in self.logits],
+            "train_seconds": self.train_seconds,
+            "evaluation_seconds": self.evaluation_seconds,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from what ``state_dict`` of a trial of the same cell, recipe and data returned."""
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step = state["step"]
+        self.losses = list(state["losses"].to(self.device))
+        self.norms = list(state["norms"].to(self.device))
+        self.logits = [logits.numpy() for logits in state["logits"]]
+        self.train_seconds, self.evaluation_seconds = state["train_seconds"], state["evaluation_seconds"]
 
 
 def init_classifier(model: PreTrainedModel, weight_init_seed: int) -> None:

@@ -9,7 +9,6 @@ import hashlib
 import platform
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
@@ -24,44 +23,12 @@ from runners.finetune import finetune
 from runners.glue import NUM_LABELS, TaskData, load_task
 from runners.recipe import Recipe, validation_steps
 from runners.stacked import StackedEngine
-from runners.trial_log import Cell, Outcome, Record, TrialLog, log_path, write_log
-
-ENGINES = ("reference", "stacked")
+from runners.table import TableSpec
+from runners.trial_log import Cell, Outcome, Record, TrialLog, write_log
 
 
 class ModelError(RunnerError):
     """A model that cannot be loaded or trained; the message names it."""
-
-
-@dataclass(frozen=True)
-class TableSpec:
-    """What all trials of a table share, and how they are run.
-
-    Attributes:
-        model: a folder or a Hub name.
-        model_name: what the logs call it.
-        glue: a folder in the layout of ``nyu-mll/glue``, or a Hub dataset.
-        task: the GLUE task.
-        recipe: everything that is not a seed.
-        engine: "reference" (one at a time) or "stacked" (a column at a time).
-        out: folder of the logs.
-        stack: trials trained together by the stacked engine; None: as many as fit.
-        compiled: whether the stacked engine compiles; None: on CUDA only. Worth it on a CPU for tens of trials.
-    """
-
-    model: str
-    model_name: str
-    glue: str
-    task: str
-    recipe: Recipe
-    engine: str
-    out: Path
-    stack: int | None = None
-    compiled: bool | None = None
-
-    def log_path(self, cell: Cell) -> Path:
-        """Where the cell's log lies."""
-        return log_path(self.out, self.model_name, self.task, self.recipe, cell)
 
 
 def load_model(source: str) -> PreTrainedModel:
@@ -107,7 +74,8 @@ class BlockRunner:
     def __init__(self, spec: TableSpec, device: str):
         self.spec, self.device = spec, device
         self.model = load_model(spec.model)
-        self.data = load_task(spec.task, spec.glue, load_tokenizer(spec.model), spec.recipe)
+        self.tokenizer = load_tokenizer(spec.model)
+        self.data = load_task(spec.task, spec.glue, self.tokenizer, spec.recipe)
         self.provenance = _provenance(self.model, self.data, device, spec.engine)
         self.stack = spec.stack
         self._engine: StackedEngine | None = None
@@ -151,7 +119,8 @@ class BlockRunner:
                 yield self._write(cell, outcome)
             cells = cells[len(together) :]
 
-    def _write(self, cell: Cell, outcome: Outcome) -> Cell:
+    def log(self, cell: Cell, outcome: Outcome) -> TrialLog:
+        """The log of a trial, or of its part up to the last checkpoint of ``outcome``."""
         record = Record(
             model=self.spec.model_name,
             task=self.spec.task,
@@ -160,12 +129,15 @@ class BlockRunner:
             weight_init_seed=cell.weight_init_seed,
             data_order_seed=cell.data_order_seed,
             dropout_seed=cell.dropout_seed,
-            step=validation_steps(self.spec.recipe, len(self.data.train)),
+            step=validation_steps(self.spec.recipe, len(self.data.train))[: len(outcome.logits)],
             train_seconds=outcome.train_seconds,
             evaluation_seconds=outcome.evaluation_seconds,
             **self.provenance,
         )
-        write_log(self.spec.log_path(cell), TrialLog(record, self.data.validation.label, outcome))
+        return TrialLog(record, self.data.validation.label, outcome)
+
+    def _write(self, cell: Cell, outcome: Outcome) -> Cell:
+        write_log(self.spec.log_path(cell), self.log(cell, outcome))
         return cell
 
 

@@ -10,11 +10,9 @@ import multiprocessing
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import fields
-from itertools import groupby, islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,88 +22,17 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from runners.block import ENGINES, BlockRunner, TableSpec
+from runners.block import BlockRunner
 from runners.errors import RunnerError
 from runners.export import trial_row
 from runners.glue import TEXT_COLUMNS
-from runners.recipe import RECIPES, Recipe, get_recipe
+from runners.recipe import RECIPES
+from runners.table import TableSpec, make_blocks, parse_seeds, pending_cells, table_spec
 from runners.trial_log import Cell, log_path, read_log
 
 
 class SweepError(RunnerError):
     """A sweep that cannot start or go on."""
-
-
-def parse_seeds(text: str) -> list[int]:
-    """``"0:5"`` (0 … 4), ``"3"``, or a comma list of these.
-
-    Raises:
-        SweepError: not of this form, empty, negative or doubled.
-    """
-    seeds: list[int] = []
-    for part in text.split(","):
-        first, colon, last = part.partition(":")
-        try:
-            seeds.extend(range(int(first), int(last)) if colon else [int(first)])
-        except ValueError:
-            raise SweepError(f"seeds {text!r}: expected numbers and ranges such as 0:5 or 1,2, got {part!r}") from None
-    if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
-        raise SweepError(f"seeds {text!r}: expected one or more different numbers, none negative")
-    return seeds
-
-
-def parse_changes(changes: Iterable[str]) -> dict[str, Any]:
-    """``["learning_rate=1e-4", "epochs=3"]`` as recipe fields of their types.
-
-    Raises:
-        SweepError: no such field, or a value of another type.
-    """
-    types = {field.name: str(field.type) for field in fields(Recipe)}
-    parsed: dict[str, Any] = {}
-    for change in changes:
-        name, _, text = change.partition("=")
-        if name not in types:
-            raise SweepError(f"--set {change!r}: a recipe has no field {name!r}; there are {', '.join(sorted(types))}")
-        try:
-            if types[name] == "bool":
-                parsed[name] = {"true": True, "false": False}[text.lower()]
-            elif text.lower() == "none" and "None" in types[name]:
-                parsed[name] = None
-            else:
-                parsed[name] = {"int": int, "int | None": int, "float": float, "str": str}[types[name]](text)
-        except (KeyError, ValueError):
-            raise SweepError(f"--set {change!r}: {name} must be {types[name]}, got {text!r}") from None
-    return parsed
-
-
-def pending_cells(spec: TableSpec, cells: Sequence[Cell]) -> list[Cell]:
-    """The cells that have no log yet.
-
-    Raises:
-        TrialLogError: a log is damaged.
-        SweepError: a log of this table was made with other recipe fields.
-    """
-    pending = []
-    for cell in cells:
-        path = spec.log_path(cell)
-        if not path.exists():
-            pending.append(cell)
-        elif read_log(path).record.recipe_fields != spec.recipe.fields():
-            raise SweepError(
-                f"{path}: recipe {spec.recipe.name!r} has other fields here than in this sweep; give the changed "
-                "recipe a name of its own (--set name=…) or another --out"
-            )
-    return pending
-
-
-def make_blocks(cells: Sequence[Cell], size: int) -> list[list[Cell]]:
-    """Splits cells into blocks of at most ``size`` cells of one grid column."""
-    blocks = []
-    for _, column in groupby(sorted(cells, key=lambda c: c.data_order_seed), key=lambda c: c.data_order_seed):
-        remaining = iter(sorted(column, key=lambda c: c.weight_init_seed))
-        while block := list(islice(remaining, size)):
-            blocks.append(block)
-    return blocks
 
 
 # ---- worker processes ----------------------------------------------------------------------------------------------
@@ -258,35 +185,6 @@ def sweep(spec: TableSpec, cells: Sequence[Cell], devices: Sequence[str], thread
 
 
 # ---- the command ---------------------------------------------------------------------------------------------------
-
-
-def table_spec(
-    model: str,
-    model_name: str | None,
-    glue: str,
-    task: str,
-    recipe: str,
-    changes: Iterable[str],
-    engine: str,
-    out: Path,
-    stack: int | None,
-    compiled: bool | None,
-) -> TableSpec:
-    """The spec that a command line describes.
-
-    Raises:
-        RunnerError: an argument outside its range.
-    """
-    if task not in TEXT_COLUMNS:
-        raise SweepError(f"--task {task!r}: no such task; there are {', '.join(TEXT_COLUMNS)}")
-    if engine not in ENGINES:
-        raise SweepError(f"--engine {engine!r}: expected {' or '.join(ENGINES)}")
-    if stack is not None and stack < 2:
-        raise SweepError(f"--stack {stack}: the stacked engine trains at least 2 trials together")
-    if model_name is None and Path(model).exists():
-        raise SweepError(f"--model {model}: a folder has no public name; give one with --model-name")
-    changed = get_recipe(recipe, **parse_changes(changes))
-    return TableSpec(model, model_name or model, glue, task, changed, engine, out, stack, compiled)
 
 
 def main(

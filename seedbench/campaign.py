@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from seedbench.errors import BudgetSpent, InvalidReturn, PoolExhausted, StrategyStopped, TrialComplete
+from seedbench.errors import BudgetSpent, InvalidReturn, StrategyStopped, TrialComplete
 
 if TYPE_CHECKING:
     import numpy as np
@@ -259,9 +259,6 @@ def open_campaign(
         if trial is not None:
             count_idle()
             return trial
-        if unstarted == 0:
-            count_idle()
-            raise PoolExhausted("every trial of the grid is started; check campaign.unstarted before campaign.start()")
         try:
             row, column, train = start_trial(weight_init_seed, data_order_seed)
         except Exception:

@@ -97,7 +97,7 @@ class RecordedTrials:
                     if not started[trial]:
                         break
                 else:
-                    raise PoolExhausted("every trial is started")
+                    raise PoolExhausted("every trial is started; check campaign.unstarted before campaign.start()")
             else:
                 trial = pick((weight_init_seed, data_order_seed))
             started[trial] = True

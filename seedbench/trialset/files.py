@@ -151,6 +151,8 @@ def read_split(folder: Path, manifest: Manifest, config: str, shards: Sequence[s
         try:
             file = pq.ParquetFile(pa.BufferReader(content))
             found = file.schema_arrow
+            if len(set(found.names)) != len(found.names):
+                raise TrialSetError(f"{folder / path}: a column is there twice")
             for name in schema.names:
                 if name not in found.names:
                     raise TrialSetError(f"{folder / path}: column {name!r} is missing")
@@ -161,8 +163,6 @@ def read_split(folder: Path, manifest: Manifest, config: str, shards: Sequence[s
                     )
             if extra := [name for name in found.names if name not in schema.names]:
                 raise TrialSetError(f"{folder / path}: column {extra[0]!r} is not in the schema")
-            if len(found.names) != len(schema.names):
-                raise TrialSetError(f"{folder / path}: a column is there twice")
             parts.append(file.read().select(schema.names))
         except (pa.ArrowException, OSError, OverflowError) as error:
             reason = " ".join(str(error).split())[:200]

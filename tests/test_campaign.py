@@ -1,0 +1,344 @@
+"""A campaign's rules, on a source whose every number can be told in advance."""
+
+import gc
+import weakref
+from collections.abc import Callable
+from types import BuiltinMethodType, MethodType
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seedbench import BudgetSpent, Campaign, Checkpoint, PoolExhausted, Trial, TrialComplete, UnknownCell
+from seedbench.campaign import IDLE_CALLS, open_campaign
+from seedbench.errors import InvalidReturn, StrategyStopped
+from seedbench.halves import prepare
+from seedbench.recorded import RecordedTrials
+from tests.synthetic import additive_predictions, table_by_hand
+
+
+class Grid:
+    """A full grid, started row by row: trial (r, c) scores 0.1 r + 0.01 c at first, and 0.2 more at each checkpoint."""
+
+    majority_score = 0.5
+
+    def __init__(self, rows=2, columns=3, steps=(10, 15, 30), scores=None):
+        self.grid, self.steps, self.unstarted = (rows, columns), list(steps), rows * columns
+        self.left = [(row, column) for row in range(rows) for column in range(columns)]
+        self.scores = scores or (lambda row, column, index: 0.1 * row + 0.01 * column + 0.2 * index)
+        self.trained = 0
+
+    def start(self, row, column):
+        for cell in self.left:
+            if row in (None, cell[0]) and column in (None, cell[1]):
+                self.left.remove(cell)
+                return *cell, self.training_of(*cell)
+        raise PoolExhausted("no more") if row in (None, 0, 1) else UnknownCell(f"no row {row}")
+
+    def training_of(self, row, column) -> Callable:
+        done = iter(range(len(self.steps)))
+
+        def train():
+            self.trained += 1
+            index = next(done)
+            return self.scores(row, column, index), 1.0 - index, 2.0 - index
+
+        return train
+
+
+def opened(budget=2, **grid):
+    return open_campaign(Grid(**grid), budget, rng=lambda: np.random.default_rng(0))
+
+
+def test_a_checkpoint_says_what_was_measured_and_what_it_cost():
+    campaign = opened(budget=2).campaign
+    assert isinstance(campaign, Campaign)
+    assert (campaign.budget, campaign.grid, campaign.checkpoints_per_trial, campaign.majority_score) == (
+        2,
+        (2, 3),
+        3,
+        0.5,
+    )
+    assert (campaign.remaining, campaign.unstarted, campaign.trials, campaign.history) == (2.0, 6, (), ())
+    trial = campaign.start()
+    assert (trial.weight_init_seed, trial.data_order_seed, trial.checkpoints, trial.complete) == (0, 0, [], False)
+    assert (campaign.remaining, campaign.unstarted, campaign.trials) == (2.0, 5, ())  # starting is free
+    first, second = trial.advance(), trial.advance()
+    assert isinstance(first, Checkpoint)
+    assert (second.trial, second.index, second.step, second.fraction) == (trial, 1, 15, 0.5)
+    assert (second.score, second.validation_loss, second.train_loss) == (0.2, 0.0, 1.0)
+    assert trial.checkpoints == [first, second] and trial.best is second and campaign.trials == (trial,)
+    assert campaign.remaining == (60 - 15) / 30
+    trial.advance()
+    assert trial.complete and campaign.remaining == 1.0
+
+
+def test_an_advance_that_would_overspend_is_not_charged_and_not_trained():
+    source = Grid(steps=(10, 15, 30))
+    campaign = open_campaign(source, 1, rng=None).campaign
+    a, b = campaign.start(), campaign.start()
+    a.advance(), a.advance(), b.advance()  # 15 + 10 of 30 steps
+    with pytest.raises(BudgetSpent, match="costs 15 steps, and 5 are left"):
+        a.advance()
+    assert campaign.remaining == 5 / 30 and source.trained == 3 and len(a.checkpoints) == 2
+    b.advance()  # 5 more still fit
+    assert campaign.remaining == 0 and b.checkpoints[-1].step == 15
+
+
+def test_the_end_of_a_trial_is_an_error_of_its_own_even_with_nothing_left():
+    campaign = opened(budget=1).campaign
+    trial = campaign.start()
+    for _ in range(3):
+        trial.advance()
+    with pytest.raises(TrialComplete, match="is complete; check trial.complete"):
+        trial.advance()
+    with pytest.raises(BudgetSpent):
+        campaign.start().advance()
+
+
+def test_cells_are_asked_for_by_label():
+    campaign = opened(budget=6).campaign
+    corner = campaign.start(weight_init_seed=1, data_order_seed=2)
+    assert (corner.weight_init_seed, corner.data_order_seed) == (1, 2)
+    assert campaign.start(1, 2) is corner and campaign.unstarted == 5
+    assert [
+        (t.weight_init_seed, t.data_order_seed)
+        for t in (campaign.start(weight_init_seed=1), campaign.start(data_order_seed=1))
+    ] == [
+        (1, 0),
+        (0, 1),
+    ]
+    with pytest.raises(UnknownCell):
+        campaign.start(weight_init_seed=7)
+    assert campaign.unstarted == 3
+    for _ in range(3):
+        campaign.start()
+    with pytest.raises(PoolExhausted):
+        campaign.start()
+    assert campaign.start(1, 2) is corner
+
+
+def test_trials_are_those_with_a_checkpoint_in_the_order_of_the_first_payment():
+    campaign = opened(budget=6).campaign
+    a, b, c = (campaign.start() for _ in range(3))
+    c.advance(), a.advance(), c.advance()
+    assert campaign.trials == (c, a)
+    with pytest.raises(ValueError, match="has no best checkpoint: advance it first"):
+        _ = b.best
+
+
+def test_ties_go_to_the_earliest():
+    campaign, settle, _ = opened(budget=6, scores=lambda row, column, index: (0.3, 0.8, 0.8)[index])
+    a, b = campaign.start(), campaign.start()
+    for _ in range(3):
+        b.advance(), a.advance()
+    assert a.best is a.checkpoints[1]
+    assert settle(a)[:3] == (0, 0, 1)
+    assert settle(None)[:3] == (0, 1, 1)  # b was paid for first
+
+
+# --- settling ---------------------------------------------------------------------------------------------------------
+
+
+def test_settling_keeps_what_was_returned():
+    campaign, settle, _ = opened(budget=3)
+    a, b = campaign.start(), campaign.start(1, 2)
+    a.advance(), b.advance(), b.advance()
+    assert settle(a) == (0, 0, 0, 25, 2)
+    assert settle(b) == (1, 2, 1, 25, 2)
+    assert settle(b.checkpoints[0]) == (1, 2, 0, 25, 2)
+    assert settle(None) == (1, 2, 1, 25, 2)  # the best seen
+
+
+def foreign_trial(campaign):
+    other = opened().campaign.start()
+    other.advance()
+    return other
+
+
+def forged(campaign, index):
+    checkpoint = Checkpoint()
+    checkpoint.trial, checkpoint.index = campaign.trials[0], index
+    return checkpoint
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        (lambda campaign: 0.93, "returned 0.93; a strategy returns a Trial, a Checkpoint or None"),
+        (lambda campaign: True, "returned True; "),
+        (lambda campaign: "best", "returned 'best'; "),
+        (lambda campaign: [campaign.trials[0]], "returned a list; "),
+        (lambda campaign: np.zeros(3), "returned a ndarray; "),
+        (lambda campaign: campaign, "returned a Campaign; "),
+        (foreign_trial, "returned a trial that is not of this campaign"),
+        (lambda campaign: foreign_trial(campaign).checkpoints[0], "returned a checkpoint that is not of this campaign"),
+        (lambda campaign: campaign.start(), "or of a trial without a paid checkpoint"),
+        (lambda campaign: forged(campaign, 1), "returned a checkpoint that was not paid for: 1 of its trial are"),
+        (lambda campaign: forged(campaign, -1), "that was not paid for"),
+        (lambda campaign: forged(campaign, "0"), "that was not paid for"),
+    ],
+)
+def test_anything_else_is_refused(returned, message):
+    campaign, settle, _ = opened()
+    campaign.start().advance()
+    with pytest.raises(InvalidReturn) as caught:
+        settle(returned(campaign))
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("returned", [lambda campaign: None, lambda campaign: campaign.start(), lambda campaign: 1])
+def test_who_paid_for_nothing_keeps_nothing(returned):
+    campaign, settle, _ = opened()
+    with pytest.raises(InvalidReturn, match="paid for no checkpoint, so there is none to keep"):
+        settle(returned(campaign))
+
+
+def test_tampering_with_the_objects_buys_nothing():
+    campaign, settle, _ = opened(budget=1, scores=lambda row, column, index: (0.5, 0.9, 0.1)[index])
+    trial = campaign.start()
+    trial.advance(), trial.advance()
+    trial.complete, trial.weight_init_seed, trial.data_order_seed = True, 1, 2
+    trial.checkpoints.append(forged(campaign, 2))
+    trial._best = trial.checkpoints[0]
+    campaign.budget = 1000
+    trial.checkpoints[0].score = 2.0
+    assert settle(trial) == (0, 0, 1, 15, 1)
+    with pytest.raises(InvalidReturn):
+        settle(trial.checkpoints[2])
+    with pytest.raises(AttributeError):
+        campaign.remaining = 5
+    with pytest.raises(BudgetSpent):
+        campaign.start(1, 1).advance(), campaign.start(1, 0).advance()
+
+
+# --- limits -----------------------------------------------------------------------------------------------------------
+
+
+def test_calls_that_never_pay_are_stopped_even_where_every_exception_is_caught():
+    campaign = opened(budget=1).campaign
+    trial = campaign.start()
+    trial.advance(), trial.advance(), trial.advance()
+    calls = 0
+    with pytest.raises(StrategyStopped, match="made 10,000 calls in a row that paid for nothing"):
+        while True:
+            calls += 1
+            try:
+                campaign.start(0, 0).advance()
+            except Exception:
+                pass
+    assert calls <= IDLE_CALLS
+
+
+def test_asking_again_and_again_is_fine_as_long_as_something_is_paid_for():
+    campaign = opened(budget=6, steps=tuple(range(1, 11))).campaign
+    for _ in range(6):
+        trial = campaign.start()
+        while not trial.complete:
+            for _ in range(IDLE_CALLS // 2):
+                assert campaign.start(0, 0) is not None
+            trial.advance()
+
+
+def test_randomness_is_made_once_and_only_when_asked_for():
+    made = []
+    campaign = open_campaign(Grid(), 1, rng=lambda: made.append(1) or np.random.default_rng(5)).campaign
+    assert made == []
+    assert campaign.rng is campaign.rng and made == [1]
+    assert campaign.rng.random() == np.random.default_rng(5).random()
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    steps=st.lists(st.integers(1, 9), min_size=1, max_size=5),
+    budget=st.integers(1, 4),
+    moves=st.lists(st.tuples(st.sampled_from(["start", "advance"]), st.integers(0, 5)), max_size=60),
+)
+def test_the_ledger_never_overspends_and_reveals_only_what_is_paid(steps, budget, moves):
+    source = Grid(steps=np.cumsum(steps).tolist())
+    campaign, settle, _ = open_campaign(source, budget, rng=None)
+    total = budget * sum(steps)
+    started: list[Trial] = []
+    for move, number in moves:
+        before = campaign.remaining
+        try:
+            if move == "start":
+                started.append(campaign.start())
+            elif started:
+                started[number % len(started)].advance()
+        except (BudgetSpent, TrialComplete, PoolExhausted):
+            assert campaign.remaining == before
+        spent = sum(trial.checkpoints[-1].step for trial in campaign.trials)
+        assert 0 <= spent <= total
+        assert campaign.remaining == pytest.approx((total - spent) / sum(steps))
+        assert source.trained == sum(len(trial.checkpoints) for trial in started)
+        assert campaign.unstarted == 6 - len(started)
+    if campaign.trials:
+        settled = settle(None)
+        assert settled.steps_spent == spent and settled.trials_started == len(campaign.trials)
+        best = max(c.score for trial in campaign.trials for c in trial.checkpoints)
+        assert source.scores(*settled[:3]) == best
+
+
+# --- what can be reached ----------------------------------------------------------------------------------------------
+
+
+def reachable(*roots):
+    """Everything that attributes (none with two underscores), items and keys lead to, without calling anything."""
+    seen, pending = {}, list(roots)
+    while pending:
+        value = pending.pop()
+        if id(value) in seen or isinstance(value, type):
+            continue
+        seen[id(value)] = value
+        if isinstance(value, dict):
+            pending += [*value.keys(), *value.values()]
+        elif isinstance(value, list | tuple | set | frozenset):
+            pending += list(value)
+        elif isinstance(value, MethodType | BuiltinMethodType):
+            pending.append(value.__self__)
+        if not isinstance(value, int | float | str | np.ndarray | memoryview | np.random.Generator):
+            pending += [getattr(value, name, None) for name in dir(value) if not name.startswith("__")]
+    return list(seen.values())
+
+
+def test_no_attribute_leads_to_what_is_not_paid_for():
+    table = table_by_hand(additive_predictions(3, 3, checkpoints=4, examples=20), [1, 0] * 10)
+    block = prepare(table, seed=1, replicates=range(2))
+    # Every unpaid number is one of a kind, so that it can be told when it is found.
+    marks = np.random.default_rng(0).random((1, 9, 4)) / 2
+    block.validation_score[:1] = marks
+    block.test_score[:1] = marks + 0.5
+    campaign = open_campaign(RecordedTrials(block, 0).source(), 2, rng=lambda: np.random.default_rng(0)).campaign
+    trial = campaign.start()
+    paid = {trial.advance().score, trial.advance().score}
+    numbers = {round(value, 9) for value in reachable(campaign, trial, *trial.checkpoints) if isinstance(value, float)}
+    secret = {round(value, 9) for value in [*marks.ravel(), *(marks + 0.5).ravel()]}
+    assert numbers & secret == {round(value, 9) for value in paid}
+    found = reachable(campaign, trial, *trial.checkpoints)
+    assert not any(isinstance(value, np.ndarray | memoryview | RecordedTrials) for value in found)
+    # And the search does find what is not hidden.
+    campaign.history = ({"records": [marks.ravel().tolist()]},)
+    assert {round(value, 9) for value in reachable(campaign) if isinstance(value, float)} >= set(marks.round(9).ravel())
+
+
+def test_a_closed_campaign_is_freed_at_once():
+    gc.disable()
+    try:
+        campaign, settle, close = opened()
+        trial = campaign.start()
+        checkpoint = trial.advance()
+        campaign.start()
+
+        class Witness:
+            pass
+
+        witness = Witness()
+        checkpoint.train_loss = witness
+        gone = weakref.ref(witness)
+        close()
+        del campaign, settle, close, trial, checkpoint, witness
+        assert gone() is None
+    finally:
+        gc.enable()

@@ -1,0 +1,454 @@
+"""Trial sets: what is written is what is read, and everything malformed is one clear line."""
+
+import hashlib
+import json
+import os
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from seedbench import SelectionError, TrialSetError, load_trials
+from seedbench.trialset import read_manifest, to_arrow, validate_folder, write_manifest, write_trials
+from tests.synthetic import additive_predictions, configs_of, split_like_training, split_of, write
+
+TRIALS, PREDICTIONS, EXAMPLES = (
+    f"{config}/sst2-00000-of-00001.parquet" for config in ("trials", "predictions", "examples")
+)
+
+
+# --- round trip -------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_written_is_what_is_read(write_set):
+    predicted = additive_predictions(3, 4)
+    predicted[2, 1, -1, :7] = -1
+    split = split_of(predicted, missing=[(0, 2)], seeds=([40, 7, 2**62], [5, 3, 9, 1]))
+    folder = write_set(split)
+    trials = load_trials(folder)
+    assert (trials.name, trials.version, trials.revision) == ("synthetic", "1.0.0", None)
+    assert trials.sha256 == hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
+    (table,) = trials.tables
+    assert table.name == "mini/sst2/few"
+    assert (table.grid, table.num_trials, table.num_checkpoints, table.num_steps) == ((3, 4), 11, 5, 15)
+    # Rows by ascending weight-init seed 7, 40, 2**62; columns by ascending data-order seed 1, 3, 5, 9.
+    assert table.weight_init_seeds.tolist() == [7, 40, 2**62]
+    assert table.data_order_seeds.tolist() == [1, 3, 5, 9]
+    sorted_predictions = predicted[[1, 0, 2]][:, [3, 1, 0, 2]]
+    assert table.cell.tolist() == [[0, 1, 2, 3], [4, 5, 6, -1], [7, 8, 9, 10]]  # seeds (40, 9) are missing
+    np.testing.assert_array_equal(
+        table.predicted_label, sorted_predictions.reshape(12, 5, 60)[[*range(7), *range(8, 12)]]
+    )
+    assert table.diverged.tolist() == [False] * 8 + [True] + [False] * 2
+    right = table.predicted_label == table.label
+    np.testing.assert_allclose(table.score, right.mean(axis=-1))
+    expected = np.where(table.predicted_label == -1, np.nan, np.where(right, 0.25, 2.0))
+    np.testing.assert_array_equal(table.example_loss, expected.astype(np.float16))
+    assert np.isnan(table.validation_loss[8, -1]) and np.isfinite(np.delete(table.validation_loss, 8, axis=0)).all()
+    assert table.fields["learning_rate"] == 2e-5 and table.fields["dropout"] is None
+    assert validate_folder(folder) == []
+
+
+def test_arrays_are_read_only(trials):
+    for name in ("score", "predicted_label", "label", "train_loss"):
+        with pytest.raises(ValueError, match="read-only"):
+            getattr(trials.tables[0], name)[0] = 0
+
+
+def test_several_tables_share_a_split_and_are_ordered(trials):
+    assert [table.name for table in trials.tables] == ["mini/mrpc/few", "mini/sst2/few", "mini/sst2/other"]
+    assert [table.num_trials for table in trials.tables] == [19, 36, 16]
+
+
+def test_a_split_may_be_in_many_files(tmp_path, monkeypatch):
+    monkeypatch.setattr("seedbench.trialset.write._ROW_GROUP_BYTES", 4096)  # a few trials
+    split = split_like_training(5, 5)
+    folder = write(tmp_path / "many", split, max_file_bytes=1500)
+    names = sorted(path.name for path in (folder / "predictions").iterdir())
+    count = len(names)
+    assert count > 2 and names == [f"sst2-{number:05d}-of-{count:05d}.parquet" for number in range(count)]
+    many, one = load_trials(folder), load_trials(write(tmp_path / "one", split))
+    for name in ("score", "predicted_label", "example_loss", "cell"):
+        np.testing.assert_array_equal(getattr(many.tables[0], name), getattr(one.tables[0], name))
+
+
+def test_without_predictions_or_losses_there_are_none(write_set):
+    folder = write_set(split_like_training(3, 3), name="curves", predictions=False)
+    table = load_trials(folder).tables[0]
+    assert table.predicted_label is None and table.label is None and table.example_loss is None
+    assert sorted(path.name for path in folder.iterdir()) == ["manifest.json", "trials"]
+    folder = write_set(
+        split_like_training(3, 3, losses=False), split_like_training(3, 2, recipe="other"), name="partly"
+    )
+    few, other = load_trials(folder).tables
+    assert few.example_loss is None and other.example_loss.shape == (6, 5, 60)
+    assert validate_folder(folder) == []
+
+
+def test_optional_configs_are_checked_by_the_validator(tmp_path):
+    split = split_like_training(2, 2)
+    names = [row["trial_id"] for row in split.trials]
+    steps = [{"trial_id": name, "step_train_loss": np.ones(15), "gradient_norm": None} for name in names]
+    logits = [{"trial_id": name, "logits": np.zeros((5, 60, 2), np.float16)} for name in names]
+    good = configs_of(split) | {"steps": {"sst2": steps}, "logits": {"sst2": logits[::-1]}}
+    write_trials(tmp_path / "good", good, name="x", version="1.0.0")
+    assert validate_folder(tmp_path / "good") == []
+    steps[2] = {"trial_id": names[2], "step_train_loss": np.ones(14), "gradient_norm": None}
+    write_trials(tmp_path / "short", good, name="x", version="1.0.0")
+    (problem,) = validate_folder(tmp_path / "short")
+    assert problem.endswith(f"column 'step_train_loss': trial {names[2]!r} must have 15 entries, found 14")
+
+
+def test_the_same_rows_give_the_same_bytes(tmp_path):
+    split = split_like_training(3, 3)
+    shuffled = configs_of(split)
+    shuffled["trials"]["sst2"] = shuffled["trials"]["sst2"][::-1]
+    first = write_trials(tmp_path / "a", configs_of(split), name="x", version="1.0.0")
+    assert write_trials(tmp_path / "b", shuffled, name="x", version="1.0.0") == first
+    assert write_trials(tmp_path / "c", configs_of(split), name="x", version="1.0.1") != first
+
+
+def test_select(trials):
+    assert [table.name for table in trials.select(tasks=["sst2"], recipes=["few"]).tables] == ["mini/sst2/few"]
+    assert trials.select().tables == trials.tables
+    with pytest.raises(SelectionError, match="unknown task 'rte': trial set synthetic has mrpc, sst2"):
+        trials.select(tasks=["sst2", "rte"])
+    with pytest.raises(
+        SelectionError, match="no trial table of trial set synthetic fits the selection; it has mini/mrpc/few, "
+    ):
+        trials.select(tasks=["mrpc"], recipes=["other"])
+
+
+# --- writing what is not valid ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda rows: rows[1].update(data_order_seed=0), "rows 0 and 1 are the same cell of mini/sst2/few"),
+        (
+            lambda rows: rows[1].update(score=np.array([0.1, np.nan, 0, 0, 0])),
+            "column 'score': must be finite and in [-1, 1]",
+        ),
+        (lambda rows: rows[1].update(score=np.ones(4)), "column 'score': must have the table's 5 checkpoints"),
+        (lambda rows: rows[1].update(score=np.ones(5) * 87.3), "column 'score': must be finite and in [-1, 1]"),
+        (lambda rows: rows[1].pop("score"), "trials: column 'score' row 1: is missing and must not be"),
+        (lambda rows: rows[1].update(score="high"), "trials: column 'score' must be list<float64>"),
+        (lambda rows: rows[1].update(num_steps=16), "column 'num_steps': must be the last checkpoint's step 15"),
+        (lambda rows: rows[1].update(step=np.array([3, 6, 9, 12, 16])), "column 'step': must be the same as in trial"),
+        (
+            lambda rows: [row.update(step=np.array([3, 6, 6, 12, 15])) for row in rows],
+            "column 'step': must rise from above 0",
+        ),
+        (
+            lambda rows: rows[1].update(status="stopped"),
+            "column 'status' row 1: must be one of finished, diverged, found 'stopped'",
+        ),
+        (lambda rows: rows[1].update(learning_rate=1e-4), "column 'learning_rate': must be the same in all trials of"),
+        (lambda rows: rows[1].update(trial_id="few-0-0"), "column 'trial_id': 'few-0-0' is there twice"),
+        (lambda rows: rows[1].update(model="a model"), "column 'model' row 0: must be letters, digits"),
+        (lambda rows: rows[1].update(weight_init_seed=2**63), "trials: column 'weight_init_seed' must be int64"),
+        (lambda rows: rows[1].update(colour="red"), "trials: row 1: column 'colour' is not in the schema"),
+        (lambda rows: rows[1].update(task="rte"), "column 'task' row 1: must be 'sst2', found 'rte'"),
+        (lambda rows: rows.pop(1), "predictions split sst2: must have the same 8 trials as the split's trials"),
+    ],
+)
+def test_rows_that_make_no_trial_set_are_refused_and_leave_nothing(tmp_path, change, message):
+    configs = configs_of(split_like_training(3, 3))
+    change(configs["trials"]["sst2"])
+    with pytest.raises(TrialSetError) as caught:
+        write_trials(tmp_path / "new", configs, name="x", version="1.0.0")
+    assert message in str(caught.value) and "\n" not in str(caught.value) and str(tmp_path) not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda row: row["predicted_label"].__setitem__((0, 0), 2),
+            "column 'predicted_label': must be -1, 0 or 1, found 2",
+        ),
+        (lambda row: row.update(predicted_label=row["predicted_label"][:4]), "must have the 5 checkpoints of trials"),
+        (
+            lambda row: row.update(predicted_label=row["predicted_label"][:, :-1]),
+            "row 1: must hold 60 values at every checkpoint, found 59",
+        ),
+        (
+            lambda row: row.update(example_loss=row["example_loss"][:4]),
+            "column 'example_loss': must have the 5 checkpoints of trials",
+        ),
+        (lambda row: row.update(example_loss=None), "column 'example_loss': must have the 5 checkpoints of trials"),
+        (
+            lambda row: row.update(predicted_label=row["predicted_label"] * 0.5),
+            "'predicted_label' must be list<list<int8>>",
+        ),
+        (lambda row: row.update(trial_id="few-0-0"), "predictions split sst2: must have the same 9 trials"),
+    ],
+)
+def test_predictions_that_do_not_fit_are_refused(tmp_path, change, message):
+    configs = configs_of(split_like_training(3, 3))
+    configs["predictions"]["sst2"][1]["predicted_label"] = configs["predictions"]["sst2"][1]["predicted_label"].copy()
+    change(configs["predictions"]["sst2"][1])
+    with pytest.raises(TrialSetError) as caught:
+        write_trials(tmp_path / "new", configs, name="x", version="1.0.0")
+    assert message in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_is_never_overwritten_by_accident_and_replaced_whole(tmp_path):
+    folder = write(tmp_path / "set", split_like_training(2, 2))
+    with pytest.raises(TrialSetError, match="exists already"):
+        write(folder, split_like_training(3, 3))
+    (folder / "README.md").write_text("card")
+    write(folder, split_like_training(3, 3), replace=True)
+    assert load_trials(folder).tables[0].num_trials == 9
+    assert [path.name for path in tmp_path.iterdir()] == ["set"]
+    with pytest.raises(TrialSetError):
+        write(folder, split_like_training(3, 3), replace=True, name="not a name!")
+    assert load_trials(folder).tables[0].num_trials == 9
+
+
+# --- reading what was damaged -----------------------------------------------------------------------------------------
+
+
+def rewrite(folder, path, change):
+    """Changes an Arrow table on disk, and the manifest with it: damage that no checksum tells."""
+    pq.write_table(change(pq.read_table(folder / path)), folder / path)
+    manifest = read_manifest(folder)
+    write_manifest(folder, name=manifest.name, version=manifest.version)
+
+
+def set_cell(name, row, value):
+    def change(table):
+        values = table.column(name).to_pylist()
+        values[row] = value
+        at = table.schema.get_field_index(name)
+        return table.set_column(at, name, pa.array(values, table.schema.field(name).type))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("path", "change", "message"),
+    [
+        (TRIALS, lambda t: t.drop_columns(["score"]), "column 'score' is missing"),
+        (TRIALS, lambda t: t.append_column("extra", t.column("score")), "column 'extra' is not in the schema"),
+        (TRIALS, lambda t: t.append_column("score", t.column("score")), "a column is there twice"),
+        (
+            TRIALS,
+            lambda t: t.set_column(0, "trial_id", pa.array(range(9))),
+            "column 'trial_id' must be string, found int64",
+        ),
+        (TRIALS, set_cell("score", 4, [0.5, None, 0.5, 0.5, 0.5]), "column 'score': an element must not be null"),
+        (TRIALS, set_cell("score", 4, None), "column 'score' row 4: must not be null"),
+        (
+            TRIALS,
+            set_cell("score", 4, [0.5, float("nan"), 0.5, 0.5, 0.5]),
+            "must be finite and in [-1, 1]; not so in trial 'few-1-1'",
+        ),
+        (
+            TRIALS,
+            set_cell("data_order_seed", 4, 0),
+            "rows 3 and 4 are the same cell of mini/sst2/few: weight_init_seed 1, data_order_seed 0",
+        ),
+        (TRIALS, set_cell("step", 0, []), "column 'step': trial few-0-0 has no checkpoint"),
+        (TRIALS, lambda t: t.slice(0, 8), "trial 'few-2-2' is not in trials"),
+        (PREDICTIONS, lambda t: t.slice(1), "trial 'few-0-0' is missing"),
+        (PREDICTIONS, set_cell("trial_id", 1, "few-0-0"), "column 'trial_id': 'few-0-0' is there twice"),
+        (PREDICTIONS, set_cell("predicted_label", 3, [[0] * 60] * 4 + [None]), "a checkpoint must not be null"),
+        (
+            PREDICTIONS,
+            set_cell("predicted_label", 3, [[0] * 60] * 4 + [[0] * 61]),
+            "row 3: must hold 60 values at every checkpoint, found 61",
+        ),
+        (PREDICTIONS, set_cell("predicted_label", 3, [[-2] * 60] * 5), "must be -1, 0 or 1, found -2"),
+        (EXAMPLES, lambda t: t.slice(1), "column 'example' row 0: must count the rows from 0, found '1'"),
+        (EXAMPLES, set_cell("label", 5, 2), "column 'label' row 5: must be 0 or 1, found '2'"),
+        (EXAMPLES, set_cell("task", 5, "rte"), "column 'task' row 5: must be 'sst2', found 'rte'"),
+        (EXAMPLES, lambda t: t.slice(0, 0), "column 'label': both labels must occur"),
+    ],
+)
+def test_a_malformed_table_is_one_clear_line(write_set, path, change, message):
+    folder = write_set(split_like_training(3, 3))
+    rewrite(folder, path, change)
+    with pytest.raises(TrialSetError) as caught:
+        load_trials(folder)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+    assert validate_folder(folder) == [str(caught.value)]
+
+
+def test_a_truncated_file_is_told_by_its_checksum_and_without_one_by_its_content(write_set):
+    folder = write_set(split_like_training(3, 3))
+    content = (folder / PREDICTIONS).read_bytes()
+    (folder / PREDICTIONS).write_bytes(content[: len(content) // 2])
+    with pytest.raises(TrialSetError, match="its SHA-256 is .*, manifest.json says .*fetch it again"):
+        load_trials(folder)
+    write_manifest(folder, name="x", version="1.0.0")
+    with pytest.raises(TrialSetError, match="sst2-00000-of-00001.parquet: not a readable parquet file"):
+        load_trials(folder)
+    (folder / PREDICTIONS).unlink()
+    with pytest.raises(TrialSetError, match="No such file or directory, but manifest.json lists it"):
+        load_trials(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda m: m.update(schema_version=2),
+            "schema_version is 2, and this seedbench reads 1; install the seedbench that fits",
+        ),
+        (lambda m: m.pop("schema_version"), "schema_version is None"),
+        (lambda m: m.update(version="1.0"), "version must be like 1.0.0, found '1.0'"),
+        (lambda m: m.update(name="../x"), "name must be letters, digits and ._-/, found '../x'"),
+        (lambda m: m.update(files=[]), "files must be a non-empty object"),
+        (
+            lambda m: m["files"].update({"../../etc/passwd": {"sha256": "0" * 64}}),
+            "a plain path inside the folder, found '../../etc/passwd'",
+        ),
+        (
+            lambda m: m["files"].update({"/etc/passwd": {"sha256": "0" * 64}}),
+            "a plain path inside the folder, found '/etc/passwd'",
+        ),
+        (lambda m: m["files"].update({"trials/../../x": {"sha256": "0" * 64}}), "a plain path inside the folder"),
+        (lambda m: m["files"].update({"manifest.json": {"sha256": "0" * 64}}), "a plain path inside the folder"),
+        (
+            lambda m: m["files"].update({"trials/sst2.parquet": {"sha256": "0" * 64}}),
+            "must be <config>/<task>-00000-of-0000N.parquet",
+        ),
+        (
+            lambda m: m["files"].update({"other/sst2-00000-of-00001.parquet": {"sha256": "0" * 64}}),
+            "a config must be one of trials, ",
+        ),
+        (
+            lambda m: m["files"].update({"trials/mnli-00000-of-00001.parquet": {"sha256": "0" * 64}}),
+            "a task must be one of cola, ",
+        ),
+        (
+            lambda m: m["files"].update({"trials/sst2-00001-of-00002.parquet": {"sha256": "0" * 64}}),
+            "shards of a split must be 0 … N-1 of N",
+        ),
+        (lambda m: m["files"][TRIALS].update(sha256="abc"), "must have a sha256"),
+        (lambda m: m["files"].pop(TRIALS), "lists no trials/<task>-00000-of-0000N.parquet"),
+        (lambda m: m["files"].pop(EXAMPLES), "predictions and examples must be there together"),
+    ],
+)
+def test_a_malformed_manifest_is_one_clear_line(write_set, change, message):
+    folder = write_set(split_like_training(2, 2))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    change(manifest)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(TrialSetError) as caught:
+        load_trials(folder)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[1]", b"\xff\xfe", b"[" * 100_000, b'{"schema_version": NaN}', b"null"]
+)
+def test_a_manifest_that_is_no_object_is_refused(write_set, content):
+    folder = write_set(split_like_training(2, 2))
+    (folder / "manifest.json").write_bytes(content)
+    with pytest.raises(TrialSetError, match=r"manifest\.json: "):
+        load_trials(folder)
+
+
+def test_what_is_not_a_trial_set_is_refused(tmp_path, write_set):
+    with pytest.raises(
+        TrialSetError, match=r"manifest\.json: No such file or directory; a trial set is a folder with a manifest"
+    ):
+        load_trials(tmp_path)
+    with pytest.raises(
+        TrialSetError, match="nowhere: no such folder; give a folder with a manifest.json, or a Hub id owner/name"
+    ):
+        load_trials("nowhere")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(TrialSetError, match="no such folder"):
+        load_trials(tmp_path / "file")
+    with pytest.raises(TrialSetError, match="revision 'v1': only a Hub repo has revisions"):
+        load_trials(write_set(split_like_training(2, 2)), revision="v1")
+
+
+def test_a_hub_repo_that_cannot_be_had_is_one_clear_line(monkeypatch):
+    # Without a network: an address of this machine where nothing listens.
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(TrialSetError) as caught:
+        load_trials("nobody/no-such-trials", revision="v9")
+    text = str(caught.value)
+    assert text.startswith("nobody/no-such-trials: neither a folder here nor to be had from the Hub at revision v9 (")
+    assert "\n" not in text
+
+
+def test_a_hub_repo_is_loaded_from_the_snapshot_that_the_client_returns(monkeypatch, trials_folder, tmp_path):
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    (tmp_path / commit).symlink_to(trials_folder)
+    asked = {}
+
+    def snapshot_download(repo, **options):
+        asked.update(options, repo=repo)
+        return str(tmp_path / commit)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
+    loaded = load_trials("owner/name", revision="v1.0.0")
+    assert (loaded.revision, loaded.name, len(loaded.tables)) == (commit, "synthetic", 3)
+    assert asked["repo"] == "owner/name" and asked["revision"] == "v1.0.0" and asked["repo_type"] == "dataset"
+
+
+# --- the validator ----------------------------------------------------------------------------------------------------
+
+
+def test_the_validator_names_scores_losses_and_files_that_do_not_fit(write_set):
+    folder = write_set(split_like_training(3, 3))
+    rewrite(folder, TRIALS, set_cell("score", 2, [0.123456, 0.5, 0.5, 0.5, 0.5]))
+    (folder / "notes.txt").write_text("forgotten")
+    (folder / "README.md").write_text("a card without the checksum")
+    problems = validate_folder(folder)
+    assert [text.split(":", 1)[1] for text in problems][0].startswith(" not listed in manifest.json")
+    assert "mini/sst2/few: score of trial 'few-0-2' at checkpoint 0 is 0.123456, its predictions give" in problems[1]
+    assert f"must carry the manifest's SHA-256 {read_manifest(folder).sha256}" in problems[2]
+    assert len(problems) == 3
+
+
+def test_the_validator_names_losses_that_no_loss_can_be(write_set):
+    split = split_like_training(2, 2)
+    split.predictions[3]["example_loss"][1, 5] = -1
+    folder = write_set(split)
+    below, mean = validate_folder(folder)
+    assert "example_loss of trial 'few-1-1' at checkpoint 1, example 5 is -1.0, and a loss is never negative" in below
+    assert "validation_loss of trial 'few-1-1' at checkpoint 1" in mean
+
+
+# --- anything at all --------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_flipped_bytes_are_told_by_the_checksum_or_read_as_an_error_of_ours(trials_folder, tmp_path_factory, data):
+    folder = tmp_path_factory.mktemp("flipped")
+    paths = sorted(path.relative_to(trials_folder) for path in trials_folder.rglob("*") if path.is_file())
+    for path in paths:
+        (folder / path).parent.mkdir(exist_ok=True)
+        os.link(trials_folder / path, folder / path)
+    path = folder / data.draw(st.sampled_from(paths))
+    content = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
+    path.unlink()
+    path.write_bytes(content)
+    try:
+        load_trials(folder)
+    except TrialSetError as error:
+        assert "\n" not in str(error)
+    else:  # a flip that undid another, or in the manifest's name, version or size
+        assert path.name == "manifest.json" or content == (trials_folder / path.relative_to(folder)).read_bytes()
+
+
+def test_rows_become_arrow_tables_of_exactly_the_schema():
+    split = split_like_training(2, 2)
+    table = to_arrow("predictions", split.predictions)
+    assert table.schema.names == ["trial_id", "predicted_label", "example_loss"]
+    assert table.column("predicted_label").to_pylist() == [row["predicted_label"].tolist() for row in split.predictions]

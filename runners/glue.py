@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
 from runners import seeds
 from runners.errors import RunnerError
@@ -91,18 +92,37 @@ def load_task(task: str, source: str, tokenizer, recipe: Recipe) -> TaskData:
     )
 
 
-def _read(task: str, split: str, source: str) -> pd.DataFrame:
+def train_size(task: str, source: str, recipe: Recipe) -> int:
+    """Examples that a trial trains on, without reading them.
+
+    Raises:
+        GlueError: no such file, or not parquet.
+    """
+    if recipe.train_examples is not None:
+        return recipe.train_examples
+    path = _file(task, "train", source)
+    try:
+        return pq.read_metadata(path).num_rows
+    except (OSError, ValueError) as error:
+        raise GlueError(f"{path}: not a readable parquet file ({error}); download it again") from None
+
+
+def _file(task: str, split: str, source: str) -> Path:
     name = f"{task}/{split}-00000-of-00001.parquet"
     if Path(source).is_dir():
         path = Path(source) / name
         if not path.is_file():
             raise GlueError(f"{path}: no such file; a GLUE folder holds <task>/<split>-00000-of-00001.parquet")
-    elif Path(source).exists() or source.count("/") != 1:
+        return path
+    if Path(source).exists() or source.count("/") != 1:
         raise GlueError(f"{source}: neither a folder nor a Hub dataset (owner/name)")
-    else:
-        from huggingface_hub import hf_hub_download
+    from huggingface_hub import hf_hub_download
 
-        path = Path(hf_hub_download(source, name, repo_type="dataset"))
+    return Path(hf_hub_download(source, name, repo_type="dataset"))
+
+
+def _read(task: str, split: str, source: str) -> pd.DataFrame:
+    path = _file(task, split, source)
     try:
         frame = pd.read_parquet(path)
     except (OSError, ValueError) as error:

@@ -11,6 +11,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from seedbench import __version__
+from seedbench.errors import SelectionError
 from seedbench.intervals import Interval
 from seedbench.replay import Deletion, Replay, replay
 from seedbench.result import (
@@ -90,6 +91,8 @@ def evaluate(
         TrialSetError: a trial set that cannot be read or trusted.
     """
     strategies = [load_strategy(one) for one in (strategy, *against)]
+    if isinstance(trials, TrialSet) and revision is not None:
+        raise SelectionError(f"revision {revision!r} is of a Hub dataset; trial set {trials.name} is loaded already")
     trial_set = trials if isinstance(trials, TrialSet) else load_trials(trials, revision=revision)
     tables = trial_set.select(models, tasks, recipes).tables
     deletions = deletions_of(tables)

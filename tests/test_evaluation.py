@@ -326,6 +326,11 @@ def test_unknown_names_are_refused(two_tables):
         evaluate("full_trials", two_tables, protocol="held-out-2")
 
 
+def test_a_loaded_trial_set_has_no_other_revision(two_tables):
+    with pytest.raises(SelectionError, match="revision 'v1' is of a Hub dataset"):
+        evaluate("full_trials", two_tables, revision="v1")
+
+
 @pytest.mark.parametrize("budget", [0, -1, 1.5, 100])
 def test_budgets_that_cannot_be_are_refused(two_tables, budget):
     with pytest.raises(SelectionError, match="budget"):

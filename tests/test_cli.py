@@ -1,6 +1,9 @@
 """The command line: what it prints and writes, and that every bad input is one clear line and exit code 2."""
 
+import contextlib
 import json
+import os
+import pty
 import shutil
 import signal
 import subprocess
@@ -390,6 +393,20 @@ def test_help_in_a_third_of_a_second():
         seconds.append(time.perf_counter() - started)
     assert "evaluate" in done.stdout
     assert min(seconds) <= 0.3
+
+
+def test_progress_is_shown_on_a_terminal_and_only_there(trials_folder):
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "seedbench", "evaluate", "asha", "--trials", str(trials_folder), *QUICK]
+    done = subprocess.run([*command, "--json", "-"], cwd=ROOT, stdout=subprocess.PIPE, stderr=theirs, text=True)
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # how the end of a terminal reads
+        while part := os.read(ours, 65536):
+            shown += part
+    os.close(ours)
+    assert done.returncode == 0 and b"campaigns" in shown and b"asha closes" in shown
+    assert Evaluation.from_json(done.stdout).strategy.name == "asha"
 
 
 def test_interrupted_it_writes_nothing_and_says_so(trials_folder, tmp_path):

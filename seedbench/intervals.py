@@ -66,7 +66,7 @@ def jackknife(pairs: Floats, deleted: Sequence[Floats]) -> Interval:
     T ± t(0.975, G-1) √(max(V, 0) + s²/P), s² being the variance of T_r over pairs, and G that of the axis with the
     fewest groups.
 
-    What it does not guarantee: 95%. In simulated 8 × 8 tables with additive seeds (tests/test_intervals.py) intervals of
+    What it does not guarantee: 95%. In simulated 8 × 8 tables with additive seeds (tests/test_intervals.py), those of
     best-of-n covered the truth in 94 to 97% for gap closed, 88 to 97% for the score; those of `start_many`, which
     starts all 64 trials at a budget of 16, in 88 to 96% and 86 to 94%, and of the summary's gap closed in 95%. They
     fall short most where the budget is a quarter of the pool and good rows are rare: the best of a few rows is too

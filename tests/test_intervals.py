@@ -219,9 +219,9 @@ def test_intervals_cover_the_truth(capsys):
     | 0.5, 0.5, 1   | .96 .97 .72 | .94 .96 .59 | .91 .94 .47 |
     | 1, 0.5, 0.7   | .94 .96 .61 | .91 .96 .44 | .88 .96 .36 |
 
-    So gap closed, the headline, is covered here throughout; the score itself falls short where whole rows are good and the
-    budget is a quarter of a small grid: the best of all rows is decided by one or two of them, and no deletion can show
-    what a better row would have done.
+    So gap closed, the headline, is covered here throughout; the score itself falls short where whole rows are good and
+    the budget is a quarter of a small grid: the best of all rows is decided by one or two of them, and no deletion can
+    show what a better row would have done.
     """
     for deviations in (MOSTLY_LUCK, EVERYTHING_MATTERS):
         score, gap, replicates_only = coverage((8, 8), deviations, budget=8, worlds=WORLDS)

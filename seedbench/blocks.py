@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from seedbench.campaign import Measurements
 from seedbench.deadline import Deadline
 from seedbench.errors import SeedbenchError, StrategyFileError
 from seedbench.halves import prepare
@@ -146,15 +147,16 @@ def run_block(
     with threadpool_limits(limits=1):  # a sum split among threads may differ in its last bit
         prepared = prepare(plan.table, seed=work.seed, replicates=block, protocol=work.protocol)
         outcomes.best_validation_score[:], outcomes.best_test_score[:] = prepared.best_checkpoints()
-        with deadline.installed(), _rarely_collected():
+        with deadline.installed(), rarely_collected():
             for at, replicate in enumerate(block):
                 if only is not None and replicate != only:
                     continue
                 done = 0
+                curves: dict[int, list[Measurements]] = {}
                 for variant, (deletion, keep) in enumerate(plan.keeps.items()):
                     if replicate >= plan.count(deletion):
                         continue
-                    recorded = RecordedTrials(prepared, replicate, keep)
+                    recorded = RecordedTrials(prepared, replicate, keep, curves)
                     for number, strategy in enumerate(work.strategies):
                         for place, budget in enumerate(plan.budgets):
                             note = "" if deletion is None else _DELETED
@@ -252,7 +254,8 @@ def _run_in_worker(at: int, block: range) -> Outcomes:
 
 
 @contextmanager
-def _rarely_collected() -> Iterator[None]:
+def rarely_collected() -> Iterator[None]:
+    """Keeps the garbage collector from running after every campaign or so; what makes much garbage still calls it."""
     before = gc.get_threshold()
     gc.set_threshold(max(before[0], _COLLECT_AFTER) if before[0] else 0, *before[1:])
     try:

@@ -131,13 +131,29 @@ class Campaign:
         history: complete records of other tasks on the transfer track; empty on the cold track.
     """
 
-    __slots__ = ("_inside", "_rng", "budget", "checkpoints_per_trial", "grid", "history", "majority_score")
+    __slots__ = (
+        "_new_rng",
+        "_remaining",
+        "_rng",
+        "_start",
+        "_trials",
+        "_unstarted",
+        "budget",
+        "checkpoints_per_trial",
+        "grid",
+        "history",
+        "majority_score",
+    )
     budget: int
     grid: tuple[int, int]
     checkpoints_per_trial: int
     majority_score: float
     history: tuple[Any, ...]
-    _inside: _Inside
+    _start: Callable[[int | None, int | None], Trial]
+    _remaining: Callable[[], float]
+    _trials: Callable[[], tuple[Trial, ...]]
+    _unstarted: Callable[[], int]
+    _new_rng: Callable[[], np.random.Generator]
     _rng: np.random.Generator | None
 
     def start(self, weight_init_seed: int | None = None, data_order_seed: int | None = None) -> Trial:
@@ -155,28 +171,28 @@ class Campaign:
             UnknownCell: no such label, or the cell is missing.
             PoolExhausted: no unstarted trial is left there.
         """
-        return self._inside.start(weight_init_seed, data_order_seed)
+        return self._start(weight_init_seed, data_order_seed)
 
     @property
     def remaining(self) -> float:
         """What is left of the budget, in full trials."""
-        return self._inside.remaining()
+        return self._remaining()
 
     @property
     def trials(self) -> tuple[Trial, ...]:
         """The trials with a checkpoint, in the order in which the first was paid for."""
-        return self._inside.trials()
+        return self._trials()
 
     @property
     def unstarted(self) -> int:
         """Trials that were not started yet."""
-        return self._inside.unstarted()
+        return self._unstarted()
 
     @property
     def rng(self) -> np.random.Generator:
         """Random numbers for the strategy's own use: the same in every run of this campaign."""
         if self._rng is None:
-            self._rng = self._inside.rng()
+            self._rng = self._new_rng()
         return self._rng
 
 
@@ -188,14 +204,6 @@ class Settlement(NamedTuple):
     checkpoint: int
     steps_spent: int
     trials_started: int
-
-
-class _Inside(NamedTuple):
-    start: Callable[[int | None, int | None], Trial]
-    remaining: Callable[[], float]
-    trials: Callable[[], tuple[Trial, ...]]
-    unstarted: Callable[[], int]
-    rng: Callable[[], np.random.Generator]
 
 
 class OpenCampaign(NamedTuple):
@@ -227,20 +235,24 @@ def open_campaign(
     """
     steps = list(source.steps)
     length = len(steps)
-    fractions = [step / steps[-1] for step in steps]
-    # One entry more than there are checkpoints: a complete trial runs into it.
-    costs = [after - before for before, after in zip([0, *steps], steps, strict=False)] + [float("inf")]
+    # What each checkpoint costs, its step and its fraction; and one more, into which a complete trial runs.
+    marks: list[tuple[float, int, float]] = [
+        (after - before, after, after / steps[-1]) for before, after in zip([0, *steps], steps, strict=False)
+    ]
+    marks.append((float("inf"), 0, 0.0))
     total: int = budget * steps[-1]
     remaining: float = total  # a whole number; float only for the type of an endless cost
     unstarted = source.unstarted
     start_trial = source.start
-    idle = 0
+    idle, idle_since = 0, (remaining, unstarted)
     cells: dict[tuple[int, int], Trial] = {}
-    # Trial -> its labels, and a function that gives its number of paid checkpoints and the index and score of the best.
-    paid: dict[Trial, tuple[int, int, Callable[[], tuple[int, int, float]]]] = {}
+    paid: list[Trial] = []  # those with a checkpoint, and of each its labels and its checkpoints
+    books: list[tuple[int, int, list[Checkpoint]]] = []
 
     def count_idle() -> None:
-        nonlocal idle
+        nonlocal idle, idle_since
+        if idle_since != (remaining, unstarted):
+            idle, idle_since = 0, (remaining, unstarted)
         idle += 1
         if idle > IDLE_CALLS:
             raise StrategyStopped(
@@ -251,10 +263,10 @@ def open_campaign(
         count_idle()
         if index == length:
             return TrialComplete(f"{trial!r} is complete; check trial.complete before trial.advance()")
-        return BudgetSpent(f"the next checkpoint of {trial!r} costs {costs[index]} steps, and {remaining} are left")
+        return BudgetSpent(f"the next checkpoint of {trial!r} costs {marks[index][0]} steps, and {remaining} are left")
 
     def start(weight_init_seed: int | None, data_order_seed: int | None) -> Trial:
-        nonlocal unstarted, idle
+        nonlocal unstarted
         trial = cells.get((weight_init_seed, data_order_seed))  # type: ignore[arg-type]
         if trial is not None:
             count_idle()
@@ -265,35 +277,37 @@ def open_campaign(
             count_idle()
             raise
         unstarted -= 1
-        idle = 0
-        index = best_index = 0
+        cells[row, column] = trial = new_trial(row, column, train)
+        return trial
+
+    def new_trial(row: int, column: int, train: Callable[[], Measurements]) -> Trial:
+        index = 0
         best_score = float("-inf")
-        checkpoints: list[Checkpoint] = []
         trial = Trial()
         trial.weight_init_seed = row
         trial.data_order_seed = column
+        checkpoints: list[Checkpoint] = []
         trial.checkpoints = checkpoints
         trial.complete = False
         trial._best = None
 
         def advance() -> Checkpoint:
-            nonlocal remaining, idle, index, best_index, best_score
-            cost = costs[index]
+            nonlocal remaining, index, best_score
+            cost, step, fraction = marks[index]
             if cost > remaining:
                 raise refuse(trial, index)
             remaining -= cost
-            idle = 0
             checkpoint = Checkpoint()
             checkpoint.trial = trial
             checkpoint.index = index
-            checkpoint.step = steps[index]
-            checkpoint.fraction = fractions[index]
+            checkpoint.step = step
+            checkpoint.fraction = fraction
             score, checkpoint.validation_loss, checkpoint.train_loss = train()
             checkpoint.score = score
             if score > best_score:
                 if index == 0:
-                    paid[trial] = (row, column, lambda: (index, best_index, best_score))
-                best_index = index
+                    paid.append(trial)
+                    books.append((row, column, checkpoints))
                 best_score = score
                 trial._best = checkpoint
             checkpoints.append(checkpoint)
@@ -303,32 +317,32 @@ def open_campaign(
             return checkpoint
 
         trial.advance = advance
-        cells[row, column] = trial
         return trial
 
     def settle(returned: object) -> Settlement:
         if not paid:
             raise InvalidReturn("paid for no checkpoint, so there is none to keep")
         if returned is None:
-            trial = max(paid, key=lambda trial: paid[trial][2]()[2])  # the first among ties
-        elif type(returned) is Trial:
-            trial = returned
+            checkpoint = max((trial.best for trial in paid), key=lambda best: best.score)  # the first among ties
+            trial = checkpoint.trial
+        elif type(returned) is Trial and returned in paid:
+            trial, checkpoint = returned, returned.best
         elif type(returned) is Checkpoint:
-            trial = returned.trial
+            trial, checkpoint = returned.trial, returned
+        elif type(returned) is Trial:
+            raise InvalidReturn(f"returned {returned!r}, which is not of this campaign or without a paid checkpoint")
         else:
             found = repr(returned) if type(returned) in (bool, int, float, str) else f"a {type(returned).__name__}"
             raise InvalidReturn(f"returned {found:.80}; a strategy returns a Trial, a Checkpoint or None")
         if type(trial) is not Trial or trial not in paid:
-            what = type(returned).__name__.lower()
-            raise InvalidReturn(
-                f"returned a {what} that is not of this campaign, or of a trial without a paid checkpoint"
-            )
-        row, column, state = paid[trial]
-        count, best_index, _ = state()
-        index = returned.index if type(returned) is Checkpoint else best_index
-        if type(index) is not int or not 0 <= index < count:
-            raise InvalidReturn(f"returned a checkpoint that was not paid for: {count} of its trial are")
-        return Settlement(row, column, index, total - int(remaining), len(paid))
+            raise InvalidReturn("returned a checkpoint that is not of this campaign")
+        row, column, checkpoints = books[paid.index(trial)]
+        places = [index for index, one in enumerate(checkpoints) if one is checkpoint]
+        # The lists are in the strategy's hands, the ledger is not: together they must hold what was paid for.
+        spent = total - int(remaining)
+        if len(places) != 1 or spent != sum(steps[len(listed) - 1] for _, _, listed in books):
+            raise InvalidReturn("returned a checkpoint that was not paid for, or changed a list of checkpoints")
+        return Settlement(row, column, places[0], spent, len(paid))
 
     def close() -> None:
         for trial in cells.values():
@@ -340,6 +354,10 @@ def open_campaign(
     campaign.checkpoints_per_trial = length
     campaign.majority_score = source.majority_score
     campaign.history = history
+    campaign._start = start
+    campaign._remaining = lambda: remaining / steps[-1]
+    campaign._trials = lambda: tuple(paid)
+    campaign._unstarted = lambda: unstarted
+    campaign._new_rng = rng
     campaign._rng = None
-    campaign._inside = _Inside(start, lambda: remaining / steps[-1], lambda: tuple(paid), lambda: unstarted, rng)
     return OpenCampaign(campaign, settle, close)

@@ -22,7 +22,7 @@ class Deadline:
     single call into C that never comes back; only killing the process does, and that is left to a sealed process.
 
     Args:
-        seconds: what each `running` block may take.
+        seconds: what each stretch from `start` to `stop` may take; 0: no limit.
     """
 
     def __init__(self, seconds: float) -> None:

@@ -33,6 +33,7 @@ class RecordedTrials:
         replicate: one of them.
         keep: bool [trials], or None for all. The others are not there: the order skips them, and a row or column of the
             grid that they leave empty is gone, so that the labels of those that stay close up in their old order.
+        curves: a dict to share among the variants of one replicate, so that a trial's curve is made only once.
 
     Attributes:
         table: name of the table.
@@ -40,7 +41,13 @@ class RecordedTrials:
         seed: of the evaluation.
     """
 
-    def __init__(self, block: Replicates, replicate: int, keep: np.ndarray | None = None) -> None:
+    def __init__(
+        self,
+        block: Replicates,
+        replicate: int,
+        keep: np.ndarray | None = None,
+        curves: dict[int, list[Measurements]] | None = None,
+    ) -> None:
         at = block.replicates.index(replicate)
         table = block.table
         kept = np.ones(table.num_trials, dtype=bool) if keep is None else keep
@@ -55,7 +62,8 @@ class RecordedTrials:
         self._by_cell = {self._labels[trial]: trial for trial in self._order}
         self._steps: list[int] = table.step.tolist()
         self._majority_score = float(block.majority_score[at])
-        # Flat views: a trial's values are a slice, and only those that are paid for are ever made into numbers.
+        # Flat views, of which a trial's values are a slice; only those of started trials are ever made into numbers.
+        self._curves = {} if curves is None else curves
         self._score = np.ascontiguousarray(block.validation_score[at]).reshape(-1).data
         self._loss = np.ascontiguousarray(block.validation_loss[at]).reshape(-1).data
         self._train_loss = np.ascontiguousarray(table.train_loss).reshape(-1).data
@@ -67,7 +75,7 @@ class RecordedTrials:
     def source(self) -> RecordedSource:
         """A source for one campaign, of which nothing is started yet."""
         order, labels, by_cell, length = self._order, self._labels, self._by_cell, len(self._steps)
-        scores, losses, train_losses = self._score, self._loss, self._train_loss
+        curves, scores, losses, train_losses = self._curves, self._score, self._loss, self._train_loss
         started = bytearray(len(labels))
         everywhere = iter(order)
         lines: dict[tuple[int, int], Iterator[int]] = {}
@@ -101,10 +109,13 @@ class RecordedTrials:
             else:
                 trial = pick((weight_init_seed, data_order_seed))
             started[trial] = True
-            low = trial * length
-            high = low + length
-            train = zip(scores[low:high], losses[low:high], train_losses[low:high], strict=False).__next__
-            return *labels[trial], train
+            curve = curves.get(trial)
+            if curve is None:
+                low = trial * length
+                high = low + length
+                curve = list(zip(scores[low:high], losses[low:high], train_losses[low:high], strict=True))
+                curves[trial] = curve
+            return *labels[trial], iter(curve).__next__
 
         source = RecordedSource()
         source.grid = self._grid

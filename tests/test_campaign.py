@@ -172,12 +172,13 @@ def forged(campaign, index):
         (lambda campaign: [campaign.trials[0]], "returned a list; "),
         (lambda campaign: np.zeros(3), "returned a ndarray; "),
         (lambda campaign: campaign, "returned a Campaign; "),
-        (foreign_trial, "returned a trial that is not of this campaign"),
+        (foreign_trial, "data_order_seed=0>, which is not of this campaign or without a"),
         (lambda campaign: foreign_trial(campaign).checkpoints[0], "returned a checkpoint that is not of this campaign"),
-        (lambda campaign: campaign.start(), "or of a trial without a paid checkpoint"),
-        (lambda campaign: forged(campaign, 1), "returned a checkpoint that was not paid for: 1 of its trial are"),
-        (lambda campaign: forged(campaign, -1), "that was not paid for"),
-        (lambda campaign: forged(campaign, "0"), "that was not paid for"),
+        (
+            lambda campaign: campaign.start(),
+            "data_order_seed=1>, which is not of this campaign or without a",
+        ),
+        (lambda campaign: forged(campaign, 1), "returned a checkpoint that was not paid for, or changed a list"),
     ],
 )
 def test_anything_else_is_refused(returned, message):
@@ -198,15 +199,17 @@ def test_who_paid_for_nothing_keeps_nothing(returned):
 def test_tampering_with_the_objects_buys_nothing():
     campaign, settle, _ = opened(budget=1, scores=lambda row, column, index: (0.5, 0.9, 0.1)[index])
     trial = campaign.start()
-    trial.advance(), trial.advance()
+    first, second = trial.advance(), trial.advance()
     trial.complete, trial.weight_init_seed, trial.data_order_seed = True, 1, 2
-    trial.checkpoints.append(forged(campaign, 2))
-    trial._best = trial.checkpoints[0]
     campaign.budget = 1000
-    trial.checkpoints[0].score = 2.0
+    first.score, first.index, second.index = 2.0, 2, 2
     assert settle(trial) == (0, 0, 1, 15, 1)
-    with pytest.raises(InvalidReturn):
-        settle(trial.checkpoints[2])
+    assert settle(first) == (0, 0, 0, 15, 1)
+    trial.checkpoints.append(forged(campaign, 2))
+    for kept in (trial.checkpoints[2], trial, None):
+        with pytest.raises(InvalidReturn, match="was not paid for, or changed a list of checkpoints"):
+            settle(kept)
+    trial.checkpoints = [forged(campaign, 2)]
     with pytest.raises(AttributeError):
         campaign.remaining = 5
     with pytest.raises(BudgetSpent):

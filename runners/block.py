@@ -39,6 +39,7 @@ def load_model(source: str) -> PreTrainedModel:
     """
     verbosity = transformers.logging.get_verbosity()
     transformers.logging.set_verbosity_error()  # every trial draws the head: that it is missing is no news
+    transformers.logging.disable_progress_bar()
     try:
         model = AutoModelForSequenceClassification.from_pretrained(source, num_labels=NUM_LABELS)
     except Exception as error:  # transformers, safetensors and json raise kinds of their own for a damaged folder
@@ -68,7 +69,6 @@ class BlockRunner:
     Args:
         spec: the table.
         device: "cpu", "cuda", "cuda:1", …
-        progress: told the share of the cells in flight that is done, 0 … 1, now and then.
     """
 
     def __init__(self, spec: TableSpec, device: str):

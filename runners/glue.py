@@ -136,11 +136,11 @@ def _read(task: str, split: str, source: str) -> pd.DataFrame:
         bad = ~frame[column].map(lambda text: isinstance(text, str))
         if bad.any():
             row = int(np.flatnonzero(bad)[0])
-            raise GlueError(f"{path}: row {row}, column {column!r} must be text, got {frame[column].iloc[row]!r}")
+            raise GlueError(f"{path}: row {row}, column {column!r} must be text, got {frame[column].tolist()[row]!r}")
     bad = ~frame["label"].isin(range(NUM_LABELS))
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
-        raise GlueError(f"{path}: row {row}, column 'label' must be 0 or 1, got {frame['label'].iloc[row]!r}")
+        raise GlueError(f"{path}: row {row}, column 'label' must be 0 or 1, got {frame['label'].tolist()[row]!r}")
     if frame["label"].nunique() < NUM_LABELS:
         raise GlueError(f"{path}: every label is {frame['label'].iloc[0]}; a task needs both")
     return frame

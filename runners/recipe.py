@@ -95,7 +95,7 @@ RECIPES = {
 }
 
 
-def get_recipe(name: str, **changes: object) -> Recipe:
+def get_recipe(name: str, /, **changes: object) -> Recipe:
     """The recipe called ``name``, with the fields in ``changes`` replaced.
 
     Raises:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -37,12 +38,12 @@ class SweepError(RunnerError):
 
 # ---- worker processes ----------------------------------------------------------------------------------------------
 
-_runner: BlockRunner
+_runner: Callable[[], BlockRunner]
 _report: Callable[[float], None]
 
 
 def _start_worker(spec: TableSpec, threads: int, devices: Any, shares: Any) -> None:
-    """Loads model and data once in a new worker process and claims one of the devices."""
+    """Claims one of the devices for a new worker process; what cannot be loaded is told with its first block."""
     import torch
 
     global _runner, _report
@@ -58,7 +59,7 @@ def _start_worker(spec: TableSpec, threads: int, devices: Any, shares: Any) -> N
         shares[number] = share
 
     _report = report
-    _runner = BlockRunner(spec, device)
+    _runner = cache(partial(BlockRunner, spec, device))
 
 
 def _end_with(parent: multiprocessing.process.BaseProcess) -> None:
@@ -68,7 +69,7 @@ def _end_with(parent: multiprocessing.process.BaseProcess) -> None:
 
 def _run_block(block: list[Cell]) -> list[Cell]:
     _report(0.0)
-    done = list(_runner.run(block, _report))
+    done = list(_runner().run(block, _report))
     _report(0.0)
     return done
 

@@ -133,5 +133,5 @@ def read_log(path: Path) -> TrialLog:
                 record.evaluation_seconds,
             )
             return TrialLog(record, archive["label"], outcome)
-    except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
         raise TrialLogError(f"{path}: not a trial log ({error}); remove it and run the sweep again") from None

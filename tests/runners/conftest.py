@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -52,3 +53,12 @@ def tiny_glue(tmp_path_factory: pytest.TempPathFactory) -> str:
             path.parent.mkdir(exist_ok=True)
             frame.to_parquet(path)
     return str(folder)
+
+
+@pytest.fixture(scope="session")
+def glue_folder() -> Path:
+    """Real GLUE data, from the folder that SEEDBENCH_GLUE names."""
+    folder = os.environ.get("SEEDBENCH_GLUE")
+    if not folder:
+        pytest.skip("needs real GLUE data: SEEDBENCH_GLUE=<folder in the layout of nyu-mll/glue>")
+    return Path(folder)

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from runners.errors import RunnerError
+from runners.export import append, example_loss, predicted_label, rows_of, trial_row
+from runners.trial_log import Cell
+from seedbench.trialset import load_trials, write_trials
+from tests.runners.test_trial_log import make_log
+
+
+def test_the_row_of_a_trial_by_hand() -> None:
+    """Checkpoint 1: three of four right, TP 1, FP 0, FN 1. Checkpoint 2: all right."""
+    row = trial_row(make_log())
+    assert row["accuracy"].tolist() == [0.75, 1.0]
+    assert row["f1"].tolist() == pytest.approx([2 / 3, 1.0])
+    assert row["matthews_correlation"].tolist() == pytest.approx([2 / 12**0.5, 1.0])
+    assert row["score"].tolist() == [0.75, 1.0]  # SST-2: accuracy
+    assert row["train_loss"].tolist() == [2.0, 0.5]
+    assert row["validation_loss"].tolist() == pytest.approx(
+        [(3 * np.log(1 + np.e**-1) + np.log(1 + np.e)) / 4, np.log(1 + np.e**-1)]
+    )
+    assert row["status"] == "finished"
+    assert row["num_steps"] == 4
+    assert row["bias_correction"] is True
+
+
+def test_the_score_is_the_tasks_own() -> None:
+    assert trial_row(make_log(task="mrpc"))["score"].tolist() == pytest.approx([(0.75 + 2 / 3) / 2, 1.0])
+
+
+def test_a_trial_that_ends_at_the_majority_class_diverged() -> None:
+    constant = np.broadcast_to(np.array([0, 1], np.float32), (2, 4, 2))
+    assert trial_row(make_log(logits=constant))["status"] == "diverged"
+
+
+def test_logits_that_are_not_finite_are_a_wrong_prediction_and_a_nan_loss() -> None:
+    logits = np.array(make_log().outcome.logits)
+    logits[0, 0] = np.nan
+    logits[1, 3, 0] = np.inf
+    log = make_log(logits=logits)
+    assert predicted_label(log).tolist() == [[-1, 0, 0, 0], [1, 1, 0, -1]]
+    assert np.isnan(example_loss(log)).tolist() == [[True, False, False, False], [False, False, False, True]]
+    row = trial_row(log)
+    assert row["score"].tolist() == [0.5, 0.75]
+    assert np.isnan(row["validation_loss"]).all()
+    assert row["status"] == "diverged"
+
+
+def test_logs_become_a_trial_set_and_new_ones_are_appended(tmp_path: Path) -> None:
+    logs = [make_log(Cell(weight, order)) for weight in range(2) for order in range(2)]
+    folder = tmp_path / "set"
+    write_trials(folder, rows_of(logs[:2], steps=True, logits=True), name="a/b", version="1.0.0")
+    assert load_trials(folder).tables[0].num_trials == 2
+    merged = append(rows_of(logs, steps=True, logits=True), folder)
+    write_trials(folder, merged, name="a/b", version="1.1.0", replace=True)
+    table = load_trials(folder).tables[0]
+    assert table.grid == (2, 2)
+    assert table.score.tolist() == [[0.75, 1.0]] * 4
+    assert table.predicted_label is not None and table.predicted_label.shape == (4, 2, 4)
+
+
+def test_logs_of_other_dev_labels_are_refused() -> None:
+    log = make_log()
+    with pytest.raises(RunnerError, match="other dev labels of sst2"):
+        rows_of([log, replace(make_log(Cell(5, 5)), label=np.array([0, 1, 0, 0], np.int8))])

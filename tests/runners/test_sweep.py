@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from runners.recipe import get_recipe
+from runners.table import TableError, make_blocks, parse_changes, parse_seeds
+from runners.trial_log import Cell, read_log
+from seedbench.trialset import load_trials
+
+CHANGES = ["max_length=24", "epochs=2", "validations_per_epoch=2", "learning_rate=1e-3", "precision=fp32"]
+
+
+@pytest.mark.parametrize(
+    ("text", "seeds"), [("0:3", [0, 1, 2]), ("4", [4]), ("0:2,7", [0, 1, 7]), ("9223372036854775807", [2**63 - 1])]
+)
+def test_seeds(text: str, seeds: list[int]) -> None:
+    assert parse_seeds(text) == seeds
+
+
+@pytest.mark.parametrize("text", ["", "a", "3:1", "0:3,2", "-1", "1.5", "0:x"])
+def test_seeds_that_are_none(text: str) -> None:
+    with pytest.raises(TableError, match="seeds"):
+        parse_seeds(text)
+
+
+def test_changes_take_the_fields_type() -> None:
+    changes = parse_changes(
+        ["epochs=2", "learning_rate=1e-3", "bias_correction=false", "train_examples=none", "name=x"]
+    )
+    assert changes == {
+        "epochs": 2,
+        "learning_rate": 1e-3,
+        "bias_correction": False,
+        "train_examples": None,
+        "name": "x",
+    }
+    assert get_recipe("stable", **changes).fields()["epochs"] == 2
+
+
+@pytest.mark.parametrize("change", ["epochs=two", "momentum=1", "bias_correction=maybe", "epochs"])
+def test_changes_that_cannot_be(change: str) -> None:
+    with pytest.raises(TableError, match="--set"):
+        parse_changes([change])
+
+
+def test_blocks_keep_to_one_column() -> None:
+    cells = [Cell(weight, order) for weight in range(5) for order in range(2)]
+    blocks = make_blocks(cells, 2)
+    assert [len(block) for block in blocks] == [2, 2, 1, 2, 2, 1]
+    assert all(len({cell.data_order_seed for cell in block}) == 1 for block in blocks)
+    assert sorted((c.weight_init_seed, c.data_order_seed) for block in blocks for c in block) == sorted(
+        (c.weight_init_seed, c.data_order_seed) for c in cells
+    )
+
+
+def command(module: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", f"runners.{module}", *arguments]
+
+
+def sweep_command(model: str, glue: str, out: Path, *more: str, seeds: str = "0:3") -> list[str]:
+    changes = [part for change in CHANGES for part in ("--set", change)]
+    table = ["--model", model, "--model-name", "someone/tiny", "--glue", glue, "--task", "sst2", "--recipe", "stable"]
+    grid = ["--weight-init-seeds", seeds, "--data-order-seeds", "0:2", "--out", str(out), "--threads", "1"]
+    return command("sweep", *table, *grid, *changes, *more)
+
+
+def run(arguments: list[str], **options) -> subprocess.CompletedProcess[str]:
+    root = Path(__file__).parents[2]
+    return subprocess.run(arguments, capture_output=True, text=True, cwd=root, timeout=300, **options)
+
+
+def contents(out: Path) -> dict[str, list[bytes]]:
+    """The arrays of every log; times and devices are not part of a trial."""
+    logs = {path.name: read_log(path).outcome for path in sorted(out.rglob("*.npz"))}
+    return {name: [o.logits.tobytes(), o.step_train_loss.tobytes()] for name, o in logs.items()}
+
+
+@pytest.fixture(scope="module")
+def complete(tiny_model: str, tiny_glue: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The logs of a sweep that nobody interrupted."""
+    out = tmp_path_factory.mktemp("sweep") / "logs"
+    result = run(sweep_command(tiny_model, tiny_glue, out, "--engine", "stacked", "--stack", "2"))
+    assert result.returncode == 0, result.stderr
+    assert "6 trials run" in result.stderr
+    return out
+
+
+def test_a_sweep_fills_the_grid_and_becomes_a_trial_set(complete: Path, tmp_path: Path) -> None:
+    assert len(contents(complete)) == 6
+    out = tmp_path / "set"
+    result = run(command("export", str(complete), str(out), "--name", "someone/set", "--version", "1.0.0"))
+    assert result.returncode == 0, result.stderr
+    table = load_trials(out).tables[0]
+    assert table.name == "someone/tiny/sst2/stable"
+    assert table.grid == (3, 2)
+    assert table.fields["learning_rate"] == 1e-3
+
+
+def test_both_engines_fill_the_grid_with_the_same_trials(
+    complete: Path, tiny_model: str, tiny_glue: str, tmp_path: Path
+) -> None:
+    result = run(sweep_command(tiny_model, tiny_glue, tmp_path, "--engine", "reference", "--workers", "2", seeds="1"))
+    assert result.returncode == 0, result.stderr
+    for path in tmp_path.rglob("*.npz"):
+        other = next(complete.rglob(path.name))
+        np.testing.assert_allclose(read_log(path).outcome.logits, read_log(other).outcome.logits, atol=1e-5)
+
+
+def test_killed_at_random_moments_a_sweep_ends_with_the_same_logs(
+    complete: Path, tiny_model: str, tiny_glue: str, tmp_path: Path
+) -> None:
+    """SIGKILL to the whole process group, again and again; SEEDBENCH_KILLS sets how often (10)."""
+    kills = int(os.environ.get("SEEDBENCH_KILLS", "10"))
+    arguments = sweep_command(tiny_model, tiny_glue, tmp_path, "--engine", "stacked", "--stack", "2")
+    rng = np.random.default_rng(int(os.environ.get("SEEDBENCH_KILL_SEED", "0")))
+    root = Path(__file__).parents[2]
+    longest = 12.0
+    for _ in range(kills):
+        began = time.monotonic()
+        process = subprocess.Popen(
+            arguments, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        try:
+            process.wait(rng.uniform(0.3, longest))
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        else:  # done: begin again, so that every kill hits a sweep at work
+            longest = time.monotonic() - began
+            for path in tmp_path.rglob("*.npz"):
+                path.unlink()
+        for path in tmp_path.rglob("*.npz"):
+            read_log(path)  # whole, or not there
+    assert run(arguments).returncode == 0
+    assert contents(tmp_path) == contents(complete)
+
+
+def test_a_finished_sweep_has_nothing_to_do(complete: Path, tiny_model: str, tiny_glue: str) -> None:
+    result = run(sweep_command(tiny_model, tiny_glue, complete))
+    assert result.returncode == 0
+    assert "6 of 6 trials are there already" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--set", "epochs=3"], "has other fields here than in this sweep"),
+        (["--task", "qnli"], "no such task; there are cola, mrpc, rte, sst2"),
+        (["--recipe", "best"], "no recipe 'best'"),
+        (["--engine", "fast"], "expected reference or stacked"),
+        (["--task", "rte", "--out", "{fresh}"], "no such file"),
+        (["--model", "{broken}", "--out", "{fresh}"], "no model that transformers can load"),
+        (["--out", "{file}"], "Not a directory"),
+    ],
+)
+def test_what_cannot_be_is_one_line_and_exit_code_2(
+    complete: Path, tiny_model: str, tiny_glue: str, tmp_path: Path, more: list[str], message: str
+) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text("{")
+    (tmp_path / "file").write_text("")
+    places = {"broken": str(tmp_path / "model"), "fresh": str(tmp_path / "out"), "file": str(tmp_path / "file")}
+    result = run(sweep_command(tiny_model, tiny_glue, complete, *[part.format(**places) for part in more]))
+    assert result.returncode == 2, result.stderr
+    assert "Traceback" not in result.stderr
+    errors = [line for line in result.stderr.splitlines() if line.startswith("error:")]
+    assert len(errors) == 1 and message in errors[0]

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from runners.recipe import get_recipe
+from runners.trial_log import Cell, Outcome, Record, TrialLog, TrialLogError, log_path, read_log, write_log
+
+
+CELL = Cell(1, 2)
+
+
+def make_log(cell: Cell = CELL, logits: np.ndarray | None = None, task: str = "sst2") -> TrialLog:
+    """Two checkpoints (steps 2 and 4) of four examples with labels 1, 1, 0, 0."""
+    recipe = get_recipe("stable")
+    record = Record(
+        model="someone/tiny",
+        task=task,
+        recipe=recipe.name,
+        recipe_fields=recipe.fields(),
+        weight_init_seed=cell.weight_init_seed,
+        data_order_seed=cell.data_order_seed,
+        dropout_seed=cell.dropout_seed,
+        step=[2, 4],
+        train_seconds=1.0,
+        evaluation_seconds=0.5,
+        device="cpu",
+        engine="reference",
+        seedbench_version="0",
+        torch_version="0",
+        transformers_version="0",
+        model_sha256="0",
+        data_sha256="0",
+    )
+    if logits is None:
+        logits = np.array([[[0, 1], [1, 0], [1, 0], [1, 0]], [[0, 1], [0, 1], [1, 0], [1, 0]]], np.float32)
+    outcome = Outcome(np.array([3, 1, 0.5, 0.5], np.float32), np.ones(4, np.float32), logits, 1.0, 0.5)
+    return TrialLog(record, np.array([1, 1, 0, 0], np.int8), outcome)
+
+
+def test_what_was_written_is_read(tmp_path: Path) -> None:
+    log = make_log()
+    path = tmp_path / "logs" / "wi1-do2.npz"
+    write_log(path, log)
+    read = read_log(path)
+    assert read.record == log.record
+    assert np.array_equal(read.outcome.logits, log.outcome.logits)
+    assert np.array_equal(read.outcome.step_train_loss, log.outcome.step_train_loss)
+    assert read.label.tolist() == [1, 1, 0, 0]
+    assert [file.name for file in path.parent.iterdir()] == ["wi1-do2.npz"]
+
+
+def test_a_log_that_cannot_be_finished_leaves_nothing(tmp_path: Path) -> None:
+    log = make_log()
+    unwritable = replace(log, record=replace(log.record, recipe_fields={"name": object()}))
+    with pytest.raises(TypeError):
+        write_log(tmp_path / "wi1-do2.npz", unwritable)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_truncated_log_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "wi1-do2.npz"
+    write_log(path, make_log())
+    for size in (0, 10, path.stat().st_size // 2, path.stat().st_size - 5):
+        path.write_bytes(path.read_bytes()[:size])
+        with pytest.raises(TrialLogError, match="wi1-do2.npz: not a trial log"):
+            read_log(path)
+        write_log(path, make_log())
+
+
+def test_a_table_has_a_folder_of_its_own(tmp_path: Path) -> None:
+    path = log_path(tmp_path, "owner/model", "rte", "stable", Cell(3, 4))
+    assert path == tmp_path / "owner--model" / "rte" / "stable" / "wi3-do4.npz"

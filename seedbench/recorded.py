@@ -127,11 +127,14 @@ class RecordedTrials:
 
 
 def _closed_up(label: np.ndarray, used: np.ndarray) -> np.ndarray:
-    """Labels [size] of a line of the grid -> the same in the same order without gaps, -1 for those not used."""
-    lines = np.unique(used)
-    closed = np.full(len(label), -1, dtype=np.int64)
-    closed[lines] = np.argsort(np.argsort(label[lines]))
-    return closed
+    """Labels [size] of the lines of a grid, and the lines in use -> ranks of the labels among those, -1 for the others."""
+    is_used = np.zeros(len(label), dtype=bool)
+    is_used[used] = True
+    lines = np.argsort(label)
+    lines = lines[is_used[lines]]
+    ranks = np.full(len(label), -1, dtype=np.int64)
+    ranks[lines] = np.arange(len(lines))
+    return ranks
 
 
 def _check_label(axis: int, label: int, size: int) -> None:

@@ -127,7 +127,7 @@ class RecordedTrials:
 
 
 def _closed_up(label: np.ndarray, used: np.ndarray) -> np.ndarray:
-    """Labels [size] of the lines of a grid, and the lines in use -> ranks of the labels among those, -1 for the others."""
+    """Labels [size] of a grid's lines, and the lines in use -> the labels' ranks among those, -1 for the others."""
     is_used = np.zeros(len(label), dtype=bool)
     is_used[used] = True
     lines = np.argsort(label)

@@ -38,7 +38,7 @@ MAY_KNOW = {
     "dataset_card": {"errors", "schema", "trialset", "metrics"},
     "leaderboard": {"errors", "evaluation", "submission", "sandbox"},
 }
-LIVE = {"campaign", "strategy"}  # runners/live.py drives a strategy
+LIVE = {"campaign", "strategy", "halves", "recorded", "run", "deadline"}  # runners/live.py is a replay that trains
 
 
 def imported(tree: ast.AST, *, in_functions: bool = True) -> Iterator[tuple[int, str]]:

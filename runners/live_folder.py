@@ -1,0 +1,124 @@
+"""The kept checkpoint as a transformers folder: weights, tokenizer, model card and report."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import numpy as np
+from huggingface_hub import EvalResult, ModelCardData
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+from runners.block import BlockRunner
+from runners.finetune import predict
+from runners.glue import load_task
+from runners.live_report import FolderCheck, Report, summary, text
+from runners.live_trials import KeptWeights, Weights
+from seedbench.schema import TASKS
+
+
+def write_model(runner: BlockRunner, weights: Weights, folder: Path) -> None:
+    """Writes weights in a stock model of the pretrained one's kind, with its tokenizer and the task's labels."""
+    model = copy.deepcopy(runner.model)
+    model.load_state_dict(weights)
+    labels = TASKS[runner.spec.task].labels
+    model.config.id2label = dict(enumerate(labels))
+    model.config.label2id = {label: number for number, label in enumerate(labels)}
+    model.config.problem_type = "single_label_classification"
+    model.save_pretrained(folder)
+    runner.tokenizer.save_pretrained(folder)
+
+
+def check_model(runner: BlockRunner, kept: KeptWeights, folder: Path) -> FolderCheck:
+    """Loads model and tokenizer from the folder alone and compares what they predict with what was measured.
+
+    The stock model has an attention of its own, so its logits may differ by rounding.
+    """
+    spec = runner.spec
+    model = AutoModelForSequenceClassification.from_pretrained(folder).to(runner.device)
+    data = load_task(spec.task, spec.glue, AutoTokenizer.from_pretrained(folder), spec.recipe)
+    logits = predict(model, data.validation, spec.recipe, runner.device)
+    return FolderCheck(
+        kept.retrained,
+        int(np.count_nonzero(logits.argmax(-1) != kept.logits.argmax(-1))),
+        float(np.abs(logits - kept.logits).max()),
+    )
+
+
+def write_report(report: Report, folder: Path) -> None:
+    """Writes ``report.json``, ``report.txt`` and the model card ``README.md``."""
+    (folder / "report.json").write_text(report.to_json(), encoding="utf-8")
+    (folder / "report.txt").write_text(text(report), encoding="utf-8")
+    (folder / "README.md").write_text(model_card(report), encoding="utf-8")
+
+
+def model_card(report: Report) -> str:
+    """The kept checkpoint's card, with the Hub's metadata."""
+    kept, trial = report.kept, report.kept_trial()
+    task, name = TASKS[report.task], f"{report.model.split('/')[-1]}-{report.task}"
+    metrics = {
+        "matthews_correlation": ("matthews_correlation",),
+        "mean_of_accuracy_and_f1": ("accuracy", "f1"),
+        "accuracy": ("accuracy",),
+    }[task.metric]
+    results = [
+        EvalResult(
+            task_type="text-classification",
+            dataset_type="nyu-mll/glue",
+            dataset_name=f"GLUE {report.task}",
+            dataset_config=report.task,
+            dataset_split="validation",
+            metric_type=metric,
+            metric_value=getattr(kept, metric),
+        )
+        for metric in metrics
+    ]
+    data = ModelCardData(
+        base_model=report.model,
+        datasets=["nyu-mll/glue"],
+        library_name="transformers",
+        pipeline_tag="text-classification",
+        tags=["seedbench"],
+        model_name=name,
+        eval_results=results,
+    )
+    fields = "\n".join(f"| {field} | {value} |" for field, value in report.recipe_fields.items())
+    provenance = "\n".join(f"| {field} | {value} |" for field, value in report.provenance.items())
+    facts = "\n".join(f"- {line}" for line in summary(report))
+    return f"""---
+{data.to_yaml()}
+---
+
+# {name}
+
+[{report.model}](https://huggingface.co/{report.model}) fine-tuned on GLUE {report.task}: the checkpoint that the
+strategy `{report.strategy}` of seedbench kept, after it had spent a budget of {report.budget} full trials on random
+seeds. `report.txt` and `report.json` list every trial it started and stopped.
+
+```python
+from transformers import pipeline
+
+classify = pipeline("text-classification", model="path/to/this/folder")
+```
+
+Labels: {", ".join(f"{number} `{label}`" for number, label in enumerate(task.labels))}. Inputs were cut to
+{report.recipe_fields["max_length"]} tokens.
+
+{facts}
+
+| seed | |
+|---|---|
+| weight_init_seed (classifier) | {trial.weight_init_seed} |
+| data_order_seed | {trial.data_order_seed} |
+| campaign | {report.seed}, grid {report.grid[0]}x{report.grid[1]} |
+
+| recipe `{report.recipe}` | |
+|---|---|
+{fields}
+
+| made with | |
+|---|---|
+{provenance}
+
+The licence and the limits of the pretrained model are this model's, too; what it gets wrong was not looked into.
+"""

@@ -28,8 +28,9 @@ from runners.errors import RunnerError
 from runners.export import trial_row
 from runners.glue import TEXT_COLUMNS
 from runners.recipe import RECIPES
-from runners.table import TableSpec, make_blocks, parse_seeds, pending_cells, table_spec
-from runners.trial_log import Cell, log_path, read_log
+from runners.table import TableSpec, make_blocks, parse_seeds, pending_cells, table_spec, without_known
+from runners.trial_log import Cell, read_log
+from seedbench.errors import SeedbenchError
 
 
 class SweepError(RunnerError):
@@ -206,6 +207,7 @@ def main(
     device: Annotated[list[str] | None, typer.Option(help="cpu, cuda:0, …; repeat for more processes.")] = None,
     workers: Annotated[int, typer.Option(help="Processes per device.")] = 1,
     threads: Annotated[int, typer.Option(help="CPU threads of each process; 0: torch's default.")] = 0,
+    known: Annotated[Path | None, typer.Option(help="A trial set whose cells are not run again.")] = None,
 ) -> None:
     """Fill a seed grid with trials; run the same command again to go on."""
     import torch
@@ -214,15 +216,18 @@ def main(
     try:
         spec = table_spec(model, model_name, glue, task, recipe, set_ or (), engine, out, stack, compiled)
         cells = [Cell(w, d) for d in parse_seeds(data_order_seeds) for w in parse_seeds(weight_init_seeds)]
+        if known is not None:
+            wanted, cells = len(cells), without_known(spec, cells, known)
+            console.print(f"{wanted - len(cells)} of {wanted} trials are in {known}", soft_wrap=True)
         devices = (device or ["cuda" if torch.cuda.is_available() else "cpu"]) * workers
         ran = sweep(spec, cells, devices, threads, console)
-    except (RunnerError, OSError) as error:
+    except (RunnerError, SeedbenchError, OSError) as error:
         console.print(f"error: {error}", style="red", soft_wrap=True, highlight=False)
         raise typer.Exit(2) from None
     except KeyboardInterrupt:
         console.print("interrupted; finished trials are kept, run the same command again to go on")
         raise typer.Exit(130) from None
-    folder = log_path(out, spec.model_name, spec.task, spec.recipe, cells[0]).parent
+    folder = spec.log_path(Cell(0, 0)).parent
     console.print(f"{ran} trials run; the logs of all {len(cells)} are in {folder}", soft_wrap=True)
 
 

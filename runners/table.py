@@ -12,6 +12,7 @@ from runners.errors import RunnerError
 from runners.glue import TEXT_COLUMNS
 from runners.recipe import Recipe, get_recipe
 from runners.trial_log import Cell, log_path, read_log
+from seedbench.trialset import load_trials
 
 ENGINES = ("reference", "stacked")
 
@@ -140,6 +141,28 @@ def pending_cells(spec: TableSpec, cells: Sequence[Cell]) -> list[Cell]:
                 "recipe a name of its own (--set name=…) or another --out"
             )
     return pending
+
+
+def without_known(spec: TableSpec, cells: Sequence[Cell], known: Path) -> list[Cell]:
+    """The cells that the trial set in the folder ``known`` does not hold.
+
+    Raises:
+        TrialSetError: the folder is no trial set.
+        TableError: the table is there with other recipe fields.
+    """
+    for table in load_trials(known).tables:
+        if (table.model, table.task, table.recipe) != (spec.model_name, spec.task, spec.recipe.name):
+            continue
+        for name, value in spec.recipe.fields().items():
+            if table.fields.get(name) != value:
+                raise TableError(
+                    f"--known {known}: recipe {spec.recipe.name!r} has {name} {table.fields.get(name)!r} there and "
+                    f"{value!r} in this sweep; give the changed recipe a name of its own (--set name=…)"
+                )
+        rows, columns = table.weight_init_seeds[table.row], table.data_order_seeds[table.column]
+        held = set(zip(rows.tolist(), columns.tolist(), strict=True))
+        return [cell for cell in cells if (cell.weight_init_seed, cell.data_order_seed) not in held]
+    return list(cells)
 
 
 def make_blocks(cells: Sequence[Cell], size: int) -> list[list[Cell]]:

@@ -143,6 +143,20 @@ def test_killed_at_random_moments_a_sweep_ends_with_the_same_logs(
     assert contents(tmp_path) == contents(complete)
 
 
+def test_cells_of_a_known_trial_set_are_not_run_again(
+    complete: Path, tiny_model: str, tiny_glue: str, tmp_path: Path
+) -> None:
+    known, out = tmp_path / "set", tmp_path / "out"
+    assert run(command("export", str(complete), str(known), "--name", "a/b", "--version", "1.0.0")).returncode == 0
+    result = run(sweep_command(tiny_model, tiny_glue, out, "--known", str(known), "--stack", "2", seeds="2:4"))
+    assert result.returncode == 0, result.stderr
+    assert "2 of 4 trials are in" in result.stderr
+    assert sorted(path.name for path in out.rglob("*.npz")) == ["wi3-do0.npz", "wi3-do1.npz"]
+    changed = run(sweep_command(tiny_model, tiny_glue, out, "--known", str(known), "--set", "epochs=5"))
+    assert changed.returncode == 2
+    assert "has epochs 2 there and 5 in this sweep" in changed.stderr
+
+
 def test_a_finished_sweep_has_nothing_to_do(complete: Path, tiny_model: str, tiny_glue: str) -> None:
     result = run(sweep_command(tiny_model, tiny_glue, complete))
     assert result.returncode == 0

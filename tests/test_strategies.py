@@ -26,6 +26,8 @@ class Curves:
 
     def start(self, weight_init_seed, data_order_seed):
         number = next(self.order)
+        if number == len(self.curves):
+            raise PoolExhausted
         points = iter(self.curves[number])
 
         def advance():

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -384,13 +383,15 @@ def test_a_bad_trial_set(refused, trials_folder, tmp_path, case):
 
 
 def test_help_in_a_third_of_a_second():
+    """Of processor time, which another process on the machine hardly changes."""
     command = [sys.executable, "-m", "seedbench", "--help"]
     seconds = []
-    while len(seconds) < 20 and min(seconds, default=1.0) > 0.3:  # the machine may be busy with something else
-        started = time.perf_counter()
+    for _ in range(5):
+        before = os.times()
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-        seconds.append(time.perf_counter() - started)
+        after = os.times()
         assert "evaluate" in done.stdout
+        seconds.append(after.children_user + after.children_system - before.children_user - before.children_system)
     assert min(seconds) <= 0.3
 
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from runners import dropout, seeds
+from runners.errors import RunnerError
 from runners.glue import NUM_LABELS, Examples, TaskData
 from runners.recipe import Recipe, learning_rate, steps_per_epoch, validation_steps
 from runners.trial_log import Cell, Outcome
@@ -177,11 +178,13 @@ def init_classifier(model: PreTrainedModel, weight_init_seed: int) -> None:
     """Draws the classification head from its seed: what "weight initialisation" means in the paper.
 
     Raises:
-        ValueError: the model's head is not one linear layer called ``classifier``.
+        RunnerError: the model's head is not one linear layer called ``classifier``.
     """
     head = getattr(model, "classifier", None)
     if not isinstance(head, nn.Linear):
-        raise ValueError(f"{type(model).__name__}: expected a linear layer named 'classifier' as head, got {head!r}")
+        raise RunnerError(
+            f"{type(model).__name__}: expected a linear layer named 'classifier' as head, got {type(head).__name__}"
+        )
     weights = seeds.classifier_weights(
         weight_init_seed, head.out_features, head.in_features, model.config.initializer_range
     )

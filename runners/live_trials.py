@@ -204,9 +204,9 @@ class LiveTrials:
             self._put_away(next(iter(self._held)))
         held = _Held(self._new(cell))
         if self._path(cell).exists():
-            state = self._read(cell)
+            state = self._read(cell, mmap=False)  # training goes on in these tensors
             held.trial.load_state_dict(state["trial"])
-            held.best, held.best_weights = state["best"], state["best_weights"] and _copy(state["best_weights"])
+            held.best, held.best_weights = state["best"], state["best_weights"]
         return held
 
     def _put_away(self, cell: Cell) -> None:
@@ -227,11 +227,11 @@ class LiveTrials:
             temporary.unlink(missing_ok=True)
         del self._held[cell]
 
-    def _read(self, cell: Cell) -> dict[str, Any]:
-        """A file's content; its tensors stay on disk until they are used."""
+    def _read(self, cell: Cell, mmap: bool = True) -> dict[str, Any]:
+        """A file's content; mapped, its tensors stay on disk until they are used."""
         path = self._path(cell)
         try:
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
         except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
             reason = str(error).splitlines()[0]
             raise LiveTrialError(f"{path}: not a paused trial ({reason}); remove it, and it is trained again") from None

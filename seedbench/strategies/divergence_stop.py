@@ -21,7 +21,7 @@ class DivergenceStop:
         fraction: of a full trial, after which a trial must have beaten the majority class at least once.
     """
 
-    fraction: float = 0.3
+    fraction: float = 0.5
 
     def __call__(self, campaign: Campaign) -> Trial:
         majority = campaign.majority_score

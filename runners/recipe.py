@@ -90,7 +90,7 @@ RECIPES = {
         Recipe("stable"),
         # Few-sample fine-tuning, for machines without an accelerator.
         Recipe("few128", epochs=10, learning_rate=1e-4, train_examples=128, validations_per_epoch=1),
-        Recipe("few512", epochs=4, learning_rate=2e-4, train_examples=512, validations_per_epoch=5),
+        Recipe("few256", epochs=5, learning_rate=1e-4, train_examples=256, validations_per_epoch=2),
     )
 }
 

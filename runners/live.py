@@ -100,8 +100,8 @@ class LiveGrid(RecordedTrials):
         find = source.start
 
         def start(row: int | None, column: int | None) -> tuple[int, int, Callable[[], Measurements]]:
-            *labels, _ = find(row, column)
-            return *labels, lambda: self._measure(tuple(labels))
+            row_label, column_label, _ = find(row, column)
+            return row_label, column_label, lambda: self._measure((row_label, column_label))
 
         source.start = start
         return source
@@ -162,7 +162,7 @@ def live(
         StrategyFailed: the strategy raised, returned something else than a paid trial or checkpoint, or paid nothing.
         RunnerError: an argument outside its range; another campaign's folder; training or writing failed.
         OSError: a folder cannot be written.
-        KeyboardInterrupt: SIGINT or SIGTERM; the trials are in their folder.
+        KeyboardInterrupt: also for SIGTERM and SIGHUP; the trials are in their folder.
     """
     if spec.out.exists():
         raise LiveError(f"--out {spec.out}: is there already; remove it or give another")
@@ -271,7 +271,7 @@ def main(
 ) -> None:
     """Run a strategy on trials that are trained while it decides, and keep its choice as a transformers folder.
 
-    Interrupted, by Ctrl-C or SIGTERM, the same command goes on where it stopped.
+    Interrupted, by whatever, the same command goes on where it stopped.
     """
     import torch
 

@@ -85,16 +85,10 @@ class Display:
     """A bar of the budget above the trials advanced last; without a terminal, one line for each checkpoint."""
 
     def __init__(self, title: str, book: Book, console: Console):
-        self.book, self.console = book, console
-        self.progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.fields[spent]}"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=console,
-        )
-        self.bar = self.progress.add_task(title, total=book.budget * book.steps[-1], spent="")
+        self.title, self.book, self.console = title, book, console
+        columns = BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), TimeRemainingColumn()
+        self.progress = Progress(*columns, console=console)
+        self.bar = self.progress.add_task("", total=book.budget * book.steps[-1])
         self.recent: list[PaidTrial] = []
         self.live = Live(self, console=console, refresh_per_second=4, transient=True)
 
@@ -122,7 +116,7 @@ class Display:
             )
 
     def _fill(self, steps: int) -> None:
-        self.progress.update(self.bar, completed=steps, spent=self._spent())
+        self.progress.update(self.bar, completed=steps, description=self._spent())
 
     def _spent(self) -> str:
         return f"{self.book.steps_spent / self.book.steps[-1]:.2f} of {self.book.budget} trials spent"
@@ -138,4 +132,4 @@ class Display:
                 f"{trial.scores[-1]:.4f}",
                 f"{max(trial.scores):.4f}",
             )
-        return Group(self.progress, table if self.recent else "")
+        return Group(self.title, self.progress, table if self.recent else "")

@@ -206,7 +206,7 @@ def make_report(
         weight_init_seeds=tuple(table.weight_init_seeds.tolist()),
         data_order_seeds=tuple(table.data_order_seeds.tolist()),
         budget=book.budget,
-        dev_examples=len(table.label),
+        dev_examples=len(runner.data.validation),
         majority_score=majority_score,
         steps_per_trial=steps[-1],
         checkpoints_per_trial=len(steps),
@@ -234,7 +234,9 @@ def make_report(
         checkpoints=tuple(CheckpointReport(**measured(trials[number - 1], index)) for number, index in book.payments),
         kept=KeptReport(
             **measured(kept, checkpoint),
-            **{name: float(kept.row[name][checkpoint]) for name in ("accuracy", "f1", "matthews_correlation")},
+            accuracy=float(kept.row["accuracy"][checkpoint]),
+            f1=float(kept.row["f1"][checkpoint]),
+            matthews_correlation=float(kept.row["matthews_correlation"][checkpoint]),
             **asdict(check),
         ),
     )

@@ -8,9 +8,10 @@ import pickle
 import secrets
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -25,6 +26,8 @@ from runners.export import trial_row
 from runners.finetune import ReferenceTrial
 from runners.recipe import validation_steps
 from runners.trial_log import Cell, Outcome
+
+WRITE_SECONDS = 60.0
 
 Row = dict[str, Any]  # of a trial set's config `trials`
 Weights = dict[str, Tensor]
@@ -75,11 +78,12 @@ def open_folder(folder: Path, runner: BlockRunner, grid: tuple[int, int], seed: 
 
 @dataclass
 class _Held:
-    """A trial in memory, and a copy of its weights at its best checkpoint once it has moved on from there."""
+    """A trial in memory, a copy of its weights at its best checkpoint once it has moved on from there, and its age."""
 
     trial: ReferenceTrial
     best: int = -1
     best_weights: Weights | None = None
+    written: float = field(default_factory=time.monotonic)  # or taken up
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,8 @@ class LiveTrials:
     """The trials of one table, by cell; what is measured once is not trained again, also not by a later process.
 
     A trial's file holds its whole state: weights, optimizer, the losses and logits so far, and the weights of its best
-    checkpoint. It is written when the trial leaves the memory; of a complete trial, that is at once.
+    checkpoint. It is written when the trial leaves the memory, which a complete trial does at once, and at a checkpoint
+    if the last time is more than `WRITE_SECONDS` ago: so much is lost when the process is killed.
 
     Args:
         runner: model, data and recipe.
@@ -176,6 +181,8 @@ class LiveTrials:
         self._rows[cell] = self._row(cell, trial.outcome())
         if trial.complete:
             self._put_away(cell)
+        elif time.monotonic() - held.written > WRITE_SECONDS:
+            self._write(cell)
 
     def _row(self, cell: Cell, outcome: Outcome) -> Row:
         last = self.steps[len(outcome.logits) - 1]  # a paused trial may be on its way to the next checkpoint
@@ -210,10 +217,15 @@ class LiveTrials:
         return held
 
     def _put_away(self, cell: Cell) -> None:
+        self._write(cell)
+        del self._held[cell]
+
+    def _write(self, cell: Cell) -> None:
         held = self._held[cell]
-        state = {"trial": held.trial.state_dict(), "best": held.best, "best_weights": held.best_weights}
+        trial = held.trial.state_dict()
         if held.trial.complete:
-            del state["trial"]["optimizer"]  # two thirds of the file
+            del trial["optimizer"]  # two thirds of the file
+        state = {"trial": trial, "best": held.best, "best_weights": held.best_weights}
         path = self._path(cell)
         temporary = path.with_suffix(f".{os.getpid()}.tmp")
         try:
@@ -225,7 +237,7 @@ class LiveTrials:
             raise LiveTrialError(f"{path}: cannot be written ({reason}); is there room on that disk?") from None
         finally:
             temporary.unlink(missing_ok=True)
-        del self._held[cell]
+        held.written = time.monotonic()
 
     def _read(self, cell: Cell, mmap: bool = True) -> dict[str, Any]:
         """A file's content; mapped, its tensors stay on disk until they are used."""
@@ -245,18 +257,23 @@ def _copy(weights: Weights) -> Weights:
 
 
 class Interruption:
-    """Holds SIGINT and SIGTERM back while a trial is in the middle of a step, so that it can be paused after it."""
+    """Holds what ends a process back while a trial is in the middle of a step, so that it can be paused after it.
+
+    That is Ctrl-C, SIGTERM and the end of the terminal.
+    """
+
+    SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
     def __init__(self) -> None:
         self.asked = self._held = False
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """Takes over the two signals, and gives them back; only a process's main thread can."""
+        """Takes over the signals, and gives them back; only a process's main thread can."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {number: signal.signal(number, self._take) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, self._take) for number in self.SIGNALS}
         try:
             yield
         finally:

@@ -23,11 +23,11 @@ from typer.testing import CliRunner
 
 from runners import dropout
 from runners.block import BlockRunner
-from runners.export import rows_of
+from runners.export import rows_of, trial_row
 from runners.finetune import ReferenceTrial, finetune, predict
 from runners.live import LiveError, fresh_seeds, live, main, parse_grid
 from runners.live_report import Report
-from runners.live_trials import LiveTrialError
+from runners.live_trials import LiveTrialError, LiveTrials
 from runners.recipe import get_recipe
 from runners.table import TableSpec
 from runners.trial_log import Cell, TrialLog, read_log
@@ -124,9 +124,11 @@ def run(spec: TableSpec, strategy: str | Path, **options: Any) -> Report:
     return live(spec, load_strategy(str(strategy)), BUDGET, console=console, **{"grid": GRID, "seed": SEED, **options})
 
 
-def without_times(report: Report) -> dict[str, Any]:
+def what_happened(report: Report) -> dict[str, Any]:
+    """The report without times, and without the commit, which may change while the tests run."""
     fields = json.loads(report.to_json())
-    del fields["train_seconds"], fields["evaluation_seconds"]
+    for name in ("train_seconds", "evaluation_seconds", "provenance"):
+        del fields[name]
     return fields
 
 
@@ -214,14 +216,14 @@ def test_a_paused_trial_has_the_bits_of_one_that_was_not(
 
 @pytest.fixture
 def interrupt_at(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
-    """Counts the training steps of the process; a real SIGINT arrives in the middle of step number ``at``."""
-    counter = SimpleNamespace(steps=0, at=0)
+    """Counts the training steps of the process; a real signal arrives in the middle of step number ``at``."""
+    counter = SimpleNamespace(steps=0, at=0, signal=signal.SIGINT)
     train_step = ReferenceTrial._train_step
 
     def counted(trial: ReferenceTrial) -> None:
         counter.steps += 1
         if counter.steps == counter.at:
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(counter.signal)
         train_step(trial)
 
     monkeypatch.setattr(ReferenceTrial, "_train_step", counted)
@@ -229,19 +231,35 @@ def interrupt_at(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
 
 
 def test_an_interrupted_campaign_goes_on_where_it_stopped(spec, tmp_path: Path, interrupt_at) -> None:
-    whole = without_times(run(spec(tmp_path / "whole"), "asha"))
+    whole = what_happened(run(spec(tmp_path / "whole"), "asha"))
     interrupt_at.steps = 0
-    for at in (3, 20):
-        interrupt_at.at = at
+    for at, number in ((3, signal.SIGINT), (20, signal.SIGTERM)):
+        interrupt_at.at, interrupt_at.signal = at, number
         with pytest.raises(KeyboardInterrupt):
             run(spec(tmp_path / "best"), "asha")
         assert interrupt_at.steps == at  # the step was finished, and no other begun
         assert not (tmp_path / "best").exists()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    report = without_times(run(spec(tmp_path / "best"), "asha", seed=None))  # the seed is in the folder
+    report = what_happened(run(spec(tmp_path / "best"), "asha", seed=None))  # the seed is in the folder
     assert report == whole
     assert interrupt_at.steps == report["steps_spent"]  # nothing was trained twice
     assert sorted(path.name for path in tmp_path.iterdir()) == ["best", "whole"]
+
+
+def test_what_a_killed_process_leaves_is_gone_on_from(
+    spec, recorded, tmp_path: Path, interrupt_at, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody pauses the first trials: all there is of them is what was written at their last checkpoint."""
+    monkeypatch.setattr("runners.live_trials.WRITE_SECONDS", 0.0)
+    cell, log = next(iter(recorded[1].items()))
+    runner = BlockRunner(spec(tmp_path), "cpu")
+    for checkpoint in range(6):
+        row = LiveTrials(runner, tmp_path, 1, lambda cell, step: None).row(cell, checkpoint)
+        assert len(row["score"]) == checkpoint + 1
+        assert interrupt_at.steps == log.record.step[checkpoint]
+    for name, values in trial_row(log).items():
+        if not name.endswith("_seconds"):
+            assert np.array_equal(row[name], values), name
 
 
 def test_trials_that_are_kept_are_not_trained_again(spec, tmp_path: Path, interrupt_at) -> None:

@@ -43,18 +43,19 @@ def trials_table(trials: TrialSet) -> Group:
             "missing": str(rows * columns - table.num_trials),
             "diverged": str(int(table.diverged.sum())),
             "checkpoints": str(table.num_checkpoints),
-            "best: lowest": f"{best.min():.4f}",
+            "lowest": f"{best.min():.4f}",
             "mean": f"{best.mean():.4f}",
             "highest": f"{best.max():.4f}",
         }
         grid = Table(box=None, show_header=number == 0, header_style="dim", padding=(0, 1))
         for title in cells:
-            grid.add_column(title, justify="right", min_width=max(len(title), 7))
+            grid.add_column(title, justify="right", min_width=7)
         grid.add_row(*cells.values())
         parts += [Text(f"\n{table.model} · {table.task} · {table.recipe}", style="bold"), grid]
+    parts.append(Text("\nlowest, mean, highest: of the best score on the whole dev set of each trial", style="dim"))
     if any(table.predicted_label is None for table in trials.tables):
         note = "Some tables have no predictions: protocol dodge2020 works on them, held-out-1 does not."
-        parts.append(Text(f"\n{note}", style="dim"))
+        parts.append(Text(note, style="dim"))
     return Group(*parts)
 
 

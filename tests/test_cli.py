@@ -179,6 +179,13 @@ def test_strategies_and_trials_and_version(run, trials_folder):
     assert run("--version")[:2] == (0, f"seedbench {__version__}\n")
 
 
+def test_what_a_trial_set_holds_fits_80_columns(run, trials_folder, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    code, out, _ = run("trials", trials_folder)
+    assert code == 0 and "…" not in out and " highest" in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
 def test_without_a_command_it_helps(run):
     code, out, _ = run()
     assert code == 2 and "Commands:" in out and "evaluate" in out

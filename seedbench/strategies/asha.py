@@ -31,24 +31,24 @@ class Asha:
         arrived = [0] * self.rungs
         waiting: list[list[tuple[float, int, Trial]]] = [[] for _ in legs]
         promoted: list[list[tuple[float, int, Trial]]] = [[] for _ in legs]
-        rung, pool_empty = 0, False
+        reached, pool_empty = 0, False
         while True:  # until the budget's end, or the pool's: then the best checkpoint seen is kept
-            for rung in range(min(rung, last - 1), -1, -1):  # above the rung just reached nothing has changed
+            for rung in range(min(reached, last - 1), -1, -1):  # above the rung just reached nothing has changed
                 heap = waiting[rung]
                 if heap and (pool_empty or bisect(promoted[rung], heap[0]) < arrived[rung] // factor):
                     entry = heappop(heap)
                     insort(promoted[rung], entry)
-                    trial, rung = entry[2], rung + 1
+                    trial, reached = entry[2], rung + 1
                     break
             else:
                 if not campaign.unstarted and not pool_empty:
-                    rung, pool_empty = last, True
+                    reached, pool_empty = last, True  # nobody to start: everybody who waits may go on, best first
                     continue
-                trial, rung = campaign.start(), 0
-            for _ in range(legs[rung]):
+                trial, reached = campaign.start(), 0
+            for _ in range(legs[reached]):
                 trial.advance()
-            arrived[rung] += 1
-            heappush(waiting[rung], (-trial.best.score, arrived[rung], trial))
+            arrived[reached] += 1
+            heappush(waiting[reached], (-trial.best.score, arrived[reached], trial))
 
 
 strategy = Asha()

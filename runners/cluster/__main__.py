@@ -1,0 +1,256 @@
+"""The commands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from time import sleep
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from runners import export
+from runners.cluster import jobs
+from runners.cluster.rounds import ClusterError, drive, look, register, send_round
+from runners.cluster.sbatch import slurm_parameters
+from runners.cluster.show import failures, render, watching
+from runners.cluster.state import Options, cluster_folder, locked, read_state, write_state
+from runners.errors import RunnerError
+from runners.glue import TEXT_COLUMNS
+from runners.plan import PlannedTable, estimate, grid, load_plan, parse_rates, with_rates
+from runners.recipe import RECIPES
+from runners.table import table_spec
+
+app = typer.Typer(
+    help="Fill seed grids on a cluster, or with several jobs on this machine.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+console = Console(stderr=True)
+
+Out = Annotated[Path, typer.Argument(help="Folder of the trial logs, as given to submit --out.")]
+Poll = Annotated[float | None, typer.Option("--poll", help="Seconds between two looks; default: SLURM 30, else 1.")]
+
+
+@contextmanager
+def _reporting(interrupted: str) -> Iterator[None]:
+    try:
+        yield
+    except (RunnerError, OSError) as error:
+        console.print(f"error: {error}", style="red", soft_wrap=True, highlight=False)
+        raise typer.Exit(2) from None
+    except KeyboardInterrupt:
+        console.print(f"interrupted; {interrupted}")
+        raise typer.Exit(130) from None
+
+
+@app.command()
+def submit(
+    out: Annotated[Path, typer.Option(help="Folder of the trial logs; the jobs must see it too.")],
+    plan: Annotated[Path | None, typer.Option(help="A plan file, in place of model, task, recipe and seeds.")] = None,
+    model: Annotated[str | None, typer.Option(help="A transformers folder or Hub name.")] = None,
+    model_name: Annotated[str | None, typer.Option(help="Public name of the model in a local folder.")] = None,
+    glue: Annotated[str | None, typer.Option(help="A folder laid out like nyu-mll/glue, or a Hub dataset.")] = None,
+    task: Annotated[
+        str | None, typer.Option(help=f"One of {', '.join(TEXT_COLUMNS)}; with --plan: only this one.")
+    ] = None,
+    recipe: Annotated[str | None, typer.Option(help=f"One of {', '.join(RECIPES)}.")] = None,
+    weight_init_seeds: Annotated[str | None, typer.Option(help="Rows of the grid: 0:5 is 0 … 4; commas join.")] = None,
+    data_order_seeds: Annotated[str | None, typer.Option(help="Columns of the grid.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="A changed recipe field, as name=value.")] = None,
+    engine: Annotated[str | None, typer.Option(help="stacked (default) or reference.")] = None,
+    stack: Annotated[int | None, typer.Option(help="Trials the stacked engine trains together.")] = None,
+    compiled: Annotated[
+        bool | None, typer.Option("--compile/--no-compile", help="Compile the stacked engine; default: on CUDA.")
+    ] = None,
+    executor: Annotated[str, typer.Option(help=f"One of {', '.join(jobs.EXECUTORS)} (in this process).")] = "local",
+    trials_per_hour: Annotated[
+        list[str] | None,
+        typer.Option(help="What one job does, as TASK=NUMBER; repeat. Default: measured, by a first small block."),
+    ] = None,
+    block_minutes: Annotated[float, typer.Option(help="How long a block should take.")] = 30,
+    max_jobs: Annotated[
+        int | None, typer.Option(help="Jobs at the same time; default: SLURM 256, local one a device.")
+    ] = None,
+    device: Annotated[
+        list[str] | None, typer.Option(help="cpu, cuda, …: of every job; local: repeat to share jobs among devices.")
+    ] = None,
+    threads: Annotated[int, typer.Option(help="CPU threads of each job; 0: torch's default.")] = 0,
+    attempts: Annotated[int, typer.Option(help="How often a block is sent that keeps getting lost.")] = 3,
+    partition: Annotated[str | None, typer.Option(help="As of sbatch.")] = None,
+    account: Annotated[str | None, typer.Option(help="As of sbatch.")] = None,
+    gres: Annotated[str | None, typer.Option(help="As of sbatch, such as gpu:1.")] = None,
+    time: Annotated[str | None, typer.Option(help="As of sbatch; default: twice a block and ten minutes.")] = None,
+    mem: Annotated[str | None, typer.Option(help="As of sbatch, such as 32G.")] = None,
+    slurm: Annotated[
+        list[str] | None, typer.Option(help="Any other option of sbatch, or setup=COMMAND, as name=value; repeat.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option(help="Only say what it would cost.")] = False,
+    poll: Poll = None,
+) -> None:
+    """Send what has no log yet, in blocks; local jobs are waited for. Run the same command again to go on."""
+    with _reporting("finished trials are kept, run the same command again to go on"):
+        if executor not in jobs.EXECUTORS:
+            raise ClusterError(f"--executor {executor!r}: expected {', '.join(jobs.EXECUTORS)}")
+        out = out.resolve()
+        one_table = (recipe, weight_init_seeds, data_order_seeds)
+        if plan is not None:
+            if any(one_table) or set_:
+                raise ClusterError("--plan says recipes and seeds: leave --recipe, --set and the seeds out")
+            planned = load_plan(
+                plan, out, model=model, model_name=model_name, glue=glue, engine=engine, stack=stack, compiled=compiled
+            )
+            planned = [table for table in planned if task in (None, table.spec.task)]
+            if not planned:
+                raise ClusterError(f"--task {task!r}: {plan} has no such table")
+        else:
+            if model is None or task is None or not all(one_table):
+                raise ClusterError(
+                    "which trials? give --plan, or --model, --task, --recipe, --weight-init-seeds, --data-order-seeds"
+                )
+            spec = table_spec(
+                model, model_name, glue or "nyu-mll/glue", task, recipe or "", set_ or (), engine or "stacked", out,
+                stack, compiled,
+            )  # fmt: skip
+            planned = [PlannedTable(spec, grid(weight_init_seeds or "", data_order_seeds or ""))]
+        planned = [_located(table) for table in planned]
+        rates = parse_rates(trials_per_hour or (), planned)
+        console.print(estimate(with_rates(planned, rates)))
+        for name, value in (("block-minutes", block_minutes), ("max-jobs", max_jobs), ("attempts", attempts)):
+            if value is not None and value <= 0:
+                raise ClusterError(f"--{name} {value}: must be positive")
+        named = {"partition": partition, "account": account, "gres": gres, "time": time, "mem": mem}
+        parameters = slurm_parameters(block_minutes, named, slurm or ())
+        if parameters["time"] < block_minutes:
+            raise ClusterError(f"--time {time}: shorter than a block of {block_minutes:g} minutes")
+        if dry_run:
+            return
+        devices = tuple(device or (_devices() if executor == "local" else ()))
+        if executor != "local" and len(devices) > 1:
+            raise ClusterError(f"--device: a {executor} job has one device, got {', '.join(devices)}")
+        options = Options(
+            executor,
+            block_minutes,
+            max_jobs or (len(devices) if executor == "local" else 256),
+            devices,
+            threads,
+            attempts,
+            parameters if executor == "slurm" else {},
+        )
+        tables = [
+            replace(table, trials_per_hour=rates.get(table.spec.task, table.trials_per_hour)) for table in planned
+        ]
+        register(out, tables, options)
+        if executor != "slurm":
+            _wait(out, poll)
+            return
+        with locked(out) as state:
+            blocks = send_round(out, look(out, state))
+            view = look(out, state)
+        console.print(render(out, view))
+        waiting = [key for key, table in view.standings.items() if table.unsent]
+        console.print(f"{blocks} blocks sent", end="; " if view.busy else "\n")
+        if waiting and view.busy:
+            console.print("a first one each of", ", ".join(waiting), "to measure its speed", end="; ")
+        if view.busy:
+            console.print(f"python -m runners.cluster collect {out} waits, and sends what is missing", soft_wrap=True)
+
+
+@app.command()
+def status(
+    out: Out,
+    watch: Annotated[bool, typer.Option("--watch", help="Until nothing runs or waits any more.")] = False,
+    poll: Poll = None,
+) -> None:
+    """Show how many trials are done, running, pending, failed; changes nothing."""
+    with _reporting("the jobs go on"):
+        out = _known(out)
+        view = look(out, read_state(out))
+        if not watch:
+            Console().print(render(out, view))
+            return
+        with watching(out, console) as show:
+            show(view, "")
+            while view.busy:
+                sleep(_poll_seconds(out, poll))
+                view = look(out, read_state(out))
+                show(view, "")
+
+
+@app.command()
+def collect(
+    out: Out,
+    trial_set: Annotated[Path | None, typer.Argument(help="Folder of a trial set to turn the logs into.")] = None,
+    name: Annotated[str | None, typer.Option(help="Its name, such as owner/name on the Hub.")] = None,
+    version: Annotated[str | None, typer.Option(help="Its semantic version.")] = None,
+    append: Annotated[bool, typer.Option("--append", help="Add the new trials to the set that is there.")] = False,
+    poll: Poll = None,
+) -> None:
+    """Wait until every trial is done, sending lost blocks again; then, if asked, export the logs as a trial set."""
+    if trial_set is not None and (name is None or version is None):
+        raise typer.BadParameter("a trial set needs --name and --version")
+    with _reporting("the jobs go on; run the same command again"):
+        _wait(_known(out), poll)
+    if trial_set is not None:
+        export.main(out, trial_set, name=name or "", version=version or "", append_=append)
+
+
+@app.command()
+def cancel(out: Out) -> None:
+    """End all jobs; finished trials are kept, submit sends the rest again."""
+    with _reporting("run the same command again"):
+        out = _known(out)
+        with locked(out) as state:
+            view = look(out, state)
+            ending = [b for b in state.batches if any((b.name, n) in view.queue.alive for n in range(len(b.blocks)))]
+            state.batches = [replace(batch, cancelled=batch.cancelled or batch in ending) for batch in state.batches]
+            write_state(out, state)
+            jobs.cancel(out, ending)
+        console.print(f"{len(ending)} batches of jobs ended")
+
+
+def _wait(out: Path, poll: float | None) -> None:
+    with watching(out, console) as show:
+        view = drive(out, _poll_seconds(out, poll), show)
+    bad = failures(out, view)
+    for line in bad:
+        console.print(line, style="red", soft_wrap=True, highlight=False)
+    missing = sum(len(t.failed) + len(t.cancelled) + len(t.unsent) + len(t.lost) for t in view.standings.values())
+    if missing:
+        raise ClusterError(f"{missing} trials are missing; submit again once the cause is gone")
+
+
+def _known(out: Path) -> Path:
+    out = out.resolve()
+    if not (cluster_folder(out) / "state.json").exists():
+        raise ClusterError(f"{out}: nothing was submitted with this --out")
+    return out
+
+
+def _poll_seconds(out: Path, poll: float | None) -> float:
+    if poll is not None:
+        return poll
+    return 30 if any(batch.executor == "slurm" for batch in read_state(out).batches) else 1
+
+
+def _located(table: PlannedTable) -> PlannedTable:
+    """With folders as absolute paths: a job may start elsewhere."""
+    spec = table.spec
+    paths = {
+        name: str(Path(value).resolve()) for name in ("model", "glue") if Path(value := getattr(spec, name)).exists()
+    }
+    return replace(table, spec=replace(spec, **paths))
+
+
+def _devices() -> Sequence[str]:
+    import torch
+
+    return [f"cuda:{number}" for number in range(torch.cuda.device_count())] or ["cpu"]
+
+
+if __name__ == "__main__":
+    app()

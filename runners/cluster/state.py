@@ -1,0 +1,284 @@
+"""What was sent to a cluster, on disk, and what follows from it: where every trial stands, and what to send next.
+
+The trial logs say what is done. The state file says only which tables are wanted and which blocks were sent under
+which name; whether a block is in the queue is asked of the scheduler (``runners.cluster.jobs``). So nothing can
+disagree after an interruption: the same command, given again, starts from what is there.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from itertools import groupby
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+from runners.errors import RunnerError
+from runners.recipe import Recipe
+from runners.table import TableSpec
+from runners.trial_log import Cell
+
+VERSION = 1
+#: Where a trial can stand; the fields of `Standing`.
+WORDS = ("done", "running", "pending", "unsent", "lost", "failed", "cancelled")
+Block = tuple[Cell, ...]
+
+
+class StateError(RunnerError):
+    """A state file that cannot be used; the message names it."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How the blocks of a table are run.
+
+    Attributes:
+        executor: "slurm", "local" or "debug".
+        block_minutes: how long a block should take.
+        max_jobs: jobs at the same time.
+        devices: of the jobs: "cpu", "cuda", "cuda:1"; with none, a SLURM job takes a GPU if it sees one.
+        threads: CPU threads of a job; 0 leaves torch's default.
+        attempts: how often a block that keeps getting lost is sent before it counts as failed.
+        slurm: what sbatch is told, under submitit's names (``time`` in minutes).
+    """
+
+    executor: str
+    block_minutes: float
+    max_jobs: int
+    devices: tuple[str, ...] = ()
+    threads: int = 0
+    attempts: int = 3
+    slurm: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A table to be filled."""
+
+    spec: TableSpec
+    cells: tuple[Cell, ...]
+    options: Options
+    trials_per_hour: float | None = None
+
+    @property
+    def key(self) -> str:
+        """What tells it from the other tables below the same folder."""
+        return f"{self.spec.model_name} {self.spec.task} {self.spec.recipe.name}"
+
+    def done(self) -> set[Cell]:
+        """The cells whose logs are there."""
+        try:
+            names = set(os.listdir(self.spec.log_path(Cell(0, 0)).parent))
+        except FileNotFoundError:
+            return set()
+        return {cell for cell in self.cells if self.spec.log_path(cell).name in names}
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Blocks sent together: a SLURM job array, or one local job.
+
+    Attributes:
+        name: of the SLURM job, and of the folder of the jobs' own files.
+        table: the key of its table.
+        blocks: cells of each job; empty where a block is over and was sent again under another name.
+        device: a local job's.
+        host: where a local batch runs.
+        cancelled: it was ended on purpose.
+    """
+
+    name: str
+    table: str
+    executor: str
+    blocks: tuple[Block, ...]
+    device: str = ""
+    host: str = ""
+    cancelled: bool = False
+
+
+@dataclass
+class State:
+    """The state file: the tables by key, and the batches in the order they were sent."""
+
+    tables: dict[str, Wanted] = field(default_factory=dict)
+    batches: list[Batch] = field(default_factory=list)
+
+
+def cluster_folder(out: Path) -> Path:
+    """Where everything but the trial logs lies."""
+    return out / "cluster"
+
+
+@contextmanager
+def locked(out: Path) -> Iterator[State]:
+    """The state, while no other process can change it; `write_state` keeps changes."""
+    folder = cluster_folder(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield read_state(out)
+
+
+def write_state(out: Path, state: State) -> None:
+    """Writes the state file, whole or not at all."""
+    tables = {key: {**asdict(table), "cells": _pairs(table.cells)} for key, table in state.tables.items()}
+    batches = [{**asdict(batch), "blocks": [_pairs(block) for block in batch.blocks]} for batch in state.batches]
+    path = cluster_folder(out) / "state.json"
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    temporary.write_text(json.dumps({"version": VERSION, "tables": tables, "batches": batches}, default=str))
+    temporary.replace(path)
+
+
+def read_state(out: Path) -> State:
+    """Reads the state file; without one, nothing was sent yet.
+
+    Raises:
+        StateError: it is damaged, or another version's.
+    """
+    path = cluster_folder(out) / "state.json"
+    try:
+        document = json.loads(path.read_text())
+        if document["version"] != VERSION:
+            raise ValueError(f"version {document['version']}, expected {VERSION}")
+        return State(
+            {key: _wanted(table) for key, table in document["tables"].items()},
+            [
+                Batch(**{**batch, "blocks": tuple(_cells(block) for block in batch["blocks"])})
+                for batch in document["batches"]
+            ],
+        )
+    except FileNotFoundError:
+        return State()
+    except (KeyError, TypeError, ValueError) as error:
+        raise StateError(
+            f"{path}: not a state file of this version ({error}); once its jobs are over, remove it and submit again: "
+            "the trial logs stay"
+        ) from None
+
+
+def _wanted(table: dict[str, Any]) -> Wanted:
+    spec, options = table["spec"], table["options"]
+    return Wanted(
+        TableSpec(**{**spec, "recipe": Recipe(**spec["recipe"]), "out": Path(spec["out"])}),
+        _cells(table["cells"]),
+        Options(**{**options, "devices": tuple(options["devices"])}),
+        table["trials_per_hour"],
+    )
+
+
+def _pairs(cells: Sequence[Cell]) -> list[tuple[int, int]]:
+    return [(cell.weight_init_seed, cell.data_order_seed) for cell in cells]
+
+
+def _cells(pairs: Sequence[Sequence[int]]) -> Block:
+    return tuple(Cell(*pair) for pair in pairs)
+
+
+# ---- where every trial stands ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where the trials of one table stand; every cell is in exactly one of the seven.
+
+    Attributes:
+        done: there is a log.
+        running, pending: in a job that runs, or that waits in the queue.
+        unsent: in no job yet.
+        lost: their job ended without their logs: killed, preempted, out of time. To be sent again.
+        failed: their job raised an error, or they were lost too often.
+        cancelled: their job was cancelled here.
+        broken: the batch and the block of each job that failed cells were in last.
+    """
+
+    done: Block
+    running: Block
+    pending: Block
+    unsent: Block
+    lost: Block
+    failed: Block
+    cancelled: Block
+    broken: tuple[tuple[Batch, int], ...]
+
+
+def standing(
+    table: Wanted, batches: Sequence[Batch], queue: Mapping[tuple[str, int], str], raised: Mapping[tuple[str, int], str]
+) -> Standing:
+    """Sorts a table's cells.
+
+    Args:
+        table: the table. Its logs are looked up here, so the queue must have been asked before.
+        batches: all that was sent and not forgotten, in order.
+        queue: "running" or "pending" for a batch's name and a block's number; a block that is over is not there.
+        raised: the same for the blocks that raised an error, and the error's last line.
+    """
+    done = table.done()
+    alive: dict[Cell, str] = {}
+    last: dict[Cell, tuple[Batch, int]] = {}
+    sent: Counter[Cell] = Counter()
+    for batch in batches:
+        if batch.table != table.key:
+            continue
+        for number, block in enumerate(batch.blocks):
+            word = queue.get((batch.name, number))
+            for cell in block:
+                sent[cell] += 1
+                last[cell] = batch, number
+                if word and alive.get(cell) != "running":
+                    alive[cell] = word
+
+    def where(cell: Cell) -> str:
+        if cell in done:
+            return "done"
+        if cell in alive:
+            return alive[cell]
+        if cell not in last:
+            return "unsent"
+        batch, number = last[cell]
+        if batch.cancelled:
+            return "cancelled"
+        if (batch.name, number) in raised or sent[cell] >= table.options.attempts:
+            return "failed"
+        return "lost"
+
+    sorted_cells: dict[str, list[Cell]] = {}
+    for cell in table.cells:
+        sorted_cells.setdefault(where(cell), []).append(cell)
+    broken = dict.fromkeys((last[cell][0].name, last[cell][1]) for cell in sorted_cells.get("failed", ()))
+    by_name = {batch.name: batch for batch in batches}
+    return Standing(
+        **{word: tuple(sorted_cells.get(word, ())) for word in WORDS},
+        broken=tuple((by_name[name], number) for name, number in broken),
+    )
+
+
+# ---- blocks ----------------------------------------------------------------------------------------------------------
+
+
+def cut_blocks(cells: Sequence[Cell], size: int) -> list[Block]:
+    """Splits cells into blocks of at most ``size``, by columns as far as possible.
+
+    The trials of one column share their data order, and the stacked engine trains them together: a column that fits
+    stays whole, a longer one is cut into near-equal parts, and parts share a block while they fit.
+    """
+    parts: list[list[Cell]] = []
+    by_column = sorted(cells, key=lambda cell: (cell.data_order_seed, cell.weight_init_seed))
+    for _, column in groupby(by_column, key=lambda cell: cell.data_order_seed):
+        rest = list(column)
+        for left in range(ceil(len(rest) / size), 0, -1):
+            cut = ceil(len(rest) / left)
+            parts.append(rest[:cut])
+            rest = rest[cut:]
+    blocks: list[list[Cell]] = []
+    for part in parts:
+        if blocks and len(blocks[-1]) + len(part) <= size:
+            blocks[-1] += part
+        else:
+            blocks.append(part)
+    return [tuple(block) for block in blocks]

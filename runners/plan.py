@@ -1,0 +1,244 @@
+"""Plans: which trial tables to make, as a TOML file, and what that will cost.
+
+    python -m runners.plan runners/plans/dodge2020.toml --trials-per-hour mrpc=600 --trials-per-hour rte=800 …
+
+A plan file has the keys ``model``, ``model_name`` (needed for a local folder), ``glue``, ``engine``, ``stack`` and
+``compiled``, and a list ``tables`` of ``task``, ``recipe``, ``weight_init_seeds``, ``data_order_seeds`` (as on the
+command line of ``runners.sweep``), ``set`` (changed recipe fields) and ``trials_per_hour`` (of one job, if known).
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from runners.errors import RunnerError
+from runners.glue import train_size
+from runners.recipe import validation_steps
+from runners.table import TableSpec, parse_seeds, table_spec
+from runners.trial_log import Cell, read_log
+
+SHARED = {"model": str, "model_name": str, "glue": str, "engine": str, "stack": int, "compiled": bool}
+OF_A_TABLE = {
+    "task": str,
+    "recipe": str,
+    "weight_init_seeds": str,
+    "data_order_seeds": str,
+    "set": dict,
+    "trials_per_hour": (int, float),
+}
+REQUIRED = ("task", "recipe", "weight_init_seeds", "data_order_seeds")
+
+
+class PlanError(RunnerError):
+    """A plan file that cannot be used; the message names the file, the table, the key and the value."""
+
+
+@dataclass(frozen=True)
+class PlannedTable:
+    """One table of a plan.
+
+    Attributes:
+        spec: model, data, recipe, and where the logs go.
+        cells: its grid, column by column.
+        trials_per_hour: of one job on one device; None: not known.
+    """
+
+    spec: TableSpec
+    cells: tuple[Cell, ...]
+    trials_per_hour: float | None = None
+
+
+def grid(weight_init_seeds: str, data_order_seeds: str) -> tuple[Cell, ...]:
+    """Every cell of these rows and columns, column by column."""
+    rows, columns = parse_seeds(weight_init_seeds), parse_seeds(data_order_seeds)
+    return tuple(Cell(row, column) for column in columns for row in rows)
+
+
+def load_plan(path: Path, out: Path, **overrides: Any) -> list[PlannedTable]:
+    """The tables of a plan file.
+
+    Args:
+        path: the TOML file.
+        out: folder of the trial logs.
+        overrides: values in place of the file's own for ``model``, ``model_name``, ``glue``, ``engine``, ``stack``
+            and ``compiled``; None leaves the file's.
+
+    Raises:
+        PlanError: not TOML, a key missing, unknown or of another type, a table twice.
+        RunnerError: a value outside its range.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise PlanError(f"{path}: not TOML ({error})") from None
+    tables = document.pop("tables", None)
+    if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):
+        raise PlanError(f"{path}: expected at least one [[tables]]")
+    shared = _checked(document, SHARED, f"{path}")
+    if overrides.get("model") is not None:
+        shared.pop("model_name", None)  # it named the model of the file
+    shared.update((key, value) for key, value in overrides.items() if value is not None)
+    if "model" not in shared:
+        raise PlanError(f"{path}: no key 'model'; name a transformers folder or a Hub model")
+    planned = []
+    for number, table in enumerate(tables, 1):
+        where = f"{path}, table {number}"
+        values = _checked(table, OF_A_TABLE, where)
+        for key in REQUIRED:
+            if key not in values:
+                raise PlanError(f"{where}: no key {key!r}; a table has {', '.join(REQUIRED)}")
+        planned.append(_planned(shared, values, out, where))
+    names = [table.spec.log_path(Cell(0, 0)) for table in planned]
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            raise PlanError(
+                f"{path}, table {number + 1}: the same model, task and recipe as table {names.index(name) + 1}; give "
+                "a changed recipe a name of its own (set = {name = …}) or join the seeds"
+            )
+    return planned
+
+
+def _checked(values: Mapping[str, Any], types: Mapping[str, Any], where: str) -> dict[str, Any]:
+    for key, value in values.items():
+        if key not in types:
+            raise PlanError(f"{where}: unknown key {key!r}; there are {', '.join(types)}")
+        if not isinstance(value, types[key]) or (isinstance(value, bool) and types[key] is not bool):
+            kinds = types[key] if isinstance(types[key], tuple) else (types[key],)
+            expected = " or ".join(kind.__name__ for kind in kinds)
+            raise PlanError(f"{where}: {key!r} must be {expected}, got {value!r}")
+    return dict(values)
+
+
+def _planned(shared: Mapping[str, Any], values: Mapping[str, Any], out: Path, where: str) -> PlannedTable:
+    rate = values.get("trials_per_hour")
+    try:
+        spec = table_spec(
+            shared["model"],
+            shared.get("model_name"),
+            shared.get("glue", "nyu-mll/glue"),
+            values["task"],
+            values["recipe"],
+            [f"{name}={value}" for name, value in values.get("set", {}).items()],
+            shared.get("engine", "stacked"),
+            out,
+            shared.get("stack"),
+            shared.get("compiled"),
+        )
+        cells = grid(values["weight_init_seeds"], values["data_order_seeds"])
+    except RunnerError as error:
+        raise PlanError(f"{where}: {error}") from None
+    if rate is not None and not 0 < rate < float("inf"):
+        raise PlanError(f"{where}: 'trials_per_hour' must be positive, got {rate}")
+    return PlannedTable(spec, cells, rate)
+
+
+def parse_rates(texts: Iterable[str], tables: Sequence[PlannedTable]) -> dict[str, float]:
+    """``["mrpc=600", "rte=800"]`` as trials per hour of each task; a bare number will do where there is one table.
+
+    Raises:
+        PlanError: not of this form, not positive, or of a task that is not among the tables.
+    """
+    tasks = {table.spec.task for table in tables}
+    rates = {}
+    for text in texts:
+        task, _, number = text.rpartition("=")
+        if not task and len(tables) == 1:
+            task = tables[0].spec.task
+        try:
+            rate = float(number)
+        except ValueError:
+            rate = 0.0
+        if task not in tasks or not 0 < rate < float("inf"):
+            raise PlanError(
+                f"--trials-per-hour {text!r}: expected TASK=NUMBER with a positive number and a task among "
+                f"{', '.join(sorted(tasks))}"
+            )
+        rates[task] = rate
+    return rates
+
+
+def measured_trials_per_hour(spec: TableSpec) -> float | None:
+    """What the table's logs say one job does in an hour: by the median trial, so that a slow start weighs little."""
+    seconds = []
+    for path in spec.log_path(Cell(0, 0)).parent.glob("wi*-do*.npz"):
+        record = read_log(path).record
+        seconds.append(record.train_seconds + record.evaluation_seconds)
+    return 3600 / median(seconds) if seconds else None
+
+
+def with_rates(tables: Iterable[PlannedTable], rates: Mapping[str, float]) -> list[PlannedTable]:
+    """The tables with trials per hour: those given, else those of the plan, else those of the logs, else None."""
+    return [
+        PlannedTable(
+            table.spec,
+            table.cells,
+            rates.get(table.spec.task) or table.trials_per_hour or measured_trials_per_hour(table.spec),
+        )
+        for table in tables
+    ]
+
+
+def estimate(tables: Sequence[PlannedTable]) -> Table:
+    """Trials, steps and device hours of every table and of all together, to be printed.
+
+    Raises:
+        GlueError: the training data cannot be found.
+    """
+    shown = Table("task", "recipe", "grid", "trials", "steps each", "steps", "trials/h", "device hours", box=None)
+    shown.title = ", ".join(dict.fromkeys(table.spec.model_name for table in tables))
+    for column in shown.columns[2:]:
+        column.justify = "right"
+    trials = steps = 0
+    hours: float | None = 0.0
+    for table in tables:
+        spec, count = table.spec, len(table.cells)
+        per_trial = validation_steps(spec.recipe, train_size(spec.task, spec.glue, spec.recipe))[-1]
+        cost = count / table.trials_per_hour if table.trials_per_hour else None
+        rows = len({cell.weight_init_seed for cell in table.cells})
+        shown.add_row(
+            spec.task,
+            spec.recipe.name,
+            f"{rows} × {count // rows}",
+            f"{count:,}",
+            f"{per_trial:,}",
+            f"{count * per_trial:,}",
+            "?" if cost is None else f"{table.trials_per_hour:,.0f}",
+            "?" if cost is None else f"{cost:,.2f}",
+        )
+        trials, steps = trials + count, steps + count * per_trial
+        hours = None if hours is None or cost is None else hours + cost
+    shown.add_section()
+    shown.add_row("all", "", "", f"{trials:,}", "", f"{steps:,}", "", "?" if hours is None else f"{hours:,.2f}")
+    return shown
+
+
+def main(
+    plan: Annotated[Path, typer.Argument(help="A plan file, such as runners/plans/dodge2020.toml.")],
+    trials_per_hour: Annotated[
+        list[str] | None, typer.Option(help="What one job does in an hour, as TASK=NUMBER; repeat.")
+    ] = None,
+    logs: Annotated[Path, typer.Option(help="Trial logs that say it, where it is not given.")] = Path("logs"),
+    model: Annotated[str | None, typer.Option(help="Another model than the plan's.")] = None,
+    model_name: Annotated[str | None, typer.Option(help="Public name of the model in a local folder.")] = None,
+    glue: Annotated[str | None, typer.Option(help="A folder laid out like nyu-mll/glue, or a Hub dataset.")] = None,
+) -> None:
+    """What a plan will cost: its trials, steps and device hours."""
+    try:
+        tables = load_plan(plan, logs, model=model, model_name=model_name, glue=glue)
+        Console().print(estimate(with_rates(tables, parse_rates(trials_per_hour or (), tables))))
+    except (RunnerError, OSError) as error:
+        Console(stderr=True).print(f"error: {error}", style="red", soft_wrap=True, highlight=False)
+        raise typer.Exit(2) from None
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -74,6 +74,12 @@ class BlockRunner:
     def __init__(self, spec: TableSpec, device: str):
         self.spec, self.device = spec, device
         self.model = load_model(spec.model)
+        positions = getattr(self.model.config, "max_position_embeddings", spec.recipe.max_length)
+        if spec.recipe.max_length > positions:
+            raise ModelError(
+                f"recipe {spec.recipe.name!r}: max_length {spec.recipe.max_length} exceeds the {positions} positions of "
+                f"{spec.model}: --set max_length={positions}"
+            )
         self.tokenizer = load_tokenizer(spec.model)
         self.data = load_task(spec.task, spec.glue, self.tokenizer, spec.recipe)
         self.provenance = _provenance(self.model, self.data, device, spec.engine)

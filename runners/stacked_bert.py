@@ -15,6 +15,7 @@ from torch import Tensor
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from runners.dropout import attention_elements, dropout
+from runners.errors import RunnerError
 from runners.packing import Batch
 
 WORD = "bert.embeddings.word_embeddings.weight"
@@ -44,15 +45,13 @@ class Shape:
         """Reads it from a BERT config.
 
         Raises:
-            ValueError: another architecture or activation than BERT's.
+            RunnerError: another architecture or activation than BERT's.
         """
         if config.model_type != "bert" or config.hidden_act != "gelu":
-            raise ValueError(
+            raise RunnerError(
                 f"the stacked engine trains BERT with gelu, this is {config.model_type!r} with "
                 f"{getattr(config, 'hidden_act', None)!r}: use --engine reference"
             )
-        if max_length > config.max_position_embeddings:
-            raise ValueError(f"max_length {max_length} exceeds the model's {config.max_position_embeddings} positions")
         return Shape(
             config.num_hidden_layers,
             config.num_attention_heads,

@@ -170,6 +170,7 @@ def test_a_finished_sweep_has_nothing_to_do(complete: Path, tiny_model: str, tin
         (["--task", "qnli"], "no such task; there are cola, mrpc, rte, sst2"),
         (["--recipe", "best"], "no recipe 'best'"),
         (["--engine", "fast"], "expected reference or stacked"),
+        (["--set", "max_length=65", "--out", "{fresh}"], "max_length 65 exceeds the 64 positions of"),
         (["--task", "rte", "--out", "{fresh}"], "no such file"),
         (["--model", "{broken}", "--out", "{fresh}"], "no model that transformers can load"),
         (["--out", "{file}"], "Not a directory"),

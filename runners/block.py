@@ -77,8 +77,8 @@ class BlockRunner:
         positions = getattr(self.model.config, "max_position_embeddings", spec.recipe.max_length)
         if spec.recipe.max_length > positions:
             raise ModelError(
-                f"recipe {spec.recipe.name!r}: max_length {spec.recipe.max_length} exceeds the {positions} positions of "
-                f"{spec.model}: --set max_length={positions}"
+                f"recipe {spec.recipe.name!r}: max_length {spec.recipe.max_length} exceeds the {positions} positions "
+                f"of {spec.model}: --set max_length={positions}"
             )
         self.tokenizer = load_tokenizer(spec.model)
         self.data = load_task(spec.task, spec.glue, self.tokenizer, spec.recipe)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,7 +17,7 @@ from runners import export
 from runners.cluster import jobs
 from runners.cluster.rounds import ClusterError, drive, look, register, send_round
 from runners.cluster.sbatch import slurm_parameters
-from runners.cluster.show import failures, render, watching
+from runners.cluster.show import overview, print_failures, watching
 from runners.cluster.state import Options, cluster_folder, locked, read_state, write_state
 from runners.errors import RunnerError
 from runners.glue import TEXT_COLUMNS
@@ -130,6 +131,9 @@ def submit(
         if dry_run:
             return
         devices = tuple(device or (_devices() if executor == "local" else ()))
+        for name in devices:
+            if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
+                raise ClusterError(f"--device {name!r}: expected cpu, cuda, cuda:0, …")
         if executor != "local" and len(devices) > 1:
             raise ClusterError(f"--device: a {executor} job has one device, got {', '.join(devices)}")
         options = Options(
@@ -151,7 +155,7 @@ def submit(
         with locked(out) as state:
             blocks = send_round(out, look(out, state))
             view = look(out, state)
-        console.print(render(out, view))
+        console.print(overview(view))
         waiting = [key for key, table in view.standings.items() if table.unsent]
         console.print(f"{blocks} blocks sent", end="; " if view.busy else "\n")
         if waiting and view.busy:
@@ -171,7 +175,8 @@ def status(
         out = _known(out)
         view = look(out, read_state(out))
         if not watch:
-            Console().print(render(out, view))
+            Console().print(overview(view))
+            print_failures(out, view, Console())
             return
         with watching(out, console) as show:
             show(view, "")
@@ -216,9 +221,8 @@ def cancel(out: Out) -> None:
 def _wait(out: Path, poll: float | None) -> None:
     with watching(out, console) as show:
         view = drive(out, _poll_seconds(out, poll), show)
-    bad = failures(out, view)
-    for line in bad:
-        console.print(line, style="red", soft_wrap=True, highlight=False)
+    if not console.is_terminal:  # a terminal shows them already
+        print_failures(out, view, console)
     missing = sum(len(t.failed) + len(t.cancelled) + len(t.unsent) + len(t.lost) for t in view.standings.values())
     if missing:
         raise ClusterError(f"{missing} trials are missing; submit again once the cause is gone")

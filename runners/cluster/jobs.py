@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import submitit
-from submitit.core.utils import DelayedSubmission, FailedJobError, JobPaths, pickle_load
+from submitit.core.utils import DelayedSubmission, FailedJobError, FailedSubmissionError, JobPaths, pickle_load
 
 from runners.cluster.state import Batch, Block, Options, State, Wanted, cluster_folder, write_state
 from runners.errors import RunnerError
@@ -109,7 +109,7 @@ def send(out: Path, state: State, table: Wanted, blocks: Sequence[Block], device
         write_state(out, state)
         try:
             executor.submit_array(jobs)
-        except (FailedJobError, OSError) as error:
+        except (FailedJobError, FailedSubmissionError, OSError) as error:
             state.batches.remove(batch)
             write_state(out, state)
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
@@ -138,8 +138,8 @@ def _job(table: Wanted, block: Block, device: str) -> BlockJob:
     if table.options.executor != "local" or kind != "cuda":
         return BlockJob(table.spec, block, device, table.options.threads)
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-    gpu = visible.split(",")[int(number or 0)] if visible else number or "0"
-    return BlockJob(table.spec, block, kind, table.options.threads, gpu)
+    gpus = dict(enumerate(visible.split(","))) if visible else {}
+    return BlockJob(table.spec, block, kind, table.options.threads, gpus.get(int(number or 0), number or "0"))
 
 
 # ---- asking ----------------------------------------------------------------------------------------------------------
@@ -188,11 +188,16 @@ def ask(out: Path, batches: Sequence[Batch]) -> Queue:
     if any(batch.executor == "local" for batch in batches):
         processes = _processes(out)
         for batch in batches:
-            if batch.executor == "local" and batch.host != socket.gethostname():
+            if not is_here(batch):
                 raise SchedulerError(f"{out}: {batch.name} was started on {batch.host}; run this there")
             if batch.name in processes:
                 queue.alive[batch.name, 0] = "running"
     return queue
+
+
+def is_here(batch: Batch) -> bool:
+    """Whether this machine can tell what became of a batch."""
+    return batch.executor != "local" or batch.host == socket.gethostname()
 
 
 def _processes(out: Path) -> dict[str, list[int]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
 
-from runners.cluster.jobs import Queue, SchedulerError, ask, raised, send
+from runners.cluster.jobs import Queue, SchedulerError, ask, is_here, raised, send
 from runners.cluster.state import Block, Options, Standing, State, Wanted, cut_blocks, locked, standing, write_state
 from runners.errors import RunnerError
 from runners.plan import PlannedTable, measured_trials_per_hour
@@ -43,8 +43,9 @@ def look(out: Path, state: State) -> View:
     Raises:
         SchedulerError: the scheduler does not answer.
     """
-    queue = ask(out, state.batches)
     done = {key: table.done() for key, table in state.tables.items()}
+    complete = {batch.name for batch in state.batches if done.get(batch.table, set()).issuperset(*batch.blocks)}
+    queue = ask(out, [batch for batch in state.batches if is_here(batch) or batch.name not in complete])
     errors = {}
     for batch in state.batches:
         for number, block in enumerate(batch.blocks):

@@ -17,8 +17,8 @@ from runners.cluster.state import WORDS, Batch
 from runners.trial_log import Cell
 
 
-def render(out: Path, view: View) -> Group:
-    """A row per table, and a paragraph per job that failed."""
+def overview(view: View) -> Table:
+    """A row per table."""
     shown = Table("table", "done", "running", "pending", "not sent", "failed", "waiting for", box=None)
     for column in shown.columns[1:6]:
         column.justify = "right"
@@ -36,7 +36,7 @@ def render(out: Path, view: View) -> Group:
             Text(str(len(state.failed)), "red" if state.failed else ""),
             ", ".join(sorted(reasons)),
         )
-    return Group(shown, *(Text(line, "red") for line in failures(out, view)))
+    return shown
 
 
 def failures(out: Path, view: View) -> list[str]:
@@ -68,12 +68,25 @@ def summary(view: View) -> str:
     return "\n".join(lines)
 
 
+def print_failures(out: Path, view: View, console: Console) -> None:
+    """A line per job that failed, not wrapped: the name of its log is there to be copied."""
+    for line in failures(out, view):
+        console.print(line, style="red", soft_wrap=True, highlight=False)
+
+
 @contextmanager
 def watching(out: Path, console: Console) -> Iterator[Callable[[View | None, str], None]]:
     """A table that is kept up to date on a terminal; elsewhere a line a table whenever something has changed."""
     if console.is_terminal:
         with Live(console=console, refresh_per_second=2) as live:
-            yield lambda view, trouble: live.update(Text(trouble, "yellow") if view is None else render(out, view))
+
+            def update(view: View | None, trouble: str) -> None:
+                if view is None:
+                    live.update(Text(trouble, "yellow"))
+                else:
+                    live.update(Group(overview(view), *(Text(line, "red") for line in failures(out, view))))
+
+            yield update
         return
     printed = ""
 

@@ -1,0 +1,125 @@
+"""Plan files: what they hold, what they cost, and what is wrong with one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from rich.console import Console
+
+from runners.glue import train_size
+from runners.plan import PlanError, estimate, load_plan, parse_rates, with_rates
+from runners.recipe import RECIPES
+from runners.trial_log import Cell
+
+DODGE2020 = Path(__file__).parents[2] / "runners" / "plans" / "dodge2020.toml"
+GLUE_TRAIN = {"mrpc": 3668, "rte": 2490, "cola": 8551, "sst2": 67349}
+
+TABLE = """
+[[tables]]
+task = "rte"
+recipe = "stable"
+weight_init_seeds = "0:2"
+data_order_seeds = "5"
+"""
+
+
+@pytest.fixture(scope="module")
+def sized_glue(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Training files with as many rows as GLUE's; an estimate reads nothing else."""
+    folder = tmp_path_factory.mktemp("glue")
+    for task, rows in GLUE_TRAIN.items():
+        (folder / task).mkdir()
+        pq.write_table(pa.table({"label": pa.nulls(rows)}), folder / task / "train-00000-of-00001.parquet")
+    return str(folder)
+
+
+def printed(table: object) -> list[list[str]]:
+    """The cells of each line of a printed table."""
+    console = Console(width=200)
+    with console.capture() as capture:
+        console.print(table)
+    return [line.split() for line in capture.get().splitlines()]
+
+
+def test_the_papers_design_is_2100_trials(sized_glue: str, tmp_path: Path) -> None:
+    tables = load_plan(DODGE2020, tmp_path, glue=sized_glue)
+    assert {table.spec.task: len(table.cells) for table in tables} == {
+        "mrpc": 625,
+        "rte": 625,
+        "cola": 625,
+        "sst2": 225,
+    }
+    assert sum(len(set(table.cells)) for table in tables) == 2100
+    assert all(table.spec.recipe == RECIPES["dodge2020"] for table in tables)
+    assert all(table.spec.model == "google-bert/bert-large-uncased" for table in tables)
+
+
+def test_its_steps_and_hours(sized_glue: str, tmp_path: Path) -> None:
+    tables = load_plan(DODGE2020, tmp_path, glue=sized_glue)
+    rates = parse_rates(["mrpc=250", "rte=625", "cola=125", "sst2=10"], tables)
+    *_, mrpc, rte, cola, sst2, total = printed(estimate(with_rates(tables, rates)))
+    # ceil(examples / 16) steps an epoch, three epochs
+    assert mrpc[5:] == ["625", "690", "431,250", "250", "2.50"]
+    assert rte[5:] == ["625", "468", "292,500", "625", "1.00"]
+    assert cola[5:] == ["625", "1,605", "1,003,125", "125", "5.00"]
+    assert sst2[5:] == ["225", "12,630", "2,841,750", "10", "22.50"]
+    assert total == ["all", "2,100", "4,568,625", "31.00"]
+    del rates["cola"]  # one table's hours are not known, so the sum is not either
+    *_, total = printed(estimate(with_rates(tables, rates)))
+    assert total == ["all", "2,100", "4,568,625", "?"]
+
+
+@pytest.mark.glue
+def test_glue_has_these_sizes(glue_folder: Path) -> None:
+    found = {task: train_size(task, str(glue_folder), RECIPES["dodge2020"]) for task in GLUE_TRAIN}
+    assert found == GLUE_TRAIN
+
+
+def test_a_plan_says_what_to_change_and_the_command_line_wins(tmp_path: Path) -> None:
+    path = tmp_path / "plan.toml"
+    path.write_text(
+        'model = "a/b"\nstack = 5\n' + TABLE + 'set = { name = "hot", learning_rate = 1e-3, bias_correction = false }\n'
+        "trials_per_hour = 12\n"
+    )
+    (table,) = load_plan(path, tmp_path, model="c/d", stack=None)
+    assert (table.spec.model, table.spec.model_name, table.spec.stack, table.trials_per_hour) == ("c/d", "c/d", 5, 12)
+    recipe = table.spec.recipe
+    assert (recipe.name, recipe.learning_rate, recipe.bias_correction) == ("hot", 1e-3, False)
+    assert table.cells == (Cell(0, 5), Cell(1, 5))
+    assert with_rates([table], {})[0].trials_per_hour == 12
+    assert with_rates([table], parse_rates(["30"], [table]))[0].trials_per_hour == 30
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("model = ", "plan.toml: not TOML"),
+        ('model = "a/b"', r"at least one \[\[tables\]\]"),
+        (TABLE, "no key 'model'"),
+        ('modle = "a/b"' + TABLE, "unknown key 'modle'"),
+        ("model = 5" + TABLE, "'model' must be str, got 5"),
+        ('model = "a/b"\nstack = true' + TABLE, "'stack' must be int, got True"),
+        ('model = "a/b"' + TABLE.replace("task", "tsk"), "table 1: unknown key 'tsk'"),
+        ('model = "a/b"' + TABLE.replace('recipe = "stable"\n', ""), "table 1: no key 'recipe'"),
+        ('model = "a/b"' + TABLE.replace("rte", "wnli"), "table 1: .*'wnli': no such task"),
+        ('model = "a/b"' + TABLE.replace('"5"', '"5:5"'), "table 1: seeds '5:5'"),
+        ('model = "a/b"' + TABLE + "trials_per_hour = 0", "'trials_per_hour' must be positive, got 0"),
+        ('model = "a/b"' + TABLE + TABLE, "table 2: the same model, task and recipe as table 1"),
+    ],
+)
+def test_what_is_wrong_with_a_plan_is_said(text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "plan.toml"
+    path.write_text(text)
+    with pytest.raises(PlanError, match=message):
+        load_plan(path, tmp_path)
+
+
+@pytest.mark.parametrize("text", ["rte", "rte=", "rte=-1", "rte=inf", "cola=5", "=5=5"])
+def test_a_rate_that_cannot_be_is_named(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "plan.toml"
+    path.write_text('model = "a/b"' + TABLE)
+    with pytest.raises(PlanError, match="--trials-per-hour"):
+        parse_rates([text], load_plan(path, tmp_path))

@@ -90,6 +90,7 @@ def complete(tiny_model: str, tiny_glue: str, tmp_path_factory: pytest.TempPathF
     result = run(sweep_command(tiny_model, tiny_glue, out, "--engine", "stacked", "--stack", "2"))
     assert result.returncode == 0, result.stderr
     assert "6 trials run" in result.stderr
+    assert "Traceback" not in result.stderr
     return out
 
 

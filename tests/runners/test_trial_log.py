@@ -9,7 +9,6 @@ import pytest
 from runners.recipe import get_recipe
 from runners.trial_log import Cell, Outcome, Record, TrialLog, TrialLogError, log_path, read_log, write_log
 
-
 CELL = Cell(1, 2)
 
 

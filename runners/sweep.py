@@ -116,8 +116,6 @@ def run_blocks(
                 "a worker process died (killed, or out of memory); finished trials are kept, run the command again"
             ) from None
         except BaseException:  # an error, Ctrl-C, or a caller that has seen enough: the blocks in flight are given up
-            for future in running:
-                future.cancel()
             for process in multiprocessing.active_children():
                 process.terminate()
             raise

@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_limits
 
 from seedbench.campaign import Measurements
 from seedbench.deadline import Deadline
-from seedbench.errors import SeedbenchError, StrategyFileError
+from seedbench.errors import IN_RE_RUN, SeedbenchError, StrategyFileError
 from seedbench.halves import prepare
 from seedbench.recorded import RecordedTrials
 from seedbench.run import run_campaign
@@ -36,7 +36,7 @@ BLOCK = 50  # replicates prepared at a time; even. 23 MB of each kind of score f
 # Campaigns free their objects themselves, so the garbage collector would only look through them in vain.
 _COLLECT_AFTER = 100_000
 _ALIGNMENT = 64  # bytes; of arrays in the file that workers share
-_DELETED = ", in a re-run for the intervals, with a part of the seeds left out"
+_DELETED = IN_RE_RUN
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,19 +199,22 @@ def _run_in_pool(
 ) -> Iterator[Outcomes]:
     payload = _pack(work, arrays)
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(processes, context, initializer=_start_worker, initargs=payload)
-    try:
+    others = set(multiprocessing.active_children())
+    with ProcessPoolExecutor(processes, context, initializer=_start_worker, initargs=payload) as pool:
         futures = [pool.submit(_run_in_worker, *unit) for unit in units]
-        for (at, block), future in zip(units, futures, strict=True):
-            yield future.result()
-            advance(work.campaigns(work.plans[at], block))
-    except BrokenProcessPool:
-        raise SeedbenchError(
-            "a worker process ended before its work was done: killed, out of memory, or started by a script without "
-            "`if __name__ == '__main__':`; use one process to see which"
-        ) from None
-    finally:
-        pool.shutdown(cancel_futures=True)
+        try:
+            for (at, block), future in zip(units, futures, strict=True):
+                yield future.result()
+                advance(work.campaigns(work.plans[at], block))
+        except BaseException as error:  # a failure, Ctrl-C: nobody waits for the blocks that still run
+            for process in set(multiprocessing.active_children()) - others:
+                process.terminate()
+            if isinstance(error, BrokenProcessPool):
+                raise SeedbenchError(
+                    "a worker process ended before its work was done: killed, out of memory, or started by a script "
+                    "without `if __name__ == '__main__':`; use one process to see which"
+                ) from None
+            raise
 
 
 _work_here: list[Work] = []  # of a worker process

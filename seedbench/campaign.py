@@ -246,8 +246,8 @@ def open_campaign(
     start_trial = source.start
     idle, idle_since = 0, (remaining, unstarted)
     cells: dict[tuple[int, int], Trial] = {}
-    paid: list[Trial] = []  # those with a checkpoint, and of each its labels and its checkpoints
-    books: list[tuple[int, int, list[Checkpoint]]] = []
+    paid: list[Trial] = []  # those with a checkpoint
+    books: list[tuple[int, int, list[Checkpoint]]] = []  # of each its labels and a list that no strategy holds
 
     def count_idle() -> None:
         nonlocal idle, idle_since
@@ -287,6 +287,7 @@ def open_campaign(
         trial.weight_init_seed = row
         trial.data_order_seed = column
         checkpoints: list[Checkpoint] = []
+        booked: list[Checkpoint] = []
         trial.checkpoints = checkpoints
         trial.complete = False
         trial._best = None
@@ -307,10 +308,11 @@ def open_campaign(
             if score > best_score:
                 if index == 0:
                     paid.append(trial)
-                    books.append((row, column, checkpoints))
+                    books.append((row, column, booked))
                 best_score = score
                 trial._best = checkpoint
             checkpoints.append(checkpoint)
+            booked.append(checkpoint)
             index += 1
             if index == length:
                 trial.complete = True
@@ -324,29 +326,26 @@ def open_campaign(
             raise InvalidReturn("paid for no checkpoint, so there is none to keep")
         if returned is None:
             checkpoint = max((trial.best for trial in paid), key=lambda best: best.score)  # the first among ties
-            trial = checkpoint.trial
         elif type(returned) is Trial and returned in paid:
-            trial, checkpoint = returned, returned.best
+            checkpoint = returned.best
         elif type(returned) is Checkpoint:
-            trial, checkpoint = returned.trial, returned
+            checkpoint = returned
         elif type(returned) is Trial:
             raise InvalidReturn(f"returned {returned!r}, which is not of this campaign or without a paid checkpoint")
         else:
             found = repr(returned) if type(returned) in (bool, int, float, str) else f"a {type(returned).__name__}"
             raise InvalidReturn(f"returned {found:.80}; a strategy returns a Trial, a Checkpoint or None")
-        if type(trial) is not Trial or trial not in paid:
-            raise InvalidReturn("returned a checkpoint that is not of this campaign")
-        row, column, checkpoints = books[paid.index(trial)]
-        places = [index for index, one in enumerate(checkpoints) if one is checkpoint]
-        # The lists are in the strategy's hands, the ledger is not: together they must hold what was paid for.
-        spent = total - int(remaining)
-        if len(places) != 1 or spent != sum(steps[len(listed) - 1] for _, _, listed in books):
-            raise InvalidReturn("returned a checkpoint that was not paid for, or changed a list of checkpoints")
-        return Settlement(row, column, places[0], spent, len(paid))
+        for row, column, booked in books:
+            if checkpoint in booked:
+                return Settlement(row, column, booked.index(checkpoint), total - int(remaining), len(paid))
+        raise InvalidReturn("returned a checkpoint that was not paid for in this campaign")
+
+    def ended() -> Checkpoint:
+        raise InvalidReturn("advanced a trial of an earlier campaign; every campaign starts its own")
 
     def close() -> None:
         for trial in cells.values():
-            trial.advance = trial.checkpoints = trial._best = None  # type: ignore[assignment]
+            trial.advance, trial.checkpoints, trial._best = ended, [], None
 
     campaign = Campaign()
     campaign.budget = budget

@@ -173,12 +173,12 @@ def forged(campaign, index):
         (lambda campaign: np.zeros(3), "returned a ndarray; "),
         (lambda campaign: campaign, "returned a Campaign; "),
         (foreign_trial, "data_order_seed=0>, which is not of this campaign or without a"),
-        (lambda campaign: foreign_trial(campaign).checkpoints[0], "returned a checkpoint that is not of this campaign"),
+        (lambda campaign: foreign_trial(campaign).checkpoints[0], "returned a checkpoint that was not paid for in"),
         (
             lambda campaign: campaign.start(),
             "data_order_seed=1>, which is not of this campaign or without a",
         ),
-        (lambda campaign: forged(campaign, 1), "returned a checkpoint that was not paid for, or changed a list"),
+        (lambda campaign: forged(campaign, 1), "returned a checkpoint that was not paid for in this"),
     ],
 )
 def test_anything_else_is_refused(returned, message):
@@ -206,14 +206,38 @@ def test_tampering_with_the_objects_buys_nothing():
     assert settle(trial) == (0, 0, 1, 15, 1)
     assert settle(first) == (0, 0, 0, 15, 1)
     trial.checkpoints.append(forged(campaign, 2))
-    for kept in (trial.checkpoints[2], trial, None):
-        with pytest.raises(InvalidReturn, match="was not paid for, or changed a list of checkpoints"):
-            settle(kept)
+    with pytest.raises(InvalidReturn, match="was not paid for in this campaign"):
+        settle(trial.checkpoints[2])
+    assert settle(trial) == settle(None) == (0, 0, 1, 15, 1)
+    trial._best = trial.checkpoints[2]
+    with pytest.raises(InvalidReturn, match="was not paid for in this campaign"):
+        settle(trial)
     trial.checkpoints = [forged(campaign, 2)]
     with pytest.raises(AttributeError):
         campaign.remaining = 5
     with pytest.raises(BudgetSpent):
         campaign.start(1, 1).advance(), campaign.start(1, 0).advance()
+
+
+def test_a_checkpoint_moved_to_another_trial_stays_what_was_paid_for():
+    """Two trials at their first checkpoint: the second's, filed as the first's second, is still the second's first."""
+    campaign, settle, _ = opened(budget=1)
+    winner, loser = campaign.start(0, 0), campaign.start(1, 1)
+    winner.advance()
+    moved = loser.advance()
+    winner.checkpoints.append(loser.checkpoints.pop())
+    moved.trial, moved.index = winner, 1
+    assert settle(moved)[:3] == (1, 1, 0)
+    assert settle(winner)[:3] == (0, 0, 0)
+
+
+def test_a_trial_kept_from_an_earlier_campaign_cannot_be_advanced():
+    campaign, _, close = opened(budget=1)
+    trial = campaign.start()
+    trial.advance()
+    close()
+    with pytest.raises(InvalidReturn, match="a trial of an earlier campaign"):
+        trial.advance()
 
 
 # --- limits -----------------------------------------------------------------------------------------------------------

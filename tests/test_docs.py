@@ -23,7 +23,7 @@ def test_readme_is_executed_from_top_to_bottom(monkeypatch, tmp_path, capsys):
     namespace: dict[str, object] = {"__name__": "readme"}
     executed = {"python": 0, "bash": 0}
     for _, marker, language, text in BLOCKS:
-        if marker:
+        if marker or language == "text":
             continue
         executed[language] += 1
         if named := re.match(r"# file: (\S+)\n", text):
@@ -41,7 +41,7 @@ def test_readme_is_executed_from_top_to_bottom(monkeypatch, tmp_path, capsys):
                     main()
                 out, err = capsys.readouterr()
                 assert ended.value.code == 0, f"{line}\n{out}\n{err}"
-    assert executed == {"python": 2, "bash": 4}
+    assert executed == {"python": 2, "bash": 5}
 
 
 def test_ci_runs_the_two_commands_word_for_word():
@@ -84,3 +84,21 @@ def test_constraints_cover_every_dependency():
     }
     names = {re.split(r"[<>=!~\[; ]", name)[0].lower().replace("_", "-") for name in wanted}
     assert names - pinned == set()
+
+
+def test_the_main_table_is_what_the_bundled_trials_say():
+    """Every printed share of the gap, by strategy and budget, from a fresh evaluation of the same 200 replicates."""
+    from seedbench import evaluate
+
+    names = [name for name in shipped() if name != "full_trials"]
+    evaluation = evaluate("full_trials", against=names, intervals=False)
+    found = {"full_trials": evaluation.rows, **{one.name: one.rows for one in evaluation.against}}
+    for name in shipped():
+        line = re.search(rf"^{name} +((?:-?\d+% *)+)", README, re.MULTILINE)
+        assert line is not None, name
+        shares = []
+        for budget in (2, 4, 8, 16):
+            rows = [row for row in found[name] if row.budget == budget]
+            won, to_win = sum(row.score - row.floor for row in rows), sum(row.ceiling - row.floor for row in rows)
+            shares.append(f"{100 * won / to_win:.0f}%")
+        assert line[1].split() == shares, name

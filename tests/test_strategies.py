@@ -85,6 +85,31 @@ def test_start_many_without_parameters_spends_the_budget():
     assert trained(source) == [2] * 15 + [10]
 
 
+@pytest.mark.parametrize(
+    ("parameters", "checkpoints"),
+    [({"continued": 5}, [10, 10]), ({"started": 0}, [10]), ({"fraction": 3.0, "continued": 0}, [10, 10])],
+)
+def test_start_many_with_parameters_that_do_not_fit_the_budget(parameters, checkpoints):
+    source = Curves([[0.1] * 10] * 8)
+    run(made("start_many", **parameters), source, 2)  # finishes two instead of 5; starts one; trains to the end at most
+    assert trained(source) == checkpoints
+
+
+def test_start_many_that_continues_none_looks_at_as_many_as_it_can():
+    source = Curves([[0.1] * 10] * 12)
+    run(made("start_many", continued=0), source, 2)  # 20 checkpoints, 2 for each
+    assert trained(source) == [2] * 10
+
+
+def test_top_k_early_with_more_to_finish_than_the_budget_holds():
+    source = Curves([[0.1] * 4] * 9)
+    run(made("top_k_early", top=5), source, 2)  # two, and no look at others
+    assert trained(source) == [4, 4]
+    source = Curves([[0.1] * 4] * 9)
+    run(made("top_k_early", top=0, checkpoints=0), source, 2)  # none to finish: 8 looks at the earliest checkpoint
+    assert trained(source) == [1] * 8
+
+
 def test_top_k_early_takes_one_look():
     # Budget 2, 4 checkpoints: finish one (3 more), so look at 8 - 3 = 5.
     curves = [[0.1, 0.9, 0.9, 0.9], [0.2, 0.9, 0.9, 0.9], [0.4, 0.1, 0.2, 0.5], [0.3, 0.9, 0.9, 0.9], [0.0, 1, 1, 1]]

@@ -18,9 +18,9 @@ class StartMany:
     """Trials are ranked by their best score so far.
 
     Args:
-        started: trials to start; None: as many as leave the budget to finish a quarter as many trials as it holds.
+        started: trials to start, at least one; None: as many as leave the budget to finish a quarter as many trials as it holds.
         fraction: how far each is trained before the choice, as a fraction of a full trial.
-        continued: trials to continue to the end; None: as many as the budget allows, best first.
+        continued: trials to continue to the end, from 0; None: as many as the budget allows, best first.
     """
 
     started: int | None = None
@@ -29,10 +29,11 @@ class StartMany:
 
     def __call__(self, campaign: Campaign) -> Trial:
         length = campaign.checkpoints_per_trial
-        stop = max(1, round(self.fraction * length))
-        to_finish = self.continued or max(1, campaign.budget // 4)
+        stop = min(max(1, round(self.fraction * length)), length)
+        to_finish = max(1, campaign.budget // 4) if self.continued is None else min(self.continued, campaign.budget)
         affordable = (campaign.budget * length - to_finish * (length - stop)) // stop
-        for _ in range(min(self.started or affordable, campaign.unstarted)):
+        started = affordable if self.started is None else max(1, self.started)
+        for _ in range(min(started, campaign.unstarted)):
             trial = campaign.start()
             for _ in range(stop):
                 trial.advance()

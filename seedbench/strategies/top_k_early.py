@@ -29,8 +29,8 @@ class TopKEarly:
 
     def __call__(self, campaign: Campaign) -> Trial:
         length = campaign.checkpoints_per_trial
-        look = min(self.checkpoints, length)
-        top = self.top or max(1, min(3, campaign.budget // 2))
+        look = min(max(1, self.checkpoints), length)
+        top = max(1, min(3, campaign.budget // 2)) if self.top is None else min(self.top, campaign.budget)
         affordable = (campaign.budget * length - top * (length - look)) // look
         for _ in range(min(affordable, campaign.unstarted)):
             trial = campaign.start()

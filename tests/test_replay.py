@@ -570,7 +570,7 @@ def test_a_failure_in_a_re_run_says_so():
 
     with pytest.raises(
         StrategyFailed, match="AssertionError: smaller.*, in a re-run for the intervals, with a part of the seeds"
-    ):
+    ) as caught:
         replay(
             [only_on_the_whole_grid],
             [table_like_training()],
@@ -578,6 +578,7 @@ def test_a_failure_in_a_re_run_says_so():
             replicates=2,
             deletions=[Deletion("mini", "weight_init_seed", frozenset({100}))],
         )
+    assert "--only" not in str(caught.value) and "take seed labels from campaign.grid" in str(caught.value)
 
 
 def test_a_strategy_that_ends_with_the_budget_or_the_pool_has_ended_well():

@@ -62,9 +62,12 @@ def words(evaluation: Evaluation) -> list[str]:
             verdict = f" (95% interval {low * 100:+.0f} to {high * 100:+.0f})"
             verdict += "" if low > 0 or high < 0 else ": the data cannot tell them apart"
         said.append(f"That is {amount} of the gap than {other.name}{verdict}.")
-    silent = sorted({row.task for row in rows if row.no_signal})
+    silent = sorted({f"{row.task} {row.recipe}" for row in rows if row.no_signal})
     if silent:
         said.append(f"In {_and(silent)} seeds make too little difference to be told from noise (no signal).")
+    undefined = sorted({f"{row.task} {row.recipe} {row.undefined_share:.1%}" for row in rows if row.undefined_share})
+    if undefined:
+        said.append(f"Checkpoints whose score is undefined and counted as 0 or as wrong: {_and(undefined)}.")
     if evaluation.left_out:
         said.append(f"Left out, having too few trials for these budgets: {_and(evaluation.left_out)}.")
     idle = [row for row in rows if row.budget_spent < 0.9 * row.budget]
@@ -83,7 +86,8 @@ def _heading(evaluation: Evaluation) -> Text:
 
 def _score_tables(rows: Sequence[Row], width: int) -> Iterator[RenderableType]:
     """One block a trial table, columns aligned across all of them."""
-    plot_width = max(12, min(40, width - 68))
+    wide = width >= 110  # room for the multiplier's interval, which is wide itself and never the headline
+    plot_width = max(12, min(40, width - (86 if wide else 68)))
     lines = [
         [
             str(row.budget),
@@ -93,13 +97,14 @@ def _score_tables(rows: Sequence[Row], width: int) -> Iterator[RenderableType]:
             else _percent(row.gap_closed) + _half(row.gap_closed, row.gap_closed_high, 100),
             "" if row.no_signal else _plot(row, plot_width),
             _multiplier(row.compute_multiplier, row.compute_multiplier_bound),
+            *([_multiplier_range(row)] if wide else []),
             f"{row.optimism:+.4f}",
             f"{row.trials_started:.1f}",
         ]
         for row in rows
     ]
     axis = _axis(plot_width)
-    titles = ["budget", "score", "gap closed", axis, "compute", "optimism", "started"]
+    titles = ["budget", "score", "gap closed", axis, "compute", *(["its 95%"] if wide else []), "optimism", "started"]
     widths = [max(len(line[i]) for line in [titles, *lines]) for i in range(len(titles))]
     at = 0
     for number, (_, group) in enumerate(groupby(rows, key=_table)):
@@ -238,6 +243,14 @@ def _multiplier(multiplier: float | None, bound: str | None) -> str:
     if multiplier is None:
         return UNDEFINED
     return {"<": "≤ ", ">": "≥ "}.get(bound or "", "") + f"{multiplier:.2f}×"
+
+
+def _multiplier_range(row: Row) -> str:
+    """The multiplier's 95% interval; an end that the recorded trials do not reach stays open."""
+    low, high = row.compute_multiplier_low, row.compute_multiplier_high
+    if low is None and high is None:
+        return UNDEFINED
+    return f"{low or 0:.2f}–{'∞' if high is None else f'{high:.2f}'}"
 
 
 def _difference(value: float | None, low: float | None, high: float | None, scale: float, format_: str) -> Text:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from seedbench import __version__
 from seedbench.errors import SelectionError
 from seedbench.intervals import Interval
-from seedbench.replay import Deletion, Replay, replay
+from seedbench.replay import Deletion, Replay, replay, whole_number
 from seedbench.result import (
     Against,
     BudgetSummary,
@@ -52,15 +52,15 @@ def evaluate(
     trials: str | Path | TrialSet | None = None,
     *,
     revision: str | None = None,
-    models: Sequence[str] = (),
-    tasks: Sequence[str] = (),
-    recipes: Sequence[str] = (),
-    budgets: Sequence[int] = (),
+    models: str | Sequence[str] = (),
+    tasks: str | Sequence[str] = (),
+    recipes: str | Sequence[str] = (),
+    budgets: int | Sequence[int] = (),
     replicates: int = 200,
     seed: int = 0,
     protocol: str = "held-out-1",
     processes: int = 1,
-    against: Sequence[str | Path | Callable[..., Any] | Strategy] = (),
+    against: str | Path | Callable[..., Any] | Strategy | Sequence[str | Path | Callable[..., Any] | Strategy] = (),
     intervals: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
@@ -70,27 +70,31 @@ def evaluate(
         strategy: a file (`my.py`, `my.py:name`), the name of a shipped strategy, or a callable.
         trials: a folder, a Hub dataset, or what `load_trials` returned; None for the bundled trial set.
         revision: tag or commit, if `trials` is a Hub dataset.
-        models: only tables of these models; empty for all. So too `tasks` and `recipes`.
+        models: only tables of these models, or of this one; empty for all. So too `tasks` and `recipes`.
         tasks: see `models`.
         recipes: see `models`.
-        budgets: in full trials; empty for 2, 4, 8, 16 and 32. A table takes part in those it has enough trials for:
-            four times as many in held-out-1.
+        budgets: in full trials, one or several; every table must have enough trials for them: four times as many in
+            held-out-1. Empty: each table takes part in those of 2, 4, 8, 16 and 32 that it has enough trials for.
         replicates: campaigns per table and budget; even, since they come in pairs.
         seed: of all hidden randomness; the same call gives the same result to the byte.
         protocol: "held-out-1", or "dodge2020" for selection and score on the same full dev set.
         processes: to split the work among; the result does not depend on it. More than one needs a strategy that can
             travel to another process: a file, a shipped name, or a callable that pickles.
-        against: strategies to compare with on the same replicates.
+        against: strategies, or one, to compare with on the same replicates.
         intervals: run everything again without each group of seeds, for 95% intervals.
         progress: called with the campaigns done so far and their total.
 
     Raises:
-        SelectionError: an unknown model, task or recipe; a budget that no table admits; odd replicates.
+        SelectionError: an unknown model, task or recipe; a budget that a table does not admit; odd replicates.
         StrategyFileError: a strategy that cannot be loaded.
         StrategyFailed: a campaign without a result.
         TrialSetError: a trial set that cannot be read or trusted.
     """
-    strategies = [load_strategy(one) for one in (strategy, *against)]
+    seed = whole_number(seed, "seed must be an integer, found")
+    replicates = whole_number(replicates, "replicates come in pairs: give an even number of at least 2, not")
+    alone = callable(against) or not isinstance(against, Iterable) or isinstance(against, str)
+    others = (against,) if alone else tuple(against)  # type: ignore[arg-type]
+    strategies = [load_strategy(one) for one in (strategy, *others)]
     if isinstance(trials, TrialSet) and revision is not None:
         raise SelectionError(f"revision {revision!r} is of a Hub dataset; trial set {trials.name} is loaded already")
     trial_set = trials if isinstance(trials, TrialSet) else load_trials(trials, revision=revision)
@@ -114,7 +118,7 @@ def evaluate(
             for table in replays[0].tables
         ]
         scored = [_scores(one, pools) for one in replays]
-        own, others = scored[0], scored[1:]
+        own, rest = scored[0], scored[1:]
         return Evaluation(
             protocol=protocol,
             track=TRACK,
@@ -134,7 +138,7 @@ def evaluate(
                     _differences(own, its, deletions),
                     SummaryDifference(*_limits(summary_difference(own, its, deletions))),
                 )
-                for other, its in zip(strategies[1:], others, strict=True)
+                for other, its in zip(strategies[1:], rest, strict=True)
             ),
             left_out=tuple(table.name for table, pool in zip(tables, pools, strict=True) if pool is None),
             campaigns=_campaigns(own),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import operator
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,7 +53,7 @@ class TableReplay:
 
     Attributes:
         table: the trial table.
-        budgets: those of the budgets asked for that the table admits, in full trials.
+        budgets: those asked for, or of `BUDGETS` those that the table admits; in full trials.
         score: float64 [budgets, replicates], of the kept checkpoint on the test half.
         validation_score: float64 [budgets, replicates], of the same on the validation half: what the strategy saw.
         trial: int32 [budgets, replicates], the kept trial's index in the table.
@@ -94,7 +95,7 @@ class Replay:
 def replay(
     strategies: Sequence[Strategy | Callable[..., Any] | str],
     tables: Sequence[TrialTable],
-    budgets: Sequence[int] = (),
+    budgets: Sequence[int] | int = (),
     *,
     replicates: int = 200,
     seed: int = 0,
@@ -110,8 +111,8 @@ def replay(
     Args:
         strategies: what `seedbench.strategy.load_strategy` takes. All meet the same replicates.
         tables: trial tables.
-        budgets: in full trials; a table takes part in those it has enough trials for (four times as many in
-            held-out-1). Empty: those of `BUDGETS` that fit.
+        budgets: in full trials; every table must have enough trials for them (four times as many in held-out-1).
+            Empty: of `BUDGETS`, each table takes part in those it has enough trials for.
         replicates: campaigns of each strategy, table and budget; even, since they come in pairs.
         seed: of all randomness, any integer.
         protocol: see `seedbench.halves.PROTOCOLS`.
@@ -126,14 +127,17 @@ def replay(
         One for each strategy.
 
     Raises:
-        SelectionError: an unknown protocol, odd replicates, a budget that is none or that no table admits.
+        SelectionError: an unknown protocol, odd replicates, a budget that is none or that a table does not admit.
         StrategyFailed: a campaign has no result; with several such campaigns always the same one.
         StrategyFileError: a strategy that cannot be loaded, or cannot be sent to another process.
     """
-    if isinstance(replicates, bool) or not isinstance(replicates, int) or replicates < 2 or replicates % 2:
+    replicates = whole_number(replicates, "replicates come in pairs: give an even number of at least 2, not")
+    if replicates < 2 or replicates % 2:
         raise SelectionError(f"replicates come in pairs: give an even number of at least 2, not {replicates}")
+    processes = whole_number(processes, "processes must be at least 1, found")
     if processes < 1:
         raise SelectionError(f"processes must be at least 1, found {processes}")
+    seed = whole_number(seed, "seed must be an integer, found")
     for table in tables:
         require_protocol(table, protocol)
     loaded = tuple(load_strategy(strategy) for strategy in strategies)
@@ -188,11 +192,13 @@ def replay_one(
 ) -> TableReplay:
     """One campaign again, as `replay` ran it: the same result (arrays of shape [1, 1]) or the same exception."""
     require_protocol(table, protocol)
-    if isinstance(replicate, bool) or not isinstance(replicate, int) or replicate < 0:
-        raise SelectionError(f"a replicate must be a whole number from 0, found {replicate!r}")
-    admitted_budgets([table], [budget], protocol)
+    replicate = whole_number(replicate, "a replicate must be a whole number from 0, found")
+    if replicate < 0:
+        raise SelectionError(f"a replicate must be a whole number from 0, found {replicate}")
+    seed = whole_number(seed, "seed must be an integer, found")
+    (admitted,) = admitted_budgets([table], [budget], protocol)
     start = replicate - replicate % 2
-    plan = Plan(table, (budget,), {None: None}, start + 2, 0)
+    plan = Plan(table, admitted, {None: None}, start + 2, 0)
     work = Work((load_strategy(strategy),), (plan,), seed, protocol, time_limit)
     outcomes = run_block(work, plan, range(start, start + 2), only=replicate)
     return _table_replay(plan, outcomes.only(replicate - start), 0)
@@ -218,23 +224,61 @@ def _table_replay(plan: Plan, outcomes: Outcomes, strategy: int, deletion: int |
     )
 
 
-def admitted_budgets(tables: Sequence[TrialTable], budgets: Sequence[int], protocol: str) -> list[tuple[int, ...]]:
+def whole_number(value: object, rule: str) -> int:
+    """An integer of any kind, NumPy's included, as an `int`; not a float, even if it is whole, and no bool.
+
+    Raises:
+        SelectionError: it is something else; the text is `rule` and the value.
+    """
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise SelectionError(f"{rule} {_shown(value)}") from None
+
+
+def budgets_of(given: Sequence[int] | int) -> tuple[int, ...]:
+    """Budgets as they may be given, one alone included -> ascending, each once.
+
+    Raises:
+        SelectionError: one that is no positive whole number.
+    """
+    rule = "a budget must be a whole number of full trials from 1, found"
+    # An array of no dimensions, too, is one alone; text is none, and no sequence of any.
+    alone = not isinstance(given, Iterable) or isinstance(given, str | bytes) or getattr(given, "ndim", 1) == 0
+    every: Iterable[Any] = [given] if alone else given  # type: ignore[assignment]
+    found = {whole_number(budget, rule) for budget in every}
+    if found and min(found) < 1:
+        raise SelectionError(f"{rule} {min(found)}")
+    return tuple(sorted(found))
+
+
+def _shown(value: object) -> str:
+    return " ".join(repr(value).split())[:80]
+
+
+def admitted_budgets(
+    tables: Sequence[TrialTable], budgets: Sequence[int] | int, protocol: str
+) -> list[tuple[int, ...]]:
     """The budgets that each table takes part in, ascending; an empty sequence asks for those of `BUDGETS` that fit.
 
     Raises:
-        SelectionError: a budget that is no positive whole number, or that no table has enough trials for.
+        SelectionError: a budget that is no positive whole number, or that one of the tables has too few trials for.
     """
     share = 4 if protocol == "held-out-1" else 1
-    largest = max((table.num_trials for table in tables), default=0)
-    for budget in budgets:
-        if isinstance(budget, bool) or not isinstance(budget, int) or budget < 1:
-            raise SelectionError(f"a budget must be a whole number of full trials from 1, found {budget!r}")
-        if share * budget > largest:
-            raise SelectionError(
-                f"budget {budget} needs a table of at least {share * budget} trials under protocol {protocol}; "
-                f"the largest has {largest}, enough for a budget of {largest // share}"
-            )
-    wanted = sorted(set(budgets or BUDGETS))
+    asked = budgets_of(budgets)
+    for budget in asked:
+        for table in tables:
+            if share * budget > table.num_trials:
+                largest = table.num_trials // share
+                enough = f"enough for a budget of {largest}" if largest else "too few for any budget"
+                others = "; leave that table out, or the budget" if len(tables) > 1 else ""
+                raise SelectionError(
+                    f"budget {budget} needs a table of at least {share * budget} trials under protocol {protocol}; "
+                    f"{table.name} has {table.num_trials}, {enough}{others}"
+                )
+    wanted = asked or BUDGETS
     admitted = [tuple(budget for budget in wanted if share * budget <= table.num_trials) for table in tables]
     if not any(admitted):
         raise SelectionError(

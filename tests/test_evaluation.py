@@ -221,10 +221,18 @@ def test_equal_trials_leave_no_gap_to_close():
     assert (row.score, row.compute_multiplier) == (pytest.approx(0.7), 1 / row.budget)
 
 
-def test_tables_too_small_for_every_budget_are_said_to_be_left_out(two_tables):
-    result = evaluate("full_trials", two_tables, budgets=[8], replicates=2, intervals=False)
-    assert [row.task for row in result.rows] == ["rte"]
+def test_tables_too_small_for_every_budget_are_said_to_be_left_out():
+    small = trial_set(table_of_predictions(), table_of_predictions(2, 3, task="sst2"))
+    result = evaluate("full_trials", small, replicates=2, intervals=False)
+    assert {row.task for row in result.rows} == {"rte"}
     assert result.left_out == ("m/sst2/r",)
+
+
+def test_a_budget_that_one_table_is_too_small_for_is_refused(two_tables):
+    with pytest.raises(
+        SelectionError, match="needs .* 32 trials .*; m/sst2/r has 16, enough for a budget of 4;"
+    ):
+        evaluate("full_trials", two_tables, budgets=[8])
 
 
 # --- bytes, files and frames ------------------------------------------------------------------------------------------
@@ -329,6 +337,42 @@ def test_unknown_names_are_refused(two_tables):
 def test_a_loaded_trial_set_has_no_other_revision(two_tables):
     with pytest.raises(SelectionError, match="revision 'v1' is of a Hub dataset"):
         evaluate("full_trials", two_tables, revision="v1")
+
+
+def test_one_alone_and_numpy_s_integers_mean_what_they_mean_elsewhere(two_tables):
+    plain = evaluate(
+        "asha", two_tables, models=["m"], tasks=["rte"], recipes=["r"], budgets=[2, 8], replicates=4, seed=3,
+        against=["full_trials"], intervals=False,
+    )  # fmt: skip
+    numpy = evaluate(
+        "asha", two_tables, models="m", tasks="rte", recipes="r", budgets=np.array([8, 2]), replicates=np.int64(4),
+        seed=np.int32(3), processes=np.int64(1), against="full_trials", intervals=False,
+    )  # fmt: skip
+    assert numpy.to_json() == plain.to_json()
+    for alone in (8, np.int64(8), np.array(8)):
+        (row,) = evaluate("asha", two_tables, tasks="rte", budgets=alone, replicates=2, intervals=False).rows
+        assert row.budget == 8
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"seed": 1.0}, "seed must be an integer, found 1.0"),
+        ({"seed": None}, "seed must be an integer, found None"),
+        ({"replicates": 4.0}, "replicates come in pairs: give an even number of at least 2, not 4.0"),
+        ({"processes": "2"}, "processes must be at least 1, found '2'"),
+        ({"budgets": 8.0}, "a budget must be a whole number of full trials from 1, found 8.0"),
+        ({"budgets": np.array([2.0])}, "a budget must be a whole number"),
+        ({"tasks": 3}, "a task is selected by its name, found 3"),
+        ({"models": [None]}, "a model is selected by its name, found None"),
+        ({"trials": 5}, "a trial set is a folder, a Hub id owner/name, or what load_trials returned; found int"),
+        ({"trials": ["a"]}, "a trial set is a folder, a Hub id owner/name, or what load_trials returned; found list"),
+    ],
+)
+def test_what_is_of_another_type_is_one_line(two_tables, options, message):
+    with pytest.raises(SeedbenchError) as caught:
+        evaluate("full_trials", **{"trials": two_tables} | options)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("budget", [0, -1, 1.5, 100])

@@ -628,11 +628,24 @@ def test_the_timer_that_was_there_before_is_there_again():
 def test_budgets_that_a_table_has_enough_trials_for():
     small, large = table_like_training(3, 3), table_like_training(8, 8, examples=10)
     assert admitted_budgets([small, large], (), "held-out-1") == [(2,), (2, 4, 8, 16)]
-    assert admitted_budgets([small, large], (8, 2, 8), "held-out-1") == [(2,), (2, 8)]
+    assert admitted_budgets([large, large], (8, 2, 8), "held-out-1") == [(2, 8), (2, 8)]
     assert admitted_budgets([small, large], (), "dodge2020") == [(2, 4, 8), (2, 4, 8, 16, 32)]
-    (result,) = replay([full_trials], [small, large], (4,), replicates=2)
-    assert [part.budgets for part in result.tables] == [(), (4,)]
-    assert result.tables[0].score.shape == (0, 2) and result.tables[0].best_test_score.shape == (2, 9)
+    smallest = two_by_two()
+    (result,) = replay([full_trials], [smallest, small], replicates=2)
+    assert [part.budgets for part in result.tables] == [(), (2,)]
+    assert result.tables[0].score.shape == (0, 2) and result.tables[0].best_test_score.shape == (2, 4)
+
+
+def test_a_budget_asked_for_that_one_of_the_tables_cannot_take_is_refused_not_left_out():
+    large, small = table_like_training(8, 8, examples=10), replace(table_like_training(3, 3), recipe="small")
+    with pytest.raises(SelectionError) as caught:
+        replay([full_trials], [large, small], (2, 4), replicates=2)
+    assert str(caught.value) == (
+        "budget 4 needs a table of at least 16 trials under protocol held-out-1; "
+        "mini/sst2/small has 9, enough for a budget of 2; leave that table out, or the budget"
+    )
+    with pytest.raises(SelectionError, match="mini/sst2/by-hand has 4, enough for a budget of 1$"):
+        replay([full_trials], [two_by_two()], (2,), replicates=2)
 
 
 @pytest.mark.parametrize(
@@ -642,12 +655,16 @@ def test_budgets_that_a_table_has_enough_trials_for():
         ({"budgets": (2.5,)}, "a budget must be a whole number of full trials from 1, found 2.5"),
         (
             {"budgets": (3,)},
-            "budget 3 needs a table of at least 12 trials under protocol held-out-1; the largest has 9, enough for a",
+            "budget 3 needs a table of at least 12 trials under protocol held-out-1; mini/sst2/by-hand has 9, enough",
         ),
         ({"protocol": "held-in"}, "unknown protocol 'held-in': there are held-out-1, dodge2020"),
         ({"replicates": 5}, "replicates come in pairs: give an even number of at least 2, not 5"),
         ({"replicates": 0}, "replicates come in pairs"),
         ({"processes": 0}, "processes must be at least 1, found 0"),
+        ({"processes": 1.0}, "processes must be at least 1, found 1.0"),
+        ({"seed": 0.5}, "seed must be an integer, found 0.5"),
+        ({"budgets": "8"}, "a budget must be a whole number of full trials from 1, found '8'"),
+        ({"budgets": True}, "a budget must be a whole number of full trials from 1, found True"),
     ],
 )
 def test_what_cannot_be_asked_for(options, message):

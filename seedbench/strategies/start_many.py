@@ -18,7 +18,8 @@ class StartMany:
     """Trials are ranked by their best score so far.
 
     Args:
-        started: trials to start, at least one; None: as many as leave the budget to finish a quarter as many trials as it holds.
+        started: trials to start, at least one; None: as many as leave the budget to finish a quarter as many trials
+            as it holds.
         fraction: how far each is trained before the choice, as a fraction of a full trial.
         continued: trials to continue to the end, from 0; None: as many as the budget allows, best first.
     """

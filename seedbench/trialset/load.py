@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -34,14 +34,19 @@ class TrialSet:
     revision: str | None
     tables: tuple[TrialTable, ...]
 
-    def select(self, models: Sequence[str] = (), tasks: Sequence[str] = (), recipes: Sequence[str] = ()) -> TrialSet:
+    def select(
+        self, models: str | Sequence[str] = (), tasks: str | Sequence[str] = (), recipes: str | Sequence[str] = ()
+    ) -> TrialSet:
         """The same trial set with the tables of these models, tasks and recipes only; an empty sequence means all.
+
+        A name alone means that one.
 
         Raises:
             SelectionError: a name that no table has, or names that no table has together.
         """
         kept = self.tables
-        for kind, wanted in (("model", models), ("task", tasks), ("recipe", recipes)):
+        for kind, given in (("model", models), ("task", tasks), ("recipe", recipes)):
+            wanted = _names(kind, given)
             known = sorted({getattr(table, kind) for table in self.tables})
             for name in wanted:
                 if name not in known:
@@ -53,6 +58,16 @@ class TrialSet:
                 + ", ".join(table.name for table in self.tables)
             )
         return replace(self, tables=kept)
+
+
+def _names(kind: str, given: object) -> tuple[str, ...]:
+    if isinstance(given, str):
+        return (given,)
+    names = tuple(given) if isinstance(given, Iterable) else (given,)
+    for name in names:
+        if not isinstance(name, str):
+            raise SelectionError(f"a {kind} is selected by its name, found {' '.join(repr(name).split())[:80]}")
+    return names
 
 
 def load_trials(source: str | os.PathLike[str] | None = None, *, revision: str | None = None) -> TrialSet:
@@ -71,6 +86,10 @@ def load_trials(source: str | os.PathLike[str] | None = None, *, revision: str |
     commit = None
     if source is None:
         folder = BUNDLED
+    elif not isinstance(source, str | os.PathLike):
+        raise TrialSetError(
+            f"a trial set is a folder, a Hub id owner/name, or what load_trials returned; found {type(source).__name__}"
+        )
     else:
         folder = Path(source)
         if not folder.is_dir():

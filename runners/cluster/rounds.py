@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from math import ceil
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def look(out: Path, state: State) -> View:
         SchedulerError: the scheduler does not answer.
     """
     done = {key: table.done() for key, table in state.tables.items()}
-    complete = {batch.name for batch in state.batches if done.get(batch.table, set()).issuperset(*batch.blocks)}
+    complete = {b.name for b in state.batches if done.get(b.table, set()).issuperset(chain.from_iterable(b.blocks))}
     queue = ask(out, [batch for batch in state.batches if is_here(batch) or batch.name not in complete])
     errors = {}
     for batch in state.batches:

@@ -55,6 +55,8 @@ def split_of(
     label = labels_of(task, examples) if label is None else np.asarray(label, dtype=np.int8)
     row_seeds, column_seeds = seeds or (range(rows), range(columns))
     skipped = set(missing)
+    constant = np.array([np.full_like(label, 0), np.full_like(label, 1)])
+    majority = task_score(task, *correct_counts(constant, label)).max()
     trials, predictions = [], []
     for row in range(rows):
         for column in range(columns):
@@ -74,7 +76,9 @@ def split_of(
                     "learning_rate": 2e-5,
                     "weight_init_seed": row_seeds[row],
                     "data_order_seed": column_seeds[column],
-                    "status": "diverged" if (cell[-1] == -1).any() else "finished",
+                    "status": "diverged"
+                    if (cell == -1).any() or task_score(task, *counts)[-1] <= majority
+                    else "finished",
                     "num_steps": checkpoints * steps_between,
                     "step": np.arange(1, checkpoints + 1) * steps_between,
                     "train_loss": np.linspace(0.7, 0.1, checkpoints),

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from seedbench.errors import TrialSetError
-from seedbench.metrics import correct_counts, task_score
+from seedbench.metrics import accuracy, correct_counts, f1, matthews_correlation, task_score
 from seedbench.trialset.files import CARD, MANIFEST, Manifest, ragged, read_checked, read_manifest, read_split
 from seedbench.trialset.table import TrialTable, load_tables
+from seedbench.trialset.write import data_files
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_METRICS = {"accuracy": accuracy, "f1": f1, "matthews_correlation": matthews_correlation}
 
 _TOLERANCE = 1e-6  # the same counts, perhaps divided in float32
 
@@ -20,13 +27,13 @@ _TOLERANCE = 1e-6  # the same counts, perhaps divided in float32
 def validate_folder(path: str | os.PathLike[str]) -> list[str]:
     """Every problem of a trial set's folder, one line each; empty where it is valid.
 
-    Beyond what `load_trials` checks: every file is listed and unchanged, the recorded scores follow from the recorded
-    predictions, no loss is negative, and `steps` and `logits` fit their trials and predictions.
+    Beyond what `load_trials` checks: every file is listed and unchanged, the recorded scores, metrics and status follow
+    from the recorded predictions and losses, no loss is negative, and `steps` and `logits` fit their trials and
+    predictions. Files and folders whose names begin with a dot are no part of a trial set.
     """
     folder = Path(path)
     try:
         manifest = read_manifest(folder)
-        tables = load_tables(folder, manifest)
     except TrialSetError as error:
         return [str(error)]
     problems: list[str] = []
@@ -37,13 +44,25 @@ def validate_folder(path: str | os.PathLike[str]) -> list[str]:
         except TrialSetError as error:
             problems.append(str(error))
 
-    for found in sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()):
-        if found not in manifest.files and found not in (MANIFEST, CARD):
+    for found in data_files(folder):
+        if found not in manifest.files:
             problems.append(f"{folder / found}: not listed in {MANIFEST}")
+    unlisted = len(problems)
     for listed in manifest.files:
         attempt(partial(_check_unchanged, folder, manifest, listed))
+    if len(problems) > unlisted:  # what is in a damaged file says nothing
+        return problems
+    try:
+        tables = load_tables(folder, manifest)
+    except TrialSetError as error:
+        return [*problems, str(error)]
     for table in tables:
-        problems += _score_problems(table)
+        problems += [*_score_problems(table), *_status_problems(table), *_loss_problems(table)]
+    for task, shards in manifest.shards("trials").items():
+        split = read_split(folder, manifest, "trials", shards)
+        for table in tables:
+            for name in _METRICS if table.task == task else ():
+                attempt(partial(_check_metric, table, name, split, f"{folder / 'trials'} split {task}"))
     for config in ("steps", "logits"):
         attempt(partial(_check_optional, folder, manifest, config, tables))
     card = folder / CARD
@@ -56,18 +75,78 @@ def _check_unchanged(folder: Path, manifest: Manifest, path: str) -> None:
     read_checked(folder, manifest, path)
 
 
-def _score_problems(table: TrialTable) -> list[str]:
-    problems = []
+def _score_problems(table: TrialTable) -> Iterator[str]:
     if table.predicted_label is not None and table.label is not None:
         score = task_score(table.task, *correct_counts(table.predicted_label, table.label))
-        for trial, checkpoint in np.argwhere(np.abs(score - table.score) > _TOLERANCE)[:1]:
-            problems.append(
-                f"{table.name}: score of trial {table.trial_id[trial]!r} at checkpoint {checkpoint} is "
-                f"{table.score[trial, checkpoint]:.6f}, its predictions give {score[trial, checkpoint]:.6f}"
+        yield from _different(table, "score", np.arange(table.num_trials), table.score, score)
+
+
+def _check_metric(table: TrialTable, name: str, split: pa.Table, where: str) -> None:
+    """A metric that a table may record beside its score: one value a checkpoint, and the one its predictions give."""
+    column = split.column(name)
+    values, lengths = ragged(column, f"{where} column {name!r}")
+    position = {trial: row for row, trial in enumerate(split.column("trial_id").to_pylist())}
+    rows = np.array([position[trial] for trial in table.trial_id])
+    recorded = np.flatnonzero(~column.is_null().to_numpy()[rows])
+    for trial in recorded[lengths[rows[recorded]] != table.num_checkpoints][:1]:
+        raise TrialSetError(
+            f"{table.name}: {name} of trial {table.trial_id[trial]!r} must have the table's {table.num_checkpoints} "
+            f"checkpoints, found {lengths[rows[trial]]}"
+        )
+    if table.predicted_label is not None and table.label is not None and recorded.size:
+        starts = (np.cumsum(lengths) - lengths)[rows[recorded]]
+        found = values[starts[:, None] + np.arange(table.num_checkpoints)]
+        expected = _METRICS[name](*correct_counts(table.predicted_label[recorded], table.label))
+        for problem in _different(table, name, recorded, found, expected):
+            raise TrialSetError(problem)
+
+
+def _different(table: TrialTable, name: str, trials: np.ndarray, found: np.ndarray, expected: np.ndarray) -> list[str]:
+    """The first of the values [trials, checkpoints] that is not what the predictions give; NaN never is."""
+    return [
+        f"{table.name}: {name} of trial {table.trial_id[trials[at]]!r} at checkpoint {checkpoint} is "
+        f"{found[at, checkpoint]:.6f}, its predictions give {expected[at, checkpoint]:.6f}"
+        for at, checkpoint in np.argwhere(~(np.abs(found - expected) <= _TOLERANCE))[:1]
+    ]
+
+
+def _status_problems(table: TrialTable) -> Iterator[str]:
+    """Diverged: met a NaN, or ended no better than a constant prediction. Judged by what is recorded of a trial."""
+    met_nan = np.zeros(table.num_trials, dtype=bool)
+    no_better = np.zeros(table.num_trials, dtype=bool)
+    has_train_loss = not np.isnan(table.train_loss).all()
+    if has_train_loss:
+        met_nan |= ~np.isfinite(table.train_loss).all(axis=1)
+    if not np.isnan(table.validation_loss).all():
+        met_nan |= np.isnan(table.validation_loss).any(axis=1)
+    if table.example_loss is not None:
+        met_nan |= np.isnan(table.example_loss).any(axis=(1, 2))
+    if table.predicted_label is not None and table.label is not None:
+        met_nan |= (table.predicted_label == -1).any(axis=(1, 2))
+        constant = np.broadcast_to(np.array([[0], [1]], dtype=np.int8), (2, len(table.label)))
+        majority = task_score(table.task, *correct_counts(constant, table.label)).max()
+        no_better = task_score(table.task, *correct_counts(table.predicted_label[:, -1], table.label)) <= majority
+    for trial in np.flatnonzero(~table.diverged & (met_nan | no_better))[:1]:
+        what = "met a NaN" if met_nan[trial] else "ended no better than a constant prediction"
+        yield f"{table.name}: status of trial {table.trial_id[trial]!r} is finished, and it {what}: must be diverged"
+    if has_train_loss and table.label is not None:  # else it may have met a NaN that is not recorded
+        for trial in np.flatnonzero(table.diverged & ~met_nan & ~no_better)[:1]:
+            yield (
+                f"{table.name}: status of trial {table.trial_id[trial]!r} is diverged, and it met no NaN and ended "
+                "better than a constant prediction: must be finished"
+            )
+
+
+def _loss_problems(table: TrialTable) -> Iterator[str]:
+    for name, loss in (("train_loss", table.train_loss), ("validation_loss", table.validation_loss)):
+        for trial, checkpoint in np.argwhere(loss < 0)[:1]:
+            yield (
+                f"{table.name}: {name} of trial {table.trial_id[trial]!r} at checkpoint {checkpoint} is "
+                f"{loss[trial, checkpoint]}, and a loss is never negative"
             )
     if table.example_loss is not None:
         for trial, checkpoint, example in np.argwhere(table.example_loss < 0)[:1]:
-            problems.append(
+            yield (
                 f"{table.name}: example_loss of trial {table.trial_id[trial]!r} at checkpoint {checkpoint}, "
                 f"example {example} is {table.example_loss[trial, checkpoint, example]}, and a loss is never negative"
             )
@@ -77,12 +156,11 @@ def _score_problems(table: TrialTable) -> list[str]:
             known = np.isfinite(mean) & np.isfinite(table.validation_loss)
             far = known & (np.abs(mean - table.validation_loss) > 1e-3 * np.maximum(1, np.abs(mean)))
         for trial, checkpoint in np.argwhere(far)[:1]:
-            problems.append(
+            yield (
                 f"{table.name}: validation_loss of trial {table.trial_id[trial]!r} at checkpoint {checkpoint} is "
                 f"{table.validation_loss[trial, checkpoint]:.6f}, "
                 f"the mean of example_loss is {mean[trial, checkpoint]:.6f}"
             )
-    return problems
 
 
 def _check_optional(folder: Path, manifest: Manifest, config: str, tables: tuple[TrialTable, ...]) -> None:
@@ -96,7 +174,11 @@ def _check_optional(folder: Path, manifest: Manifest, config: str, tables: tuple
         position = {name: row for row, name in enumerate(split.column("trial_id").to_pylist())}
         for column in split.column_names[1:]:
             if config == "steps":
-                _, lengths = ragged(split.column(column), f"{where} column {column!r}")
+                values, lengths = ragged(split.column(column), f"{where} column {column!r}")
+                if (values < 0).any():
+                    raise TrialSetError(
+                        f"{where} column {column!r}: must not be negative, found {values[values < 0][0]}"
+                    )
             else:
                 lengths = split.column(column).combine_chunks().value_lengths().to_numpy()
             for table in of_task:

@@ -108,7 +108,10 @@ def load_tables(folder: Path, manifest: Manifest) -> tuple[TrialTable, ...]:
     tables: list[TrialTable] = []
     for task, shards in splits["trials"].items():
         where = f"{folder / 'trials'} split {task}"
-        loaded = _load_trials(read_split(folder, manifest, "trials", shards), task, where)
+        trials = read_split(folder, manifest, "trials", shards)
+        if not trials.num_rows:
+            raise TrialSetError(f"{where}: has no trials; leave the split out, or record some")
+        loaded = _load_trials(trials, task, where)
         if splits["predictions"]:
             where = f"{folder / 'examples'} split {task}"
             label = _load_labels(read_split(folder, manifest, "examples", splits["examples"][task]), task, where)

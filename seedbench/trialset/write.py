@@ -15,7 +15,7 @@ import numpy as np
 
 from seedbench.errors import TrialSetError
 from seedbench.schema import CONFIGS, SCHEMA_VERSION, TASKS, arrow_schema
-from seedbench.trialset.files import MANIFEST, nested, read_manifest
+from seedbench.trialset.files import CARD, MANIFEST, nested, read_manifest
 from seedbench.trialset.table import load_tables
 
 if TYPE_CHECKING:
@@ -78,18 +78,23 @@ def write_trials(
 
 
 def write_manifest(folder: Path, *, name: str, version: str) -> str:
-    """Writes a folder's manifest over all its files but itself and the card; returns the manifest's SHA-256."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    """Writes a folder's manifest over all its `data_files`; returns the manifest's SHA-256."""
     files = {}
-    for path in paths:
-        relative = path.relative_to(folder).as_posix()
-        if relative not in (MANIFEST, "README.md"):
-            content = path.read_bytes()
-            files[relative] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    for path in data_files(folder):
+        content = (folder / path).read_bytes()
+        files[path] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
     manifest = {"schema_version": SCHEMA_VERSION, "name": name, "version": version, "files": files}
     content = (json.dumps(manifest, indent=2) + "\n").encode()
     (folder / MANIFEST).write_bytes(content)
     return hashlib.sha256(content).hexdigest()
+
+
+def data_files(folder: Path) -> list[str]:
+    """Paths inside a folder that belong in its manifest: not itself, not the card, and nothing whose name has a dot
+    before it, which is Git's or the Hub client's."""
+    paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    seen = (path.as_posix() for path in paths if not any(part.startswith(".") for part in path.parts))
+    return sorted(path for path in seen if path not in (MANIFEST, CARD))
 
 
 def to_arrow(config: str, rows: Rows) -> pa.Table:

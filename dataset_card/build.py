@@ -39,10 +39,12 @@ def build_card(folder: Path) -> str:
         "trials": f"{sum(table.num_trials for table in trials.tables):,}",
         "task": trials.tables[0].task,
         "tables": _tables(trials),
+        "worth": _worth(trials),
         "recipes": _recipes(trials),
         "origin": _origin(folder, manifest),
         "fields": _fields(manifest),
-        "smallest_dev": str(min((len(t.label) for t in trials.tables if t.label is not None), default=0)),
+        "dev_sets": _dev_sets(trials),
+        "grids": _grids(trials),
         "models": ", ".join(
             f"{model} ({MODEL_LICENSES.get(model, 'see its card')})"
             for model in sorted({table.model for table in trials.tables})
@@ -84,20 +86,20 @@ def _markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
 
 
-def _majority(table: TrialTable) -> str:
+def _majority(table: TrialTable) -> float | None:
     if table.label is None:
-        return "not known"
+        return None
     label = table.label
     scores = [metrics.task_score(table.task, *metrics.correct_counts(np.full_like(label, v), label)) for v in (0, 1)]
     commoner = int(np.count_nonzero(label == 1) * 2 > len(label))
-    return f"{float(scores[commoner]):.3f}"
+    return float(scores[commoner])
 
 
 def _tables(trials: TrialSet) -> str:
     header = ["model", "task", "recipe", "grid", "trials", "diverged", "checkpoints", "best: mean", "range", "majority"]
     rows = []
     for table in trials.tables:
-        best = table.score.max(axis=1)
+        best, majority = table.score.max(axis=1), _majority(table)
         rows.append(
             [
                 table.model,
@@ -109,10 +111,66 @@ def _tables(trials: TrialSet) -> str:
                 str(table.num_checkpoints),
                 f"{best.mean():.3f}",
                 f"{best.min():.3f}–{best.max():.3f}",
-                _majority(table),
+                "not known" if majority is None else f"{majority:.3f}",
             ]
         )
     return _markdown(header, rows)
+
+
+def _worth(trials: TrialSet) -> str:
+    """One line a table: what there is to be learned, and from which checkpoint on."""
+    lines = []
+    for table in trials.tables:
+        best, majority = table.score.max(axis=1) * 100, _majority(table)
+        said = []
+        if majority is not None:
+            above = best.mean() - majority * 100
+            side = "above" if above >= 0 else "below"
+            said.append(f"the mean best score lies {abs(above):.1f} points {side} the majority class")
+        if table.num_trials > 1:
+            said.append(
+                f"best scores have a standard deviation of {best.std(ddof=1):.1f} points over the seeds and a range of "
+                f"{np.ptp(best):.1f}"
+            )
+            said.append(_first_difference(table))
+        else:
+            said.append("there is one trial, and nothing to choose")
+        lines.append(f"- {table.model}, {table.task}, {table.recipe}: {'; '.join(said)}.")
+    return "\n".join(lines)
+
+
+def _first_difference(table: TrialTable) -> str:
+    differ = (table.score != table.score[0]).any(axis=0)
+    if table.predicted_label is not None:  # other predictions may have the same score on the whole dev set
+        differ |= (table.predicted_label != table.predicted_label[0]).any(axis=(0, 2))
+    what = "scores" if table.predicted_label is None else "predictions"
+    number = table.num_checkpoints
+    if not differ.any():
+        return f"the {what} of all trials are the same at every checkpoint: nothing can be decided by them"
+    first = int(np.argmax(differ))
+    if first == 0:
+        return f"trials differ in their {what} from the first of {number} checkpoints on"
+    which = f"checkpoint, of {number}, is" if first == 1 else f"{first} of {number} checkpoints are"
+    return f"the first {which} the same for all trials, in {what}: nothing can be decided there"
+
+
+def _dev_sets(trials: TrialSet) -> str:
+    """The first of the limits: how far one example moves a score."""
+    sizes = [len(table.label) for table in trials.tables if table.label is not None]
+    if not sizes:
+        return "The dev sets are small, and their sizes are not recorded here."
+    return (
+        f"The dev sets are small: the smallest has {min(sizes)} examples, and one of them moves an accuracy by "
+        f"{100 / min(sizes):.2f} points."
+    )
+
+
+def _grids(trials: TrialSet) -> str:
+    """Which pairs of seeds were run."""
+    missing = sum(int((table.cell < 0).sum()) for table in trials.tables)
+    if not missing:
+        return "for every pair of seeds on a grid"
+    return f"for the pairs of seeds on a grid, of which {missing} {'is' if missing == 1 else 'are'} missing"
 
 
 def _recipes(trials: TrialSet) -> str:
@@ -120,7 +178,8 @@ def _recipes(trials: TrialSet) -> str:
     rows = []
     for column in RECIPE_COLUMNS:
         values = [table.fields.get(column.name) for table in trials.tables]
-        rows.append([f"`{column.name}`", *("all" if v is None else f"{v}" for v in values)])
+        null = "all" if column.name == "train_examples" else "not recorded"
+        rows.append([f"`{column.name}`", *(null if v is None else f"{v}" for v in values)])
     rows.append(["steps", *(str(table.num_steps) for table in trials.tables)])
     return _markdown(["recipe", *columns], rows)
 

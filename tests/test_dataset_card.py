@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from huggingface_hub import DatasetCard
@@ -17,7 +18,7 @@ from dataset_card.build import build_card
 from seedbench.schema import CONFIGS
 from seedbench.trialset import load_trials, read_manifest
 from seedbench.trialset.files import read_split
-from tests.synthetic import split_like_training, write
+from tests.synthetic import split_like_training, split_of, write
 
 
 def write_card(folder: Path) -> str:
@@ -69,6 +70,39 @@ def test_the_card_states_what_the_set_holds(trials_folder: Path) -> None:
         assert f"{table.score.max(axis=1).mean():.3f}" in row
     for column in CONFIGS["trials"].columns:
         assert f"| `{column.name}` | `{column.type}` |" in card
+
+
+def test_the_card_says_what_the_seeds_are_worth_and_where_trials_begin_to_differ(tmp_path: Path) -> None:
+    """Ten examples, six of them positive. Both trials answer 1 at the first checkpoint; then 7 and 9 of 10 are right.
+
+    Their mean best score, 0.8, lies 20 points above the majority's 0.6; they spread by sqrt(2) × 10 = 14.1 points.
+    """
+    label = np.array([1, 1, 1, 1, 1, 1, 0, 0, 0, 0], dtype=np.int8)
+    constant = np.ones(10, dtype=np.int8)
+    seven, nine = label.copy(), label.copy()
+    seven[:3], nine[:1] = 0, 0
+    predicted = [[[constant, seven], [constant, nine]], [[constant, nine]] * 2]
+    split = split_of(predicted, label=label, missing=[(1, 0), (1, 1)])
+    card = build_card(write(tmp_path / "set", split))
+    assert "the mean best score lies 20.0 points above the majority class" in card
+    assert "a standard deviation of 14.1 points over the seeds and a range of 20.0" in card
+    assert (
+        "the first checkpoint, of 2, is the same for all trials, in predictions: nothing can be decided there" in card
+    )
+    assert "the smallest has 10 examples, and one of them moves an accuracy by 10.00 points" in card
+    assert "`train_examples` | all |" in card and "`dropout` | not recorded |" in card
+    assert "run for every pair of seeds on a grid" in card  # a row without any trial is no row of the grid
+    missing = build_card(write(tmp_path / "missing", split_of(predicted, label=label, missing=[(1, 0)])))
+    assert "run for the pairs of seeds on a grid, of which 1 is missing" in missing
+
+
+def test_trials_that_never_differ_are_said_to(tmp_path: Path) -> None:
+    label = np.array([1, 1, 1, 0], dtype=np.int8)
+    card = build_card(write(tmp_path / "set", split_of([[[label, label], [label, label]]], label=label)))
+    assert "the predictions of all trials are the same at every checkpoint" in card
+    card = build_card(write(tmp_path / "curves", split_of([[[label, label]]], label=label), predictions=False))
+    assert "the majority class" not in card and "their sizes are not recorded here" in card
+    assert "standard deviation" not in card and "there is one trial, and nothing to choose" in card
 
 
 def test_datasets_finds_the_documented_columns_and_values(trials_folder: Path, tmp_path: Path) -> None:

@@ -243,11 +243,12 @@ def _poll_seconds(out: Path, poll: float | None) -> float:
 
 def _located(table: PlannedTable) -> PlannedTable:
     """With folders as absolute paths: a job may start elsewhere."""
+
+    def located(source: str) -> str:
+        return str(Path(source).resolve()) if Path(source).exists() else source
+
     spec = table.spec
-    paths = {
-        name: str(Path(value).resolve()) for name in ("model", "glue") if Path(value := getattr(spec, name)).exists()
-    }
-    return replace(table, spec=replace(spec, **paths))
+    return replace(table, spec=replace(spec, model=located(spec.model), glue=located(spec.glue)))
 
 
 def _devices() -> Sequence[str]:

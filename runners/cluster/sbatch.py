@@ -65,14 +65,13 @@ def minutes(text: str) -> int:
     match = re.fullmatch(r"(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?", text)
     if match is None:
         raise SbatchError(f"--time {text!r}: expected minutes, h:mm:ss or d-hh:mm:ss")
-    days, *rest = (None if part is None else int(part) for part in match.groups())
-    first, second, third = rest
-    if days is not None:
-        seconds = ((days * 24 + first) * 60 + (second or 0)) * 60 + (third or 0)
-    elif third is not None:
+    days, first, second, third = (int(part or 0) for part in match.groups())
+    if match[1] is not None:
+        seconds = ((days * 24 + first) * 60 + second) * 60 + third
+    elif match[4] is not None:
         seconds = (first * 60 + second) * 60 + third
     else:
-        seconds = first * 60 + (second or 0)
+        seconds = first * 60 + second
     if not seconds:
         raise SbatchError(f"--time {text!r}: a block needs time")
     return ceil(seconds / 60)

@@ -36,7 +36,6 @@ BLOCK = 50  # replicates prepared at a time; even. 23 MB of each kind of score f
 # Campaigns free their objects themselves, so the garbage collector would only look through them in vain.
 _COLLECT_AFTER = 100_000
 _ALIGNMENT = 64  # bytes; of arrays in the file that workers share
-_DELETED = IN_RE_RUN
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +158,7 @@ def run_block(
                     recorded = RecordedTrials(prepared, replicate, keep, curves)
                     for number, strategy in enumerate(work.strategies):
                         for place, budget in enumerate(plan.budgets):
-                            note = "" if deletion is None else _DELETED
+                            note = "" if deletion is None else IN_RE_RUN
                             settled = run_campaign(strategy, recorded, budget, deadline=deadline, note=note)
                             cell = (variant, number, place, at)
                             outcomes.trial[cell] = recorded.trial(settled.weight_init_seed, settled.data_order_seed)

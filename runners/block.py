@@ -74,14 +74,15 @@ class BlockRunner:
     def __init__(self, spec: TableSpec, device: str):
         self.spec, self.device = spec, device
         self.model = load_model(spec.model)
-        positions = getattr(self.model.config, "max_position_embeddings", spec.recipe.max_length)
-        if spec.recipe.max_length > positions:
-            raise ModelError(
-                f"recipe {spec.recipe.name!r}: max_length {spec.recipe.max_length} exceeds the {positions} positions "
-                f"of {spec.model}: --set max_length={positions}"
-            )
         self.tokenizer = load_tokenizer(spec.model)
         self.data = load_task(spec.task, spec.glue, self.tokenizer, spec.recipe)
+        longest = int(max(self.data.train.length.max(), self.data.validation.length.max()))
+        positions = getattr(self.model.config, "max_position_embeddings", longest)
+        if longest > positions:
+            raise ModelError(
+                f"recipe {spec.recipe.name!r}: with max_length {spec.recipe.max_length} {spec.task} has inputs of "
+                f"{longest} tokens, and {spec.model} has {positions} positions: --set max_length={positions}"
+            )
         self.provenance = _provenance(self.model, self.data, device, spec.engine)
         self.stack = spec.stack
         self._engine: StackedEngine | None = None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from transformers import BertConfig, BertModel
 
 from runners.recipe import get_recipe
 from runners.table import TableError, make_blocks, parse_changes, parse_seeds
@@ -171,7 +173,7 @@ def test_a_finished_sweep_has_nothing_to_do(complete: Path, tiny_model: str, tin
         (["--task", "qnli"], "no such task; there are cola, mrpc, rte, sst2"),
         (["--recipe", "best"], "no recipe 'best'"),
         (["--engine", "fast"], "expected reference or stacked"),
-        (["--set", "max_length=65", "--out", "{fresh}"], "max_length 65 exceeds the 64 positions of"),
+        (["--model", "{short}", "--out", "{fresh}"], "inputs of 10 tokens, and {short} has 6 positions"),
         (["--task", "rte", "--out", "{fresh}"], "no such file"),
         (["--model", "{broken}", "--out", "{fresh}"], "no model that transformers can load"),
         (["--out", "{file}"], "Not a directory"),
@@ -183,9 +185,17 @@ def test_what_cannot_be_is_one_line_and_exit_code_2(
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "config.json").write_text("{")
     (tmp_path / "file").write_text("")
-    places = {"broken": str(tmp_path / "model"), "fresh": str(tmp_path / "out"), "file": str(tmp_path / "file")}
+    shutil.copytree(tiny_model, tmp_path / "short")
+    config = BertConfig.from_pretrained(tiny_model, max_position_embeddings=6)
+    BertModel(config).save_pretrained(tmp_path / "short")
+    places = {
+        "broken": str(tmp_path / "model"),
+        "short": str(tmp_path / "short"),
+        "fresh": str(tmp_path / "out"),
+        "file": str(tmp_path / "file"),
+    }
     result = run(sweep_command(tiny_model, tiny_glue, complete, *[part.format(**places) for part in more]))
     assert result.returncode == 2, result.stderr
     assert "Traceback" not in result.stderr
     errors = [line for line in result.stderr.splitlines() if line.startswith("error:")]
-    assert len(errors) == 1 and message in errors[0]
+    assert len(errors) == 1 and message.format(**places) in errors[0]

@@ -156,10 +156,10 @@ def submit(
             blocks = send_round(out, look(out, state))
             view = look(out, state)
         console.print(overview(view))
-        waiting = [key for key, table in view.standings.items() if table.unsent]
-        console.print(f"{blocks} blocks sent", end="; " if view.busy else "\n")
-        if waiting and view.busy:
-            console.print("a first one each of", ", ".join(waiting), "to measure its speed", end="; ")
+        console.print(f"{blocks} blocks sent")
+        for key, table in view.standings.items():
+            if table.unsent and (table.running or table.pending):
+                console.print(f"{key}: the rest once a first block has told how fast a job is", soft_wrap=True)
         if view.busy:
             console.print(f"python -m runners.cluster collect {out} waits, and sends what is missing", soft_wrap=True)
 

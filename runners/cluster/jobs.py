@@ -12,6 +12,7 @@ import socket
 import subprocess
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -235,14 +236,14 @@ def cancel(out: Path, batches: Sequence[Batch]) -> None:
     Raises:
         SchedulerError: SLURM refuses.
     """
-    names = [batch.name for batch in batches if batch.executor == "slurm"]
-    for name in names:
-        _output("scancel", f"--name={name}")
-    if any(batch.executor == "local" for batch in batches):
-        processes = _processes(out)
-        for batch in batches:
-            for process_id in processes.get(batch.name, ()):
-                os.kill(process_id, signal.SIGINT)
+    processes = _processes(out) if any(batch.executor == "local" for batch in batches) else {}
+    for batch in batches:
+        if batch.executor == "slurm":
+            _output("scancel", f"--name={batch.name}")
+        for process_id in processes.get(batch.name, ()):
+            # submitit's jobs take no notice of SIGTERM, and nothing that has no log is worth a farewell.
+            with suppress(ProcessLookupError):
+                os.kill(process_id, signal.SIGKILL)
 
 
 # ---- a job's own files -----------------------------------------------------------------------------------------------

@@ -237,10 +237,9 @@ def test_local_jobs_one_at_a_time_survive_a_kill_of_everything(
         assert jobs.ask(tmp_path, [batch]).alive == {(batch.name, 0): "running"}  # it outlives the command
     finally:
         submitting.kill()
-        for process_ids in jobs._processes(tmp_path).values():
-            for process_id in process_ids:
-                os.kill(process_id, signal.SIGKILL)
-    wait_until(lambda: not jobs.ask(tmp_path, [batch]).alive, "the job to be gone")
+        cancelled = in_process("cancel", str(tmp_path))
+    assert "1 batches of jobs ended" in cancelled.output
+    wait_until(lambda: not jobs.ask(tmp_path, [batch]).alive, "the job to be gone", seconds=5)
     there = len(logs(tmp_path))
     assert 1 <= there < 3
 

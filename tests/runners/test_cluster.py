@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -321,6 +322,16 @@ def test_every_cell_stands_somewhere(tmp_path: Path) -> None:
     assert found.unsent == (cells[6],)
     assert found.broken == ((batches[2], 0),)
     assert standing(table, batches, queue, {("first", 3): "an error"}).failed == (cells[3], cells[5])
+
+
+@pytest.mark.parametrize(("visible", "gpu"), [("", "1"), ("4,7", "7")])
+def test_a_local_job_sees_one_gpu(visible: str, gpu: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    table = replace(wanted(tmp_path, 1), options=Options("local", 30, 2))
+    job = jobs._job(table, table.cells, "cuda:1")
+    assert (job.device, job.gpu) == ("cuda", gpu)
+    slurm_job = jobs._job(wanted(tmp_path, 1), table.cells, "cuda")
+    assert (slurm_job.device, slurm_job.gpu) == ("cuda", "")  # SLURM says what it sees
 
 
 def test_blocks_keep_columns_whole_where_they_fit() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -126,6 +126,8 @@ def evaluate(
     to_stdout = str(json) == "-"
     for path in (None if to_stdout else json, replicates_out):
         _check_writable(path)
+    if json is not None and replicates_out is not None and json.resolve() == replicates_out.resolve():
+        raise SeedbenchError(f"{json}: given as --json and as --replicates-out; give two files")
     loaded = load_strategy(strategy)
     console = Console(stderr=to_stdout)
     if only is not None:
@@ -141,7 +143,7 @@ def evaluate(
     from seedbench.report import print_report
     from seedbench.trialset import load_trials
 
-    with _progress(loaded.name) as advance:
+    with _progress(loaded.name) as advance, _prints_to_stderr(to_stdout):
         result = run(
             loaded,
             load_trials(trials, revision=revision),
@@ -278,12 +280,30 @@ def _progress(name: str) -> Iterator[Callable[[int, int], None] | None]:
         yield lambda done, total: bar.update(job, completed=done, total=total)
 
 
+@contextmanager
+def _prints_to_stderr(active: bool) -> Iterator[None]:
+    """What a strategy prints, here or in a worker process, does not get between the JSON on standard output."""
+    if not active:
+        yield
+        return
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
 def _check_writable(path: Path | None) -> None:
     """Said before the work is done, not after."""
     if path is None:
         return
     if path.is_dir():
         raise SeedbenchError(f"{path}: is a folder; give a file")
+    if path.exists() and not path.is_file():  # a device, a pipe: the file would take its place
+        raise SeedbenchError(f"{path}: is no regular file; give another, or - for standard output with --json")
     if not path.absolute().parent.is_dir():
         raise SeedbenchError(f"{path}: no such folder {path.absolute().parent}")
     if not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
@@ -297,10 +317,11 @@ def _write(result: Evaluation, json: Path | None, replicates_out: Path | None, t
     for path, write in ((None if to_stdout else json, _write_json), (replicates_out, _write_campaigns)):
         if path is None:
             continue
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        target = path.resolve()  # a link stays one
+        part = target.with_name(f".{target.name}.{os.getpid()}.part")
         try:
             write(result, part)
-            os.replace(part, path)
+            os.replace(part, target)
         except OSError as error:
             raise SeedbenchError(f"{path}: cannot be written: {error.strerror or error}") from None
         finally:

@@ -114,6 +114,26 @@ def test_the_same_call_gives_the_same_bytes_for_any_number_of_processes(run, tri
         assert Path(f"a.{kind}").read_bytes() == Path(f"b.{kind}").read_bytes() == Path(f"c.{kind}").read_bytes()
 
 
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_what_a_strategy_prints_is_not_in_the_json(trials_folder, tmp_path, processes):
+    file = tmp_path / "loud.py"
+    file.write_text("def strategy(campaign):\n    print('loud')\n    campaign.start().advance()\n")
+    command = [sys.executable, "-m", "seedbench", "evaluate", str(file), "--trials", str(trials_folder), *QUICK]
+    command += ["--processes", processes, "--json", "-"]
+    done = subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert Evaluation.from_json(done.stdout).strategy.name == "loud.py"
+    assert "loud\n" in done.stderr
+
+
+def test_a_link_stays_a_link(run, trials_folder):
+    Path("target.json").write_text("old")
+    Path("link.json").symlink_to("target.json")
+    assert run("evaluate", "patience", "--trials", trials_folder, *QUICK, "--json", "link.json")[0] == 0
+    assert Path("link.json").is_symlink()
+    assert Evaluation.from_json(Path("target.json").read_text()).strategy.name == "patience"
+
+
 def test_json_to_stdout_is_all_that_is_on_it(run, trials_folder):
     code, out, err = run("evaluate", "patience", "--trials", trials_folder, *QUICK, "--json", "-")
     assert code == 0 and Evaluation.from_json(out).strategy.name == "patience"
@@ -212,6 +232,8 @@ def test_without_a_command_it_helps(run):
         (("--revision", "v1"), "only a Hub repo has revisions"),
         (("--json", "no/such/out.json"), "no such folder"),
         (("--json", "."), "is a folder"),
+        (("--json", "/dev/null"), "is no regular file"),
+        (("--json", "out", "--replicates-out", "./out"), "give two files"),
         (("--replicates-out", "no/such/out.parquet"), "no such folder"),
         (("--only", "mini/sst2/few"), "TABLE:BUDGET:REPLICATE"),
         (("--only", "mini/rte/few:2:0"), "no trial table 'mini/rte/few'; there are mini/mrpc/few"),

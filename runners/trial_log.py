@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import uuid
 import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -98,7 +99,7 @@ def log_path(folder: Path, model: str, task: str, recipe: Recipe | str, cell: Ce
 def write_log(path: Path, log: TrialLog) -> None:
     """Writes ``log`` to a temporary file beside ``path`` and renames it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    temporary = path.with_suffix(f".{uuid.uuid4().hex}.tmp")  # jobs on other nodes write here, too
     try:
         with temporary.open("wb") as file:
             np.savez(

@@ -256,7 +256,7 @@ class StackedEngine:
         """
         if len({cell.data_order_seed for cell in cells}) != 1 or not 1 <= len(cells) <= self.trials:
             raise ValueError(f"a stack is 1 to {self.trials} cells of one data order, got {list(cells)}")
-        filled = [*cells, *[replace(cells[0])] * (self.trials - len(cells))]
+        filled = [*cells, *[cells[0]] * (self.trials - len(cells))]
         self._reset(filled)
         losses: list[Tensor] = []
         norms: list[Tensor] = []

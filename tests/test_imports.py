@@ -25,7 +25,9 @@ LAYERS = [
     {"replay"},
     {"scoring"},
     {"evaluation"},
-    {"submission", "findings", "publish", "adapters", "report", "listing", "check"},
+    {"figures"},
+    {"submission", "findings", "publish", "adapters", "report", "listing", "check", "compare", "curves"},
+    {"advise"},
     {"cli"},
     {"__main__"},
 ]
@@ -115,7 +117,7 @@ PLANTED = {
     "seedbench/__init__.py": ("import numpy", "1: imports numpy eagerly"),
     "seedbench/campaign.py": ("from . import errors", "1: relative import"),
     "seedbench/strategies/mine.py": ("from seedbench.campaign import Ledger", "1: a strategy file imports"),
-    "seedbench/cli.py": ("import runners.sweep", "1: seedbench may not import runners"),
+    "seedbench/cli/app.py": ("import runners.sweep", "1: seedbench may not import runners"),
     "runners/finetune.py": ("from seedbench.campaign import Trial", "1: runners may not know seedbench.campaign"),
     "runners/export.py": ("import leaderboard", "1: runners may not know leaderboard"),
     "leaderboard/verify.py": ("import seedbench.replay", "1: leaderboard may not know seedbench.replay"),
@@ -135,7 +137,7 @@ def test_a_planted_violation_is_found(tmp_path, file):
 def test_what_is_allowed_is_not_found(tmp_path):
     for file, text in {
         "seedbench/intervals.py": "import numpy as np\ndef f():\n    from scipy.stats import t",
-        "seedbench/cli.py": "import typer\nfrom seedbench import __version__\nfrom seedbench.report import x",
+        "seedbench/cli/app.py": "import typer\nfrom seedbench import __version__\nfrom seedbench.report import x",
         "seedbench/__init__.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import seedbench.campaign",
         "seedbench/strategies/mine.py": "from bisect import insort\nfrom seedbench import Campaign, Trial",
         "runners/live.py": "import torch\nfrom seedbench.campaign import Trial\nfrom runners.recipe import Recipe",

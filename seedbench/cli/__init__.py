@@ -1,0 +1,9 @@
+"""The command line: one module for each group of commands.
+
+Heavy modules are imported inside the commands, so that `--help` answers at once.
+"""
+
+from seedbench.cli import evaluate, strategies, trials  # noqa: F401  (each adds its commands)
+from seedbench.cli.app import main
+
+__all__ = ["main"]

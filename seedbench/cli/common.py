@@ -1,0 +1,74 @@
+"""What commands share: files written whole or not at all, progress, and a clean standard output."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+
+from seedbench.errors import SeedbenchError
+
+
+def check_writable(path: Path | None) -> None:
+    """Said before the work is done, not after."""
+    if path is None:
+        return
+    if path.is_dir():
+        raise SeedbenchError(f"{path}: is a folder; give a file")
+    if path.exists() and not path.is_file():  # a device, a pipe: the file would take its place
+        raise SeedbenchError(f"{path}: is no regular file; give another, or - for standard output with --json")
+    if not path.absolute().parent.is_dir():
+        raise SeedbenchError(f"{path}: no such folder {path.absolute().parent}")
+    if not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
+        raise SeedbenchError(f"{path}: cannot be written: permission denied")
+
+
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Writes a file whole or not at all.
+
+    Args:
+        path: the file; a link stays one.
+        write: writes to the path that it is given.
+    """
+    target = path.resolve()
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        write(part)
+        os.replace(part, target)
+    except OSError as error:
+        raise SeedbenchError(f"{path}: cannot be written: {error.strerror or error}") from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def progress(name: str, unit: str = "campaigns") -> Iterator[Callable[[int, int], None] | None]:
+    """A progress bar on stderr; none where stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn(name), BarColumn(), MofNCompleteColumn(), TextColumn(unit), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
+        job = bar.add_task(name, total=None)
+        yield lambda done, total: bar.update(job, completed=done, total=total)
+
+
+@contextmanager
+def prints_to_stderr(active: bool) -> Iterator[None]:
+    """What a strategy prints, here or in a worker process, does not get between the JSON on standard output."""
+    if not active:
+        yield
+        return
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)

@@ -1,0 +1,114 @@
+"""seedbench evaluate."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from seedbench.cli.app import app
+from seedbench.cli.common import check_writable, prints_to_stderr, progress, write_whole
+from seedbench.cli.options import REVISION, STRATEGY, TRIALS, count, integer
+from seedbench.errors import SeedbenchError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from seedbench.strategy import Strategy
+
+
+@app.command()
+def evaluate(
+    strategy: STRATEGY,
+    trials: TRIALS = None,
+    revision: REVISION = None,
+    model: Annotated[list[str], typer.Option(metavar="M", help="This model only; may be repeated.")] = [],  # noqa: B006
+    task: Annotated[list[str], typer.Option(metavar="T", help="This task only; may be repeated.")] = [],  # noqa: B006
+    recipe: Annotated[list[str], typer.Option(metavar="R", help="This recipe only; may be repeated.")] = [],  # noqa: B006
+    budget: Annotated[list[int], typer.Option(metavar="B", parser=count, help="In full trials; may be repeated.")] = [],  # noqa: B006
+    replicates: Annotated[int, typer.Option(metavar="N", parser=count, help="Campaigns per table and budget.")] = 200,
+    seed: Annotated[int, typer.Option(metavar="N", parser=integer, help="Of all randomness.")] = 0,
+    protocol: Annotated[str, typer.Option(metavar="NAME", help="held-out-1 or dodge2020.")] = "held-out-1",
+    processes: Annotated[int | None, typer.Option(metavar="N", parser=count, help="Without it, one per core.")] = None,
+    against: Annotated[list[str], typer.Option(metavar="STRATEGY", help="Compare with it, paired.")] = [],  # noqa: B006
+    no_intervals: Annotated[
+        bool, typer.Option("--no-intervals", help="Scores without their intervals: faster.")
+    ] = False,
+    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the result here; - for stdout.")] = None,
+    replicates_out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write every campaign (parquet).")] = None,
+    only: Annotated[str | None, typer.Option(metavar="TABLE:BUDGET:REPLICATE", help="Run this one campaign.")] = None,
+) -> None:
+    """Score a strategy by replaying trials.
+
+    Recorded fine-tuning trials are replayed under a compute budget: the strategy starts, stops and keeps trials, pays
+    for every training step, and sees nothing it has not paid for.
+    """
+    from rich.console import Console
+
+    from seedbench.strategy import load_strategy
+
+    to_stdout = str(json) == "-"
+    for path in (None if to_stdout else json, replicates_out):
+        check_writable(path)
+    if json is not None and replicates_out is not None and json.resolve() == replicates_out.resolve():
+        raise SeedbenchError(f"{json}: given as --json and as --replicates-out; give two files")
+    loaded = load_strategy(strategy)
+    console = Console(stderr=to_stdout)
+    if only is not None:
+        given = model or task or recipe or budget or against or json or replicates_out
+        if given or replicates != 200 or no_intervals:
+            raise SeedbenchError(
+                "--only runs one campaign: it goes with --trials, --revision, --seed and --protocol alone"
+            )
+        _one_campaign(loaded, only, trials, revision, seed, protocol, console)
+        return
+    others = [load_strategy(name) for name in against]
+    from seedbench.evaluation import evaluate as run
+    from seedbench.report import print_report
+    from seedbench.trialset import load_trials
+
+    with progress(loaded.name) as advance, prints_to_stderr(to_stdout):
+        result = run(
+            loaded,
+            load_trials(trials, revision=revision),
+            models=tuple(model),
+            tasks=tuple(task),
+            recipes=tuple(recipe),
+            budgets=tuple(budget),
+            replicates=replicates,
+            seed=seed,
+            protocol=protocol,
+            processes=processes or os.cpu_count() or 1,
+            against=tuple(others),
+            intervals=not no_intervals,
+            progress=advance,
+        )
+    text = result.to_json()
+    if to_stdout:
+        sys.stdout.write(text)
+    elif json is not None:
+        write_whole(json, lambda part: part.write_text(text, encoding="utf-8"))
+    if replicates_out is not None:
+        write_whole(replicates_out, result.write_campaigns)
+    print_report(result, console)
+
+
+def _one_campaign(
+    strategy: Strategy, only: str, trials: str | None, revision: str | None, seed: int, protocol: str, console: Console
+) -> None:
+    from seedbench.listing import campaign_table
+    from seedbench.replay import replay_one
+    from seedbench.trialset import load_trials
+
+    name, *numbers = only.rsplit(":", 2)
+    if len(numbers) != 2 or not all(number.isdecimal() for number in numbers):
+        raise SeedbenchError(f"--only takes TABLE:BUDGET:REPLICATE, as in model/task/recipe:8:17; found {only!r}")
+    tables = {table.name: table for table in load_trials(trials, revision=revision).tables}
+    if name not in tables:
+        raise SeedbenchError(f"--only: no trial table {name!r}; there are {', '.join(tables)}")
+    budget, replicate = map(int, numbers)
+    done = replay_one(strategy, tables[name], budget, replicate, seed=seed, protocol=protocol)
+    console.print(campaign_table(done, replicate))

@@ -1,0 +1,66 @@
+"""seedbench new, check and strategies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from seedbench.cli.app import app
+from seedbench.cli.options import REVISION, STRATEGY, TRIALS
+from seedbench.errors import SeedbenchError
+
+
+@app.command()
+def new(file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it, my_strategy.py say.")]) -> None:
+    """Write a strategy to start from: commented, and it runs."""
+    from importlib.resources import files
+
+    if file.suffix != ".py":
+        raise SeedbenchError(f"{file}: a strategy file's name ends in .py")
+    text = (files("seedbench.strategies") / "_template.py").read_text(encoding="utf-8").replace("FILE", str(file))
+    try:
+        with open(file, "x", encoding="utf-8") as out:
+            out.write(text)
+    except FileExistsError:
+        raise SeedbenchError(f"{file}: exists already, and is left as it is") from None
+    except OSError as error:
+        raise SeedbenchError(f"{file}: cannot be written: {error.strerror}") from None
+    print(f"{file} written. Score it: seedbench evaluate {file}")
+
+
+@app.command()
+def check(strategy: STRATEGY, trials: TRIALS = None, revision: REVISION = None) -> None:
+    """Check that a strategy can be trusted.
+
+    It loads; it does the same when run again, in another process and another order; and what it does depends on nothing
+    but what it has paid for.
+    """
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from seedbench.check import check_strategy
+    from seedbench.strategy import load_strategy
+    from seedbench.trialset import load_trials
+
+    loaded = load_strategy(strategy)
+    findings = check_strategy(loaded, load_trials(trials, revision=revision))
+    console = Console()
+    for finding in findings:
+        line = Table.grid(padding=(0, 1))
+        line.add_row(Text("ok    ", "green") if finding.passed else Text("failed", "red"), finding.text)
+        console.print(line)
+    if not all(finding.passed for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def strategies() -> None:
+    """List the strategies that ship with seedbench."""
+    from rich.console import Console
+
+    from seedbench.listing import strategies_table
+
+    Console().print(strategies_table())

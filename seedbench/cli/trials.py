@@ -1,0 +1,56 @@
+"""seedbench trials: what a trial set holds, and commands on trial sets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer.core import TyperGroup
+
+from seedbench.cli.app import app, refuse
+from seedbench.cli.options import REVISION
+from seedbench.errors import SeedbenchError
+
+
+class ShowByDefault(TyperGroup):
+    """`seedbench trials DIR` is `seedbench trials show DIR`."""
+
+    def parse_args(self, ctx, args):  # type: ignore[no-untyped-def]
+        if not args or (args[0] not in self.commands and args[0] != "--help"):
+            args = ["show", *args]
+        return super().parse_args(ctx, args)
+
+
+group = typer.Typer(cls=ShowByDefault, rich_markup_mode=None, help="Show, check, import and merge trial sets.")
+app.add_typer(group, name="trials")
+
+
+@group.command()
+def show(
+    source: Annotated[str | None, typer.Argument(metavar="DIR|HUB_ID", help="Without it, the bundled one.")] = None,
+    revision: REVISION = None,
+    validate: Annotated[
+        bool, typer.Option("--validate", help="Check everything in a folder, and list every problem.")
+    ] = False,
+) -> None:
+    """Show what a trial set holds."""
+    from rich.console import Console
+
+    from seedbench.listing import trials_table
+    from seedbench.trialset import BUNDLED, load_trials
+
+    if validate:
+        from seedbench.trialset import validate_folder
+
+        folder = Path(source) if source else BUNDLED
+        if not folder.is_dir():
+            raise SeedbenchError(f"{folder}: no such folder; --validate checks a folder")
+        problems = validate_folder(folder)
+        for problem in problems:
+            refuse(problem)
+        if problems:
+            raise typer.Exit(2)
+    Console().print(trials_table(load_trials(source, revision=revision)))
+    if validate:
+        print("valid: every file, column and score checked")

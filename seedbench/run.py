@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from seedbench.campaign import Settlement, open_campaign
+from seedbench.campaign import Settlement, Source, open_campaign
 from seedbench.deadline import Deadline
 from seedbench.errors import BudgetSpent, InvalidReturn, PoolExhausted, StrategyFailed, StrategyStopped
 from seedbench.halves import strategy_stream
@@ -13,7 +13,13 @@ from seedbench.strategy import Strategy, author_frames
 
 
 def run_campaign(
-    strategy: Strategy, recorded: RecordedTrials, budget: int, *, deadline: Deadline, note: str = ""
+    strategy: Strategy,
+    recorded: RecordedTrials,
+    budget: int,
+    *,
+    deadline: Deadline,
+    note: str = "",
+    source: Source | None = None,
 ) -> Settlement:
     """Runs a strategy, built anew, in a campaign of its own.
 
@@ -23,13 +29,15 @@ def run_campaign(
         budget: in full trials.
         deadline: what limits the campaign's wall time.
         note: added to what is said of a failure.
+        source: goes around `recorded.source()`, to look on; None for that itself.
 
     Raises:
         StrategyFailed: the strategy raised anything but `BudgetSpent` or `PoolExhausted`, did not end, paid for
             nothing, or returned something else than a trial or a paid checkpoint of the campaign.
     """
     table, replicate, seed = recorded.table, recorded.replicate, recorded.seed
-    opened = open_campaign(recorded.source(), budget, rng=partial(strategy_stream, seed, table, budget, replicate))
+    rng = partial(strategy_stream, seed, table, budget, replicate)
+    opened = open_campaign(recorded.source() if source is None else source, budget, rng=rng)
     call = strategy.build()
     try:
         deadline.start()

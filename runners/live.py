@@ -29,10 +29,10 @@ from runners.live_trials import Interruption, LiveTrials, open_folder
 from runners.recipe import RECIPES, validation_steps
 from runners.table import TableSpec, table_spec
 from runners.trial_log import Cell
-from seedbench.campaign import Measurements, Settlement
 from seedbench.deadline import Deadline
 from seedbench.errors import SeedbenchError, StrategyFailed
 from seedbench.halves import prepare
+from seedbench.ledger import Measurements, Settlement
 from seedbench.recorded import RecordedSource, RecordedTrials
 from seedbench.run import run_campaign
 from seedbench.strategy import Strategy, load_strategy

@@ -29,7 +29,7 @@ from runners.export import trial_row
 from runners.glue import TEXT_COLUMNS
 from runners.recipe import RECIPES
 from runners.table import TableSpec, make_blocks, parse_seeds, pending_cells, table_spec, without_known
-from runners.trial_log import Cell, read_log
+from runners.trial_log import Cell, check_writable, read_log
 from seedbench.errors import SeedbenchError
 
 
@@ -170,6 +170,7 @@ def sweep(spec: TableSpec, cells: Sequence[Cell], devices: Sequence[str], thread
         console.print(f"{title}: {len(cells) - len(pending)} of {len(cells)} trials are there already")
     if not pending:
         return 0
+    check_writable(spec.log_path(pending[0]).parent)
     size = 1 if spec.engine == "reference" else spec.stack or len(pending)
     blocks = make_blocks(pending, size)
     display = Display(title, len(pending), max(map(len, blocks)))

@@ -12,8 +12,10 @@ import json
 import os
 import uuid
 import zipfile
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import numpy as np
 
@@ -97,10 +99,14 @@ def log_path(folder: Path, model: str, task: str, recipe: Recipe | str, cell: Ce
 
 
 def write_log(path: Path, log: TrialLog) -> None:
-    """Writes ``log`` to a temporary file beside ``path`` and renames it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Writes ``log`` to a temporary file beside ``path`` and renames it.
+
+    Raises:
+        TrialLogError: no room, or no permission; nothing is left behind.
+    """
     temporary = path.with_suffix(f".{uuid.uuid4().hex}.tmp")  # jobs on other nodes write here, too
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
             np.savez(
                 file,
@@ -113,8 +119,28 @@ def write_log(path: Path, log: TrialLog) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
+    except OSError as error:
+        raise TrialLogError(
+            f"{path}: cannot be written ({error.strerror or error}); what was finished before is kept, run again when "
+            "there is room"
+        ) from None
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def check_writable(folder: Path) -> None:
+    """Said before hours of training, not after.
+
+    Raises:
+        TrialLogError: no file can be made in ``folder``.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise TrialLogError(f"{folder}: no log can be written there ({error.strerror or error})") from None
 
 
 def read_log(path: Path) -> TrialLog:

@@ -10,10 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from transformers import BertConfig, BertModel
 
+from runners.block import BlockRunner, ModelError
 from runners.recipe import get_recipe
-from runners.table import TableError, make_blocks, parse_changes, parse_seeds
+from runners.stacked import StackedEngine
+from runners.table import TableError, make_blocks, parse_changes, parse_seeds, table_spec
 from runners.trial_log import Cell, read_log
 from seedbench.trialset import load_trials
 
@@ -177,6 +180,7 @@ def test_a_finished_sweep_has_nothing_to_do(complete: Path, tiny_model: str, tin
         (["--task", "rte", "--out", "{fresh}"], "no such file"),
         (["--model", "{broken}", "--out", "{fresh}"], "no model that transformers can load"),
         (["--out", "{file}"], "Not a directory"),
+        (["--out", "/proc/logs"], "no log can be written there"),
     ],
 )
 def test_what_cannot_be_is_one_line_and_exit_code_2(
@@ -199,3 +203,26 @@ def test_what_cannot_be_is_one_line_and_exit_code_2(
     assert "Traceback" not in result.stderr
     errors = [line for line in result.stderr.splitlines() if line.startswith("error:")]
     assert len(errors) == 1 and message.format(**places) in errors[0]
+
+
+def test_out_of_memory_on_the_accelerator_halves_the_stack(
+    tiny_model: str, tiny_glue: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An engine that has room for two trials only; the error is the one that torch raises on CUDA."""
+    train = StackedEngine.run
+
+    def with_room_for_two(engine: StackedEngine, cells: list[Cell], progress) -> list:
+        if engine.trials > 2:
+            raise torch.cuda.OutOfMemoryError
+        return train(engine, cells, progress)
+
+    spec = table_spec(
+        tiny_model, "someone/tiny", tiny_glue, "sst2", "stable", CHANGES, "stacked", tmp_path, stack=8, compiled=False
+    )
+    cells = [Cell(weight, 0) for weight in range(5)]
+    monkeypatch.setattr(StackedEngine, "run", with_room_for_two)
+    assert list(BlockRunner(spec, "cpu").run(cells)) == cells
+    assert len(contents(tmp_path)) == 5
+    monkeypatch.setattr(StackedEngine, "run", lambda *_: (_ for _ in ()).throw(torch.cuda.OutOfMemoryError))
+    with pytest.raises(ModelError, match="out of memory even with two trials"):
+        list(BlockRunner(spec, "cpu").run(cells))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import resource
 from dataclasses import replace
 from pathlib import Path
 
@@ -58,6 +59,19 @@ def test_a_log_that_cannot_be_finished_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(TypeError):
         write_log(tmp_path / "wi1-do2.npz", unwritable)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_said_and_leaves_what_was_there(tmp_path: Path) -> None:
+    write_log(tmp_path / "wi0-do2.npz", make_log(Cell(0, 2)))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, before[1]))
+    try:
+        with pytest.raises(TrialLogError, match=r"wi1-do2.npz: cannot be written \(File too large\)"):
+            write_log(tmp_path / "wi1-do2.npz", make_log())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [path.name for path in tmp_path.iterdir()] == ["wi0-do2.npz"]
+    assert read_log(tmp_path / "wi0-do2.npz").record.weight_init_seed == 0
 
 
 def test_a_truncated_log_is_named(tmp_path: Path) -> None:

@@ -10,10 +10,23 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from seedbench.terminal import (
+    UNDEFINED,
+    full_trials,
+    half,
+    interval_plot,
+    joined,
+    multiplier,
+    paired_difference,
+    percent,
+    percent_range,
+    place,
+    sparkline,
+)
+
 if TYPE_CHECKING:
     from seedbench.result import Against, Difference, Evaluation, Row, Summary
 
-UNDEFINED = "–"
 PLOT_LIMITS = (-0.25, 1.5)  # gaps beyond these are drawn at the edge
 LEGEND = {
     "±": "95% interval over replicates and seeds; dev examples held fixed",
@@ -46,9 +59,9 @@ def words(evaluation: Evaluation) -> list[str]:
     if summary.gap_closed is None:
         said.append(f"In these tables no choice does better than one full trial: {name} has no gap to close.")
     else:
-        spread = _percent_range(summary.gap_closed_low, summary.gap_closed_high)
+        spread = percent_range(summary.gap_closed_low, summary.gap_closed_high)
         said.append(
-            f"Over {over} {name} closes {_percent(summary.gap_closed)} of the gap between one full trial and the best "
+            f"Over {over} {name} closes {percent(summary.gap_closed)} of the gap between one full trial and the best "
             f"of many{spread}."
         )
     for other in evaluation.against:
@@ -64,12 +77,12 @@ def words(evaluation: Evaluation) -> list[str]:
         said.append(f"That is {amount} of the gap than {other.name}{verdict}.")
     silent = sorted({f"{row.task} {row.recipe}" for row in rows if row.no_signal})
     if silent:
-        said.append(f"In {_and(silent)} seeds make too little difference to be told from noise (no signal).")
+        said.append(f"In {joined(silent)} seeds make too little difference to be told from noise (no signal).")
     undefined = sorted({f"{row.task} {row.recipe} {row.undefined_share:.1%}" for row in rows if row.undefined_share})
     if undefined:
-        said.append(f"Checkpoints whose score is undefined and counted as 0 or as wrong: {_and(undefined)}.")
+        said.append(f"Checkpoints whose score is undefined and counted as 0 or as wrong: {joined(undefined)}.")
     if evaluation.left_out:
-        said.append(f"Left out, having too few trials for these budgets: {_and(evaluation.left_out)}.")
+        said.append(f"Left out, having too few trials for these budgets: {joined(evaluation.left_out)}.")
     idle = [row for row in rows if row.budget_spent < 0.9 * row.budget]
     if idle:
         worst = min(idle, key=lambda row: row.budget_spent / row.budget)
@@ -91,12 +104,14 @@ def _score_tables(rows: Sequence[Row], width: int) -> Iterator[RenderableType]:
     lines = [
         [
             str(row.budget),
-            f"{row.score:.4f}{_half(row.score, row.score_high, 1, '.4f')}",
-            "no signal"
+            f"{row.score:.4f}{half(row.score, row.score_high, 1, '.4f')}",
+            "no signal" if row.no_signal else percent(row.gap_closed) + half(row.gap_closed, row.gap_closed_high, 100),
+            ""
             if row.no_signal
-            else _percent(row.gap_closed) + _half(row.gap_closed, row.gap_closed_high, 100),
-            "" if row.no_signal else _plot(row, plot_width),
-            _multiplier(row.compute_multiplier, row.compute_multiplier_bound),
+            else interval_plot(
+                row.gap_closed, row.gap_closed_low, row.gap_closed_high, PLOT_LIMITS, plot_width, marks=(0, 1)
+            ),
+            multiplier(row.compute_multiplier, row.compute_multiplier_bound),
             *([_multiplier_range(row)] if wide else []),
             f"{row.optimism:+.4f}",
             f"{row.trials_started:.1f}",
@@ -133,26 +148,8 @@ def _axis(width: int) -> str:
     """The head of the plot: 0% and 100% over their places."""
     line = [" "] * width
     for share, label in ((0.0, "0"), (1.0, "100%")):
-        at = min(_position(share, width), width - len(label))
+        at = min(place(share, PLOT_LIMITS, width), width - len(label))
         line[at : at + len(label)] = label
-    return "".join(line)
-
-
-def _position(share: float, width: int) -> int:
-    low, high = PLOT_LIMITS
-    return round((min(max(share, low), high) - low) / (high - low) * (width - 1))
-
-
-def _plot(row: Row, width: int) -> str:
-    """Gap closed as a point on its interval, with ┊ at 0% and at 100%."""
-    if row.gap_closed is None:
-        return ""
-    line = [" "] * width
-    line[_position(0, width)] = line[_position(1, width)] = "┊"
-    if row.gap_closed_low is not None and row.gap_closed_high is not None:
-        low, high = _position(row.gap_closed_low, width), _position(row.gap_closed_high, width)
-        line[low : high + 1] = "─" * (high + 1 - low)
-    line[_position(row.gap_closed, width)] = "●"
     return "".join(line)
 
 
@@ -170,7 +167,7 @@ def _difference_tables(evaluation: Evaluation, width: int) -> Iterator[Renderabl
             for other in others:
                 grid.add_column(f"to {other.name}", width=column, no_wrap=True)
             for differences in group:
-                cells = [_difference(d.score, d.score_low, d.score_high, 1, "+.4f") for d in differences]
+                cells = [paired_difference(d.score, d.score_low, d.score_high, 1, "+.4f") for d in differences]
                 grid.add_row(str(differences[0].budget), *cells)
             yield grid
 
@@ -194,15 +191,15 @@ def _add_strategy(
     grid: Table, name: str, rows: Sequence[Row], summary: Summary, budgets: Sequence[int], other: Against | None
 ) -> None:
     gaps = [_joint_gap([row for row in rows if row.budget == budget]) for budget in budgets]
-    total = _percent(summary.gap_closed) + _half(summary.gap_closed, summary.gap_closed_high, 100)
-    cells: list[RenderableType] = [Text(name, style="" if other else "bold"), *(_percent(gap) for gap in gaps)]
-    cells += [_sparkline(gaps), total, _multiplier(summary.compute_multiplier, summary.compute_multiplier_bound)]
+    total = percent(summary.gap_closed) + half(summary.gap_closed, summary.gap_closed_high, 100)
+    cells: list[RenderableType] = [Text(name, style="" if other else "bold"), *(percent(gap) for gap in gaps)]
+    cells += [sparkline(gaps), total, multiplier(summary.compute_multiplier, summary.compute_multiplier_bound)]
     if other:
         d = other.summary_difference
-        cells.append(_difference(d.gap_closed, d.gap_closed_low, d.gap_closed_high, 100, "+.0f"))
+        cells.append(paired_difference(d.gap_closed, d.gap_closed_low, d.gap_closed_high, 100, "+.0f"))
     grid.add_row(*cells)
     needed = {
-        at.budget: _needed(at.budget, at.compute_multiplier, at.compute_multiplier_bound) for at in summary.budgets
+        at.budget: full_trials(at.compute_multiplier * at.budget, at.compute_multiplier_bound) for at in summary.budgets
     }
     if needed and not other:
         texts = [Text(needed.get(budget) or UNDEFINED, style="dim") for budget in budgets]
@@ -216,33 +213,15 @@ def _joint_gap(rows: Iterable[Row]) -> float | None:
     return sum(row.score - row.floor for row in members) / room if room > 0 else None
 
 
-def _sparkline(gaps: Sequence[float | None]) -> str:
-    bars = "▁▂▃▄▅▆▇█"
-    return "".join(" " if gap is None else bars[min(max(round(gap * 7), 0), 7)] for gap in gaps)
-
-
 def _worth(name: str, summary: Summary) -> str:
     """What plain best-of-n would need for the same: at 8 full trials, or at the budget next to it."""
     known = [at for at in summary.budgets if at.compute_multiplier is not None]
     if not known:
         return ""
     at = min(known, key=lambda at: (abs(at.budget - 8), at.budget))
-    needed = _needed(at.budget, at.compute_multiplier, at.compute_multiplier_bound)
+    needed = full_trials(at.compute_multiplier * at.budget, at.compute_multiplier_bound)
     needed = {"≤": "no more than", "≥": "at least"}.get(needed[0], "") + needed.lstrip("≤≥")
     return f"At a budget of {at.budget} full trials {name} finds what plain best-of-n needs {needed.strip()} for."
-
-
-def _needed(budget: int, multiplier: float | None, bound: str | None) -> str:
-    if multiplier is None:
-        return ""
-    trials = multiplier * budget
-    return {"<": "≤ ", ">": "≥ "}.get(bound or "", "") + (f"{trials:.1f}" if trials < 100 else f"{trials:.0f}")
-
-
-def _multiplier(multiplier: float | None, bound: str | None) -> str:
-    if multiplier is None:
-        return UNDEFINED
-    return {"<": "≤ ", ">": "≥ "}.get(bound or "", "") + f"{multiplier:.2f}×"
 
 
 def _multiplier_range(row: Row) -> str:
@@ -253,38 +232,8 @@ def _multiplier_range(row: Row) -> str:
     return f"{low or 0:.2f}–{'∞' if high is None else f'{high:.2f}'}"
 
 
-def _difference(value: float | None, low: float | None, high: float | None, scale: float, format_: str) -> Text:
-    """A paired difference with its interval, marked where the interval leaves out zero."""
-    if value is None:
-        return Text(UNDEFINED)
-    rounded = round(value * scale, 4) + 0.0  # never minus zero
-    text = f"{rounded:{format_}}{_half(value, high, scale, format_.lstrip('+'))}"
-    if low is None or high is None:
-        return Text(text)
-    if low > 0:
-        return Text(f"{text} ▲", style="green")
-    return Text(f"{text} ▼", style="red") if high < 0 else Text(text, style="dim")
-
-
-def _half(value: float | None, high: float | None, scale: float, format_: str = ".0f") -> str:
-    """Half the width of a symmetric interval, as ' ±0.0110'; '' without one."""
-    return "" if value is None or high is None else f" ±{(high - value) * scale:{format_}}"
-
-
-def _percent(share: float | None) -> str:
-    return UNDEFINED if share is None else f"{share * 100:.0f}%"
-
-
-def _percent_range(low: float | None, high: float | None) -> str:
-    return "" if low is None or high is None else f" (95% interval {low * 100:.0f}% to {high * 100:.0f}%)"
-
-
 def _table(row: Row | Difference) -> tuple[str, str, str]:
     return row.model, row.task, row.recipe
-
-
-def _and(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def print_report(evaluation: Evaluation, console: Console) -> None:

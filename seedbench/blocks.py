@@ -22,10 +22,10 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from seedbench.campaign import Measurements
 from seedbench.deadline import Deadline
 from seedbench.errors import IN_RE_RUN, SeedbenchError, StrategyFileError
 from seedbench.halves import prepare
+from seedbench.ledger import Measurements
 from seedbench.recorded import RecordedTrials
 from seedbench.run import run_campaign
 from seedbench.strategy import Strategy

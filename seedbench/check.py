@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from seedbench.campaign import Measurements
 from seedbench.deadline import Deadline
 from seedbench.errors import SeedbenchError, StrategyFailed, StrategyFileError
 from seedbench.halves import Replicates, prepare
+from seedbench.ledger import Measurements
 from seedbench.recorded import RecordedSource, RecordedTrials
 from seedbench.replay import admitted_budgets
 from seedbench.run import run_campaign

@@ -7,15 +7,15 @@ from operator import index as to_index
 
 import numpy as np
 
-from seedbench.campaign import Measurements
 from seedbench.errors import PoolExhausted, UnknownCell
 from seedbench.halves import Replicates
+from seedbench.ledger import Measurements
 
 _AXES = ("weight_init_seed", "data_order_seed")
 
 
 class RecordedSource:
-    """One campaign's source; see `seedbench.campaign.Source`."""
+    """One campaign's source; see `seedbench.ledger.Source`."""
 
     __slots__ = ("grid", "majority_score", "start", "steps", "unstarted")
     grid: tuple[int, int]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
-from seedbench.campaign import Settlement, Source, open_campaign
 from seedbench.deadline import Deadline
 from seedbench.errors import BudgetSpent, InvalidReturn, PoolExhausted, StrategyFailed, StrategyStopped
 from seedbench.halves import strategy_stream
+from seedbench.ledger import Settlement, Source, open_campaign
 from seedbench.recorded import RecordedTrials
 from seedbench.strategy import Strategy, author_frames
 

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seedbench import BudgetSpent, Campaign, Checkpoint, PoolExhausted, Trial, TrialComplete, UnknownCell
-from seedbench.campaign import IDLE_CALLS, open_campaign
 from seedbench.errors import InvalidReturn, StrategyStopped
 from seedbench.halves import prepare
+from seedbench.ledger import IDLE_CALLS, open_campaign
 from seedbench.recorded import RecordedTrials
 from tests.synthetic import additive_predictions, table_by_hand
 

@@ -8,8 +8,8 @@ import pytest
 
 from seedbench import PoolExhausted, SelectionError, StrategyFailed, StrategyFileError, UnknownCell
 from seedbench.blocks import BLOCK
-from seedbench.campaign import open_campaign
 from seedbench.halves import pair_halves, prepare, strategy_stream, stream, undefined_share
+from seedbench.ledger import open_campaign
 from seedbench.metrics import best_of_n
 from seedbench.recorded import RecordedTrials
 from seedbench.replay import Deletion, admitted_budgets, replay, replay_one

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seedbench.campaign import Settlement, open_campaign
 from seedbench.errors import BudgetSpent, PoolExhausted
+from seedbench.ledger import Settlement, open_campaign
 from seedbench.strategy import load_strategy, shipped
 
 SHIPPED = shipped()

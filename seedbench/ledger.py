@@ -1,0 +1,221 @@
+"""The other side of a campaign: its source, the budget, the books, and what is kept in the end.
+
+A campaign asks a source to start trials and to train them, pays before it looks, and writes down what it was told. The
+source is a recorded table, a pipe out of a sealed process, or live training, and nothing here can tell which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from seedbench.campaign import Campaign, Checkpoint, Trial
+from seedbench.errors import BudgetSpent, InvalidReturn, StrategyStopped, TrialComplete
+
+if TYPE_CHECKING:
+    import numpy as np
+
+#: So many calls in a row that pay for nothing and start nothing end a campaign: the strategy is not going to stop.
+IDLE_CALLS = 10_000
+
+Measurements = tuple[float, float, float]  # score, validation loss, train loss
+
+
+class Source(Protocol):
+    """Where trials come from.
+
+    Attributes:
+        grid: numbers of weight-init and of data-order seeds.
+        steps: training steps done at each checkpoint, ascending; the same for all trials.
+        unstarted: trials that can be started.
+        majority_score: score of always predicting the most frequent label.
+    """
+
+    grid: tuple[int, int]
+    steps: Sequence[int]
+    unstarted: int
+    majority_score: float
+
+    def start(
+        self, weight_init_seed: int | None, data_order_seed: int | None
+    ) -> tuple[int, int, Callable[[], Measurements]]:
+        """Starts a trial that was not started before.
+
+        Args:
+            weight_init_seed: a label, or None: any.
+            data_order_seed: likewise.
+
+        Returns:
+            The trial's two labels, and a function that trains it to its next checkpoint and measures it there. The
+            scores it returns are finite.
+
+        Raises:
+            UnknownCell: no such label, or no such trial.
+            PoolExhausted: no unstarted trial is left there.
+        """
+
+
+class Settlement(NamedTuple):
+    """How a campaign ended: the kept checkpoint and what was spent."""
+
+    weight_init_seed: int
+    data_order_seed: int
+    checkpoint: int
+    steps_spent: int
+    trials_started: int
+
+
+class OpenCampaign(NamedTuple):
+    """A campaign, and its two ends that only the runner holds; see `open_campaign`."""
+
+    campaign: Campaign
+    settle: Callable[[object], Settlement]
+    close: Callable[[], None]
+
+
+def open_campaign(
+    source: Source, budget: int, *, rng: Callable[[], np.random.Generator], history: tuple[Any, ...] = ()
+) -> OpenCampaign:
+    """Opens a campaign.
+
+    Args:
+        source: where trials come from.
+        budget: in full trials.
+        rng: makes `campaign.rng`, when it is first asked for.
+        history: `campaign.history`.
+
+    Returns:
+        campaign: for the strategy.
+        settle: takes what the strategy returned (None where `BudgetSpent` or `PoolExhausted` ended it) and says what is
+            kept. It goes by its own books: a strategy that tampers with its objects can keep nothing it has not paid
+            for. Raises `InvalidReturn` where nothing was paid for, or where something else was returned than a trial or
+            a paid checkpoint of this campaign.
+        close: takes the campaign's objects apart, so that they are freed at once instead of by the garbage collector.
+    """
+    steps = list(source.steps)
+    length = len(steps)
+    # What each checkpoint costs, its step and its fraction; and one more, into which a complete trial runs.
+    marks: list[tuple[float, int, float]] = [
+        (after - before, after, after / steps[-1]) for before, after in zip([0, *steps], steps, strict=False)
+    ]
+    marks.append((float("inf"), 0, 0.0))
+    total: int = budget * steps[-1]
+    remaining: float = total  # a whole number; float only for the type of an endless cost
+    unstarted = source.unstarted
+    start_trial = source.start
+    idle, idle_since = 0, (remaining, unstarted)
+    cells: dict[tuple[int, int], Trial] = {}
+    paid: list[Trial] = []  # those with a checkpoint
+    books: list[tuple[int, int, list[Checkpoint]]] = []  # of each its labels and a list that no strategy holds
+
+    def count_idle() -> None:
+        nonlocal idle, idle_since
+        if idle_since != (remaining, unstarted):
+            idle, idle_since = 0, (remaining, unstarted)
+        idle += 1
+        if idle > IDLE_CALLS:
+            raise StrategyStopped(
+                f"made {IDLE_CALLS:,} calls in a row that paid for nothing; was the budget's end swallowed?"
+            )
+
+    def refuse(trial: Trial, index: int) -> BaseException:
+        count_idle()
+        if index == length:
+            return TrialComplete(f"{trial!r} is complete; check trial.complete before trial.advance()")
+        return BudgetSpent(f"the next checkpoint of {trial!r} costs {marks[index][0]} steps, and {remaining} are left")
+
+    def start(weight_init_seed: int | None, data_order_seed: int | None) -> Trial:
+        nonlocal unstarted
+        trial = cells.get((weight_init_seed, data_order_seed))  # type: ignore[arg-type]
+        if trial is not None:
+            count_idle()
+            return trial
+        try:
+            row, column, train = start_trial(weight_init_seed, data_order_seed)
+        except Exception:
+            count_idle()
+            raise
+        unstarted -= 1
+        cells[row, column] = trial = new_trial(row, column, train)
+        return trial
+
+    def new_trial(row: int, column: int, train: Callable[[], Measurements]) -> Trial:
+        index = 0
+        best_score = float("-inf")
+        trial = Trial()
+        trial.weight_init_seed = row
+        trial.data_order_seed = column
+        checkpoints: list[Checkpoint] = []
+        booked: list[Checkpoint] = []
+        trial.checkpoints = checkpoints
+        trial.complete = False
+        trial._best = None
+
+        def advance() -> Checkpoint:
+            nonlocal remaining, index, best_score
+            cost, step, fraction = marks[index]
+            if cost > remaining:
+                raise refuse(trial, index)
+            remaining -= cost
+            checkpoint = Checkpoint()
+            checkpoint.trial = trial
+            checkpoint.index = index
+            checkpoint.step = step
+            checkpoint.fraction = fraction
+            score, checkpoint.validation_loss, checkpoint.train_loss = train()
+            checkpoint.score = score
+            if score > best_score:
+                if index == 0:
+                    paid.append(trial)
+                    books.append((row, column, booked))
+                best_score = score
+                trial._best = checkpoint
+            checkpoints.append(checkpoint)
+            booked.append(checkpoint)
+            index += 1
+            if index == length:
+                trial.complete = True
+            return checkpoint
+
+        trial.advance = advance
+        return trial
+
+    def settle(returned: object) -> Settlement:
+        if not paid:
+            raise InvalidReturn("paid for no checkpoint, so there is none to keep")
+        if returned is None:
+            checkpoint = max((trial.best for trial in paid), key=lambda best: best.score)  # the first among ties
+        elif type(returned) is Trial and returned in paid:
+            checkpoint = returned.best
+        elif type(returned) is Checkpoint:
+            checkpoint = returned
+        elif type(returned) is Trial:
+            raise InvalidReturn(f"returned {returned!r}, which is not of this campaign or without a paid checkpoint")
+        else:
+            found = repr(returned) if type(returned) in (bool, int, float, str) else f"a {type(returned).__name__}"
+            raise InvalidReturn(f"returned {found:.80}; a strategy returns a Trial, a Checkpoint or None")
+        for row, column, booked in books:
+            if checkpoint in booked:
+                return Settlement(row, column, booked.index(checkpoint), total - int(remaining), len(paid))
+        raise InvalidReturn("returned a checkpoint that was not paid for in this campaign")
+
+    def ended() -> Checkpoint:
+        raise InvalidReturn("advanced a trial of an earlier campaign; every campaign starts its own")
+
+    def close() -> None:
+        for trial in cells.values():
+            trial.advance, trial.checkpoints, trial._best = ended, [], None
+
+    campaign = Campaign()
+    campaign.budget = budget
+    campaign.grid = source.grid
+    campaign.checkpoints_per_trial = length
+    campaign.majority_score = source.majority_score
+    campaign.history = history
+    campaign._start = start
+    campaign._remaining = lambda: remaining / steps[-1]
+    campaign._trials = lambda: tuple(paid)
+    campaign._unstarted = lambda: unstarted
+    campaign._new_rng = rng
+    campaign._rng = None
+    return OpenCampaign(campaign, settle, close)

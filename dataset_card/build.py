@@ -89,10 +89,7 @@ def _markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def _majority(table: TrialTable) -> float | None:
     if table.label is None:
         return None
-    label = table.label
-    scores = [metrics.task_score(table.task, *metrics.correct_counts(np.full_like(label, v), label)) for v in (0, 1)]
-    commoner = int(np.count_nonzero(label == 1) * 2 > len(label))
-    return float(scores[commoner])
+    return metrics.majority_score(table.task, *np.bincount(table.label, minlength=2)[::-1])
 
 
 def _tables(trials: TrialSet) -> str:

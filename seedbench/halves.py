@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from seedbench.errors import SelectionError
-from seedbench.metrics import best_checkpoint, correct_counts, task_score, undefined
+from seedbench.metrics import best_checkpoint, correct_counts, majority_score, task_score, undefined
 from seedbench.trialset import TrialTable
 
 #: `held-out-1`: select on one half of the dev set, report on the other. `dodge2020`: the whole dev set for both.
@@ -127,13 +127,13 @@ def prepare(table: TrialTable, *, seed: int, replicates: range, protocol: str = 
         shape = (count, table.num_trials, table.num_checkpoints)
         validation_score = test_score = np.broadcast_to(table.score, shape)
         validation_loss = np.broadcast_to(table.validation_loss.astype(np.float64), shape)
-        majority_score = np.full(count, np.nan)
+        majority = np.full(count, np.nan)
         if table.label is not None:
-            majority_score[:] = _majority(table.task, *np.bincount(table.label, minlength=2)[::-1])
+            majority[:] = majority_score(table.task, *np.bincount(table.label, minlength=2)[::-1])
     else:
         pairs = range(replicates.start // 2, replicates.stop // 2)
         halves = pair_halves(_predictions(table)[1], seed=seed, table=table.name, pairs=pairs)
-        scores, majority_score = _scores_on_halves(table, halves)
+        scores, majority = _scores_on_halves(table, halves)
         validation_loss = _losses_on_halves(table, halves)
         # Member 0 of a pair validates on its half and tests on the rest; member 1 the other way round.
         validation_score, test_score = scores, scores.reshape(len(pairs), 2, -1)[:, ::-1].reshape(scores.shape)
@@ -144,7 +144,7 @@ def prepare(table: TrialTable, *, seed: int, replicates: range, protocol: str = 
         validation_score=validation_score,
         validation_loss=validation_loss,
         test_score=test_score,
-        majority_score=majority_score,
+        majority_score=majority,
         row_label=row_label,
         column_label=column_label,
         order=order,
@@ -183,12 +183,6 @@ def _predictions(table: TrialTable) -> tuple[np.ndarray, np.ndarray]:
     return table.predicted_label, table.label
 
 
-def _majority(task: str, positives: int, negatives: int) -> float:
-    if positives >= negatives:
-        return float(task_score(task, positives, 0, positives, negatives))
-    return float(task_score(task, 0, negatives, positives, negatives))
-
-
 def _scores_on_halves(table: TrialTable, halves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Halves [pairs, examples] -> scores on them and the rest, float64 [2 * pairs, trials, checkpoints]; majority's.
 
@@ -215,7 +209,7 @@ def _scores_on_halves(table: TrialTable, halves: np.ndarray) -> tuple[np.ndarray
             lookup = lookups[int(positives[half]), int(negatives[half])]
             index = counts[0][half] * (negatives[half] + 1) + counts[1][half]
             scores[half][rows] = lookup[index.astype(np.int64)]
-    majority = [_majority(table.task, *sizes) for sizes in zip(positives.flat, negatives.flat, strict=True)]
+    majority = [majority_score(table.task, *sizes) for sizes in zip(positives.flat, negatives.flat, strict=True)]
     return scores.reshape(-1, table.num_trials, table.num_checkpoints), np.array(majority)
 
 

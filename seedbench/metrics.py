@@ -120,6 +120,13 @@ def undefined(
     return np.zeros(np.broadcast_shapes(tp.shape, tn.shape), dtype=bool)
 
 
+def majority_score(task: str, positives: int, negatives: int) -> float:
+    """Numbers of examples of labels 1 and 0 -> the score of always predicting the commoner one; of 1 where they tie."""
+    if positives >= negatives:
+        return float(task_score(task, positives, 0, positives, negatives))
+    return float(task_score(task, 0, negatives, positives, negatives))
+
+
 def best_checkpoint(validation: ArrayLike) -> NDArray[np.intp]:
     """Scores [..., checkpoints] -> index [...] of the best checkpoint, the earliest among ties."""
     return np.argmax(np.asarray(validation), axis=-1)

@@ -39,6 +39,15 @@ def test_metrics_by_hand():
     assert scores_of([1, 1, 1, 0, 0, 1]) == pytest.approx({"accuracy": 4 / 6, "f1": 6 / 8, "matthews": 2 / 8})
 
 
+def test_the_commoner_label_by_hand():
+    """Three positives of five: accuracy 3/5, F1 6/8; one of four: accuracy 3/4; no correlation ever."""
+    assert metrics.majority_score("rte", 3, 2) == 3 / 5
+    assert metrics.majority_score("mrpc", 3, 2) == pytest.approx((3 / 5 + 6 / 8) / 2)
+    assert metrics.majority_score("sst2", 1, 3) == 3 / 4
+    assert metrics.majority_score("mrpc", 2, 2) == pytest.approx((1 / 2 + 4 / 6) / 2)  # label 1, where they tie
+    assert metrics.majority_score("cola", 3, 2) == 0
+
+
 def test_perfect_and_inverted():
     assert scores_of(LABEL) == {"accuracy": 1, "f1": 1, "matthews": 1}
     assert scores_of(1 - LABEL) == {"accuracy": 0, "f1": 0, "matthews": -1}

@@ -1,0 +1,59 @@
+"""Early against late: what does a trial's score at a checkpoint say about the best it will ever reach?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from seedbench.findings.pool import Floats, Indices, counted, curve, no_interval, over_seeds, values
+from seedbench.findings.result import EarlyLate
+from seedbench.trialset import TrialTable
+
+
+def early_late(table: TrialTable) -> EarlyLate:
+    """Spearman correlations of the score, and of the best so far, at every checkpoint with the trial's value.
+
+    Intervals come from leaving out groups of rows and of columns (`seedbench.intervals`), on Fisher's scale
+    atanh(rho), where the error is more nearly the same everywhere. Those of Bonett and Wright (2000) would take trials
+    that share a seed for independent. Dev examples are held fixed. What they do not cover: scores at two checkpoints of
+    one dev set share the luck of its examples, so that the correlation is higher than it would be with a final score on
+    other examples; and the value is the best of all checkpoints, this one among them.
+
+    Source:
+        Dodge et al. 2020, section 5, for the question.
+    """
+    value, so_far = values(table), np.maximum.accumulate(table.score, axis=1)
+    correlations = []
+    for early in (table.score, so_far):
+
+        def transformed(trials: Indices, early: Floats = early) -> Floats:
+            rho = spearman(early[trials], value[trials])
+            return np.arctanh(np.where(np.abs(rho) < 1 - 1e-12, rho, np.nan))
+
+        interval = over_seeds(transformed, table)
+        correlations += [spearman(early, value), np.tanh(interval.low), np.tanh(interval.high)]
+    constant = int((np.ptp(table.score, axis=0) == 0).sum())
+    notes = []
+    if table.num_trials == 1:
+        notes.append("A single trial: there is nothing to correlate.")
+    elif np.ptp(value) == 0:
+        notes.append("All trials have the same best score: no correlation with it is defined.")
+    else:
+        if constant:
+            notes.append(
+                f"At {counted(constant, 'checkpoint')} all trials have the same score: no correlation is defined there."
+            )
+        if alone := no_interval(table):
+            notes.append(alone)
+    return EarlyLate(*map(curve, correlations), constant=constant, notes=tuple(notes))
+
+
+def spearman(early: Floats, late: Floats) -> Floats:
+    """Values [N, C] and [N] -> Spearman's correlation [C] of each column with the other; NaN where either is constant."""
+    from scipy.stats import rankdata
+
+    if len(late) < 2:
+        return np.full(early.shape[1], np.nan)
+    first, second = rankdata(early, axis=0), rankdata(late)
+    first, second = first - first.mean(axis=0), second - second.mean()
+    spread = np.sqrt((first**2).sum(axis=0) * (second**2).sum())
+    return np.clip(second @ first / np.where(spread > 0, spread, np.nan), -1, 1)

@@ -21,6 +21,7 @@ from seedbench.terminal import (
     percent,
     percent_range,
     place,
+    points_of_gap,
     sparkline,
 )
 
@@ -65,16 +66,8 @@ def words(evaluation: Evaluation) -> list[str]:
             f"of many{spread}."
         )
     for other in evaluation.against:
-        difference = other.summary_difference
-        if difference.gap_closed is None:
-            continue
-        low, high = difference.gap_closed_low, difference.gap_closed_high
-        amount = f"{abs(difference.gap_closed) * 100:.0f} points {'more' if difference.gap_closed >= 0 else 'less'}"
-        verdict = ""
-        if low is not None and high is not None:
-            verdict = f" (95% interval {low * 100:+.0f} to {high * 100:+.0f})"
-            verdict += "" if low > 0 or high < 0 else ": the data cannot tell them apart"
-        said.append(f"That is {amount} of the gap than {other.name}{verdict}.")
+        if other.summary_difference.gap_closed is not None:
+            said.append(f"That is {points_of_gap(other.summary_difference, other.name)}.")
     silent = sorted({f"{row.task} {row.recipe}" for row in rows if row.no_signal})
     if silent:
         said.append(f"In {joined(silent)} seeds make too little difference to be told from noise (no signal).")

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.text import Text
+
+if TYPE_CHECKING:
+    from seedbench.result import SummaryDifference
 
 UNDEFINED = "–"
 BARS = "▁▂▃▄▅▆▇█"
@@ -36,6 +40,20 @@ def paired_difference(value: float | None, low: float | None, high: float | None
     if low > 0:
         return Text(f"{text} ▲", style="green")
     return Text(f"{text} ▼", style="red") if high < 0 else Text(text, style="dim")
+
+
+def points_of_gap(difference: SummaryDifference, other: str) -> str:
+    """A difference in gap closed in words, as '2 points less of the gap than other (95% interval -7 to +3)'."""
+    if difference.gap_closed is None:
+        return UNDEFINED
+    low, high = difference.gap_closed_low, difference.gap_closed_high
+    amount = f"{abs(difference.gap_closed) * 100:.0f}"
+    unit = "point" if amount == "1" else "points"
+    said = f"{amount} {unit} {'more' if difference.gap_closed >= 0 else 'less'} of the gap than {other}"
+    if low is None or high is None:
+        return said
+    said += f" (95% interval {low * 100:+.0f} to {high * 100:+.0f})"
+    return said + ("" if low > 0 or high < 0 else ": the data cannot tell them apart")
 
 
 def bounded(value: float, bound: str | None, format_: str) -> str:

@@ -35,7 +35,7 @@ from seedbench.halves import prepare
 from seedbench.ledger import Measurements, Settlement
 from seedbench.recorded import RecordedSource, RecordedTrials
 from seedbench.run import run_campaign
-from seedbench.strategy import Strategy, load_strategy
+from seedbench.strategy import Strategy, load_strategy, refuse_oracle
 from seedbench.trialset import TrialTable
 
 GRID = (25, 25)  # as in Dodge et al. (2020); a cell that is not started costs nothing
@@ -160,6 +160,7 @@ def live(
 
     Raises:
         StrategyFailed: the strategy raised, returned something else than a paid trial or checkpoint, or paid nothing.
+        StrategyFileError: the strategy is an oracle.
         RunnerError: an argument outside its range; another campaign's folder; training or writing failed.
         OSError: a folder cannot be written.
         KeyboardInterrupt: also for SIGTERM and SIGHUP; the trials are in their folder.
@@ -168,6 +169,7 @@ def live(
         raise LiveError(f"--out {spec.out}: is there already; remove it or give another")
     if not 1 <= budget <= grid[0] * grid[1]:
         raise LiveError(f"--budget {budget}: must be from 1 to {grid[0] * grid[1]}, the trials of --grid")
+    refuse_oracle(strategy, "a live campaign")
     if in_memory < 1:
         raise LiveError(f"--in-memory {in_memory}: must be at least 1, the trial in training")
     folder = trials or spec.out.with_name(spec.out.name + ".trials")

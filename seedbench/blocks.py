@@ -29,6 +29,7 @@ from seedbench.ledger import Measurements
 from seedbench.recorded import RecordedTrials
 from seedbench.run import run_campaign
 from seedbench.strategy import Strategy
+from seedbench.transfer import History
 from seedbench.trialset import TrialTable
 
 BLOCK = 50  # replicates prepared at a time; even. 23 MB of each kind of score for 625 trials × 30 checkpoints
@@ -46,6 +47,7 @@ class Plan:
         table: the trial table.
         budgets: in full trials.
         keeps: the variants: number of a deletion -> the trials it keeps, bool [trials]; None -> None for all of them.
+        histories: of each variant, what campaigns are shown of other tables; None on the cold track.
         replicates: of the variant that keeps all, from 0.
         deletion_replicates: of the others; at most as many.
     """
@@ -53,6 +55,7 @@ class Plan:
     table: TrialTable
     budgets: tuple[int, ...]
     keeps: Mapping[int | None, np.ndarray | None]
+    histories: Mapping[int | None, History | None]
     replicates: int
     deletion_replicates: int
 
@@ -155,7 +158,7 @@ def run_block(
                 for variant, (deletion, keep) in enumerate(plan.keeps.items()):
                     if replicate >= plan.count(deletion):
                         continue
-                    recorded = RecordedTrials(prepared, replicate, keep, curves)
+                    recorded = RecordedTrials(prepared, replicate, keep, curves, plan.histories[deletion])
                     for number, strategy in enumerate(work.strategies):
                         for place, budget in enumerate(plan.budgets):
                             note = "" if deletion is None else IN_RE_RUN

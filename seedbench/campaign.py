@@ -7,11 +7,13 @@ in which there is nothing to find.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from seedbench.history import TableRecord
 
 
 class Checkpoint:
@@ -58,7 +60,7 @@ class Trial:
     __slots__ = ("_best", "advance", "checkpoints", "complete", "data_order_seed", "weight_init_seed")
     weight_init_seed: int
     data_order_seed: int
-    checkpoints: list[Checkpoint]
+    checkpoints: Sequence[Checkpoint]
     complete: bool
     advance: Callable[[], Checkpoint]
     _best: Checkpoint | None
@@ -86,10 +88,10 @@ class Campaign:
         grid: numbers of weight-init and of data-order seeds; labels count from 0. Cells may be missing.
         checkpoints_per_trial: validation points of a full trial.
         majority_score: score of always predicting the most frequent label; NaN where unknown.
-        history: complete records of other tasks on the transfer track; empty on the cold track.
     """
 
     __slots__ = (
+        "_history",
         "_new_rng",
         "_remaining",
         "_rng",
@@ -99,18 +101,17 @@ class Campaign:
         "budget",
         "checkpoints_per_trial",
         "grid",
-        "history",
         "majority_score",
     )
     budget: int
     grid: tuple[int, int]
     checkpoints_per_trial: int
     majority_score: float
-    history: tuple[Any, ...]
     _start: Callable[[int | None, int | None], Trial]
     _remaining: Callable[[], float]
     _trials: Callable[[], tuple[Trial, ...]]
     _unstarted: Callable[[], int]
+    _history: Callable[[], tuple[TableRecord, ...]]
     _new_rng: Callable[[], np.random.Generator]
     _rng: np.random.Generator | None
 
@@ -147,8 +148,31 @@ class Campaign:
         return self._unstarted()
 
     @property
+    def history(self) -> tuple[TableRecord, ...]:
+        """The trials of other tasks of the same model on the transfer track, read-only; empty on the cold track.
+
+        A seed label means the same seed there as here; labels beyond `grid` are of seeds that only other tasks have.
+        """
+        return self._history()
+
+    @property
     def rng(self) -> np.random.Generator:
         """Random numbers for the strategy's own use: the same in every run of this campaign."""
         if self._rng is None:
             self._rng = self._new_rng()
         return self._rng
+
+
+class OracleCampaign(Campaign):
+    """What an oracle works with: a strategy whose callable has the attribute `oracle = True`.
+
+    It is told what the kept checkpoint is scored by, so it says how far any choice could get, and nothing else.
+    """
+
+    __slots__ = ("_test_scores",)
+    _test_scores: Callable[[], Mapping[tuple[int, int], Sequence[float]]]
+
+    @property
+    def test_scores(self) -> Mapping[tuple[int, int], Sequence[float]]:
+        """Of every trial, by its labels of weight-init and data-order seed: the test score of each checkpoint."""
+        return self._test_scores()

@@ -21,11 +21,13 @@ import numpy as np
 from seedbench.deadline import Deadline
 from seedbench.errors import SeedbenchError, StrategyFailed, StrategyFileError
 from seedbench.halves import Replicates, prepare
+from seedbench.history import PastTable
 from seedbench.ledger import Measurements
 from seedbench.recorded import RecordedSource, RecordedTrials
 from seedbench.replay import admitted_budgets
 from seedbench.run import run_campaign
 from seedbench.strategy import Strategy
+from seedbench.transfer import History, history_of_track
 from seedbench.trialset import TrialSet
 
 PROTOCOL = "held-out-1"
@@ -39,18 +41,19 @@ Call = tuple[Any, ...]  # its kind, then what it was called with: see `_said`
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was checked: whether it holds, and what was seen."""
+    """One thing that was checked: whether it holds (None: that is not asked of this strategy), and what was seen."""
 
-    passed: bool
+    passed: bool | None
     text: str
 
 
 @dataclass(frozen=True)
 class Case:
-    """One campaign: a block that holds its one replicate, and its budget in full trials."""
+    """One campaign: a block that holds its one replicate, its budget in full trials, and what it is shown of others."""
 
     block: Replicates
     budget: int
+    past: tuple[PastTable, ...] = ()
 
     @property
     def replicate(self) -> int:
@@ -61,7 +64,9 @@ class Case:
         return f"table {self.block.table.name}, budget {self.budget}, replicate {self.replicate}"
 
 
-def check_strategy(strategy: Strategy, trials: TrialSet, *, seed: int = 0, campaigns: int = CAMPAIGNS) -> list[Finding]:
+def check_strategy(
+    strategy: Strategy, trials: TrialSet, *, seed: int = 0, campaigns: int = CAMPAIGNS, track: str = "cold"
+) -> list[Finding]:
     """Checks a loaded strategy on recorded trials.
 
     Args:
@@ -69,15 +74,17 @@ def check_strategy(strategy: Strategy, trials: TrialSet, *, seed: int = 0, campa
         trials: any trial set; its tables and budgets are taken in turn.
         seed: of the hidden randomness.
         campaigns: at least so many; more where there are more tables and budgets.
+        track: "cold", or "transfer".
 
     Returns:
         What was found, in order; it ends with the first thing that does not hold.
 
     Raises:
         StrategyFailed: a campaign has no result.
-        SelectionError: no table of the trial set is large enough for any budget.
+        SelectionError: no table of the trial set is large enough for any budget; no such track; the transfer track on
+            trials of one task.
     """
-    cases = _cases(trials, seed, campaigns)
+    cases = _cases(trials, seed, campaigns, track)
     traces = _in_another_process(strategy, cases, hash_seed=1)
     for trace in traces:
         if trace.failed is not None:
@@ -91,6 +98,8 @@ def check_strategy(strategy: Strategy, trials: TrialSet, *, seed: int = 0, campa
         return [*findings, Finding(False, f"not reproducible: {parted}: {cause}")]
     findings.append(Finding(True, "reproducible: the same calls in another process and order, with another hash seed"))
 
+    if strategy.oracle:
+        return [*findings, Finding(None, "an oracle: told all test scores, so not blind, and refused on leaderboards")]
     changed = [_altered(case, trace.paid, way) for way in WAYS for case, trace in zip(cases, traces, strict=True)]
     blind = _in_another_process(strategy, changed, hash_seed=1)
     if parted := _first_difference(changed, traces * len(WAYS), blind):
@@ -99,21 +108,23 @@ def check_strategy(strategy: Strategy, trials: TrialSet, *, seed: int = 0, campa
     return [*findings, Finding(True, f"blind: the same calls when what it had not paid for is changed, {tried}")]
 
 
-def _cases(trials: TrialSet, seed: int, campaigns: int) -> list[Case]:
+def _cases(trials: TrialSet, seed: int, campaigns: int, track: str) -> list[Case]:
+    history = history_of_track(track, trials.tables)
     admitted = admitted_budgets(trials.tables, (), PROTOCOL)
     pairs = [(table, budget) for table, budgets in zip(trials.tables, admitted, strict=True) for budget in budgets]
     rounds = -(-campaigns // len(pairs))
     replicates = range(rounds + rounds % 2)
-    blocks = {}
+    cases = {}
     for table in {table.name: table for table, _ in pairs}.values():
         block = prepare(table, seed=seed, replicates=replicates, protocol=PROTOCOL)
         # The predictions are not needed any more, and so are not there to be found.
-        blocks[table.name] = replace(block, table=replace(table, predicted_label=None, example_loss=None, label=None))
-    return [
-        Case(_one_replicate(blocks[table.name], replicate), budget)
-        for replicate in range(rounds)
-        for table, budget in pairs
-    ]
+        bare = replace(block, table=replace(table, predicted_label=None, example_loss=None, label=None))
+        shown = History.of(table, history) if history else None
+        for replicate in range(rounds):
+            past = RecordedTrials(block, replicate, history=shown).past()
+            cases[table.name, replicate] = (_one_replicate(bare, replicate), past)
+    every = [(*cases[table.name, replicate], budget) for replicate in range(rounds) for table, budget in pairs]
+    return [Case(block, budget, past) for block, past, budget in every]
 
 
 def _one_replicate(block: Replicates, replicate: int) -> Replicates:
@@ -128,12 +139,16 @@ def _one_replicate(block: Replicates, replicate: int) -> Replicates:
 
 
 class _LoggedTrials(RecordedTrials):
-    """Recorded trials that write down what they are asked for; `paid` counts the checkpoints of each trial."""
+    """The trials of a case, which write down what they are asked for; `paid` counts the checkpoints of each trial."""
 
-    def __init__(self, block: Replicates, replicate: int) -> None:
-        super().__init__(block, replicate)
+    def __init__(self, case: Case) -> None:
+        super().__init__(case.block, case.replicate)
+        self._past = case.past
         self.calls: list[Call] = []
         self.paid: dict[int, int] = {}
+
+    def past(self) -> tuple[PastTable, ...]:
+        return self._past
 
     def source(self) -> RecordedSource:
         source = super().source()
@@ -176,7 +191,7 @@ class Trace:
 
 
 def _trace(strategy: Strategy, case: Case) -> Trace:
-    trials = _LoggedTrials(case.block, case.replicate)
+    trials = _LoggedTrials(case)
     deadline = Deadline(TIME_LIMIT)
     try:
         with deadline.installed():

@@ -41,9 +41,9 @@ from seedbench.scoring import (
     table_scores,
 )
 from seedbench.strategy import Strategy, load_strategy
+from seedbench.transfer import history_of_track
 from seedbench.trialset import TrialSet, load_trials
 
-TRACK = "cold"
 DELETION_REPLICATES = 200  # of each re-run for the intervals, or fewer if there are fewer replicates
 
 
@@ -59,6 +59,7 @@ def evaluate(
     replicates: int = 200,
     seed: int = 0,
     protocol: str = "held-out-1",
+    track: str = "cold",
     processes: int = 1,
     against: str | Path | Callable[..., Any] | Strategy | Sequence[str | Path | Callable[..., Any] | Strategy] = (),
     intervals: bool = True,
@@ -78,6 +79,8 @@ def evaluate(
         replicates: campaigns per table and budget; even, since they come in pairs.
         seed: of all hidden randomness; the same call gives the same result to the byte.
         protocol: "held-out-1", or "dodge2020" for selection and score on the same full dev set.
+        track: "cold", or "transfer": `campaign.history` has the trials of the model's other tasks, all of them in the
+            trial set, whatever is selected to be scored.
         processes: to split the work among; the result does not depend on it. More than one needs a strategy that can
             travel to another process: a file, a shipped name, or a callable that pickles.
         against: strategies, or one, to compare with on the same replicates.
@@ -85,7 +88,8 @@ def evaluate(
         progress: called with the campaigns done so far and their total.
 
     Raises:
-        SelectionError: an unknown model, task or recipe; a budget that a table does not admit; odd replicates.
+        SelectionError: an unknown model, task, recipe, protocol or track; a budget that a table does not admit; odd
+            replicates; the transfer track with trials of one task alone.
         StrategyFileError: a strategy that cannot be loaded.
         StrategyFailed: a campaign without a result.
         TrialSetError: a trial set that cannot be read or trusted.
@@ -99,7 +103,9 @@ def evaluate(
         raise SelectionError(f"revision {revision!r} is of a Hub dataset; trial set {trials.name} is loaded already")
     trial_set = trials if isinstance(trials, TrialSet) else load_trials(trials, revision=revision)
     tables = trial_set.select(models, tasks, recipes).tables
-    deletions = deletions_of(tables)
+    history = history_of_track(track, trial_set.tables)
+    models_here = {table.model for table in tables}
+    deletions = deletions_of([table for table in history or tables if table.model in models_here])
     replays = replay(
         strategies,
         tables,
@@ -108,6 +114,7 @@ def evaluate(
         seed=seed,
         protocol=protocol,
         deletions=deletions if intervals else (),
+        history=history,
         deletion_replicates=DELETION_REPLICATES,
         processes=processes,
         progress=progress,
@@ -121,7 +128,7 @@ def evaluate(
         own, rest = scored[0], scored[1:]
         return Evaluation(
             protocol=protocol,
-            track=TRACK,
+            track=track,
             trials=TrialsIdentity(trial_set.name, trial_set.version, trial_set.sha256, trial_set.revision),
             strategy=StrategyIdentity(strategies[0].name, strategies[0].sha256),
             seed=seed,

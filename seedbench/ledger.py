@@ -6,14 +6,16 @@ source is a recorded table, a pipe out of a sealed process, or live training, an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from seedbench.campaign import Campaign, Checkpoint, Trial
+from seedbench.campaign import Campaign, Checkpoint, OracleCampaign, Trial
 from seedbench.errors import BudgetSpent, InvalidReturn, StrategyStopped, TrialComplete
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from seedbench.history import TableRecord
 
 #: So many calls in a row that pay for nothing and start nothing end a campaign: the strategy is not going to stop.
 IDLE_CALLS = 10_000
@@ -74,7 +76,12 @@ class OpenCampaign(NamedTuple):
 
 
 def open_campaign(
-    source: Source, budget: int, *, rng: Callable[[], np.random.Generator], history: tuple[Any, ...] = ()
+    source: Source,
+    budget: int,
+    *,
+    rng: Callable[[], np.random.Generator],
+    history: Callable[[], tuple[TableRecord, ...]] = tuple,
+    test_scores: Callable[[], Mapping[tuple[int, int], Sequence[float]]] | None = None,
 ) -> OpenCampaign:
     """Opens a campaign.
 
@@ -82,7 +89,8 @@ def open_campaign(
         source: where trials come from.
         budget: in full trials.
         rng: makes `campaign.rng`, when it is first asked for.
-        history: `campaign.history`.
+        history: gives `campaign.history`, when it is asked for.
+        test_scores: gives those of an `OracleCampaign`; None: open an ordinary one.
 
     Returns:
         campaign: for the strategy.
@@ -187,9 +195,9 @@ def open_campaign(
             checkpoint = max((trial.best for trial in paid), key=lambda best: best.score)  # the first among ties
         elif type(returned) is Trial and returned in paid:
             checkpoint = returned.best
-        elif type(returned) is Checkpoint:
+        elif isinstance(returned, Checkpoint):
             checkpoint = returned
-        elif type(returned) is Trial:
+        elif isinstance(returned, Trial):
             raise InvalidReturn(f"returned {returned!r}, which is not of this campaign or without a paid checkpoint")
         else:
             found = repr(returned) if type(returned) in (bool, int, float, str) else f"a {type(returned).__name__}"
@@ -206,16 +214,20 @@ def open_campaign(
         for trial in cells.values():
             trial.advance, trial.checkpoints, trial._best = ended, [], None
 
-    campaign = Campaign()
+    if test_scores is None:
+        campaign = Campaign()
+    else:
+        campaign = OracleCampaign()
+        campaign._test_scores = lambda: test_scores()
     campaign.budget = budget
     campaign.grid = source.grid
     campaign.checkpoints_per_trial = length
     campaign.majority_score = source.majority_score
-    campaign.history = history
+    campaign._history = lambda: history()  # as it is, it might lead to the records
     campaign._start = start
     campaign._remaining = lambda: remaining / steps[-1]
     campaign._trials = lambda: tuple(paid)
     campaign._unstarted = lambda: unstarted
-    campaign._new_rng = rng
+    campaign._new_rng = lambda: rng()
     campaign._rng = None
     return OpenCampaign(campaign, settle, close)

@@ -9,7 +9,9 @@ import numpy as np
 
 from seedbench.errors import PoolExhausted, UnknownCell
 from seedbench.halves import Replicates
+from seedbench.history import PastTable, TableRecord, records
 from seedbench.ledger import Measurements
+from seedbench.transfer import History
 
 _AXES = ("weight_init_seed", "data_order_seed")
 
@@ -34,6 +36,7 @@ class RecordedTrials:
         keep: bool [trials], or None for all. The others are not there: the order skips them, and a row or column of the
             grid that they leave empty is gone, so that the labels of those that stay close up in their old order.
         curves: a dict to share among the variants of one replicate, so that a trial's curve is made only once.
+        history: what campaigns are shown of other tables; None on the cold track.
 
     Attributes:
         table: name of the table.
@@ -47,6 +50,7 @@ class RecordedTrials:
         replicate: int,
         keep: np.ndarray | None = None,
         curves: dict[int, list[Measurements]] | None = None,
+        history: History | None = None,
     ) -> None:
         at = block.replicates.index(replicate)
         table = block.table
@@ -67,10 +71,27 @@ class RecordedTrials:
         self._score = np.ascontiguousarray(block.validation_score[at]).reshape(-1).data
         self._loss = np.ascontiguousarray(block.validation_loss[at]).reshape(-1).data
         self._train_loss = np.ascontiguousarray(table.train_loss).reshape(-1).data
+        self._test_score = block.test_score[at]
+        self._shown, self._axis_labels = history, (row_label, column_label)
+        self._records: tuple[TableRecord, ...] | None = None
 
     def trial(self, weight_init_seed: int, data_order_seed: int) -> int:
         """The trial with these labels: its index in the table."""
         return self._by_cell[weight_init_seed, data_order_seed]
+
+    def past(self) -> tuple[PastTable, ...]:
+        """What campaigns are shown of other tables, as arrays; empty on the cold track."""
+        return self._shown.past(self.seed, self.replicate, *self._axis_labels) if self._shown else ()
+
+    def history(self) -> tuple[TableRecord, ...]:
+        """The same as objects, which all campaigns share."""
+        if self._records is None:
+            self._records = records(self.past())
+        return self._records
+
+    def test_scores(self) -> dict[tuple[int, int], list[float]]:
+        """By the labels of each trial, the test scores of its checkpoints: for oracles."""
+        return {labels: self._test_score[trial].tolist() for labels, trial in self._by_cell.items()}
 
     def source(self) -> RecordedSource:
         """A source for one campaign, of which nothing is started yet."""

@@ -13,6 +13,7 @@ from seedbench.blocks import BLOCK, Outcomes, Plan, Work, run_block, run_blocks
 from seedbench.errors import SelectionError
 from seedbench.halves import require_protocol
 from seedbench.strategy import Strategy, load_strategy
+from seedbench.transfer import History
 from seedbench.trialset import TrialTable
 
 #: In full trials; a table takes part in those it has enough trials for.
@@ -84,7 +85,7 @@ class Replay:
         strategy: the strategy.
         tables: one for each table, in the order given.
         deleted: [deletion][table], the first replicates again without the deleted seeds; None where a deletion does not
-            touch a table, leaves nothing of it, or where the table admits no budget.
+            touch a table (nor what it is shown of others), leaves nothing of it, or where the table admits no budget.
     """
 
     strategy: Strategy
@@ -102,6 +103,7 @@ def replay(
     protocol: str = "held-out-1",
     deletions: Sequence[Deletion] = (),
     deletion_replicates: int = 200,
+    history: Sequence[TrialTable] = (),
     processes: int = 1,
     time_limit: float = TIME_LIMIT,
     progress: Callable[[int, int], None] | None = None,
@@ -118,6 +120,8 @@ def replay(
         protocol: see `seedbench.halves.PROTOCOLS`.
         deletions: what to leave out in re-runs, with the same halves, streams and order.
         deletion_replicates: replicates of a re-run, the first of `replicates`.
+        history: the transfer track: tables, of which campaigns are shown those of the same model and another task.
+            Empty: the cold track.
         processes: to split the blocks of replicates among; more than one start Python anew, and need strategies that
             can travel: files, shipped names, or callables that pickle.
         time_limit: wall time in seconds that one campaign may take; see `seedbench.deadline` for what it can stop.
@@ -127,7 +131,8 @@ def replay(
         One for each strategy.
 
     Raises:
-        SelectionError: an unknown protocol, odd replicates, a budget that is none or that a table does not admit.
+        SelectionError: an unknown protocol, odd replicates, a budget that is none or that a table does not admit; a
+            table without another task in `history`.
         StrategyFailed: a campaign has no result; with several such campaigns always the same one.
         StrategyFileError: a strategy that cannot be loaded, or cannot be sent to another process.
     """
@@ -143,14 +148,10 @@ def replay(
     loaded = tuple(load_strategy(strategy) for strategy in strategies)
     admitted = admitted_budgets(tables, budgets, protocol)
     again = min(deletion_replicates, replicates)
-    plans = []
-    for table, fitting in zip(tables, admitted, strict=True):
-        keeps: dict[int | None, np.ndarray | None] = {None: None}
-        for number, deletion in enumerate(deletions if fitting else ()):
-            keep = deletion.keeps(table)
-            if keep.any() and not keep.all():  # else it leaves nothing of the table, or does not touch it
-                keeps[number] = keep
-        plans.append(Plan(table, fitting, keeps, replicates, again))
+    plans = [
+        _plan(table, fitting, deletions, history, replicates, again)
+        for table, fitting in zip(tables, admitted, strict=True)
+    ]
     work = Work(loaded, tuple(plans), seed, protocol, time_limit)
     blocks = [range(start, min(start + BLOCK, replicates)) for start in range(0, replicates, BLOCK)]
     units = [(at, block) for at in range(len(plans)) for block in blocks]
@@ -188,6 +189,7 @@ def replay_one(
     *,
     seed: int = 0,
     protocol: str = "held-out-1",
+    history: Sequence[TrialTable] = (),
     time_limit: float = TIME_LIMIT,
 ) -> TableReplay:
     """One campaign again, as `replay` ran it: the same result (arrays of shape [1, 1]) or the same exception."""
@@ -198,10 +200,30 @@ def replay_one(
     seed = whole_number(seed, "seed must be an integer, found")
     (admitted,) = admitted_budgets([table], [budget], protocol)
     start = replicate - replicate % 2
-    plan = Plan(table, admitted, {None: None}, start + 2, 0)
+    plan = _plan(table, admitted, (), history, start + 2, 0)
     work = Work((load_strategy(strategy),), (plan,), seed, protocol, time_limit)
     outcomes = run_block(work, plan, range(start, start + 2), only=replicate)
     return _table_replay(plan, outcomes.only(replicate - start), 0)
+
+
+def _plan(
+    table: TrialTable,
+    budgets: tuple[int, ...],
+    deletions: Sequence[Deletion],
+    history: Sequence[TrialTable],
+    replicates: int,
+    deletion_replicates: int,
+) -> Plan:
+    """The campaigns on one table, and those to be run again: where a deletion leaves some of it and changes them."""
+    shown = History.of(table, history) if history else None
+    keeps: dict[int | None, np.ndarray | None] = {None: None}
+    histories: dict[int | None, History | None] = {None: shown}
+    for number, deletion in enumerate(deletions if budgets else ()):
+        keep = deletion.keeps(table)
+        left = shown and shown.keeping([deletion.keeps(other) for other in shown.tables])
+        if keep.any() and not (keep.all() and (left is None or left.whole)):
+            keeps[number], histories[number] = keep, left
+    return Plan(table, budgets, keeps, histories, replicates, deletion_replicates)
 
 
 def _table_replay(plan: Plan, outcomes: Outcomes, strategy: int, deletion: int | None = None) -> TableReplay:

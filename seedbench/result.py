@@ -150,7 +150,7 @@ class Evaluation:
 
     Attributes:
         protocol: "held-out-1" or "dodge2020".
-        track: "cold".
+        track: "cold", or "transfer" where the strategy was shown the model's other tasks.
         trials: the trial set.
         strategy: what was evaluated.
         seed: of all hidden randomness.

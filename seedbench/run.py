@@ -37,7 +37,13 @@ def run_campaign(
     """
     table, replicate, seed = recorded.table, recorded.replicate, recorded.seed
     rng = partial(strategy_stream, seed, table, budget, replicate)
-    opened = open_campaign(recorded.source() if source is None else source, budget, rng=rng)
+    opened = open_campaign(
+        recorded.source() if source is None else source,
+        budget,
+        rng=rng,
+        history=recorded.history,
+        test_scores=recorded.test_scores if strategy.oracle else None,
+    )
     call = strategy.build()
     try:
         deadline.start()

@@ -175,8 +175,8 @@ class TableScores:
 
     @property
     def gap(self) -> Sample:
-        """Ceiling - floor [P, 1]."""
-        return combine(lambda gap: gap[:, None], self._matched(self.pool.gap))
+        """Ceiling - floor [P, 1], for the same deletions as `won`: on the transfer track, some change that alone."""
+        return combine(lambda gap, _: gap[:, None], self._matched(self.pool.gap), self.score)
 
     def _matched(self, sample: Sample) -> Sample:
         """Of the pool, what there is of the strategy: nothing deleted where its campaigns were not run again."""
@@ -188,7 +188,7 @@ def table_scores(replay: TableReplay, deleted: Sequence[TableReplay | None], poo
     again = {number: pair_means(part.score.T) for number, part in enumerate(deleted) if part is not None}
     if again:  # of a table of one row nothing is left to run again
         nothing = np.full_like(next(iter(again.values())), np.nan)
-        again = {number: again.get(number, nothing) for number in pool.ranked.deleted}
+        again = {number: again.get(number, nothing) for number in sorted({*pool.ranked.deleted, *again})}
     return TableScores(replay, pool, Sample(pair_means(replay.score.T), again))
 
 

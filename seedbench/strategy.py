@@ -3,6 +3,8 @@
 The contract: a strategy is a callable that takes a `Campaign` and returns the `Trial` or the `Checkpoint` to keep, or
 None for the best checkpoint seen. A file binds one to the name `strategy`; `my_strategy.py:other` selects another.
 Every campaign gets a fresh call, and an object with `__call__` is copied anew for each: nothing is carried over.
+A callable with the attribute `oracle = True` gets an `OracleCampaign`, which is told the test scores: it shows how far
+choosing could get at best, and is refused wherever strategies are ranked.
 """
 
 from __future__ import annotations
@@ -56,6 +58,11 @@ class Strategy:
     def _prototype(self) -> Callable[..., Any]:
         return self.given if self.given is not None else _execute(self)
 
+    @cached_property
+    def oracle(self) -> bool:
+        """Whether it is to be told the test scores."""
+        return getattr(self._prototype, "oracle", False) is True
+
     def build(self) -> Callable[..., Any]:
         """A callable for one campaign: the function itself, or a deep copy of the object, so that it starts unused."""
         prototype = self._prototype
@@ -97,6 +104,14 @@ def load_strategy(strategy: str | Path | Callable[..., Any] | Strategy) -> Strat
         raise StrategyFileError(_unknown(text))
     _try_copy(loaded)
     return loaded
+
+
+def refuse_oracle(strategy: Strategy, where: str) -> None:
+    """Raises `StrategyFileError` where an oracle has no place: "a sealed run", "a live campaign"."""
+    if strategy.oracle:
+        raise StrategyFileError(
+            f"strategy {strategy.name} is an oracle, which asks to be told the test scores: {where} has none to tell"
+        )
 
 
 def describe(name: str) -> str:

@@ -3,6 +3,7 @@
 import gc
 import weakref
 from collections.abc import Callable
+from functools import partial
 from types import BuiltinMethodType, MethodType
 
 import numpy as np
@@ -11,10 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seedbench import BudgetSpent, Campaign, Checkpoint, PoolExhausted, Trial, TrialComplete, UnknownCell
+from seedbench.deadline import Deadline
 from seedbench.errors import InvalidReturn, StrategyStopped
 from seedbench.halves import prepare
 from seedbench.ledger import IDLE_CALLS, open_campaign
 from seedbench.recorded import RecordedTrials
+from seedbench.run import run_campaign
+from seedbench.strategy import load_strategy
 from tests.synthetic import additive_predictions, table_by_hand
 
 
@@ -332,22 +336,29 @@ def reachable(*roots):
 
 def test_no_attribute_leads_to_what_is_not_paid_for():
     table = table_by_hand(additive_predictions(3, 3, checkpoints=4, examples=20), [1, 0] * 10)
-    block = prepare(table, seed=1, replicates=range(2))
+    seed = 987_654_321
+    block = prepare(table, seed=seed, replicates=range(2))
     # Every unpaid number is one of a kind, so that it can be told when it is found.
     marks = np.random.default_rng(0).random((1, 9, 4)) / 2
     block.validation_score[:1] = marks
     block.test_score[:1] = marks + 0.5
-    campaign = open_campaign(RecordedTrials(block, 0).source(), 2, rng=lambda: np.random.default_rng(0)).campaign
-    trial = campaign.start()
-    paid = {trial.advance().score, trial.advance().score}
-    numbers = {round(value, 9) for value in reachable(campaign, trial, *trial.checkpoints) if isinstance(value, float)}
-    secret = {round(value, 9) for value in [*marks.ravel(), *(marks + 0.5).ravel()]}
-    assert numbers & secret == {round(value, 9) for value in paid}
-    found = reachable(campaign, trial, *trial.checkpoints)
-    assert not any(isinstance(value, np.ndarray | memoryview | RecordedTrials) for value in found)
-    # And the search does find what is not hidden.
-    campaign.history = ({"records": [marks.ravel().tolist()]},)
-    assert {round(value, 9) for value in reachable(campaign) if isinstance(value, float)} >= set(marks.round(9).ravel())
+
+    def numbers(found):
+        return {round(value, 9) for value in found if isinstance(value, float)}
+
+    def strategy(campaign):
+        trial = campaign.start()
+        paid = [trial.advance().score, trial.advance().score]
+        found = reachable(campaign, trial, *trial.checkpoints)
+        secret = numbers([*marks.ravel(), *(marks + 0.5).ravel()])
+        assert numbers(found) & secret == numbers(paid)
+        assert not any(isinstance(value, np.ndarray | memoryview | RecordedTrials | partial) for value in found)
+        assert seed not in [value for value in found if isinstance(value, int)]
+        # And the search does find what is not hidden.
+        campaign._history = lambda: ({"records": [marks.ravel().tolist()]},)
+        assert numbers(reachable(campaign)) >= numbers(marks.ravel())
+
+    run_campaign(load_strategy(strategy), RecordedTrials(block, 0), 2, deadline=Deadline(0))
 
 
 def test_a_closed_campaign_is_freed_at_once():

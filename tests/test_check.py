@@ -87,7 +87,7 @@ def test_everything_that_ships_passes(name, trials, tmp_path):
         findings = check(tmp_path, (files("seedbench.strategies") / "_template.py").read_text(), trials)
     else:
         findings = check_strategy(load_strategy(name), trials, campaigns=8)
-    assert [finding.passed for finding in findings] == [True, True, True]
+    assert [finding.passed for finding in findings] == [True, True, None if name == "oracle" else True]
     assert [finding.text.split(":")[0] for finding in findings] == ["runs", "reproducible", "blind"]
 
 

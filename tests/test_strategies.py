@@ -10,7 +10,7 @@ from seedbench.errors import BudgetSpent, PoolExhausted
 from seedbench.ledger import Settlement, open_campaign
 from seedbench.strategy import load_strategy, shipped
 
-SHIPPED = shipped()
+SHIPPED = [name for name in shipped() if name != "oracle"]  # that one needs to be told the test scores
 
 
 class Curves:

@@ -11,7 +11,7 @@ import typer
 
 from seedbench.cli.app import app
 from seedbench.cli.common import check_writable, prints_to_stderr, progress, write_whole
-from seedbench.cli.options import REVISION, STRATEGY, TRIALS, count, integer
+from seedbench.cli.options import REVISION, STRATEGY, TRACK, TRIALS, count, integer
 from seedbench.errors import SeedbenchError
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def evaluate(
     replicates: Annotated[int, typer.Option(metavar="N", parser=count, help="Campaigns per table and budget.")] = 200,
     seed: Annotated[int, typer.Option(metavar="N", parser=integer, help="Of all randomness.")] = 0,
     protocol: Annotated[str, typer.Option(metavar="NAME", help="held-out-1 or dodge2020.")] = "held-out-1",
+    track: TRACK = "cold",
     processes: Annotated[int | None, typer.Option(metavar="N", parser=count, help="Without it, one per core.")] = None,
     against: Annotated[list[str], typer.Option(metavar="STRATEGY", help="Compare with it, paired.")] = [],  # noqa: B006
     no_intervals: Annotated[
@@ -61,9 +62,9 @@ def evaluate(
         given = model or task or recipe or budget or against or json or replicates_out
         if given or replicates != 200 or no_intervals:
             raise SeedbenchError(
-                "--only runs one campaign: it goes with --trials, --revision, --seed and --protocol alone"
+                "--only runs one campaign: it goes with --trials, --revision, --seed, --protocol and --track alone"
             )
-        _one_campaign(loaded, only, trials, revision, seed, protocol, console)
+        _one_campaign(loaded, only, trials, revision, seed, protocol, track, console)
         return
     others = [load_strategy(name) for name in against]
     from seedbench.evaluation import evaluate as run
@@ -81,6 +82,7 @@ def evaluate(
             replicates=replicates,
             seed=seed,
             protocol=protocol,
+            track=track,
             processes=processes or os.cpu_count() or 1,
             against=tuple(others),
             intervals=not no_intervals,
@@ -97,10 +99,18 @@ def evaluate(
 
 
 def _one_campaign(
-    strategy: Strategy, only: str, trials: str | None, revision: str | None, seed: int, protocol: str, console: Console
+    strategy: Strategy,
+    only: str,
+    trials: str | None,
+    revision: str | None,
+    seed: int,
+    protocol: str,
+    track: str,
+    console: Console,
 ) -> None:
     from seedbench.listing import campaign_table
     from seedbench.replay import replay_one
+    from seedbench.transfer import history_of_track
     from seedbench.trialset import load_trials
 
     name, *numbers = only.rsplit(":", 2)
@@ -110,5 +120,6 @@ def _one_campaign(
     if name not in tables:
         raise SeedbenchError(f"--only: no trial table {name!r}; there are {', '.join(tables)}")
     budget, replicate = map(int, numbers)
-    done = replay_one(strategy, tables[name], budget, replicate, seed=seed, protocol=protocol)
+    history = history_of_track(track, tuple(tables.values()))
+    done = replay_one(strategy, tables[name], budget, replicate, seed=seed, protocol=protocol, history=history)
     console.print(campaign_table(done, replicate))

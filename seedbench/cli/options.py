@@ -24,3 +24,7 @@ TRIALS = Annotated[
     str | None, typer.Option(metavar="DIR|HUB_ID", help="A trial set; without it, the one that is bundled.")
 ]
 REVISION = Annotated[str | None, typer.Option(metavar="TAG", help="Tag, branch or commit of a trial set on the Hub.")]
+TRACK = Annotated[
+    str,
+    typer.Option(metavar="NAME", help="cold; or transfer: strategies are shown the trials of the model's other tasks."),
+]

@@ -1,0 +1,170 @@
+"""`campaign.history`: what strategies see of the other tasks' trial tables on the transfer track.
+
+The records are complete, and shared by all campaigns of a replicate: hence read-only. Their objects are made when they
+are first looked at, so a strategy that does not look at history does not pay for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NoReturn
+
+import numpy as np
+
+from seedbench.campaign import Checkpoint, Trial
+from seedbench.errors import TrialComplete
+from seedbench.metrics import best_checkpoint
+
+
+@dataclass(frozen=True, eq=False)
+class PastTable:
+    """What history shows of one trial table, as arrays that can be sent to another process; labels, no real seeds.
+
+    Attributes:
+        task: of the table.
+        recipe: of the table.
+        same_recipe: whether that is the recipe of the table that the campaign is on.
+        majority_score: of always predicting the task's most frequent label; NaN where the labels are unknown.
+        step: int64 [checkpoints], training steps done.
+        weight_init_seed: int64 [trials], labels, ascending.
+        data_order_seed: int64 [trials], labels, ascending within a weight-init seed.
+        score: float64 [trials, checkpoints], on the whole dev set.
+        validation_loss: float64 [trials, checkpoints], nats, likewise; NaN where not recorded.
+        train_loss: float64 [trials, checkpoints], nats, mean since the checkpoint before; NaN likewise.
+    """
+
+    task: str
+    recipe: str
+    same_recipe: bool
+    majority_score: float
+    step: np.ndarray
+    weight_init_seed: np.ndarray
+    data_order_seed: np.ndarray
+    score: np.ndarray
+    validation_loss: np.ndarray
+    train_loss: np.ndarray
+
+    def __post_init__(self) -> None:
+        for value in vars(self).values():
+            if isinstance(value, np.ndarray):
+                value.setflags(write=False)
+
+    @cached_property
+    def best(self) -> np.ndarray:
+        """int64 [trials], index of each trial's best checkpoint, the earliest among ties."""
+        return best_checkpoint(self.score)
+
+
+@dataclass(frozen=True, eq=False)
+class TableRecord:
+    """The trials of another task's trial table, all complete. Read-only.
+
+    Attributes:
+        task: of that table; its scores are in this task's own metric.
+        recipe: of that table.
+        same_recipe: whether the campaign's own table has this recipe, too.
+        grid: numbers of weight-init and of data-order seeds in that table; their labels need not count from 0.
+        majority_score: score of always predicting that task's most frequent label; NaN where unknown.
+        checkpoints_per_trial: validation points of each of its trials.
+    """
+
+    task: str
+    recipe: str
+    same_recipe: bool
+    grid: tuple[int, int]
+    majority_score: float
+    checkpoints_per_trial: int
+    _past: PastTable = field(repr=False)
+
+    @cached_property
+    def trials(self) -> tuple[Trial, ...]:
+        """All its trials, by weight-init seed, then by data-order seed; scores and losses are of the whole dev set.
+
+        A label means the same seed in every record and in the campaign's own grid; a seed that this grid does not have
+        has a label beyond it.
+        """
+        seeds = zip(self._past.weight_init_seed.tolist(), self._past.data_order_seed.tolist(), strict=True)
+        return tuple(PastTrial(self._past, number, *labels) for number, labels in enumerate(seeds))
+
+
+class PastTrial(Trial):
+    """A trial of another task: complete and read-only."""
+
+    _past: PastTable
+    _number: int  # of the trial in it
+    _made: dict[int, Checkpoint]  # checkpoints that were asked for, by index
+    complete = True
+
+    def __init__(self, past: PastTable, number: int, weight_init_seed: int, data_order_seed: int) -> None:
+        _set(self, weight_init_seed=weight_init_seed, data_order_seed=data_order_seed)
+        _set(self, _past=past, _number=number, _made={})
+
+    @cached_property
+    def checkpoints(self) -> tuple[Checkpoint, ...]:  # type: ignore[override]
+        """All of them, in order."""
+        return tuple(self._checkpoint(index) for index in range(len(self._past.step)))
+
+    @cached_property
+    def best(self) -> Checkpoint:  # type: ignore[override]
+        """The checkpoint with the highest score, the earliest among ties."""
+        return self._checkpoint(int(self._past.best[self._number]))
+
+    def advance(self) -> NoReturn:
+        """Raises `TrialComplete`."""
+        raise TrialComplete(f"{self!r} is of campaign.history: recorded, complete, and not for training")
+
+    def _checkpoint(self, index: int) -> Checkpoint:
+        """The same object whenever it is asked for."""
+        if index not in self._made:
+            past, at = self._past, (self._number, index)
+            made = self._made[index] = PastCheckpoint()
+            _set(
+                made,
+                trial=self,
+                index=index,
+                step=int(past.step[index]),
+                fraction=float(past.step[index] / past.step[-1]),
+                score=float(past.score[at]),
+                validation_loss=float(past.validation_loss[at]),
+                train_loss=float(past.train_loss[at]),
+            )
+        return self._made[index]
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        _refuse_change(name)
+
+
+class PastCheckpoint(Checkpoint):
+    """A validation point of a trial of another task: read-only."""
+
+    __slots__ = ()
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        _refuse_change(name)
+
+
+def records(tables: Iterable[PastTable]) -> tuple[TableRecord, ...]:
+    """`campaign.history` of these tables, in their order."""
+    return tuple(
+        TableRecord(
+            past.task,
+            past.recipe,
+            past.same_recipe,
+            (len(np.unique(past.weight_init_seed)), len(np.unique(past.data_order_seed))),
+            past.majority_score,
+            len(past.step),
+            past,
+        )
+        for past in tables
+    )
+
+
+def _set(read_only: object, **attributes: object) -> None:
+    for name, value in attributes.items():
+        object.__setattr__(read_only, name, value)
+
+
+def _refuse_change(name: str) -> NoReturn:
+    raise AttributeError(f"campaign.history is read-only: {name!r} cannot be set")

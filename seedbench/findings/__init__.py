@@ -1,4 +1,4 @@
-"""The analyses of Dodge et al. 2020 (arXiv 2002.06305), and what has been learnt since, for any trial set.
+"""The analyses of Dodge et al. 2020 (arXiv 2002.06305) for any trial set.
 
 `findings` computes them, `Findings` holds them, `findings_report` prints them. One module per question:
 
@@ -11,11 +11,11 @@
     pool                what they share: the trials that have scores, and errors over seeds
 
 All of it is about the whole dev set, where choosing and scoring are done on the same examples, as in the paper: the best
-of many values is too good to be true. What a rule is worth on examples that it has not seen is for `seedbench.evaluate`.
+of many is too good to be true. What a rule is worth on examples that it has not seen is for `seedbench.evaluate`.
 """
 
 from seedbench.findings.analysis import findings
-#from seedbench.findings.report import findings_report
+from seedbench.findings.report import findings_report
 from seedbench.findings.result import Findings
 
-__all__ = ["Findings", "findings"]
+__all__ = ["Findings", "findings", "findings_report"]

@@ -1,0 +1,71 @@
+"""What a person sees of the findings in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from seedbench.findings.factors import NAMES
+from seedbench.findings.result import Findings, SharedFactor, SharedSeeds
+from seedbench.findings.sections import MAX_LINES, chance, notes, number, numbers, table_parts
+from seedbench.terminal import UNDEFINED
+
+LEGEND = {
+    "score of a trial": "its best over its checkpoints, on the whole dev set: chosen and scored on the same examples",
+    "± and intervals": "95%, for other seeds: rows and columns of the grid left out in turn; dev examples held fixed",
+    "expected": "without replacement, unbiased; published: with replacement; spread: standard deviation of a best of n",
+    "sd": "between seeds, in hundredths of the score; the residual holds all that is not one seed's alone",
+    "rho": "Spearman's, over trials, of the score at a checkpoint with the trial's best; so far: of the best until then",
+    "gain": "relative error reduction against best-of-n, error = 1 - score; the combination is chosen with hindsight",
+    "held out": "the same where the combination is chosen on half of the seeds and valued on the other half",
+}
+
+
+def findings_report(findings: Findings, width: int) -> Group:
+    """All findings for a terminal `width` columns wide."""
+    facts = [f"{findings.trials.name} {findings.trials.version}", f"{findings.permutations:,} permutations"]
+    heading = Text.assemble(("Findings", "bold"), f" in {', '.join(facts)}, seed {findings.seed}")
+    parts: list[RenderableType] = [heading]
+    for table in findings.tables:
+        parts += table_parts(table, width)
+    parts += _shared_parts(findings.shared_seeds, width)
+    legend = Table.grid(padding=(0, 2))
+    for term, meaning in LEGEND.items():
+        legend.add_row(Text(term, style="dim"), Text(meaning, style="dim"))
+    return Group(*parts, Text(), legend)
+
+
+def _shared_parts(groups: Sequence[SharedSeeds], width: int) -> Iterator[RenderableType]:
+    yield Text(f"\n{'━' * width}", style="dim")
+    yield Text("Seeds that do well on every task", style="bold")
+    for shared in groups:
+        yield Text(f"{shared.model} · {shared.recipe} · {', '.join(shared.tasks)}")
+        yield from notes(shared.notes)
+        for factor in shared.factors:
+            yield from _shared_factor(factor, shared.tasks)
+
+
+def _shared_factor(found: SharedFactor, tasks: tuple[str, ...]) -> Iterator[RenderableType]:
+    name = NAMES[found.factor]
+    said = f"Of {len(found.seeds)} {name}s, {found.seeds[0]} has the best mean rank, {found.mean_rank[0]:.2f}"
+    if found.expected_best_mean_rank is not None:
+        luck = f"{found.expected_best_mean_rank:.2f}"
+        said += f"; luck alone gives the best seed {luck} on average ({chance(found.p_value)})"
+    yield Text(f"{said}.")
+    yield from notes(found.notes)
+    grid = numbers("tasks ", "Spearman", "95% interval ", "Kendall")
+    for one in found.correlations:
+        low, high = one.spearman_low, one.spearman_high
+        interval = UNDEFINED if low is None or high is None else f"[{low:.2f}, {high:.2f}]"
+        grid.add_row(f"{one.task}, {one.other}", number(one.spearman, ".2f"), interval, number(one.kendall, ".2f"))
+    yield grid
+    grid = numbers(name, "mean rank", *tasks)
+    for at in range(min(len(found.seeds), MAX_LINES)):
+        cells = [f"{mean[at]:.4f} ({rank[at]:g})" for mean, rank in zip(found.mean, found.rank, strict=True)]
+        grid.add_row(str(found.seeds[at]), f"{found.mean_rank[at]:.2f}", *cells)
+    yield grid
+    if len(found.seeds) > MAX_LINES:
+        yield Text(f" … and {len(found.seeds) - MAX_LINES} more seeds", style="dim")

@@ -18,7 +18,7 @@ from runners.trial_log import TrialLog, read_log
 from seedbench import metrics
 from seedbench.errors import SeedbenchError
 from seedbench.schema import CONFIGS
-from seedbench.trialset import load_trials, read_manifest, read_split, to_arrow, write_trials
+from seedbench.trialset import load_trials, merge, read_folder, read_manifest, to_arrow, write_trials
 
 Rows = dict[str, dict[str, list[dict[str, Any]]]]
 
@@ -117,31 +117,15 @@ def log_files(folder: Path) -> list[Path]:
 
 
 def append(rows: Rows, folder: Path) -> dict[str, dict[str, pa.Table]]:
-    """The tables of the trial set in ``folder`` with the trials of ``rows`` that it does not hold yet.
+    """The splits of the trial set in ``folder`` with the trials of ``rows`` that it does not hold yet.
 
     Raises:
-        RunnerError: the dev labels of a task differ.
-        TrialSetError: the folder is no trial set.
+        TrialSetError: the folder is no trial set, or something collides with what it holds.
     """
-    manifest = read_manifest(folder)
-    merged: dict[str, dict[str, pa.Table]] = {}
-    for config in CONFIGS:
-        shards = manifest.shards(config)
-        tables = {task: read_split(folder, manifest, config, paths) for task, paths in shards.items()}
-        for task, new in rows.get(config, {}).items():
-            old = tables.get(task)
-            if old is not None and config == "examples":
-                if old.column("label").to_pylist() != [row["label"] for row in new]:
-                    raise RunnerError(f"{folder}: other dev labels of {task} than the logs; keep data sets apart")
-                continue
-            if old is not None:
-                present = set(old.column("trial_id").to_pylist())
-                new = [row for row in new if row["trial_id"] not in present]
-            fresh = to_arrow(config, new)
-            tables[task] = fresh if old is None else pa.concat_tables([old, fresh])
-        if tables:
-            merged[config] = tables
-    return merged
+    new = {
+        config: {task: to_arrow(config, of_task) for task, of_task in splits.items()} for config, splits in rows.items()
+    }
+    return merge(read_folder(folder, read_manifest(folder)), new, str(folder), "the logs")
 
 
 def main(

@@ -54,3 +54,28 @@ def show(
     Console().print(trials_table(load_trials(source, revision=revision)))
     if validate:
         print("valid: every file, column and score checked")
+
+
+@group.command()
+def add(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The trial set that is to hold them.")],
+    sources: Annotated[list[Path], typer.Argument(metavar="NEW_DIR...", help="Trial sets of newly run trials.")],
+    version: Annotated[
+        str | None, typer.Option(metavar="X.Y.Z", help="Of the data from now on; without it, the next minor one.")
+    ] = None,
+) -> None:
+    """Add newly run trials to a trial set, all of them or none.
+
+    A trial that is there already, the same in every column, is skipped; anything that collides is refused.
+    """
+    from seedbench.trialset import add_trials
+
+    added = add_trials(folder, sources, version=version)
+    for table, number in added.trials.items():
+        print(f"{table}: {number} new {'trial' if number == 1 else 'trials'}")
+    if added.trials:
+        print(
+            f"{folder}: version {added.version}; its card is to be built again: python -m dataset_card.build {folder}"
+        )
+    else:
+        print(f"{folder}: holds all of these trials already; nothing was written")

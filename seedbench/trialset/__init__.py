@@ -1,11 +1,13 @@
 """Trial sets: a folder or a Hub dataset repo <-> arrays, one `TrialTable` per model × task × recipe.
 
-`load_trials` reads and checks one, `validate_folder` checks all there is to check, `write_trials` writes one.
+`load_trials` reads and checks one, `validate_folder` checks all there is to check, `write_trials` writes one,
+`add_trials` puts newly run trials into one.
 """
 
 from seedbench.trialset.check import validate_folder
-from seedbench.trialset.files import MANIFEST, Manifest, read_manifest, read_split
+from seedbench.trialset.files import MANIFEST, Manifest, read_folder, read_manifest, read_split
 from seedbench.trialset.load import BUNDLED, TrialSet, load_trials
+from seedbench.trialset.merge import add_trials, merge
 from seedbench.trialset.table import TrialTable
 from seedbench.trialset.write import to_arrow, write_manifest, write_trials
 
@@ -15,7 +17,10 @@ __all__ = [
     "Manifest",
     "TrialSet",
     "TrialTable",
+    "add_trials",
     "load_trials",
+    "merge",
+    "read_folder",
     "read_manifest",
     "read_split",
     "to_arrow",

@@ -1,8 +1,9 @@
 """A trial set's files: the manifest, and parquet files to and from Arrow tables and arrays.
 
     <folder>/manifest.json                             schema version, dataset version, SHA-256 of every file
-    <folder>/README.md                                 the dataset card; not in the manifest, whose SHA-256 it carries
     <folder>/<config>/<task>-00000-of-0000N.parquet    one split per task
+    <folder>/README.md, …                              `DOCUMENTS` about them; not in the manifest, whose SHA-256 they
+                                                       carry
 
 Every file is read once, checked against the manifest, and only then parsed.
 """
@@ -21,16 +22,24 @@ import numpy as np
 
 from seedbench.errors import TrialSetError
 from seedbench.schema import CONFIGS, SCHEMA_VERSION, TASKS, arrow_schema, arrow_type
+from seedbench.trialset.version import VERSION
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 MANIFEST = "manifest.json"
 CARD = "README.md"
+CHANGELOG = "CHANGELOG.md"
+CROISSANT = "croissant.json"
+CITATION = "CITATION.cff"
+PICTURE = "curves.png"
+DOCUMENTS = (CARD, CHANGELOG, CITATION, CROISSANT, PICTURE)
 SHARD_NAME = re.compile(r"(?P<config>[a-z]+)/(?P<task>[a-z0-9]+)-(?P<shard>\d{5})-of-(?P<shards>\d{5})\.parquet")
-VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 _SAFE_PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+Configs = dict[str, dict[str, "pa.Table"]]  # config -> task -> split
 
 
 @dataclass(frozen=True)
@@ -99,7 +108,7 @@ def read_manifest(folder: Path) -> Manifest:
     require(_fits(VERSION, data_version), "version must be like 1.0.0", data_version)
     require(isinstance(files, dict) and bool(files), "files must be a non-empty object", files)
     for path, entry in files.items():
-        inside = _fits(_SAFE_PATH, path) and path not in (MANIFEST, CARD)
+        inside = _fits(_SAFE_PATH, path) and path not in (MANIFEST, *DOCUMENTS)
         require(inside, "a file must be a plain path inside the folder", path)
         digest = entry.get("sha256") if isinstance(entry, dict) else None
         require(_fits(_SHA256, digest), f"files[{path!r}] must have a sha256", entry)
@@ -176,13 +185,27 @@ def read_split(folder: Path, manifest: Manifest, config: str, shards: Sequence[s
     return table
 
 
+def read_folder(folder: Path, manifest: Manifest) -> Configs:
+    """Every split of every config, `steps` and `logits` included: config -> task -> Arrow table.
+
+    Raises:
+        TrialSetError: as `read_split`.
+    """
+    shards = {config: manifest.shards(config) for config in CONFIGS}
+    return {
+        config: {task: read_split(folder, manifest, config, paths) for task, paths in splits.items()}
+        for config, splits in shards.items()
+        if splits
+    }
+
+
 def ragged(column: pa.ChunkedArray, what: str) -> tuple[np.ndarray, np.ndarray]:
     """A list column -> its elements [total] and the length of each row's list [rows]; null rows have length 0.
 
     Raises:
         TrialSetError: an element is null.
     """
-    values, lengths = _flatten(column)
+    values, lengths = flatten(column)
     return _leaves(values, what), lengths
 
 
@@ -197,8 +220,8 @@ def ragged_matrix(column: pa.ChunkedArray, width: int | None, what: str) -> tupl
     Raises:
         TrialSetError: an inner list of another length, or a null.
     """
-    inner, outer_lengths = _flatten(column)
-    values, lengths = _flatten(inner)
+    inner, outer_lengths = flatten(column)
+    values, lengths = flatten(inner)
     if inner.null_count:
         raise TrialSetError(f"{what}: a checkpoint must not be null")
     width = width if width is not None else (int(lengths[0]) if len(lengths) else 0)
@@ -209,7 +232,8 @@ def ragged_matrix(column: pa.ChunkedArray, width: int | None, what: str) -> tupl
     return _leaves(values, what).reshape(-1, width), outer_lengths
 
 
-def _flatten(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, np.ndarray]:
+def flatten(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, np.ndarray]:
+    """A list column -> the elements of all its lists, and the length of each row's list; null rows have length 0."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

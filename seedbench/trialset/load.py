@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from seedbench.errors import SelectionError, TrialSetError
-from seedbench.trialset.files import MANIFEST, read_manifest
+from seedbench.trialset.files import CARD, MANIFEST, read_manifest
+from seedbench.trialset.hub import download, explain
 from seedbench.trialset.table import TrialTable, load_tables
 
 BUNDLED = Path(__file__).parents[1] / "bundled"
@@ -107,12 +108,10 @@ def load_trials(source: str | os.PathLike[str] | None = None, *, revision: str |
 
 
 def _download(repo: str, revision: str | None) -> Path:
-    from huggingface_hub import snapshot_download
-
-    wanted = [MANIFEST, "README.md", "trials/*", "predictions/*", "examples/*"]
     try:
-        return Path(snapshot_download(repo, repo_type="dataset", revision=revision, allow_patterns=wanted))
+        return download(repo, revision, [MANIFEST, CARD, "trials/*", "predictions/*", "examples/*"])
     except Exception as error:  # whatever the Hub client, HTTP or the disk has to say; never with a traceback
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         at = f" at revision {revision}" if revision else ""
-        raise TrialSetError(f"{repo}: neither a folder here nor to be had from the Hub{at} ({reason})") from None
+        raise TrialSetError(
+            f"{repo}: neither a folder here nor to be had from the Hub{at} ({explain(error)})"
+        ) from None

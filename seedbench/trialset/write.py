@@ -15,7 +15,7 @@ import numpy as np
 
 from seedbench.errors import TrialSetError
 from seedbench.schema import CONFIGS, SCHEMA_VERSION, TASKS, arrow_schema
-from seedbench.trialset.files import CARD, MANIFEST, nested, read_manifest
+from seedbench.trialset.files import DOCUMENTS, MANIFEST, nested, read_manifest
 from seedbench.trialset.table import load_tables
 
 if TYPE_CHECKING:
@@ -44,20 +44,21 @@ def write_trials(
         name: the trial set's name.
         version: semantic version of the data.
         max_file_bytes: a split goes on in another file once a file is larger than this.
-        replace: put the new folder in the place of the one that is there, whose card (README.md) is lost.
+        replace: put the new folder in the place of the one that is there, whose card and other documents are lost.
 
     Returns:
         The SHA-256 of the manifest, which identifies the trial set.
 
     Raises:
-        TrialSetError: the rows do not make a valid trial set; nothing was written.
+        TrialSetError: the rows do not make a valid trial set, or the folder cannot be written; nothing was written.
     """
     target = Path(path)
     if target.exists() and not replace:
         raise TrialSetError(f"{target}: exists already; a trial set is written to a new folder")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
+    partial = None
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
         partial.chmod(0o777 & ~_umask())
         _write_files(partial, configs, max_file_bytes)
         digest = write_manifest(partial, name=name, version=version)
@@ -72,8 +73,11 @@ def write_trials(
             shutil.rmtree(replaced)
         else:
             partial.rename(target)
+    except OSError as error:
+        raise TrialSetError(f"{target}: cannot be written: {error.strerror or error}") from None
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        if partial is not None:
+            shutil.rmtree(partial, ignore_errors=True)
     return digest
 
 
@@ -90,11 +94,11 @@ def write_manifest(folder: Path, *, name: str, version: str) -> str:
 
 
 def data_files(folder: Path) -> list[str]:
-    """Paths inside a folder that belong in its manifest: not itself, not the card, and nothing whose name has a dot
-    before it, which is Git's or the Hub client's."""
+    """Paths inside a folder that belong in its manifest: not itself, no `DOCUMENTS`, and nothing whose name begins with
+    a dot, which is Git's or the Hub client's."""
     paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     seen = (path.as_posix() for path in paths if not any(part.startswith(".") for part in path.parts))
-    return sorted(path for path in seen if path not in (MANIFEST, CARD))
+    return sorted(path for path in seen if path not in (MANIFEST, *DOCUMENTS))
 
 
 def to_arrow(config: str, rows: Rows) -> pa.Table:

@@ -1,0 +1,218 @@
+"""Newly run trials into a trial set: whole or not at all, and nothing that is there already is changed."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seedbench.errors import TrialSetError
+from seedbench.schema import RECIPE_COLUMNS
+from seedbench.trialset.files import Configs, Manifest, read_folder, read_manifest
+from seedbench.trialset.rows import different, of_trials
+from seedbench.trialset.table import load_tables
+from seedbench.trialset.version import VERSION, Level, next_version, parse
+from seedbench.trialset.write import write_trials
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+#: What all trials of a table share.
+OF_TABLE = (*(column.name for column in RECIPE_COLUMNS), "num_steps", "step")
+_CELL = ("model", "recipe", "weight_init_seed", "data_order_seed")
+
+
+@dataclass(frozen=True)
+class Added:
+    """What `add_trials` did.
+
+    Attributes:
+        trials: of each table, by name, how many were new.
+        version: of the trial set now.
+        sha256: of its manifest now.
+    """
+
+    trials: dict[str, int]
+    version: str
+    sha256: str
+
+
+def add_trials(
+    folder: str | os.PathLike[str], sources: Sequence[str | os.PathLike[str]], *, version: str | None = None
+) -> Added:
+    """Adds the trials of other trial sets to the one in a folder. Trials that it holds already, the same, are skipped.
+
+    The card and the other documents, which would say what no longer holds, are removed with the first change.
+
+    Args:
+        folder: of the trial set.
+        sources: folders of the others.
+        version: of the data from now on; None: the next minor one.
+
+    Raises:
+        TrialSetError: a folder is no trial set, or something collides; the trial set is as it was.
+    """
+    folder = Path(folder)
+    manifest, held = _read(folder)
+    if version is not None and not VERSION.fullmatch(version):
+        raise TrialSetError(f"the version must be like 1.0.0, found {version!r}")
+    if version is not None and parse(version) <= parse(manifest.version):
+        raise TrialSetError(f"{folder}: is of version {manifest.version}; the new one must be above, found {version}")
+    merged = held
+    for source in map(Path, sources):
+        merged = merge(merged, _read(source)[1], str(folder), str(source))
+    trials = _trials(merged) - _trials(held)
+    if not trials:
+        return Added({}, manifest.version, manifest.sha256)
+    version = version or next_version(manifest.version, Level.MINOR)
+    sha256 = write_trials(folder, merged, name=manifest.name, version=version, replace=True)
+    return Added(dict(sorted(trials.items())), version, sha256)
+
+
+def _read(folder: Path) -> tuple[Manifest, Configs]:
+    manifest = read_manifest(folder)
+    load_tables(folder, manifest)  # for all that it checks
+    return manifest, read_folder(folder, manifest)
+
+
+def merge(held: Configs, new: Configs, folder: str, source: str) -> Configs:
+    """One trial set's splits with the trials of another that it does not hold yet.
+
+    Args:
+        held: config -> task -> split of the trial set.
+        new: of the other.
+        folder: what errors call the trial set.
+        source: what errors call the other.
+
+    Raises:
+        TrialSetError: a trial that is in both is not the same in both; a table, a dev set or the configs differ.
+    """
+    merged: Configs = {config: dict(splits) for config, splits in held.items()}
+    for task, trials in new.get("trials", {}).items():
+        known = task in held.get("trials", {})
+        _require_same_configs(held, new, task, known, folder, source)
+        fresh = np.arange(trials.num_rows)
+        if known:
+            _require_same_tables(held["trials"][task], trials, task, folder, source)
+            if "examples" in held and not held["examples"][task].equals(new["examples"][task]):
+                raise TrialSetError(f"{source}: other dev labels of {task} than in {folder}; keep the two apart")
+            fresh = _unheld(held, new, task, folder, source)
+        names = trials.column("trial_id").take(fresh)
+        for config, splits in new.items():
+            if task not in splits or (known and config == "examples"):
+                continue
+            split = splits[task] if config == "examples" else of_trials(splits[task], names)
+            into = merged.setdefault(config, {})
+            into[task] = _concatenated(into[task], split) if task in into else split
+    return merged
+
+
+def _concatenated(first: pa.Table, second: pa.Table) -> pa.Table:
+    import pyarrow as pa
+
+    return pa.concat_tables([first, second]) if second.num_rows else first
+
+
+def _trials(configs: Configs) -> Counter[str]:
+    """Trials of each table, by its name."""
+    return Counter(
+        f"{model}/{task}/{recipe}"
+        for task, split in configs.get("trials", {}).items()
+        for model, recipe in _tables(split)
+    )
+
+
+def _tables(trials: pa.Table) -> Iterator[tuple[str, str]]:
+    """(model, recipe) of every row."""
+    return zip(trials.column("model").to_pylist(), trials.column("recipe").to_pylist(), strict=True)
+
+
+def _require_same_configs(held: Configs, new: Configs, task: str, known: bool, folder: str, source: str) -> None:
+    """A task has a config for all of its trials or for none; predictions are there for all tasks or for none."""
+    here = {config for config in held if not known or task in held[config]}
+    there = {config for config in new if task in new[config]}
+    free = set() if known else {"steps", "logits"}
+    for config in sorted((here ^ there) - free):
+        has, lacks = (folder, source) if config in here else (source, folder)
+        raise TrialSetError(
+            f"{source}: {has} has {config} of {task}, {lacks} has none; add trials with the same configs"
+        )
+
+
+def _require_same_tables(held: pa.Table, new: pa.Table, task: str, folder: str, source: str) -> None:
+    """The recipe's fields and the checkpoints of tables that both have."""
+    first, found = (_first_rows(split) for split in (held, new))
+    for table in sorted(first.keys() & found.keys()):
+        for name in OF_TABLE:
+            ours, theirs = held.column(name)[first[table]].as_py(), new.column(name)[found[table]].as_py()
+            if ours != theirs:
+                model, recipe = table
+                raise TrialSetError(
+                    f"{source}: column {name!r} of table {model}/{task}/{recipe} is {_short(theirs)}, in {folder} "
+                    f"{_short(ours)}; another recipe needs another name"
+                )
+
+
+def _first_rows(trials: pa.Table) -> dict[tuple[str, str], int]:
+    """(model, recipe) -> the first row of that table."""
+    first: dict[tuple[str, str], int] = {}
+    for row, table in enumerate(_tables(trials)):
+        first.setdefault(table, row)
+    return first
+
+
+def _short(value: object) -> str:
+    return str(value) if len(str(value)) <= 60 else f"{str(value)[:60]}…"
+
+
+def _unheld(held: Configs, new: Configs, task: str, folder: str, source: str) -> np.ndarray:
+    """Rows of the new trials that the trial set does not hold; those that it does are the same in every config."""
+    ours, theirs = held["trials"][task], new["trials"][task]
+    cells = cells_of(ours)
+    row_of_cell = {cell: row for row, cell in enumerate(cells)}
+    cell_of_name = dict(zip(ours.column("trial_id").to_pylist(), cells, strict=True))
+    fresh, common = [], []
+    for row, (cell, name) in enumerate(zip(cells_of(theirs), theirs.column("trial_id").to_pylist(), strict=True)):
+        if cell in row_of_cell:
+            common.append((row_of_cell[cell], row))
+        elif name in cell_of_name:
+            raise TrialSetError(
+                f"{source}: trial_id {name!r} is of {_spoken(cell)}, in {folder} of {_spoken(cell_of_name[name])}; "
+                "a trial_id names one trial of a split"
+            )
+        else:
+            fresh.append(row)
+    if common:
+        rows, new_rows = (list(side) for side in zip(*common, strict=True))
+        for config in sorted(held):
+            if config != "examples" and task in held[config]:
+                ours_there = of_trials(held[config][task], ours.column("trial_id").take(rows))
+                theirs_there = of_trials(new[config][task], theirs.column("trial_id").take(new_rows))
+                _require_same_rows(ours_there, theirs_there, f"{source}: {config} split {task}", folder)
+    return np.array(fresh, dtype=np.int64)
+
+
+def cells_of(trials: pa.Table) -> list[tuple[Any, ...]]:
+    """(model, recipe, weight-init seed, data-order seed) of every row."""
+    return list(zip(*(trials.column(name).to_pylist() for name in _CELL), strict=True))
+
+
+def _spoken(cell: tuple[Any, ...]) -> str:
+    model, recipe, weight_init_seed, data_order_seed = cell
+    return f"{model} {recipe} with seeds {weight_init_seed} and {data_order_seed}"
+
+
+def _require_same_rows(ours: pa.Table, theirs: pa.Table, where: str, folder: str) -> None:
+    for name in ours.column_names:
+        odd = different(ours.column(name), theirs.column(name))
+        if odd.any():
+            trial = ours.column("trial_id")[int(np.argmax(odd))].as_py()
+            raise TrialSetError(
+                f"{where} column {name!r}: trial {trial!r} is another one in {folder}; the same seeds must be the same "
+                "trial, in every column"
+            )

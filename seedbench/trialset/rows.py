@@ -1,0 +1,52 @@
+"""Rows of splits: taken by trial, and compared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from seedbench.trialset.files import flatten
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def of_trials(split: pa.Table, names: pa.ChunkedArray) -> pa.Table:
+    """The rows of a split that belong to these trials, in their order; every one must be there."""
+    import pyarrow.compute as pc
+
+    column = split.column("trial_id")
+    if names.equals(column):
+        return split
+    return split.take(pc.index_in(names, value_set=column.combine_chunks()))
+
+
+def different(ours: pa.ChunkedArray, theirs: pa.ChunkedArray) -> np.ndarray:
+    """Two columns of one type and length -> bool [rows], where they differ. A NaN is the same as another."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if ours.equals(theirs):  # the common case, and fast; not so where there is a NaN
+        return np.zeros(len(ours), dtype=bool)
+    nulls = pc.not_equal(ours.is_null(), theirs.is_null()).to_numpy()
+    if pa.types.is_list(ours.type):
+        return _different_lists(ours, theirs, nulls)
+    if pa.types.is_floating(ours.type):
+        mine, other = (column.to_numpy() for column in (ours, theirs))
+        return nulls | ~((mine == other) | (np.isnan(mine) & np.isnan(other)))
+    return nulls | pc.fill_null(pc.not_equal(ours, theirs), False).to_numpy()
+
+
+def _different_lists(ours: pa.ChunkedArray, theirs: pa.ChunkedArray, nulls: np.ndarray) -> np.ndarray:
+    (mine, lengths), (other, other_lengths) = flatten(ours), flatten(theirs)
+    found = nulls | (lengths != other_lengths)
+    if found.any():
+        comparable = np.flatnonzero(~found)
+        found[comparable] = different(ours.take(comparable), theirs.take(comparable))
+        return found
+    filled = np.flatnonzero(lengths)
+    starts = (np.cumsum(lengths) - lengths)[filled]
+    if filled.size:
+        found[filled] = np.logical_or.reduceat(different(mine, other), starts)
+    return found

@@ -6,6 +6,7 @@ the parquet files. A change of meaning is a new `SCHEMA_VERSION`.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -82,6 +83,11 @@ TASKS: dict[str, Task] = {
         "sst2": ("negative", "positive"),
     }.items()
 }
+
+#: A task of another name can have trials: curves that anybody recorded. These configs need one of `TASKS`, since scores
+#: are computed from what is in them.
+OF_KNOWN_TASKS = ("predictions", "examples", "logits")
+TASK_NAME = re.compile(r"[a-z0-9]+", re.ASCII)
 
 #: What `status` may be. A diverged trial ran to its end, but met a NaN or ended no better than the majority class.
 STATUSES = ("finished", "diverged")

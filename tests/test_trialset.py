@@ -327,7 +327,7 @@ def test_a_truncated_file_is_told_by_its_checksum_and_without_one_by_its_content
             "a config must be one of trials, ",
         ),
         (
-            lambda m: m["files"].update({"trials/mnli-00000-of-00001.parquet": {"sha256": "0" * 64}}),
+            lambda m: m["files"].update({"predictions/mnli-00000-of-00001.parquet": {"sha256": "0" * 64}}),
             "a task must be one of cola, ",
         ),
         (

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seedbench.errors import TrialSetError
-from seedbench.schema import CONFIGS, SCHEMA_VERSION, TASKS, arrow_schema, arrow_type
+from seedbench.schema import CONFIGS, OF_KNOWN_TASKS, SCHEMA_VERSION, TASKS, arrow_schema, arrow_type
 from seedbench.trialset.version import VERSION
 
 if TYPE_CHECKING:
@@ -117,7 +117,8 @@ def read_manifest(folder: Path) -> Manifest:
             require(shard is not None, "a parquet file must be <config>/<task>-00000-of-0000N.parquet", path)
         if shard:
             require(shard["config"] in CONFIGS, f"a config must be one of {', '.join(CONFIGS)}", path)
-            require(shard["task"] in TASKS, f"a task must be one of {', '.join(TASKS)}", path)
+            rule = f"a task must be one of {', '.join(TASKS)} to have {shard['config']}"
+            require(shard["task"] in TASKS or shard["config"] not in OF_KNOWN_TASKS, rule, path)
     digests = {path: entry["sha256"] for path, entry in files.items()}
     return Manifest(name, data_version, hashlib.sha256(content).hexdigest(), digests)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seedbench.errors import TrialSetError
-from seedbench.schema import CONFIGS, SCHEMA_VERSION, TASKS, arrow_schema
+from seedbench.schema import CONFIGS, OF_KNOWN_TASKS, SCHEMA_VERSION, TASK_NAME, TASKS, arrow_schema
 from seedbench.trialset.files import DOCUMENTS, MANIFEST, nested, read_manifest
 from seedbench.trialset.table import load_tables
 
@@ -137,8 +137,10 @@ def _write_files(folder: Path, configs: Mapping[str, Mapping[str, Rows | pa.Tabl
         if config not in CONFIGS:
             raise TrialSetError(f"unknown config {config!r}: a trial set has {', '.join(CONFIGS)}")
         for task in splits:
-            if task not in TASKS:
-                raise TrialSetError(f"unknown task {task!r}: a trial set has {', '.join(TASKS)}")
+            if task not in TASKS and config in OF_KNOWN_TASKS:
+                raise TrialSetError(f"unknown task {task!r}: {config} are of {', '.join(TASKS)}; others have trials only")
+            if not TASK_NAME.fullmatch(task):
+                raise TrialSetError(f"a task's name is small letters and digits, found {task!r}")
             if config not in ("trials", "examples") and task not in configs.get("trials", {}):
                 raise TrialSetError(f"{config}: split {task!r} has no trials")
     order: dict[str, pa.Table] = {}

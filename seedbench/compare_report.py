@@ -130,6 +130,39 @@ def decision_words(decision: Decision, length: int) -> str:
     return f"leaves {decision.left[0]}/{decision.left[1]} at checkpoint {decision.left_at + 1} of {length} and {done}"
 
 
+def example_words(example: Example, names: tuple[str, str]) -> str:
+    """Where the decisions of two strategies part in one replicate, and what became of the better choice."""
+    length = len(example.one.steps)
+    alike = f"Alike for {example.parted_after} checkpoint{'s' * (example.parted_after != 1)}"
+    did = (
+        f"{name} {decision_words(decision, length)}"
+        for name, decision in zip(names, (example.decision, example.other_decision), strict=True)
+    )
+    return f"{alike} ({example.spent_before:.1f} full trials), then {'; '.join(did)}. {_fate_words(example, names)}"
+
+
+def _fate_words(example: Example, names: tuple[str, str]) -> str:
+    """What became of the better choice with the strategy that did not make it."""
+    better, worse = (example.one, example.other) if example.difference > 0 else (example.other, example.one)
+    name, other = names if example.difference > 0 else reversed(names)
+    (row, column), checkpoint = better.kept
+    trained = worse.trained((row, column))
+    if not trained:
+        return f"{name}'s choice, {row}/{column}, {other} did not start."
+    if trained <= checkpoint:
+        return f"{name}'s choice, {row}/{column}, {other} left at checkpoint {trained}."
+    return f"{name}'s choice, {row}/{column} at checkpoint {checkpoint + 1}, {other} passed over."
+
+
+def kept_words(decisions: Decisions) -> str:
+    """What was kept, why, and what it is worth."""
+    (row, column), checkpoint = decisions.kept
+    return (
+        f"keeps {row}/{column} at checkpoint {checkpoint + 1}: chosen for {decisions.validation_score:.4f}, "
+        f"scores {decisions.score:.4f}"
+    )
+
+
 # --- tables -----------------------------------------------------------------------------------------------------------
 
 
@@ -203,39 +236,18 @@ def _examples(comparison: Comparison) -> Iterator[RenderableType]:
 
 
 def _example(example: Example, names: tuple[str, str]) -> Group:
-    length = len(example.one.steps)
     sign, style = ("▲", "green") if example.difference > 0 else ("▼", "red")
     head = Text.assemble(
         f"replicate {example.replicate}  ",
         (f"{example.difference:+.4f} {sign}", style),
         f"  spent {example.one.full_trials_spent:.1f} against {example.other.full_trials_spent:.1f} full trials",
     )
-    alike = f"Alike for {example.parted_after} checkpoint{'s' * (example.parted_after != 1)} "
-    did = (
-        f"{name} {decision_words(decision, length)}"
-        for name, decision in zip(names, (example.decision, example.other_decision), strict=True)
-    )
-    words = Text(
-        f"{alike}({example.spent_before:.1f} full trials), then {'; '.join(did)}. {_fate_words(example, names)}"
-    )
+    words = Text(example_words(example, names))
     grid = Table.grid(padding=(0, 2))
     for name, decisions in zip(names, (example.one, example.other), strict=True):
         grid.add_row(Text(name, no_wrap=True), _bars(decisions))
-        grid.add_row("", Text(_kept(decisions), style="dim"))
+        grid.add_row("", Text(kept_words(decisions), style="dim"))
     return Group(head, Padding(words, (0, 0, 0, 2)), Padding(grid, (0, 0, 0, 2)))
-
-
-def _fate_words(example: Example, names: tuple[str, str]) -> str:
-    """What became of the better choice with the strategy that did not make it."""
-    better, worse = (example.one, example.other) if example.difference > 0 else (example.other, example.one)
-    name, other = names if example.difference > 0 else reversed(names)
-    (row, column), checkpoint = better.kept
-    trained = worse.trained((row, column))
-    if not trained:
-        return f"{name}'s choice, {row}/{column}, {other} did not start."
-    if trained <= checkpoint:
-        return f"{name}'s choice, {row}/{column}, {other} left at checkpoint {trained}."
-    return f"{name}'s choice, {row}/{column} at checkpoint {checkpoint + 1}, {other} passed over."
 
 
 def _bars(decisions: Decisions) -> Text:
@@ -244,14 +256,6 @@ def _bars(decisions: Decisions) -> Text:
     bars = sparkline([len(trial.validation_score) / length for trial in decisions.trials])
     after = decisions.kept_trial + 1
     return Text.assemble((bars[:after], "cyan"), ("★", "bold"), (bars[after:], "cyan"), overflow="fold")
-
-
-def _kept(decisions: Decisions) -> str:
-    (row, column), checkpoint = decisions.kept
-    return (
-        f"keeps {row}/{column} at checkpoint {checkpoint + 1}: chosen for {decisions.validation_score:.4f}, "
-        f"scores {decisions.score:.4f}"
-    )
 
 
 def _table(part: Parted) -> tuple[str, str, str]:

@@ -1,0 +1,60 @@
+"""A chart as a static picture, the same as on a page, without what only a pointer would find."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seedbench.errors import SeedbenchError
+from seedbench.figures.charts import HOVER
+from seedbench.figures.page import require, vega_lite_version
+from seedbench.figures.theme import THEMES, vega_config
+
+if TYPE_CHECKING:
+    import altair as alt
+
+
+def save(
+    chart: alt.TopLevelMixin, path: str | PathLike[str], *, theme: str = "light", width: int = 640, title: str = ""
+) -> None:
+    """Writes a chart as SVG or PNG, by the ending of `path`.
+
+    Args:
+        chart: as on a page.
+        path: a file that ends in .svg or .png.
+        theme: "light" or "dark".
+        width: in pixels.
+        title: written above; a page has it in its text instead.
+
+    Raises:
+        SeedbenchError: another ending or theme, or altair or vl-convert-python is not installed.
+    """
+    require()
+    import vl_convert
+
+    path = Path(path)
+    if theme not in THEMES:
+        raise SeedbenchError(f"a theme is light or dark; found {theme!r}")
+    spec = _static(chart.to_dict()) | {"width": width, "autosize": {"type": "fit-x", "contains": "padding"}}
+    if title:
+        spec["title"] = title
+    how: dict[str, Any] = {"vl_version": vega_lite_version(), "config": vega_config(theme)}
+    if path.suffix == ".svg":
+        path.write_text(vl_convert.vegalite_to_svg(spec, **how), encoding="utf-8")
+    elif path.suffix == ".png":
+        path.write_bytes(vl_convert.vegalite_to_png(spec, scale=2, **how))
+    else:
+        raise SeedbenchError(f"{path}: a picture ends in .svg or .png")
+
+
+def _static(spec: dict[str, Any]) -> dict[str, Any]:
+    """The specification without layers for a pointer, tooltips and a description per mark."""
+    spec = {**spec, "config": None}
+    del spec["config"]
+    if "layer" in spec:
+        spec["layer"] = [_static(layer) for layer in spec["layer"] if layer.get("name") != HOVER]
+    if "mark" in spec:
+        spec["mark"] = {**spec["mark"], "aria": False} if isinstance(spec["mark"], dict) else spec["mark"]
+        spec["encoding"] = {key: value for key, value in spec.get("encoding", {}).items() if key != "tooltip"}
+    return spec

@@ -1,0 +1,101 @@
+"""Colours and type of pages and charts, light and dark: one palette feeds the style sheet and Vega's configuration.
+
+Categories follow Okabe and Ito's colours for all kinds of colour vision (2008, https://jfly.uni-koeln.de/color/), darker
+on white and lighter on black where contrast asks for it; charts tell them apart by dash or shape as well.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+THEMES: dict[str, dict[str, Any]] = {
+    "light": {
+        "paper": "#ffffff",
+        "raised": "#f4f5f7",
+        "ink": "#1b1f24",
+        "muted": "#59636e",
+        "line": "#d5d9de",
+        "link": "#0550ae",
+        "accent": "#0064a8",
+        "good": "#00775a",
+        "bad": "#b54600",
+        "category": ["#0064a8", "#b54600", "#00775a", "#a8448a", "#8a6400", "#2b8cbe", "#1b1f24"],
+    },
+    "dark": {
+        "paper": "#14171b",
+        "raised": "#1f242a",
+        "ink": "#e8eaed",
+        "muted": "#a3adb8",
+        "line": "#3a424b",
+        "link": "#7fc1ff",
+        "accent": "#6bbcf0",
+        "good": "#35cfa4",
+        "bad": "#ff9254",
+        "category": ["#6bbcf0", "#ff9254", "#35cfa4", "#ea9fd2", "#e8c547", "#a9c9e0", "#e8eaed"],
+    },
+}
+CATEGORIES = len(THEMES["light"]["category"])
+#: Dash patterns and shapes of the categories, so that none is told apart by colour alone.
+DASHES = [[1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [10, 4], [4, 2, 1, 2], [1, 3]]
+SHAPES = ["circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right"]
+
+
+def style_variables() -> str:
+    """The palette as CSS custom properties, for either preference."""
+    blocks = {
+        name: "".join(f"--{key}:{value};" for key, value in theme.items() if isinstance(value, str))
+        for name, theme in THEMES.items()
+    }
+    return (
+        f":root{{color-scheme:light dark;--font:{FONT};{blocks['light']}}}"
+        f"@media (prefers-color-scheme:dark){{:root{{{blocks['dark']}}}}}"
+    )
+
+
+def vega_config(name: str) -> dict[str, Any]:
+    """Vega-Lite's configuration for a theme, "light" or "dark"; a mark style is named for what it means."""
+    theme = THEMES[name]
+    axis = {
+        "labelColor": theme["muted"],
+        "titleColor": theme["ink"],
+        "gridColor": theme["line"],
+        "domainColor": theme["muted"],
+        "tickColor": theme["muted"],
+        "gridOpacity": 0.7,
+        "labelFontSize": 12,
+        "titleFontSize": 12,
+        "titleFontWeight": "normal",
+        "labelLimit": 150,
+    }
+    return {
+        "background": theme["paper"],
+        "font": FONT,
+        "axis": axis,
+        "view": {"stroke": None},
+        "legend": {
+            "orient": "top",
+            "direction": "horizontal",
+            "labelColor": theme["ink"],
+            "titleColor": theme["ink"],
+            "labelFontSize": 12,
+            "titleFontSize": 12,
+            "titleFontWeight": "normal",
+            "labelLimit": 260,
+            "symbolStrokeWidth": 2,
+            "symbolSize": 90,
+            "gradientLength": 240,
+        },
+        "title": {"color": theme["ink"], "fontSize": 14, "anchor": "start"},
+        "mark": {"color": theme["accent"]},
+        "line": {"strokeWidth": 2},
+        "point": {"filled": True, "size": 45},
+        "text": {"color": theme["ink"], "fontSize": 12},
+        "rule": {"color": theme["muted"]},
+        "range": {"category": theme["category"], "symbol": SHAPES},
+        "style": {
+            **{meaning: {"color": theme[meaning]} for meaning in ("accent", "muted", "good", "bad")},
+            "reference": {"color": theme["ink"], "strokeDash": [4, 3], "strokeWidth": 1.2},
+            "band": {"opacity": 0.2},
+        },
+    }

@@ -10,12 +10,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from seedbench.figures.theme import CATEGORIES, DASHES, SHAPES
 
 if TYPE_CHECKING:
     import altair as alt
+
+    Drawn: TypeAlias = alt.LayerChart | alt.FacetChart  # as altair types what it layers
 
 Rows = Sequence[Mapping[str, Any]]
 HOVER = "hover"  # layers of this name are there for a pointer only; a static picture leaves them out
@@ -58,7 +60,7 @@ def lines(
     reference: float | None = None,
     reference_label: str = "",
     height: int = 280,
-) -> alt.LayerChart:
+) -> Drawn:
     """Lines over x, one for each value of `series` in the order of their appearance, with a band from low to high.
 
     Args:
@@ -82,7 +84,12 @@ def lines(
     marks: dict[str, Any] = {}
     if series:
         # Legends of the same domain become one; so do those of equal layers.
-        same = {"type": "nominal", "sort": names, "legend": legend_of(names, 120 if points else 300), "title": None}
+        same: dict[str, Any] = {
+            "type": "nominal",
+            "sort": names,
+            "legend": legend_of(names, 120 if points else 300),
+            "title": None,
+        }
         colour = {"color": alt.Color(series, scale=alt.Scale(domain=names), **same)}
         dashes = alt.Scale(domain=names, range=[DASHES[number % CATEGORIES] for number in range(len(names))])
         marks = {"strokeDash": alt.StrokeDash(series, scale=dashes, **same)}
@@ -103,7 +110,7 @@ def lines(
     shown.append(base.mark_point(size=150, opacity=0).encode(y=_y(y), tooltip=tips).properties(name=HOVER))
     if reference is not None:
         shown += _level(y, reference, reference_label)
-    return alt.layer(*shown).properties(height=height)
+    return alt.layer(*shown, height=height)
 
 
 def intervals(
@@ -116,7 +123,7 @@ def intervals(
     bars: bool = False,
     reference: float | None = None,
     row_height: int = 34,
-) -> alt.LayerChart:
+) -> Drawn:
     """A dot with its interval for each row, from top to bottom; or a bar from 0 with its interval.
 
     Args:
@@ -148,7 +155,7 @@ def intervals(
             shown.append(base.mark_tick(style=style, thickness=2.5, size=12).encode(x=_x(value, end)))
     else:
         shown.append(base.mark_point(size=90).encode(x=_x(value), tooltip=tips))
-    return alt.layer(*shown).properties(height=max(row_height * len(names), row_height))
+    return alt.layer(*shown, height=max(row_height * len(names), row_height))
 
 
 def heatmap(
@@ -160,7 +167,7 @@ def heatmap(
     reverse: bool = False,
     digits: bool = False,
     cell_height: int | None = None,
-) -> alt.LayerChart:
+) -> Drawn:
     """A grid of cells, in the order in which x and y first appear in the rows; a cell without a value is crossed out.
 
     Args:
@@ -184,7 +191,7 @@ def heatmap(
     tips = [alt.Tooltip(x.field, type="nominal", title=x.title), alt.Tooltip(y.field, type="nominal", title=y.title)]
     tips.append(_tip(value))
     scale = alt.Scale(scheme="viridis", reverse=reverse, **_domain(value))
-    legend = alt.Legend(tickCount=3, **({"format": value.format} if value.format else {}))
+    legend = alt.Legend(tickCount=3, **_format(value))
     colour = alt.Color(value.field, type="quantitative", title=value.title, scale=scale, legend=legend)
     there = f"isValid(datum.{value.field})"
     cells = base.transform_filter(there).mark_rect().encode(color=colour, tooltip=tips)
@@ -200,7 +207,7 @@ def heatmap(
         fits = alt.ExprRef(f"width / {len(columns)} < {wide} ? 0 : 1")
         shown.append(base.transform_filter(there).mark_text(fontSize=11, opacity=fits).encode(text=text, color=ink))
     height = cell_height or max(14, min(40, 420 // max(len(downwards), 1)))
-    return alt.layer(*shown).properties(height=height * len(downwards))
+    return alt.layer(*shown, height=height * len(downwards))
 
 
 def legend_of(names: Sequence[str], symbol_size: int = 300) -> alt.Legend:
@@ -227,12 +234,15 @@ def _domain(axis: Axis) -> dict[str, Any]:
     return {"domain": list(axis.domain), "nice": False} if axis.domain else {}
 
 
+def _format(axis: Axis) -> dict[str, Any]:
+    return {"format": axis.format} if axis.format else {}
+
+
 def _position(axis: Axis, field: str | None) -> dict[str, Any]:
     import altair as alt
 
-    ticks = alt.Axis(**({"format": axis.format} if axis.format else {}), labelOverlap=True)
-    if axis.values:
-        ticks.values = list(axis.values)
+    values: dict[str, Any] = {"values": list(axis.values)} if axis.values else {}
+    ticks = alt.Axis(labelOverlap=True, **_format(axis), **values)
     kind = {"nice": False} if axis.scale == "log" else {"zero": axis.zero}
     scale = alt.Scale(type=axis.scale, **{**kind, **_domain(axis)})
     return {
@@ -259,8 +269,7 @@ def _y(axis: Axis, field: str | None = None) -> alt.Y:
 def _tip(axis: Axis, field: str | None = None, title: str | None = None) -> alt.Tooltip:
     import altair as alt
 
-    number = {"format": axis.format} if axis.format else {}
-    return alt.Tooltip(field or axis.field, type="quantitative", title=title or axis.title, **number)
+    return alt.Tooltip(field or axis.field, type="quantitative", title=title or axis.title, **_format(axis))
 
 
 def _level(axis: Axis, at: float, label: str) -> list[alt.Chart]:

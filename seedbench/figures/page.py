@@ -15,7 +15,6 @@ import re
 from functools import cache
 from html import escape
 from importlib.resources import files
-from numbers import Real
 from typing import Any
 
 from seedbench.errors import SeedbenchError
@@ -95,7 +94,7 @@ def vega_bundle() -> str:
     """Vega-Embed, Vega-Lite and Vega as one script, of the Vega-Lite version that altair writes; some seconds."""
     import vl_convert
 
-    bundle = vl_convert.javascript_bundle(vl_version=vega_lite_version())
+    bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=vega_lite_version())
     return re.sub(r"<(?=/script|!--)", r"\\x3c", bundle, flags=re.IGNORECASE)  # only ever inside its strings
 
 
@@ -204,9 +203,9 @@ def _table(part: Table) -> str:
 
 def _cell(cell: Text | Cell | float | None, kind: str) -> str:
     shown, value = (cell.text, cell.value) if isinstance(cell, Cell) else (cell, cell)
-    if isinstance(shown, Real):
+    if isinstance(shown, int | float):
         shown = None if math.isnan(shown) else f"{shown:g}"
-    if isinstance(value, Real):
+    if isinstance(value, int | float):
         key = ' data-none=""' if math.isnan(value) else f' data-number="{float(value)!r}"'
     else:
         key = ' data-none=""' if value is None else f' data-text="{_quoted(_plain(value))}"'

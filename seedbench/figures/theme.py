@@ -1,7 +1,7 @@
 """Colours and type of pages and charts, light and dark: one palette feeds the style sheet and Vega's configuration.
 
-Categories follow Okabe and Ito's colours for all kinds of colour vision (2008, https://jfly.uni-koeln.de/color/), darker
-on white and lighter on black where contrast asks for it; charts tell them apart by dash or shape as well.
+Categories follow the colours of Okabe and Ito (2008, https://jfly.uni-koeln.de/color/) for all kinds of colour vision,
+darker on white and lighter on black where contrast asks for it; charts tell them apart by dash or shape as well.
 """
 
 from __future__ import annotations

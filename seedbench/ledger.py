@@ -7,10 +7,11 @@ source is a recorded table, a pipe out of a sealed process, or live training, an
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import index as to_index
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from seedbench.campaign import Campaign, Checkpoint, OracleCampaign, Trial
-from seedbench.errors import BudgetSpent, InvalidReturn, StrategyStopped, TrialComplete
+from seedbench.errors import BudgetSpent, InvalidReturn, StrategyStopped, TrialComplete, UnknownCell
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 IDLE_CALLS = 10_000
 
 Measurements = tuple[float, float, float]  # score, validation loss, train loss
+AXES = ("weight_init_seed", "data_order_seed")
 
 
 class Source(Protocol):
@@ -231,3 +233,18 @@ def open_campaign(
     campaign._new_rng = lambda: rng()
     campaign._rng = None
     return OpenCampaign(campaign, settle, close)
+
+
+def check_label(axis: int, label: object, size: int) -> int:
+    """A label that a strategy gave for one of `AXES` of a grid, as a plain integer.
+
+    Raises:
+        UnknownCell: there is no such label.
+    """
+    try:
+        number = int(to_index(label))  # type: ignore[arg-type]
+    except TypeError:
+        number = -1
+    if not 0 <= number < size:
+        raise UnknownCell(f"{AXES[axis]} must be a whole number from 0 to {size - 1}, found {str(label)[:40]}")
+    return number

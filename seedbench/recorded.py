@@ -10,10 +10,8 @@ import numpy as np
 from seedbench.errors import PoolExhausted, UnknownCell
 from seedbench.halves import Replicates
 from seedbench.history import PastTable, TableRecord, records
-from seedbench.ledger import Measurements
+from seedbench.ledger import AXES, Measurements, check_label
 from seedbench.transfer import History
-
-_AXES = ("weight_init_seed", "data_order_seed")
 
 
 class RecordedSource:
@@ -104,10 +102,10 @@ class RecordedTrials:
         def pick(wanted: tuple[int | None, int | None]) -> int:
             for axis, label in enumerate(wanted):
                 if label is not None:
-                    _check_label(axis, label, self._grid[axis])
+                    check_label(axis, label, self._grid[axis])
             if None not in wanted:
                 if wanted not in by_cell:
-                    raise UnknownCell(f"the trial of {_AXES[0]} {wanted[0]}, {_AXES[1]} {wanted[1]} is missing here")
+                    raise UnknownCell(f"the trial of {AXES[0]} {wanted[0]}, {AXES[1]} {wanted[1]} is missing here")
                 return by_cell[wanted]  # type: ignore[index]
             axis = 0 if wanted[0] is not None else 1
             line = (axis, to_index(wanted[axis]))  # type: ignore[arg-type]
@@ -116,7 +114,7 @@ class RecordedTrials:
             for trial in lines[line]:
                 if not started[trial]:
                     return trial
-            raise PoolExhausted(f"every trial of {_AXES[axis]} {line[1]} is started")
+            raise PoolExhausted(f"every trial of {AXES[axis]} {line[1]} is started")
 
         def start(
             weight_init_seed: int | None, data_order_seed: int | None
@@ -156,12 +154,3 @@ def _closed_up(label: np.ndarray, used: np.ndarray) -> np.ndarray:
     ranks = np.full(len(label), -1, dtype=np.int64)
     ranks[lines] = np.arange(len(lines))
     return ranks
-
-
-def _check_label(axis: int, label: int, size: int) -> None:
-    try:
-        known = 0 <= to_index(label) < size
-    except TypeError:
-        known = False
-    if not known:
-        raise UnknownCell(f"{_AXES[axis]} must be a whole number from 0 to {size - 1}, found {str(label)[:40]}")

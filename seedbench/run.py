@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import partial
 
 from seedbench.deadline import Deadline
-from seedbench.errors import BudgetSpent, InvalidReturn, PoolExhausted, StrategyFailed, StrategyStopped
+from seedbench.errors import BudgetSpent, PoolExhausted, StrategyFailed
 from seedbench.halves import strategy_stream
 from seedbench.ledger import Settlement, Source, open_campaign
 from seedbench.recorded import RecordedTrials
-from seedbench.strategy import Strategy, author_frames
+from seedbench.strategy import Strategy, failure_of
 
 
 def run_campaign(
@@ -58,11 +58,7 @@ def run_campaign(
         raise
     except BaseException as error:  # SystemExit included: a strategy does not end the evaluation by ending itself
         deadline.stop()
-        said = " ".join(str(error).split())
-        if isinstance(error, StrategyStopped | InvalidReturn):
-            reason = f"strategy {strategy.name} {said}"
-        else:
-            reason = f"strategy {strategy.name} raised {type(error).__name__}" + (f": {said}" if said else "")
-        raise StrategyFailed(reason + note, table, budget, replicate, author_frames(error, strategy)) from None
+        said, frames = failure_of(error, strategy)
+        raise StrategyFailed(f"strategy {strategy.name} {said}{note}", table, budget, replicate, frames) from None
     opened.close()
     return settlement

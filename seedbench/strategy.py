@@ -17,7 +17,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property
 from importlib.resources import files
@@ -25,7 +25,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
-from seedbench.errors import StrategyFileError
+from seedbench.errors import InvalidReturn, StrategyFileError, StrategyStopped
 
 DEFAULT_NAME = "strategy"
 CONTRACT = "strategy(campaign) -> Trial or Checkpoint"
@@ -41,6 +41,7 @@ class Strategy:
         filename: where the source is from, as tracebacks show it.
         attribute: what the file binds the strategy to.
         given: the callable itself, if that is what it was made from.
+        sealed: whether it runs in sealed processes alone: its source is never executed in this one.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Strategy:
     filename: str
     attribute: str = DEFAULT_NAME
     given: Callable[..., Any] | None = None
+    sealed: bool = False
 
     @property
     def sha256(self) -> str | None:
@@ -56,12 +58,14 @@ class Strategy:
 
     @cached_property
     def _prototype(self) -> Callable[..., Any]:
+        if self.sealed:
+            raise RuntimeError(f"{self.name} must not run outside a sealed process")
         return self.given if self.given is not None else _execute(self)
 
     @cached_property
     def oracle(self) -> bool:
-        """Whether it is to be told the test scores."""
-        return getattr(self._prototype, "oracle", False) is True
+        """Whether it is to be told the test scores; a sealed one never is."""
+        return not self.sealed and getattr(self._prototype, "oracle", False) is True
 
     def build(self) -> Callable[..., Any]:
         """A callable for one campaign: the function itself, or a deep copy of the object, so that it starts unused."""
@@ -78,20 +82,22 @@ def shipped() -> tuple[str, ...]:
     return tuple(sorted(name[:-3] for name in entries if name.endswith(".py") and not name.startswith("_")))
 
 
-def load_strategy(strategy: str | Path | Callable[..., Any] | Strategy) -> Strategy:
+def load_strategy(strategy: str | Path | Callable[..., Any] | Strategy, *, sealed: bool = False) -> Strategy:
     """Loads and checks a strategy.
 
     Args:
         strategy: `file.py`, `file.py:name`, a shipped name, a callable, or what an earlier call returned.
+        sealed: for sealed processes alone, where its source is checked as well: here it is read, not executed.
 
     Raises:
         StrategyFileError: no such file or name, not Python, raises when loaded, no such attribute, or what it binds
-            cannot be called with a campaign.
+            cannot be called with a campaign; or a callable without a file, where it is to be sealed.
     """
     if isinstance(strategy, Strategy):
-        return strategy
+        return _sealed(strategy) if sealed else strategy
     if not isinstance(strategy, str | Path):
-        return _from_callable(strategy)
+        loaded = _from_callable(strategy)
+        return _sealed(loaded) if sealed else loaded
     text = str(strategy)
     if match := re.fullmatch(r"(.+\.py):(\w*)", text):
         loaded = _read(match[1], match[2] or DEFAULT_NAME)
@@ -102,6 +108,8 @@ def load_strategy(strategy: str | Path | Callable[..., Any] | Strategy) -> Strat
         loaded = Strategy(text, path.read_bytes().decode(), str(path))
     else:
         raise StrategyFileError(_unknown(text))
+    if sealed:
+        return _sealed(loaded)
     _try_copy(loaded)
     return loaded
 
@@ -148,6 +156,20 @@ def author_frames(error: BaseException, strategy: Strategy | None = None) -> str
         shown = shown or bool(keep)
         pending += [linked for linked in (part.__cause__, part.__context__) if linked is not None]
     return "".join(report.format()).rstrip("\n") if shown else ""
+
+
+def failure_of(error: BaseException, strategy: Strategy) -> tuple[str, str]:
+    """What is said of a strategy that an error ended: what it did, in one line, and `author_frames`."""
+    said = " ".join(str(error).split())
+    if not isinstance(error, StrategyStopped | InvalidReturn):
+        said = f"raised {type(error).__name__}" + (f": {said}" if said else "")
+    return said, author_frames(error, strategy)
+
+
+def _sealed(strategy: Strategy) -> Strategy:
+    if strategy.given is not None:
+        raise StrategyFileError(f"{strategy.name} is a callable; a sealed process takes a file or a shipped name")
+    return replace(strategy, sealed=True)
 
 
 def _read(filename: str, attribute: str) -> Strategy:

@@ -17,6 +17,7 @@ from seedbench.metrics import ROUNDING
 from seedbench.replay import admitted_budgets
 from seedbench.result import Evaluation
 from seedbench.strategy import Strategy, load_strategy
+from seedbench.transfer import history_of_track
 from seedbench.trialset import TrialSet, TrialTable, load_trials
 
 #: So many of the largest wins, and of the largest losses, are kept of each table and budget.
@@ -155,6 +156,7 @@ def compare(
     replicates: int = 200,
     seed: int = 0,
     protocol: str = "held-out-1",
+    track: str = "cold",
     processes: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> Comparison:
@@ -175,6 +177,7 @@ def compare(
         replicates: see `evaluate`.
         seed: see `evaluate`.
         protocol: see `evaluate`.
+        track: see `evaluate`.
         processes: see `evaluate`.
         progress: called with the campaigns done and their total: first those of the evaluation, then those recorded.
 
@@ -189,6 +192,7 @@ def compare(
     trial_set = trials if isinstance(trials, TrialSet) else load_trials(trials, revision=revision)
     tables = trial_set.select(models, tasks, recipes).tables
     admitted = admitted_budgets(tables, budgets, protocol)
+    history = history_of_track(track, trial_set.tables)
     evaluation = evaluate(
         strategies[0],
         trial_set,
@@ -199,6 +203,7 @@ def compare(
         replicates=replicates,
         seed=seed,
         protocol=protocol,
+        track=track,
         processes=processes,
         against=[strategies[1]],
         progress=progress,
@@ -209,7 +214,9 @@ def compare(
         if not its_budgets:
             continue
         pairs: dict[int, list[tuple[Decisions, ...]]] = {budget: [] for budget in its_budgets}
-        campaigns = record_campaigns(strategies, table, its_budgets, range(replicates), seed=seed, protocol=protocol)
+        campaigns = record_campaigns(
+            strategies, table, its_budgets, range(replicates), seed=seed, protocol=protocol, history=history
+        )
         for pair in campaigns:
             pairs[pair[0].budget].append(pair)
             recorded += 2

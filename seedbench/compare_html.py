@@ -54,8 +54,8 @@ def comparison_html(comparison: Comparison) -> str:
             parts=tuple(parts),
             lead=(
                 f"Two strategies on the same {evaluation.replicates} replicates of {trials.name} {trials.version}, "
-                f"protocol {evaluation.protocol}, seed {evaluation.seed}. Differences are {one} minus {other}, in test "
-                "score."
+                f"protocol {evaluation.protocol}, {evaluation.track} track, seed {evaluation.seed}. Differences are "
+                f"{one} minus {other}, in test score."
             ),
             footer=f"seedbench {evaluation.seedbench}; trial set sha256 {trials.sha256}",
         )

@@ -168,7 +168,8 @@ def kept_words(decisions: Decisions) -> str:
 
 def _heading(comparison: Comparison) -> Text:
     evaluation, (one, other) = comparison.evaluation, comparison.names
-    facts = [f"{evaluation.trials.name} {evaluation.trials.version}", f"protocol {evaluation.protocol}"]
+    trials = evaluation.trials
+    facts = [f"{trials.name} {trials.version}", f"protocol {evaluation.protocol}", f"{evaluation.track} track"]
     facts += [f"{evaluation.replicates} replicates", f"seed {evaluation.seed}"]
     return Text.assemble((one, "bold"), " against ", (other, "bold"), f" on {', '.join(facts)}")
 

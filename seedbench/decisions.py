@@ -21,6 +21,7 @@ from seedbench.recorded import RecordedTrials
 from seedbench.replay import TIME_LIMIT, admitted_budgets
 from seedbench.run import run_campaign
 from seedbench.strategy import Strategy
+from seedbench.transfer import History
 from seedbench.trialset import TrialTable
 
 Seeds = tuple[int, int]  # weight-init seed and data-order seed
@@ -253,6 +254,7 @@ def record_campaigns(
     *,
     seed: int = 0,
     protocol: str = "held-out-1",
+    history: Sequence[TrialTable] = (),
     time_limit: float = TIME_LIMIT,
 ) -> Iterator[tuple[Decisions, ...]]:
     """Runs strategies on the same replicates of a table, as `seedbench.replay.replay` does, and records what they do.
@@ -264,20 +266,23 @@ def record_campaigns(
         replicates: numbers of the replicates.
         seed: of the evaluation.
         protocol: see `seedbench.halves.PROTOCOLS`.
+        history: as in `replay`.
         time_limit: wall time in seconds that one campaign may take.
 
     Yields:
         For each replicate, and in it for each budget, the decisions of every strategy.
 
     Raises:
-        SelectionError: an unknown protocol, or a budget that the table does not admit.
+        SelectionError: an unknown protocol, a budget that the table does not admit, or no other task in `history`.
         StrategyFailed: a campaign without a result.
     """
     (fitting,) = admitted_budgets([table], budgets, protocol)
+    shown = History.of(table, history) if history else None
     for start in range(replicates.start - replicates.start % 2, replicates.stop, BLOCK):
         pairs = range(start, min(start + BLOCK, replicates.stop + replicates.stop % 2))
         wanted = range(max(start, replicates.start), min(pairs.stop, replicates.stop))
-        yield from _record_block(strategies, table, fitting, pairs, wanted, seed, protocol, Deadline(time_limit))
+        deadline = Deadline(time_limit)
+        yield from _record_block(strategies, table, fitting, pairs, wanted, seed, protocol, shown, deadline)
 
 
 def _record_block(
@@ -288,13 +293,14 @@ def _record_block(
     wanted: range,
     seed: int,
     protocol: str,
+    history: History | None,
     deadline: Deadline,
 ) -> list[tuple[Decisions, ...]]:
     found = []
     with threadpool_limits(limits=1), deadline.installed(), rarely_collected():  # as in a replay, for the same bits
         block = prepare(table, seed=seed, replicates=pairs, protocol=protocol)
         for replicate in wanted:
-            recorded = RecordedTrials(block, replicate)
+            recorded = RecordedTrials(block, replicate, history=history)
             for budget in budgets:
                 found.append(tuple(_record(strategy, block, recorded, budget, deadline) for strategy in strategies))
     return found

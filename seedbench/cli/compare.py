@@ -11,7 +11,7 @@ import typer
 
 from seedbench.cli.app import app
 from seedbench.cli.common import check_writable, prints_to_stderr, progress, write_whole
-from seedbench.cli.options import REVISION, TRIALS, count, integer
+from seedbench.cli.options import REVISION, TRACK, TRIALS, count, integer
 from seedbench.errors import SeedbenchError
 
 ONE = Annotated[str, typer.Argument(metavar="A", help="A file.py, file.py:name, or a shipped strategy.")]
@@ -31,6 +31,7 @@ def compare(
     replicates: Annotated[int, typer.Option(metavar="N", parser=count, help="Campaigns per table and budget.")] = 200,
     seed: Annotated[int, typer.Option(metavar="N", parser=integer, help="Of all randomness.")] = 0,
     protocol: Annotated[str, typer.Option(metavar="NAME", help="held-out-1 or dodge2020.")] = "held-out-1",
+    track: TRACK = "cold",
     processes: Annotated[int | None, typer.Option(metavar="N", parser=count, help="Without it, one per core.")] = None,
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the result here; - for stdout.")] = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page with figures here.")] = None,
@@ -70,6 +71,7 @@ def compare(
             replicates=replicates,
             seed=seed,
             protocol=protocol,
+            track=track,
             processes=processes or os.cpu_count() or 1,
             progress=advance,
         )

@@ -2,6 +2,7 @@
 
     SeedbenchError                 anything a user can cause; its text is one line: what is wrong and what to do
     ├── TrialSetError              a trial set that cannot be read or trusted
+    ├── PublishError               a trial set that cannot be published, or a push that died on its way
     ├── SelectionError             a model, task, recipe or budget that the trial set does not have
     ├── StrategyFileError          a strategy file that cannot be used
     ├── StrategyFailed             a campaign that has no result, with the table, budget and replicate it happened in
@@ -31,6 +32,10 @@ class SeedbenchError(Exception):
 
 class TrialSetError(SeedbenchError):
     """A trial set that cannot be read or trusted; names file, column and row."""
+
+
+class PublishError(SeedbenchError):
+    """A trial set that cannot be published as it stands, or a push that the Hub refused or that died on its way."""
 
 
 class SelectionError(SeedbenchError):

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -186,18 +186,23 @@ def read_split(folder: Path, manifest: Manifest, config: str, shards: Sequence[s
     return table
 
 
-def read_folder(folder: Path, manifest: Manifest) -> Configs:
+def read_folder(folder: Path, manifest: Manifest, tasks: Container[str] = TASKS) -> Configs:
     """Every split of every config, `steps` and `logits` included: config -> task -> Arrow table.
+
+    Args:
+        folder: of the trial set.
+        manifest: its manifest.
+        tasks: the splits to read.
 
     Raises:
         TrialSetError: as `read_split`.
     """
-    shards = {config: manifest.shards(config) for config in CONFIGS}
-    return {
-        config: {task: read_split(folder, manifest, config, paths) for task, paths in splits.items()}
-        for config, splits in shards.items()
-        if splits
-    }
+    configs: Configs = {}
+    for config in CONFIGS:
+        for task, paths in manifest.shards(config).items():
+            if task in tasks:
+                configs.setdefault(config, {})[task] = read_split(folder, manifest, config, paths)
+    return configs
 
 
 def ragged(column: pa.ChunkedArray, what: str) -> tuple[np.ndarray, np.ndarray]:

@@ -146,19 +146,19 @@ def _require_same_configs(held: Configs, new: Configs, task: str, known: bool, f
 
 def _require_same_tables(held: pa.Table, new: pa.Table, task: str, folder: str, source: str) -> None:
     """The recipe's fields and the checkpoints of tables that both have."""
-    first, found = (_first_rows(split) for split in (held, new))
+    first, found = (first_rows(split) for split in (held, new))
     for table in sorted(first.keys() & found.keys()):
         for name in OF_TABLE:
             ours, theirs = held.column(name)[first[table]].as_py(), new.column(name)[found[table]].as_py()
             if ours != theirs:
                 model, recipe = table
                 raise TrialSetError(
-                    f"{source}: column {name!r} of table {model}/{task}/{recipe} is {_short(theirs)}, in {folder} "
-                    f"{_short(ours)}; another recipe needs another name"
+                    f"{source}: column {name!r} of table {model}/{task}/{recipe} is {short(theirs)}, in {folder} "
+                    f"{short(ours)}; another recipe needs another name"
                 )
 
 
-def _first_rows(trials: pa.Table) -> dict[tuple[str, str], int]:
+def first_rows(trials: pa.Table) -> dict[tuple[str, str], int]:
     """(model, recipe) -> the first row of that table."""
     first: dict[tuple[str, str], int] = {}
     for row, table in enumerate(_tables(trials)):
@@ -166,7 +166,8 @@ def _first_rows(trials: pa.Table) -> dict[tuple[str, str], int]:
     return first
 
 
-def _short(value: object) -> str:
+def short(value: object) -> str:
+    """A value, or its beginning, for a line of text."""
     return str(value) if len(str(value)) <= 60 else f"{str(value)[:60]}…"
 
 

@@ -138,7 +138,9 @@ def _write_files(folder: Path, configs: Mapping[str, Mapping[str, Rows | pa.Tabl
             raise TrialSetError(f"unknown config {config!r}: a trial set has {', '.join(CONFIGS)}")
         for task in splits:
             if task not in TASKS and config in OF_KNOWN_TASKS:
-                raise TrialSetError(f"unknown task {task!r}: {config} are of {', '.join(TASKS)}; others have trials only")
+                raise TrialSetError(
+                    f"unknown task {task!r}: {config} are of {', '.join(TASKS)}; others have trials only"
+                )
             if not TASK_NAME.fullmatch(task):
                 raise TrialSetError(f"a task's name is small letters and digits, found {task!r}")
             if config not in ("trials", "examples") and task not in configs.get("trials", {}):

@@ -130,7 +130,7 @@ def evaluate(
             protocol=protocol,
             track=track,
             trials=TrialsIdentity(trial_set.name, trial_set.version, trial_set.sha256, trial_set.revision),
-            strategy=StrategyIdentity(strategies[0].name, strategies[0].sha256),
+            strategy=StrategyIdentity(strategies[0].name, strategies[0].sha256, strategies[0].oracle),
             seed=seed,
             replicates=replicates,
             seedbench=__version__,
@@ -144,6 +144,7 @@ def evaluate(
                     _summary(its, deletions),
                     _differences(own, its, deletions),
                     SummaryDifference(*_limits(summary_difference(own, its, deletions))),
+                    other.oracle,
                 )
                 for other, its in zip(strategies[1:], rest, strict=True)
             ),

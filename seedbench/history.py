@@ -54,7 +54,9 @@ class PastTable:
     @cached_property
     def best(self) -> np.ndarray:
         """int64 [trials], index of each trial's best checkpoint, the earliest among ties."""
-        return best_checkpoint(self.score)
+        found = best_checkpoint(self.score)
+        found.setflags(write=False)
+        return found
 
 
 @dataclass(frozen=True, eq=False)

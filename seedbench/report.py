@@ -56,7 +56,9 @@ def words(evaluation: Evaluation) -> list[str]:
     name, summary, rows = evaluation.strategy.name, evaluation.summary, evaluation.rows
     count = len({_table(row) for row in rows})
     over = "one trial table" if count == 1 else f"{count} trial tables"
-    said = [sentence] if (sentence := _worth(name, summary)) else []
+    told = [one.name for one in (evaluation.strategy, *evaluation.against) if one.oracle]
+    said = [f"{one} is an oracle: it was told the test scores, and shows how far choosing could get." for one in told]
+    said += [sentence] if (sentence := _worth(name, summary)) else []
     if summary.gap_closed is None:
         said.append(f"In these tables no choice does better than one full trial: {name} has no gap to close.")
     else:
@@ -85,7 +87,7 @@ def words(evaluation: Evaluation) -> list[str]:
 
 def _heading(evaluation: Evaluation) -> Text:
     trials = evaluation.trials
-    facts = [f"{trials.name} {trials.version}", f"protocol {evaluation.protocol}"]
+    facts = [f"{trials.name} {trials.version}", evaluation.protocol, f"{evaluation.track} track"]
     facts += [f"{evaluation.replicates} replicates", f"seed {evaluation.seed}"]
     return Text.assemble((evaluation.strategy.name, "bold"), f" on {', '.join(facts)}")
 

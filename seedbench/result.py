@@ -124,6 +124,7 @@ class Against:
     summary: Summary
     differences: tuple[Difference, ...]
     summary_difference: SummaryDifference
+    oracle: bool = False
 
 
 @dataclass(frozen=True)
@@ -138,10 +139,14 @@ class TrialsIdentity:
 
 @dataclass(frozen=True)
 class StrategyIdentity:
-    """Which strategy: its name, and the SHA-256 of its source (None for a callable without one)."""
+    """Which strategy: its name, the SHA-256 of its source (None for a callable without one), whether it is an oracle.
+
+    An oracle was told the test scores. It shows how far choosing could get, and is no result.
+    """
 
     name: str
     sha256: str | None
+    oracle: bool = False
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ def test_json_holds_what_is_promised(run, trials_folder):
     }
     assert content["trials"].keys() == {"name", "version", "sha256", "revision"}
     assert content["trials"]["name"] == "synthetic" and str(trials_folder) not in text
-    assert content["strategy"].keys() == {"name", "sha256"}
+    assert content["strategy"].keys() == {"name", "sha256", "oracle"}
     wanted = """model task recipe budget score score_low score_high floor ceiling gap_closed gap_closed_low
         gap_closed_high compute_multiplier compute_multiplier_bound optimism trials_started budget_spent no_signal"""
     assert len(content["rows"]) == 3
@@ -101,6 +101,31 @@ def test_json_holds_what_is_promised(run, trials_folder):
     (other,) = content["against"]
     assert other["name"] == "asha" and len(other["rows"]) == len(other["differences"]) == 3
     assert Evaluation.from_json(text).to_json() == text
+
+
+def test_the_transfer_track(run, refused, trials_folder):
+    file = write(
+        "def strategy(campaign):\n"
+        "    scores = {trial.weight_init_seed: trial.best.score for trial in campaign.history[0].trials}\n"
+        "    trial = campaign.start(weight_init_seed=max(range(campaign.grid[0]), key=lambda row: scores.get(row, 0)))\n"
+        "    while not trial.complete:\n"
+        "        trial.advance()\n"
+        "    return trial.checkpoints[-1]\n"
+    )
+    options = ("--trials", trials_folder, "--track", "transfer")
+    code, out, _ = run("evaluate", file, *options, *QUICK, "--json", "a.json", "--replicates-out", "a.parquet")
+    assert code == 0 and "transfer track" in out
+    assert json.loads(Path("a.json").read_text())["track"] == "transfer"
+    every = pq.read_table("a.parquet").to_pylist()
+    (campaign,) = (row for row in every if [row[name] for name in ("task", "budget", "replicate")] == ["mrpc", 4, 3])
+    code, out, _ = run("evaluate", file, *options, "--only", "mini/mrpc/few:4:3")
+    assert code == 0 and f"{campaign['score']:.4f}" in out
+    assert f"weight_init_seed {campaign['weight_init_seed']}, data_order_seed {campaign['data_order_seed']}" in out
+    code, out, _ = run("check", file, *options)
+    assert code == 0 and out.count("ok") == 3
+    refused("evaluate", file, "--trials", trials_folder, "--only", "mini/mrpc/few:4:3", rule="IndexError", frames=True)
+    refused("evaluate", file, "--track", "transfer", rule="needs a second task of the same model")
+    refused("evaluate", file, "--track", "warm", rule="unknown track 'warm': there are cold, transfer")
 
 
 def test_the_same_call_gives_the_same_bytes_for_any_number_of_processes(run, trials_folder):

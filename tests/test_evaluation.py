@@ -229,9 +229,7 @@ def test_tables_too_small_for_every_budget_are_said_to_be_left_out():
 
 
 def test_a_budget_that_one_table_is_too_small_for_is_refused(two_tables):
-    with pytest.raises(
-        SelectionError, match="needs .* 32 trials .*; m/sst2/r has 16, enough for a budget of 4;"
-    ):
+    with pytest.raises(SelectionError, match="needs .* 32 trials .*; m/sst2/r has 16, enough for a budget of 4;"):
         evaluate("full_trials", two_tables, budgets=[8])
 
 
@@ -243,7 +241,7 @@ def test_json_has_the_shape_it_is_documented_with(evaluation):
     identity = ["protocol", "track", "trials", "strategy", "seed", "replicates", "seedbench"]
     assert list(content) == [*identity, "rows", "summary", "against", "left_out"]
     assert content["trials"] == {"name": "small", "version": "1.0.0", "sha256": "ab" * 32, "revision": None}
-    assert set(content["strategy"]) == {"name", "sha256"}
+    assert set(content["strategy"]) == {"name", "sha256", "oracle"}
     assert {
         *("model", "task", "recipe", "budget", "score", "score_low", "score_high", "floor", "ceiling"),
         *("gap_closed", "gap_closed_low", "gap_closed_high", "compute_multiplier", "compute_multiplier_bound"),

@@ -100,8 +100,9 @@ def _problem(parts: tuple[str, ...], name: str, at_top: bool) -> str | None:
     if module == "__init__":
         return f"imports {name} eagerly" if at_top and package not in sys.stdlib_module_names else None
     if module == "strategies":
-        ok = package in sys.stdlib_module_names or (package == "seedbench" and target not in LEVEL)
-        return None if ok else f"a strategy file imports {name}"
+        allowed = sys.stdlib_module_names | {"numpy"} | (set() if at_top else {"scipy"})
+        ok = package in allowed or (package == "seedbench" and target not in LEVEL)
+        return None if ok else f"a strategy file imports {name}" + (" at its top" if package == "scipy" else "")
     if module not in LEVEL:
         return f"module {module} has no place in LAYERS"
     if module in NUMPY_ALONE and package not in sys.stdlib_module_names | {"numpy"}:
@@ -131,6 +132,11 @@ PLANTED = {
     "seedbench/__init__.py": ("import numpy", "1: imports numpy eagerly"),
     "seedbench/campaign.py": ("from . import errors", "1: relative import"),
     "seedbench/strategies/mine.py": ("from seedbench.ledger import open_campaign", "1: a strategy file imports"),
+    "seedbench/strategies/another.py": ("import pandas", "1: a strategy file imports pandas"),
+    "seedbench/strategies/slow.py": (
+        "from scipy.stats import t",
+        "1: a strategy file imports scipy.stats.t at its top",
+    ),
     "seedbench/cli/app.py": ("import runners.sweep", "1: seedbench may not import runners"),
     "runners/finetune.py": ("from seedbench.campaign import Trial", "1: runners may not know seedbench.campaign"),
     "runners/export.py": ("import leaderboard", "1: runners may not know leaderboard"),
@@ -154,6 +160,7 @@ def test_what_is_allowed_is_not_found(tmp_path):
         "seedbench/cli/app.py": "import typer\nfrom seedbench import __version__\nfrom seedbench.report import x",
         "seedbench/__init__.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import seedbench.campaign",
         "seedbench/strategies/mine.py": "from bisect import insort\nfrom seedbench import Campaign, Trial",
+        "seedbench/strategies/another.py": "import numpy as np\ndef f():\n    from scipy.special import stdtr",
         "runners/live.py": "import torch\nfrom seedbench.ledger import Settlement\nfrom runners.recipe import Recipe",
     }.items():
         path = tmp_path / file

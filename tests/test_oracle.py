@@ -1,0 +1,78 @@
+"""The oracle: told all test scores, it shows the ceiling; and nobody else is told."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from seedbench import StrategyFailed, StrategyFileError, TrialSet, evaluate
+from seedbench.check import check_strategy
+from seedbench.halves import prepare
+from seedbench.replay import Deletion, replay, replay_one
+from seedbench.report import words
+from seedbench.strategy import load_strategy, refuse_oracle
+from tests.synthetic import additive_predictions, table_by_hand
+
+PLAIN = """
+def strategy(campaign):
+    campaign.start().advance()
+    return getattr(campaign, "test_scores", None)
+"""
+
+
+def table(rows=4, columns=4):
+    return table_by_hand(additive_predictions(rows, columns, checkpoints=3, examples=40), [1, 0, 1, 0] * 10)
+
+
+def test_it_keeps_the_best_test_score_there_is():
+    replayed, world = table(), prepare(table(), seed=0, replicates=range(6))
+    (found,) = replay(["oracle"], [replayed], [2, 4], replicates=6)
+    (scores,) = found.tables
+    assert (scores.score == world.test_score.max(axis=(1, 2))).all()  # for every budget
+    assert (scores.trials_started == 1).all()
+    assert (scores.steps_spent == (scores.checkpoint + 1) * 10).all()
+    # The earliest checkpoint of its trial with that score.
+    of_trial = world.test_score[np.arange(6), scores.trial[0]]
+    assert (scores.checkpoint[0] == of_trial.argmax(axis=1)).all()
+
+
+def test_it_finds_the_best_of_the_seeds_that_are_left():
+    world = prepare(table(), seed=0, replicates=range(2))
+    row = int(world.test_score[0].max(axis=1).argmax()) // 4
+    deletion = Deletion("mini", "weight_init_seed", frozenset({100 + row}))
+    (found,) = replay(["oracle"], [table()], [2], replicates=2, deletions=[deletion])
+    left = deletion.keeps(table())
+    assert (found.deleted[0][0].score == world.test_score[:, left].max(axis=(1, 2))).all()
+
+
+def test_no_other_strategy_is_told(tmp_path):
+    file = tmp_path / "plain.py"
+    file.write_text(PLAIN)
+    replay_one(str(file), table(), 2, 0)  # returns None: there is nothing of the name
+    file.write_text(PLAIN + "strategy.oracle = False")
+    replay_one(str(file), table(), 2, 0)
+    file.write_text(PLAIN + "strategy.oracle = True")
+    with pytest.raises(StrategyFailed, match="returned a dict"):
+        replay_one(str(file), table(), 2, 0)
+
+
+def test_a_result_says_so():
+    tables = TrialSet("one", "1.0.0", "0" * 64, None, (table(),))
+    evaluation = evaluate("full_trials", tables, replicates=2, intervals=False, against="oracle")
+    assert (evaluation.strategy.oracle, evaluation.against[0].oracle) == (False, True)
+    assert words(evaluation)[0].startswith("oracle is an oracle: it was told the test scores")
+    assert all(told.score > row.ceiling for told, row in zip(evaluation.against[0].rows, evaluation.rows, strict=True))
+    alone = replace(evaluation, against=())
+    assert not any("oracle" in sentence for sentence in words(alone))
+
+
+def test_check_says_what_it_is(trials):
+    findings = check_strategy(load_strategy("oracle"), trials, campaigns=2)
+    assert [finding.passed for finding in findings] == [True, True, None]
+    assert findings[-1].text == "an oracle: told all test scores, so not blind, and refused on leaderboards"
+
+
+def test_it_is_refused_where_there_is_nothing_to_tell():
+    refuse_oracle(load_strategy("full_trials"), "a sealed run")
+    with pytest.raises(StrategyFileError, match="^strategy oracle is an oracle, .*: a sealed run has none to tell$"):
+        refuse_oracle(load_strategy("oracle"), "a sealed run")

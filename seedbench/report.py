@@ -26,7 +26,7 @@ from seedbench.terminal import (
 )
 
 if TYPE_CHECKING:
-    from seedbench.result import Against, Difference, Evaluation, Row, Summary
+    from seedbench.result import Against, Difference, Evaluation, Row, StrategyIdentity, Summary
 
 PLOT_LIMITS = (-0.25, 1.5)  # gaps beyond these are drawn at the edge
 LEGEND = {

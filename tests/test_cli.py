@@ -106,8 +106,8 @@ def test_json_holds_what_is_promised(run, trials_folder):
 def test_the_transfer_track(run, refused, trials_folder):
     file = write(
         "def strategy(campaign):\n"
-        "    scores = {trial.weight_init_seed: trial.best.score for trial in campaign.history[0].trials}\n"
-        "    trial = campaign.start(weight_init_seed=max(range(campaign.grid[0]), key=lambda row: scores.get(row, 0)))\n"
+        "    past = max(campaign.history[0].trials, key=lambda trial: trial.best.score).weight_init_seed\n"
+        "    trial = campaign.start(weight_init_seed=past if past < campaign.grid[0] else None)\n"
         "    while not trial.complete:\n"
         "        trial.advance()\n"
         "    return trial.checkpoints[-1]\n"

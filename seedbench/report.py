@@ -56,7 +56,8 @@ def words(evaluation: Evaluation) -> list[str]:
     name, summary, rows = evaluation.strategy.name, evaluation.summary, evaluation.rows
     count = len({_table(row) for row in rows})
     over = "one trial table" if count == 1 else f"{count} trial tables"
-    told = [one.name for one in (evaluation.strategy, *evaluation.against) if one.oracle]
+    ran: list[StrategyIdentity | Against] = [evaluation.strategy, *evaluation.against]
+    told = [one.name for one in ran if one.oracle]
     said = [f"{one} is an oracle: it was told the test scores, and shows how far choosing could get." for one in told]
     said += [sentence] if (sentence := _worth(name, summary)) else []
     if summary.gap_closed is None:

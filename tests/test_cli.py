@@ -15,47 +15,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from seedbench import __version__
-from seedbench.cli import main
 from seedbench.deadline import Deadline
 from seedbench.result import Evaluation
 from seedbench.trialset import write_manifest
 
 ROOT = Path(__file__).parents[1]
 QUICK = ("--replicates", "4", "--no-intervals", "--processes", "1")
-
-
-@pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
-    """Runs a command line in this process, in an empty folder; returns exit code, stdout and stderr."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["seedbench", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        return int(ended.value.code or 0), out, err
-
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "100")
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    return run
-
-
-@pytest.fixture
-def refused(run, tmp_path):
-    """Runs a command line that must be refused; returns the one line."""
-
-    def refused(*arguments: object, rule: str, frames: bool = False) -> str:
-        before = sorted(tmp_path.iterdir())
-        code, out, err = run(*arguments)
-        lines = err.splitlines()
-        assert code == 2 and out == "", (code, out, err)
-        assert lines[-1].startswith("seedbench: error: ") and rule in lines[-1], err
-        assert (len(lines) > 1) == frames and ("Traceback" in err) == frames, err
-        assert sorted(tmp_path.iterdir()) == before  # nothing half-written
-        return lines[-1]
-
-    return refused
 
 
 def write(text: str, name: str = "mine.py") -> str:

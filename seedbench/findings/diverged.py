@@ -56,7 +56,7 @@ def diverged_trials(table: TrialTable) -> Diverged:
 
 
 def parts_at(score: Floats, behind: Floats) -> int | None:
-    """Scores of a trial [C] and the limit [C] -> the first checkpoint from which on it stays below; None if it never does.
+    """Scores of a trial [C] and the limit [C] -> the first checkpoint (from 0) from which on it stays below, or None.
 
     Judged with hindsight: nobody who watches the trial knows yet that it will stay there.
     """

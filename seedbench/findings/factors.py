@@ -263,5 +263,9 @@ def seed_densities(table: TrialTable, grid: Floats) -> tuple[tuple[float, ...], 
         for kernel, (factor, seed, place, value) in zip(kernels, chosen, strict=True)
     )
     without = [f"{NAMES[one.factor]} {one.seed}" for one in densities if one.density is None]
-    notes = [f"Too few values, or all the same, for a density: {', '.join(without)}."] if without else []
+    notes = []
+    if densities and len(without) == len(densities):
+        notes.append("No seed has enough different values for a density.")
+    elif without:
+        notes.append(f"Too few values, or all the same, for a density: {', '.join(without)}.")
     return plain(points), densities, notes

@@ -1,4 +1,4 @@
-"""What all analyses share: the trials that have all their scores, the part of a grid without holes, errors over seeds."""
+"""What all analyses share: the trials that have their scores, the part of a grid without holes, errors over seeds."""
 
 from __future__ import annotations
 
@@ -33,8 +33,7 @@ def with_scores(table: TrialTable) -> tuple[TrialTable, int]:
     cell = np.full((len(wi), len(do)), -1, dtype=np.int32)
     cell[row, column] = np.arange(kept.size)
     some = {
-        name: getattr(table, name)[kept]
-        for name in ("trial_id", "diverged", "train_loss", "validation_loss", "score")
+        name: getattr(table, name)[kept] for name in ("trial_id", "diverged", "train_loss", "validation_loss", "score")
     }
     reduced = replace(
         table,

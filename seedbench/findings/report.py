@@ -10,7 +10,8 @@ from rich.text import Text
 
 from seedbench.findings.factors import NAMES
 from seedbench.findings.result import Findings, SharedFactor, SharedSeeds
-from seedbench.findings.sections import MAX_LINES, chance, notes, number, numbers, table_parts
+from seedbench.findings.sections import MAX_LINES, notes, numbers, table_parts
+from seedbench.findings.words import number, shared_sentence
 from seedbench.terminal import UNDEFINED
 
 LEGEND = {
@@ -18,7 +19,7 @@ LEGEND = {
     "± and intervals": "95%, for other seeds: rows and columns of the grid left out in turn; dev examples held fixed",
     "expected": "without replacement, unbiased; published: with replacement; spread: standard deviation of a best of n",
     "sd": "between seeds, in hundredths of the score; the residual holds all that is not one seed's alone",
-    "rho": "Spearman's, over trials, of the score at a checkpoint with the trial's best; so far: of the best until then",
+    "rho": "Spearman's, over trials, of a checkpoint's score with the trial's best; so far: of the best until then",
     "gain": "relative error reduction against best-of-n, error = 1 - score; the combination is chosen with hindsight",
     "held out": "the same where the combination is chosen on half of the seeds and valued on the other half",
 }
@@ -49,12 +50,7 @@ def _shared_parts(groups: Sequence[SharedSeeds], width: int) -> Iterator[Rendera
 
 
 def _shared_factor(found: SharedFactor, tasks: tuple[str, ...]) -> Iterator[RenderableType]:
-    name = NAMES[found.factor]
-    said = f"Of {len(found.seeds)} {name}s, {found.seeds[0]} has the best mean rank, {found.mean_rank[0]:.2f}"
-    if found.expected_best_mean_rank is not None:
-        luck = f"{found.expected_best_mean_rank:.2f}"
-        said += f"; luck alone gives the best seed {luck} on average ({chance(found.p_value)})"
-    yield Text(f"{said}.")
+    yield Text(shared_sentence(found))
     yield from notes(found.notes)
     grid = numbers("tasks ", "Spearman", "95% interval ", "Kendall")
     for one in found.correlations:
@@ -62,7 +58,7 @@ def _shared_factor(found: SharedFactor, tasks: tuple[str, ...]) -> Iterator[Rend
         interval = UNDEFINED if low is None or high is None else f"[{low:.2f}, {high:.2f}]"
         grid.add_row(f"{one.task}, {one.other}", number(one.spearman, ".2f"), interval, number(one.kendall, ".2f"))
     yield grid
-    grid = numbers(name, "mean rank", *tasks)
+    grid = numbers(NAMES[found.factor], "mean rank", *tasks)
     for at in range(min(len(found.seeds), MAX_LINES)):
         cells = [f"{mean[at]:.4f} ({rank[at]:g})" for mean, rank in zip(found.mean, found.rank, strict=True)]
         grid.add_row(str(found.seeds[at]), f"{found.mean_rank[at]:.2f}", *cells)

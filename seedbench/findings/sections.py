@@ -1,4 +1,4 @@
-"""The findings of one trial table for a terminal: for each question an answer in words, its numbers, a small picture."""
+"""The findings of a trial table for a terminal: for each question an answer in words, its numbers, a small picture."""
 
 from __future__ import annotations
 
@@ -9,9 +9,17 @@ from rich.table import Table
 from rich.text import Text
 
 from seedbench.findings.drawing import curve_bars, density_table, heatmap_text
-from seedbench.findings.factors import NAMES
-from seedbench.findings.result import Diverged, EarlyLate, Factors, SearchRow, TableFindings
-from seedbench.terminal import UNDEFINED, interval_plot, joined
+from seedbench.findings.result import Diverged, EarlyLate, Factors, TableFindings
+from seedbench.findings.words import (
+    deviation,
+    diverged_sentence,
+    early_sentence,
+    expected_sentence,
+    factors_sentence,
+    number,
+    search_sentence,
+)
+from seedbench.terminal import UNDEFINED, interval_plot
 
 MAX_LINES = 12  # of a table over budgets or checkpoints
 _BUDGETS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 25, 30)
@@ -48,17 +56,6 @@ def numbers(*titles: str) -> Table:
     return grid
 
 
-def number(value: float | None, format_: str) -> str:
-    return UNDEFINED if value is None else f"{value:{format_}}"
-
-
-def chance(p_value: float | None) -> str:
-    """A p-value in words."""
-    if p_value is None:
-        return UNDEFINED
-    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
-
-
 def _p(p_value: float | None) -> str:
     return UNDEFINED if p_value is None else "< 0.0001" if p_value < 0.0001 else f"{p_value:.4f}"
 
@@ -66,11 +63,7 @@ def _p(p_value: float | None) -> str:
 def _expected(table: TableFindings, width: int) -> Iterator[RenderableType]:
     found, trials = table.expected, table.trials
     yield title("Expected validation performance: the best of n trials")
-    yield Text(
-        f"One trial can be expected to reach {found.without_replacement[0]:.4f}; the best of all {trials:,} reached "
-        f"{found.best:.4f} (weight-init seed {found.best_weight_init_seed}, data-order seed "
-        f"{found.best_data_order_seed}, step {found.best_step:,})."
-    )
+    yield Text(expected_sentence(table))
     ends = [value for value in (*found.low, *found.high, *found.without_replacement) if value is not None]
     limits = (min(ends), max(ends))
     plot = max(12, min(50, width - 54))
@@ -90,17 +83,15 @@ def _factors(found: Factors, width: int) -> Iterator[RenderableType]:
     yield title("Weight initialisation against data order")
     if found.components:
         tests = {test.factor: test for test in found.tests}
-        shares = {one.source: one.share or 0.0 for one in found.components}
-        said = [f"{NAMES[one]}s {shares[one]:.0%} ({chance(tests[one].permutation_p_value)})" for one in tests]
-        yield Text(f"Of the variance between trials: {', '.join(said)}, the rest {shares['residual']:.0%}.")
+        yield Text(factors_sentence(found))
         grid = numbers("", "share", "sd", "95% interval", "F", "p (F test)", "p (permutation)")
         for one in found.components:
             test = tests.get(one.source)
             grid.add_row(
                 one.source.replace("_", "-"),
                 number(one.share, ".0%"),
-                _deviation(one.variance),
-                f"{_deviation(one.low)} to {_deviation(one.high)}",
+                deviation(one.variance),
+                f"{deviation(one.low)} to {deviation(one.high)}",
                 number(test.f, ".2f") if test else "",
                 _p(test.p_value) if test else "",
                 _p(test.permutation_p_value) if test else "",
@@ -116,23 +107,9 @@ def _factors(found: Factors, width: int) -> Iterator[RenderableType]:
         yield densities
 
 
-def _deviation(variance: float) -> str:
-    """The standard deviation in hundredths of the score; of a negative variance with a minus, so that it is seen."""
-    return f"{'-' if variance < 0 else ''}{abs(variance) ** 0.5 * 100:.2f}"
-
-
 def _diverged(found: Diverged, step: Sequence[int]) -> Iterator[RenderableType]:
     yield title("Diverged trials")
-    text = (
-        f"{found.diverged} of {found.trials} diverged: {found.share:.1%} [{found.share_low:.1%} to {found.share_high:.1%}]"
-    )
-    if found.median_checkpoint is not None:
-        parted = sum(one.checkpoint is not None for one in found.partings)
-        text += (
-            f"; {parted} of them stay below 95% of the others, from checkpoint {found.median_checkpoint:g} of "
-            f"{len(step)} on (median)"
-        )
-    yield Text(f"{text}.")
+    yield Text(diverged_sentence(found, len(step)))
     yield from notes(found.notes)
     grid = numbers("mean ", "", "first", f"{len(step)} checkpoints ", "last", "not finite")
     for measure, name in _MEASURES.items():
@@ -152,15 +129,8 @@ def _diverged(found: Diverged, step: Sequence[int]) -> Iterator[RenderableType]:
 
 def _early(found: EarlyLate, step: Sequence[int], width: int) -> Iterator[RenderableType]:
     yield title("Early against late: what a checkpoint says about a trial's best score")
-    told = [at for at, low in enumerate(found.score_low[:-1]) if low is not None and low > 0]
-    if told:
-        first = told[0]
-        yield Text(
-            f"The score at checkpoint {first + 1} ({step[first] / step[-1]:.0%} of a trial) is the first whose "
-            "correlation with the best score can be told from 0."
-        )
-    elif any(low is not None for low in found.score_low):
-        yield Text("No score before the last one has a correlation with the best score that can be told from 0.")
+    if sentence := early_sentence(found, step):
+        yield Text(sentence)
     yield from notes(found.notes)
     plot = max(12, min(48, width - 57))
     axis = f"-1{'0':^{plot - 3}}1 "
@@ -188,8 +158,7 @@ def _some(count: int) -> list[int]:
 def _search(table: TableFindings) -> Iterator[RenderableType]:
     rows = table.search.rows
     yield title("Start many, stop early, continue some: the best of all combinations at each budget")
-    at = min(rows, key=lambda row: (abs(row.budget - 8), row.budget))
-    yield Text(_search_sentence(at))
+    yield Text(search_sentence(table))
     yield from notes(table.search.notes)
     grid = numbers("budget", "start", "stop", "continue", "score", "±", "best-of-n", "gain", "held out")
     last = rows[-1].budget
@@ -213,17 +182,3 @@ def _search(table: TableFindings) -> Iterator[RenderableType]:
 
 def _signed(share: float | None) -> str:
     return UNDEFINED if share is None else f"{round(share, 3) + 0.0:+.1%}"  # never minus zero
-
-
-def _search_sentence(row: SearchRow) -> str:
-    what = f"With {row.budget} full trials" if row.budget > 1 else "With one full trial"
-    if row.started == row.budget:
-        return f"{what} no combination does better than plain best-of-n."
-    rule = f"start {row.started}, stop at {row.fraction:.0%}, continue {row.continued or 'none'}"
-    said = f"{what}, {rule} does best"
-    if row.error_reduction is not None:
-        said += f": {row.error_reduction:.1%} less error than best-of-n, with hindsight"
-    if row.held_out_error_reduction is not None:
-        less = row.held_out_error_reduction
-        said += f"; chosen on half of the seeds and valued on the others, {abs(less):.1%} {'less' if less >= 0 else 'more'}"
-    return f"{said}."

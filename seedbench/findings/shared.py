@@ -28,8 +28,8 @@ def shared_seeds(tables: Sequence[TrialTable], *, rng: np.random.Generator, perm
         seeds, mean = _means(tables, axis)
         if seeds.size < 2:
             notes.append(
-                f"{NAMES[factor].capitalize()}s: fewer than two are in the hole-free part of every task's grid, so none "
-                "can be compared."
+                f"{NAMES[factor].capitalize()}s: fewer than two are in the hole-free part of every task's grid: there "
+                "is nothing to compare."
             )
         else:
             found.append(_shared_factor(factor, tasks, seeds, mean, rng=rng, permutations=permutations))
@@ -72,8 +72,8 @@ def _shared_factor(
     notes = []
     if constant:
         notes.append(
-            f"In {' and '.join(constant)} all seeds have the same mean: nothing to rank them by, so neither correlation "
-            "nor test."
+            f"In {' and '.join(constant)} all seeds have the same mean: nothing to rank them by, so no correlation and "
+            "no test."
         )
     else:
         expected, p_value = best_rank_test(rank, rng=rng, permutations=permutations)

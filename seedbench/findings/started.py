@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from seedbench.metrics import best_of_n
 
@@ -100,7 +100,7 @@ def expected_scores(score: Floats, chosen: Sequence[Combination]) -> Floats:
 
 
 def _place_of_last(trials: int, started: NDArray[np.int64], continued: int, log_factorial: Floats) -> Floats:
-    """[S, N]: probability that the `continued`-th best of s drawn trials is at place p = 1 ... N of the pool's order."""
+    """[S, N]: probability that the `continued`-th best of s drawn trials is at place p = 1 ... N of the order."""
     place = np.arange(1, trials + 1)
     before = _log_binomial(place - 1, continued - 1, log_factorial)
     after = _log_binomial(trials - place, started[:, None] - continued, log_factorial)
@@ -119,7 +119,7 @@ def _best_by_place(early: Floats, value: Floats, most: int, log_factorial: Float
     found = np.zeros((most, early.size))
     for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
         size = end - start
-        inside = np.cumsum(np.bincount(level[start:end], minlength=len(levels)))[:-1]
+        inside = np.cumsum(np.bincount(level[start:end], minlength=len(levels)))[:-1].astype(np.float64)
         before = _all_below(below, start, min(most - 1, start))  # j = 0, 1, ...
         within = _all_below(inside, size, min(most, size))[1:]  # i = 1, 2, ...
         best = levels[-1] - (before * gaps) @ within.T  # [j, i]
@@ -156,9 +156,9 @@ def _best_in_group(best: Floats, start: int, size: int, most: int, log_factorial
     return np.einsum("kqi,ki->kq", chance, best[before, np.arange(best.shape[1])])
 
 
-def _log_binomial(n: object, k: object, log_factorial: Floats) -> Floats:
+def _log_binomial(n: ArrayLike, k: ArrayLike, log_factorial: Floats) -> Floats:
     """log C(n, k), -inf where k < 0 or k > n."""
-    n, k = np.broadcast_arrays(n, k)
+    n, k = np.broadcast_arrays(np.asarray(n), np.asarray(k))
     possible = (k >= 0) & (k <= n)
     k = np.where(possible, k, 0)
     return np.where(possible, log_factorial[n] - log_factorial[k] - log_factorial[np.maximum(n - k, 0)], -np.inf)

@@ -1,0 +1,132 @@
+"""A file of curves, CSV or parquet, as columns whose every value knows where it stands."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seedbench.errors import TrialSetError
+
+
+@dataclass(frozen=True)
+class Recording:
+    """The columns of a file.
+
+    Attributes:
+        path: of the file.
+        columns: name -> value of each row; None where it is empty.
+        place: of each row, as errors name it: "line 7" of a CSV file, "row 7" of a parquet file, from 1.
+    """
+
+    path: Path
+    columns: dict[str, list[Any]]
+    place: Sequence[str]
+
+    def error(self, column: str, row: int, rule: str) -> TrialSetError:
+        """One line: file, column, line, the rule and the value found."""
+        value = self.columns[column][row]
+        found = "nothing" if value is None else repr(str(value)[:80])
+        return TrialSetError(f"{self.path}: column {column!r}, {self.place[row]}: {rule}, found {found}")
+
+    def number(self, column: str, row: int) -> float | None:
+        """The value as a number, which may be NaN or infinite; None where it is empty.
+
+        Raises:
+            TrialSetError: it is none.
+        """
+        value = self.columns[column][row]
+        if value is None:
+            return None
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            raise self.error(column, row, "must be a number") from None
+
+    def integer(self, column: str, row: int, lowest: int | None = None) -> int:
+        """The value as a whole number, also where a tool wrote 3.0.
+
+        Raises:
+            TrialSetError: it is none, too low, or nothing.
+        """
+        rule = "must be a whole number" + ("" if lowest is None else f" from {lowest} on")
+        value = self.columns[column][row]
+        try:
+            whole = int(value)  # exact for large seeds, where a float is not
+        except (TypeError, ValueError, OverflowError):
+            number = self.number(column, row)
+            if number is None or not math.isfinite(number) or number != int(number):
+                raise self.error(column, row, rule) from None
+            return self._at_least(int(number), lowest, column, row, rule)
+        if isinstance(value, float) and value != whole:
+            raise self.error(column, row, rule)
+        return self._at_least(whole, lowest, column, row, rule)
+
+    def _at_least(self, whole: int, lowest: int | None, column: str, row: int, rule: str) -> int:
+        if abs(whole) >= 2**63 or (lowest is not None and whole < lowest):
+            raise self.error(column, row, rule)
+        return whole
+
+
+def read_recording(path: Path) -> Recording:
+    """Reads a file of curves.
+
+    Raises:
+        TrialSetError: it cannot be read, is neither .csv nor .parquet, or has no rows.
+    """
+    readers = {".csv": _read_csv, ".parquet": _read_parquet}
+    if path.suffix.lower() not in readers:
+        raise TrialSetError(f"{path}: must be a .csv or a .parquet file")
+    try:
+        recording = readers[path.suffix.lower()](path)
+    except OSError as error:
+        raise TrialSetError(f"{path}: {error.strerror or error}") from None
+    if not recording.place:
+        raise TrialSetError(f"{path}: has no rows")
+    return recording
+
+
+def _read_csv(path: Path) -> Recording:
+    rows: list[list[str]] = []
+    place: list[str] = []
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file, strict=True)
+        try:
+            header = [name.strip() for name in next(reader, [])]
+            for row in reader:
+                if not row:  # an empty line
+                    continue
+                if len(row) != len(header):
+                    raise TrialSetError(
+                        f"{path}: line {reader.line_num}: must have the {len(header)} fields of the header, "
+                        f"found {len(row)}"
+                    )
+                rows.append(row)
+                place.append(f"line {reader.line_num}")
+        except UnicodeDecodeError:
+            raise TrialSetError(f"{path}: line {reader.line_num + 1} or after: is not UTF-8 text") from None
+        except csv.Error as error:
+            raise TrialSetError(f"{path}: line {reader.line_num}: not CSV ({error})") from None
+    for name in header:
+        if header.count(name) > 1:
+            raise TrialSetError(f"{path}: line 1: column {name!r} is there twice")
+    columns = zip(*rows, strict=True) if rows else ((),) * len(header)
+    stripped = ([value.strip() or None for value in column] for column in columns)
+    return Recording(path, dict(zip(header, stripped, strict=True)), place)
+
+
+def _read_parquet(path: Path) -> Recording:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.ParquetFile(path).read()
+    except pa.ArrowException as error:
+        raise TrialSetError(f"{path}: not a readable parquet file ({' '.join(str(error).split())[:200]})") from None
+    if len(set(table.column_names)) < table.num_columns:
+        raise TrialSetError(f"{path}: a column is there twice")
+    columns = {name: table.column(name).to_pylist() for name in table.column_names}
+    return Recording(path, columns, [f"row {number}" for number in range(1, table.num_rows + 1)])

@@ -1,12 +1,14 @@
-"""Fixtures for all tests: small trial sets. What they are made of is in `tests.synthetic`."""
+"""Fixtures for all tests: small trial sets, made of what is in `tests.synthetic`, and the command line."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from seedbench.cli import main
 from seedbench.trialset import TrialSet, load_trials
 from tests.synthetic import split_like_training, write
 
@@ -36,3 +38,37 @@ def write_set(tmp_path: Path) -> Callable[..., Path]:
         return write(tmp_path / name, *splits, **options)
 
     return write_new
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    """Runs a command line in this process, in an empty folder; returns exit code, stdout and stderr."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["seedbench", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        return int(ended.value.code or 0), out, err
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    return run
+
+
+@pytest.fixture
+def refused(run, tmp_path):
+    """Runs a command line that must be refused; returns the one line."""
+
+    def refused(*arguments: object, rule: str, frames: bool = False) -> str:
+        before = sorted(tmp_path.iterdir())
+        code, out, err = run(*arguments)
+        lines = err.splitlines()
+        assert code == 2 and out == "", (code, out, err)
+        assert lines[-1].startswith("seedbench: error: ") and rule in lines[-1], err
+        assert (len(lines) > 1) == frames and ("Traceback" in err) == frames, err
+        assert sorted(tmp_path.iterdir()) == before  # nothing half-written
+        return lines[-1]
+
+    return refused

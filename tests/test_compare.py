@@ -1,0 +1,217 @@
+"""Two strategies on the same replicates: differences that follow from paper, where decisions part, what is shown."""
+
+import json
+import re
+from io import StringIO
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from seedbench.compare import Fates, FirstDecisions, compare
+from seedbench.compare_report import comparison_words, histogram, print_comparison
+from seedbench.trialset import TrialSet
+from tests.synthetic import table_by_hand
+
+QUICK = {"replicates": 6, "processes": 1}
+
+
+def all_alike(*right, trials=8):
+    """A trial set of one table, 2 × trials / 2, in which every trial has so many of four examples right."""
+    label = [1, 1, 1, 1]
+    trial = [[1] * count + [0] * (4 - count) for count in right]
+    table = table_by_hand([[trial] * (trials // 2)] * 2, label)
+    return TrialSet("alike", "1.0.0", "0" * 64, None, (table,))
+
+
+def full_trial(campaign):
+    """One trial to its end."""
+    trial = campaign.start()
+    while not trial.complete:
+        trial.advance()
+    return trial
+
+
+def first_checkpoint(campaign):
+    """One trial's first checkpoint, and nothing else."""
+    return campaign.start().advance()
+
+
+def first_of_a_full_trial(campaign):
+    """A full trial, of which the first checkpoint is kept."""
+    return full_trial(campaign).checkpoints[0]
+
+
+def two_first_checkpoints(campaign):
+    campaign.start().advance()
+    return campaign.start().advance()
+
+
+def compared(one, other, trials, **options):
+    return compare(one, other, trials, **{"budgets": [2], "protocol": "dodge2020", **QUICK, **options})
+
+
+def test_another_checkpoint_kept_of_the_same_trial():
+    """Both pay for the same four checkpoints; the one keeps 3 of 4 right, the other 1 of 4: half a point apart.
+
+    What the one kept, the other had paid for, too, and passed over.
+    """
+    found = compared(full_trial, first_of_a_full_trial, all_alike(1, 2, 3, 3))
+    (part,) = found.parted
+    assert part.differences == (0.5,) * 6
+    assert (part.won, part.tied, part.lost, part.parted, part.other_kept) == (6, 0, 0, 6, 6)
+    assert part.won_by == Fates(not_started=0, left=0, passed_over=6) and part.lost_by == Fates(0, 0, 0)
+    assert (part.spent_before, part.spent_difference) == (1.0, 0.0)
+    assert part.first == (FirstDecisions("ends", "ends", 6),)
+    assert [example.replicate for example in part.examples] == [0, 1]  # of equal ones the first
+    assert found.evaluation.against[0].differences[0].score == 0.5
+
+
+def test_a_trial_that_is_left_too_early():
+    """The one stops after a quarter of the trial, with 1 of 4 right; the other goes on, and has 3 of 4 in the end."""
+    found = compared(first_checkpoint, full_trial, all_alike(1, 2, 3, 3))
+    (part,) = found.parted
+    assert part.differences == (-0.5,) * 6
+    assert (part.won, part.tied, part.lost) == (0, 0, 6)
+    assert part.lost_by == Fates(not_started=0, left=6, passed_over=0)
+    assert (part.spent_before, part.spent_difference) == (0.25, -0.75)
+    assert part.first == (FirstDecisions("ends", "trains", 6),)
+    example = part.examples[0]
+    assert (example.parted_after, example.difference, example.spent_difference) == (1, -0.5, -0.75)
+    assert (example.one.kept[1], example.other.kept[1]) == (0, 2)
+
+
+def test_the_same_score_for_less():
+    """Nothing is learnt after the first checkpoint: the same is kept, and three quarters of a trial are saved."""
+    found = compared(first_checkpoint, full_trial, all_alike(2, 2, 2, 2))
+    (part,) = found.parted
+    assert (part.parted, part.other_kept, part.tied, part.examples) == (6, 0, 6, ())
+    assert part.spent_difference == -0.75
+    assert "In 0 they keep different checkpoints" in " ".join(comparison_words(found))
+
+
+def test_a_trial_never_started():
+    """Keeping the second trial instead of the first: the same score on trials that are all alike, another kept."""
+    (part,) = compared(two_first_checkpoints, first_checkpoint, all_alike(1, 2)).parted
+    assert (part.parted, part.other_kept, part.tied) == (6, 6, 6)
+    assert part.first == (FirstDecisions("starts", "ends", 6),)
+
+
+def test_a_strategy_against_itself():
+    found = compared("asha", "asha", all_alike(1, 2, 3, 4), budgets=[2, 4])
+    assert found.names == ("asha", "asha (second)")
+    for part in found.parted:
+        assert (part.parted, part.other_kept, part.tied, part.first, part.examples) == (0, 0, 6, (), ())
+        assert part.spent_before is None and set(part.differences) == {0.0}
+    assert "They decide the same in all 12 campaigns." in comparison_words(found)
+
+
+# --- on trials that differ --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def comparison(trials):
+    return compare("asha", "full_trials", trials, **QUICK)
+
+
+def test_the_parts_add_up(comparison):
+    differences = comparison.evaluation.against[0].differences
+    assert len(comparison.parted) == len(differences) == 7  # budgets 2, 4; 2, 4, 8; 2, 4
+    for part, difference in zip(comparison.parted, differences, strict=True):
+        assert (part.task, part.recipe, part.budget) == (difference.task, difference.recipe, difference.budget)
+        assert np.mean(part.differences) == pytest.approx(difference.score)
+        assert part.won == sum(value > 0 for value in part.differences)
+        assert part.won + part.tied + part.lost == 6
+        assert part.won == sum(vars(part.won_by).values()) and part.lost == sum(vars(part.lost_by).values())
+        assert part.parted == sum(first.replicates for first in part.first)
+        shown = [example.difference for example in part.examples]
+        wins = sorted((value for value in part.differences if value > 0), reverse=True)
+        losses = sorted(value for value in part.differences if value < 0)
+        assert shown == wins[:2] + losses[:2]
+
+
+def test_json_is_the_same_for_any_processes(comparison, trials):
+    text = comparison.to_json()
+    assert compare("asha", "full_trials", trials, replicates=6, processes=2).to_json() == text
+    content = json.loads(text)
+    assert content["evaluation"]["against"][0]["name"] == "full_trials"
+    assert content["parted"][0]["examples"][0]["one"]["strategy"] == "asha"
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_report_fits_and_hides_nothing(comparison, width):
+    out = StringIO()
+    print_comparison(comparison, Console(file=out, width=width, force_terminal=False))
+    text = out.getvalue()
+    lines = text.splitlines()
+    assert max(len(line.rstrip()) for line in lines) <= width
+    assert "…" not in text and "nan" not in text.lower() and "None" not in text
+    assert sum(bool(re.match(r" +\d+ +[+-]0\.\d{4}", line)) for line in lines) == 7
+    assert ("●" in text) == (width == 120)
+    flat = " ".join(text.split())
+    assert "asha against full_trials on synthetic 1.0.0" in flat
+    assert "They part always where asha starts another trial and full_trials trains the same trial on." in flat
+    example = next(part.examples[0] for part in comparison.parted if part.budget == 8)
+    assert f"replicate {example.replicate} {example.difference:+.4f}" in flat
+    (row, column), checkpoint = example.other.kept
+    assert f"keeps {row}/{column} at checkpoint {checkpoint + 1}: chosen for" in flat
+
+
+def test_histogram():
+    """Two values at either end, four about zero, in 13 bins; the highest bar is the most frequent."""
+    assert histogram([-1.0, -1.0, 0.0, 0.01, -0.01, 0.0, 1.0, 1.0], 1.0) == "▅     █     ▅"
+
+
+def test_the_page(comparison):
+    pytest.importorskip("altair")
+    pytest.importorskip("vl_convert")
+    from seedbench.compare_html import comparison_html
+
+    page = comparison_html(comparison)
+    assert page == comparison_html(comparison)
+    assert "<h1>asha against full_trials</h1>" in page
+    assert page.count("mini · ") >= 3
+    # A histogram for each table and budget, an interval plot for each table, two drawings for each example and for the
+    # one of each table that is not folded away.
+    examples = sum(len(part.examples) for part in comparison.parted)
+    assert page.count('<div class="plot"') == 7 + 3 + 2 * (examples + 3)
+
+
+# --- the command line -------------------------------------------------------------------------------------------------
+
+
+def test_command(run, trials_folder):
+    code, out, err = run(
+        "compare", "asha", "full_trials", "--trials", trials_folder, "--recipe", "other", "--replicates", 4,
+        "--processes", 1, "--json", "found.json",
+    )  # fmt: skip
+    assert (code, err) == (0, "")
+    assert "asha against full_trials on synthetic 1.0.0" in out
+    with open("found.json", encoding="utf-8") as file:
+        assert [part["budget"] for part in json.load(file)["parted"]] == [2, 4]
+
+
+def test_json_alone_on_standard_output(run, trials_folder):
+    code, out, err = run(
+        "compare", "asha", "full_trials", "--trials", trials_folder, "--recipe", "other", "--replicates", 4,
+        "--processes", 1, "--json", "-",
+    )  # fmt: skip
+    assert code == 0 and "asha against full_trials" in err
+    assert set(json.loads(out)) == {"evaluation", "parted"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rule"),
+    [
+        (["asha"], "Missing argument 'B'"),
+        (["asha", "no_such"], "no strategy 'no_such'"),
+        (["asha", "full_trials", "--budget", "17", "--recipe", "few128"], "enough for a budget of 16"),
+        (["asha", "full_trials", "--replicates", "3"], "replicates come in pairs"),
+        (["asha", "full_trials", "--task", "rte"], "unknown task 'rte'"),
+        (["asha", "full_trials", "--track", "warm"], "unknown track 'warm'"),
+        (["asha", "full_trials", "--json", "a", "--html", "a"], "give two files"),
+        (["asha", "full_trials", "--html", "no/folder.html"], "no such folder"),
+    ],
+)
+def test_refused(refused, arguments, rule):
+    refused("compare", *arguments, rule=rule)

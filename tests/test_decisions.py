@@ -1,0 +1,183 @@
+"""What a strategy decided, checkpoint by checkpoint, and where two of them part: on campaigns that fit on paper."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from seedbench.decisions import (
+    Decision,
+    Decisions,
+    TrainedTrial,
+    decision,
+    parting,
+    record_campaigns,
+    steps_before,
+)
+from seedbench.errors import SelectionError, StrategyFailed
+from seedbench.evaluation import evaluate
+from seedbench.halves import prepare
+from seedbench.replay import admitted_budgets
+from seedbench.strategy import load_strategy
+from tests.synthetic import additive_predictions, table_by_hand
+
+RED, BLUE, GREEN = (1, 10), (2, 20), (3, 30)  # trials, by their seeds
+
+
+def campaign(*stretches, kept=(RED, 0)):
+    """Three checkpoints a trial, after 10, 20 and 40 steps; stretches of (trial, checkpoints in a row)."""
+    seeds = list(dict.fromkeys(trial for trial, _ in stretches))
+    trained = {trial: sum(count for other, count in stretches if other == trial) for trial in seeds}
+    trials = tuple(TrainedTrial(*trial, tuple(i / 10 for i in range(trained[trial]))) for trial in seeds)
+    return Decisions(
+        strategy="mine",
+        table="m/t/r",
+        budget=2,
+        replicate=0,
+        steps=(10, 20, 40),
+        trials=trials,
+        stretches=tuple((seeds.index(trial), count) for trial, count in stretches),
+        kept_trial=seeds.index(kept[0]),
+        kept_checkpoint=kept[1],
+        score=0.5,
+        steps_spent=sum((0, 10, 20, 40)[count] for count in trained.values()),
+    )
+
+
+FULL = campaign((RED, 3), (BLUE, 3))
+
+
+@pytest.mark.parametrize(
+    ("other", "at", "did", "other_did"),
+    [
+        # Red is left after its first checkpoint, for blue.
+        (campaign((RED, 1), (BLUE, 1)), 1, Decision("trains", RED, 1), Decision("starts", BLUE, 0, RED, 0)),
+        # Green comes in the place of blue; red is complete, so nothing was left.
+        (campaign((RED, 3), (GREEN, 3)), 3, Decision("starts", BLUE, 0), Decision("starts", GREEN, 0)),
+        # From blue back to red.
+        (
+            campaign((RED, 1), (BLUE, 1), (RED, 1)),
+            1,
+            Decision("trains", RED, 1),
+            Decision("starts", BLUE, 0, RED, 0),
+        ),
+        # Nothing but red, which is kept at its second checkpoint.
+        (campaign((RED, 3), kept=(RED, 1)), 3, Decision("starts", BLUE, 0), Decision("ends", RED, 1)),
+        # The end comes in the middle of blue.
+        (campaign((RED, 3), (BLUE, 2)), 5, Decision("trains", BLUE, 2), Decision("ends", RED, 0, BLUE, 1)),
+        # The same is paid for, something else kept.
+        (replace(FULL, kept_trial=1), 6, Decision("ends", RED, 0), Decision("ends", BLUE, 0)),
+    ],
+)
+def test_parting(other, at, did, other_did):
+    assert (parting(FULL, other), parting(other, FULL)) == (at, at)
+    assert decision(FULL, at) == did
+    assert decision(other, at) == other_did
+
+
+def test_the_same_decisions_do_not_part():
+    assert parting(FULL, campaign((RED, 3), (BLUE, 3))) is None
+
+
+def test_going_back_to_a_trial():
+    assert decision(campaign((RED, 1), (BLUE, 1), (RED, 1)), 2) == Decision("back", RED, 1, BLUE, 0)
+
+
+def test_steps_before():
+    """10 steps for red's first checkpoint, 10 for blue's, 10 more for red's second."""
+    halting = campaign((RED, 1), (BLUE, 1), (RED, 2))
+    assert [steps_before(halting, at) for at in range(5)] == [0, 10, 20, 30, 50]
+    assert halting.steps_spent == 50 and halting.full_trials_spent == 1.25
+    assert [halting.trained(trial) for trial in (RED, BLUE, GREEN)] == [3, 1, 0]
+
+
+# --- recording --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def table():
+    return table_by_hand(additive_predictions(4, 4, checkpoints=3, examples=40), [1, 0, 1, 0, 1] * 8)
+
+
+def there_and_back(campaign):
+    """Starts four trials; trains the second twice, the first once, the second to its end; keeps its second checkpoint.
+
+    The third is started without being trained, which costs nothing, and so is no decision.
+    """
+    first, second, _ = (campaign.start() for _ in range(3))
+    kept = [second.advance(), second.advance()][1]
+    first.advance()
+    second.advance()
+    return kept
+
+
+def test_what_is_recorded(table):
+    ((found,),) = record_campaigns([load_strategy(there_and_back)], table, [2], range(3, 4), seed=5)
+    block = prepare(table, seed=5, replicates=range(2, 4))
+    first, second = block.order[1, :2]
+    assert (found.strategy, found.table, found.budget, found.replicate) == ("there_and_back", table.name, 2, 3)
+    assert found.stretches == ((0, 2), (1, 1), (0, 1))
+    assert [trial.seeds for trial in found.trials] == [
+        (table.weight_init_seeds[table.row[trial]], table.data_order_seeds[table.column[trial]])
+        for trial in (second, first)
+    ]
+    assert found.trials[0].validation_score == tuple(block.validation_score[1, second])
+    assert found.trials[1].validation_score == (block.validation_score[1, first, 0],)
+    assert found.kept == (found.trials[0].seeds, 1)
+    assert found.validation_score == block.validation_score[1, second, 1]
+    assert found.score == block.test_score[1, second, 1]
+    assert found.steps == (10, 20, 30) and found.steps_spent == 40
+
+
+@pytest.mark.parametrize("name", ["asha", "hyperband", "median_stopping"])
+def test_the_same_campaigns_as_in_an_evaluation(trials, name):
+    """Each replicate's score, kept seeds and steps, on every table and budget: recording changes nothing."""
+    evaluated = evaluate(name, trials, replicates=6, seed=3, intervals=False).campaigns
+    recorded = {
+        (*table.name.split("/"), found.budget, found.replicate): found
+        for table, budgets in zip(trials.tables, admitted_budgets(trials.tables, (), "held-out-1"), strict=True)
+        for (found,) in record_campaigns([load_strategy(name)], table, budgets, range(6), seed=3)
+    }
+    keys = [evaluated[column] for column in ("model", "task", "recipe", "budget", "replicate")]
+    assert len(recorded) == len(keys[0])
+    for at, key in enumerate(zip(*keys, strict=True)):
+        found = recorded[key]
+        assert found.score == evaluated["score"][at] and found.steps_spent == evaluated["steps_spent"][at]
+        kept = evaluated["weight_init_seed"][at], evaluated["data_order_seed"][at]
+        assert found.kept == (kept, evaluated["checkpoint"][at])
+        assert len(found.trials) == evaluated["trials_started"][at]
+
+
+def test_what_a_strategy_sees_of_other_tasks(trials):
+    """On the transfer track it is shown the other task's trials, on the cold one nothing."""
+    seen = []
+
+    def strategy(campaign):
+        seen.append([past.task for past in campaign.history])
+        campaign.start().advance()
+
+    table = next(table for table in trials.tables if table.task == "mrpc")
+    for history in ((), trials.tables):
+        list(record_campaigns([load_strategy(strategy)], table, [2], range(1), history=history))
+    assert seen == [[], ["sst2", "sst2"]]
+
+
+def test_a_failure_names_its_campaign(table):
+    def fails_in_the_third(campaign):
+        raise ValueError("no")
+
+    with pytest.raises(StrategyFailed, match=f"table {table.name}, budget 2, replicate 4"):
+        list(record_campaigns([load_strategy(fails_in_the_third)], table, [2], range(4, 6)))
+    with pytest.raises(SelectionError, match="budget 5 needs a table of at least 20 trials"):
+        list(record_campaigns([load_strategy(there_and_back)], table, [5], range(2)))
+
+
+def test_blocks_are_put_together(table, monkeypatch):
+    """Replicates 1 to 4 in blocks of two pairs: the same as all in one."""
+    strategies = [load_strategy("asha"), load_strategy("full_trials")]
+    whole = list(record_campaigns(strategies, table, [2, 4], range(6)))
+    monkeypatch.setattr("seedbench.decisions.BLOCK", 2)
+    part = list(record_campaigns(strategies, table, [2, 4], range(1, 5)))
+    assert part == whole[2:10]
+    assert [(pair[0].replicate, pair[0].budget) for pair in part] == [(r, b) for r in range(1, 5) for b in (2, 4)]
+    assert np.all([pair[1].steps_spent == pair[1].budget * 30 for pair in part])

@@ -1,59 +1,17 @@
 """The shipped strategies, on campaigns small enough to follow on paper, and under every budget and pool."""
 
-from itertools import count
-
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seedbench.errors import BudgetSpent, PoolExhausted
-from seedbench.ledger import Settlement, open_campaign
-from seedbench.strategy import load_strategy, shipped
+from seedbench.ledger import Settlement
+from seedbench.strategies.extrapolation import Extrapolation
+from seedbench.strategy import shipped
+from tests.curves import Curves, made, run, trained
 
 SHIPPED = [name for name in shipped() if name != "oracle"]  # that one needs to be told the test scores
-
-
-class Curves:
-    """Trials with given scores, started in the order of the list; `log` holds the number of each trial advanced."""
-
-    def __init__(self, curves, steps=None, majority=0.0):
-        self.curves, self.majority_score = curves, majority
-        self.grid = (len(curves), 1)
-        self.steps = steps or list(range(1, len(curves[0]) + 1))
-        self.unstarted = len(curves)
-        self.order = count()
-        self.log = []
-
-    def start(self, weight_init_seed, data_order_seed):
-        number = next(self.order)
-        if number == len(self.curves):
-            raise PoolExhausted
-        points = iter(self.curves[number])
-
-        def advance():
-            self.log.append(number)
-            return next(points), 0.5, 0.5
-
-        return number, 0, advance
-
-
-def run(strategy, source, budget) -> Settlement:
-    opened = open_campaign(source, budget, rng=lambda: None)
-    try:
-        kept = load_strategy(strategy).build()(opened.campaign)
-    except (BudgetSpent, PoolExhausted):
-        kept = None
-    return opened.settle(kept)
-
-
-def made(name, **parameters):
-    """A shipped strategy with other parameters."""
-    return type(load_strategy(name).build())(**parameters)
-
-
-def trained(source):
-    """Checkpoints paid for, per trial, in the order of starting."""
-    return [source.log.count(number) for number in range(max(source.log) + 1)]
+FULL_TRIALS_ONLY = ("full_trials", "last_checkpoint", "additive_seeds", "good_seeds", "thompson")
 
 
 FALLING = [[0.5, 0.9, 0.3, 0.2], [0.4, 0.5, 0.6, 0.7], [0.1, 0.1, 0.1, 1.0]]
@@ -190,6 +148,54 @@ def test_divergence_stop_drops_what_never_beat_the_majority():
     assert trained(source) == [2, 4, 2]
 
 
+def test_percentile_stopping_compares_with_the_scores_at_the_same_checkpoint():
+    # Of 2 4 6 and 4 6 8 the medians are 3 5 7.
+    weak, late, tie = [2, 8, 8], [3, 4, 8], [3, 5, 7]
+    then = [3, 5, 6]  # with the third complete trial the medians are 3 5 7 still; below at its last checkpoint
+    source = Curves(
+        [[point / 8 for point in curve] for curve in ([2, 4, 6], [4, 6, 8], weak, late, tie, then, [0] * 3)]
+    )
+    run(made("percentile_stopping", percentile=50, peers=2), source, 5)
+    assert trained(source) == [3, 3, 1, 2, 3, 3]
+
+
+def test_percentile_stopping_asks_for_the_best_quarter_of_five():
+    # The fourth of five in ascending order is the 75th percentile: 4.
+    complete = [[score / 8] * 3 for score in (1, 2, 3, 4, 5)]
+    source = Curves([*complete, [3.5 / 8] * 3, [4 / 8] * 3, [1.0] * 3])
+    run("percentile_stopping", source, 7)  # 4 is enough; of six the 75th percentile is 4 again, and 8 is above
+    assert trained(source) == [3, 3, 3, 3, 3, 1, 3, 2]
+
+
+def test_extrapolation_stops_a_flat_curve_and_spares_a_rising_one():
+    best = [0.8] * 8
+    flat = [0.6] * 8
+    rising = [0.9 - 0.4 / number for number in range(1, 9)]  # 0.8 at the fourth checkpoint, 0.85 at the last
+    source = Curves([best, flat, rising, flat, best])
+    assert run("extrapolation", source, 3) == Settlement(2, 0, 7, 24, 4)
+    assert trained(source) == [8, 4, 8, 4]
+
+
+def test_the_chance_of_a_straight_line():
+    # Through 0, 0.1, 0.2 at shapes 1, 3/4, 1/2: 0.4 at shape 0. Two degrees of freedom, one of them the prior's: the
+    # variance is noise² / 2, times 1 + 1/3 + (3/4)² / (1/8) = 35/6 for the prediction. Student's t with two degrees of
+    # freedom is below 1 with probability 1/2 + 1 / (2 √3).
+    rule = Extrapolation(noise=0.12)
+    shapes, score = np.array([[1.0, 0.75, 0.5]]), np.array([0.0, 0.1, 0.2])
+    deviation = 0.12 * (35 / 12) ** 0.5
+    assert rule.chance(score, shapes, 0.4) == pytest.approx(0.5)
+    assert rule.chance(score, shapes, 0.4 - deviation) == pytest.approx(0.5 + 1 / (2 * 3**0.5))
+    assert rule.chance(score, shapes, 0.4 + deviation) == pytest.approx(0.5 - 1 / (2 * 3**0.5))
+
+
+def test_the_chance_weights_the_shapes_by_how_well_they_fit():
+    # The second shape fits exactly and ends at 0.4, the first does not: what counts is where the second ends.
+    shapes, score = np.array([[1.0, 0.9, 0.2, 0.1], [1.0, 0.75, 0.5, 0.25]]), np.array([0.0, 0.1, 0.2, 0.3])
+    rule = Extrapolation(noise=1e-6)
+    assert rule.chance(score, shapes, 0.39) > 0.99
+    assert rule.chance(score, shapes, 0.41) < 0.01
+
+
 @pytest.mark.parametrize("name", SHIPPED)
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
@@ -203,11 +209,13 @@ def test_any_budget_and_any_pool(name, data):
     steps = [sum(costs[: index + 1]) for index in range(len(costs))]
     random = data.draw(st.randoms(use_true_random=False))
     curves = [[random.choice([0.5, random.random()]) for _ in steps] for _ in range(trials)]
-    source = Curves(curves, steps, majority=0.5)
+    cells = curves + [None] * data.draw(st.integers(0, trials))  # some cells of the grid are missing
+    random.shuffle(cells)
+    source = Curves(cells, steps, majority=0.5, columns=data.draw(st.integers(1, len(cells))))
     settled = run(name, source, budget)
     left = budget * steps[-1] - settled.steps_spent
     assert left >= 0
-    if name in ("full_trials", "last_checkpoint"):
+    if name in FULL_TRIALS_ONLY:
         assert settled.steps_spent == min(budget, trials) * steps[-1]
     else:
         assert left < max(costs) or settled.steps_spent == trials * steps[-1]
@@ -218,7 +226,7 @@ def test_the_pool_the_protocol_promises_is_enough(name):
     """At budget B there are 4B trials; no strategy has to fall back on `PoolExhausted` before it spends its budget."""
     for budget in (2, 4, 8, 16, 32):
         curves = [[((7 * trial + point) % 11 + point) / 40 for point in range(30)] for trial in range(4 * budget)]
-        assert run(name, Curves(curves), budget).steps_spent == 30 * budget
+        assert run(name, Curves(curves, columns=4), budget).steps_spent == 30 * budget
 
 
 def test_the_template_of_new_is_a_strategy_too():

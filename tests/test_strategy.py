@@ -10,9 +10,9 @@ import pytest
 from seedbench.errors import StrategyFileError
 from seedbench.strategy import Strategy, author_frames, describe, load_strategy, shipped
 
-TEN = (
-    "asha divergence_stop full_trials hyperband last_checkpoint median_stopping patience start_many "
-    "successive_halving top_k_early"
+SHIPPED = (
+    "additive_seeds asha divergence_stop extrapolation full_trials good_seeds hyperband last_checkpoint "
+    "median_stopping oracle patience percentile_stopping start_many successive_halving thompson top_k_early"
 ).split()
 
 
@@ -40,8 +40,8 @@ def other(campaign):
 
 
 def test_shipped_names():
-    assert list(shipped()) == TEN
-    for name in TEN:
+    assert list(shipped()) == SHIPPED
+    for name in SHIPPED:
         assert load_strategy(name).name == name
         assert describe(name).endswith(".")
 
@@ -130,7 +130,7 @@ def test_refused_without_a_file(tmp_path):
         str(tmp_path / "none.py"): "no such file; `seedbench new` writes one",
         str(folder): "cannot be read: Is a directory",
         "asah": "did you mean asha[?]",
-        "zzz": "shipped: asha, .*top_k_early$",
+        "zzz": "shipped: additive_seeds, asha, .*top_k_early$",
     }.items():
         with pytest.raises(StrategyFileError, match=rule):
             load_strategy(spec)

@@ -1,0 +1,82 @@
+"""Campaigns small enough to follow on paper: trials with given scores, and what a shipped strategy does with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from seedbench.errors import BudgetSpent, PoolExhausted, UnknownCell
+from seedbench.ledger import Settlement, open_campaign
+from seedbench.strategy import load_strategy
+
+
+class Curves:
+    """Trials with given scores, in the order in which they are started; `log` holds the number of each trial advanced.
+
+    Args:
+        curves: scores of each trial; None where the grid's cell is empty.
+        steps: training steps at each checkpoint.
+        majority: `campaign.majority_score`.
+        columns: of the grid, which the trials fill row by row.
+    """
+
+    def __init__(
+        self,
+        curves: Sequence[Sequence[float] | None],
+        steps: Sequence[int] | None = None,
+        majority: float = 0.0,
+        columns: int = 1,
+    ) -> None:
+        self.curves, self.majority_score, self.columns = curves, majority, columns
+        self.grid = (-(-len(curves) // columns), columns)
+        self.steps = steps or list(range(1, len(next(filter(None, curves))) + 1))
+        self.waiting = [number for number, curve in enumerate(curves) if curve is not None]
+        self.unstarted = len(self.waiting)
+        self.log: list[int] = []
+
+    def start(self, weight_init_seed: int | None, data_order_seed: int | None):
+        wanted = (weight_init_seed, data_order_seed)
+        fitting = [n for n in self.waiting if all(w in (None, at) for w, at in zip(wanted, self.cell(n), strict=True))]
+        if not fitting:
+            raise PoolExhausted if None in wanted else UnknownCell
+        number = fitting[0]
+        self.waiting.remove(number)
+        points = iter(self.curves[number] or ())
+
+        def advance() -> tuple[float, float, float]:
+            self.log.append(number)
+            return next(points), 0.5, 0.5
+
+        return *self.cell(number), advance
+
+    def cell(self, number: int) -> tuple[int, int]:
+        return divmod(number, self.columns)
+
+
+def run(
+    strategy: str | Callable[..., Any], source: Curves, budget: int, history: Any = lambda: (), seed: int = 0
+) -> Settlement:
+    """Runs a campaign to its end."""
+    opened = open_campaign(source, budget, rng=lambda: np.random.default_rng(seed), history=history)
+    try:
+        kept = load_strategy(strategy).build()(opened.campaign)
+    except (BudgetSpent, PoolExhausted):
+        kept = None
+    return opened.settle(kept)
+
+
+def made(name: str, **parameters: Any) -> Callable[..., Any]:
+    """A shipped strategy with other parameters."""
+    return type(load_strategy(name).build())(**parameters)
+
+
+def trained(source: Curves) -> list[int]:
+    """Checkpoints paid for, per trial, in the order of starting."""
+    return [source.log.count(number) for number in range(max(source.log) + 1)]
+
+
+def started(source: Curves) -> list[int]:
+    """The trials in the order in which their first checkpoint was paid for."""
+    return list(dict.fromkeys(source.log))

@@ -12,6 +12,7 @@ from textwrap import dedent
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
+OWN = "the client's own token"
 
 # Answers go to the standard output that the process was started with; whatever the code prints does not.
 _WORKER = """
@@ -32,6 +33,9 @@ def seedbench(arguments):
 
 for line in sys.stdin:
     step = json.loads(line)
+    os.environ.pop("HF_TOKEN", None)
+    if step["token"]:
+        os.environ["HF_TOKEN"] = step["token"]
     names = {"seedbench": seedbench, "result": None, **step["values"]}
     try:
         exec(compile(step["code"], "client", "exec"), names)
@@ -74,7 +78,7 @@ class Client:
     Args:
         url: of the Hub.
         home: folder for the caches and for what the process says (`said`).
-        token: the user's.
+        token: the user's; a single step may be another user's, or nobody's.
         xet: whether to upload and download through xet.
         offline: whether to go without the Hub.
     """
@@ -84,6 +88,7 @@ class Client:
     ) -> None:
         home.mkdir(parents=True, exist_ok=True)
         self._said = home / "said.txt"
+        self._token = token
         self._process = subprocess.Popen(
             [sys.executable, "-c", _WORKER],
             stdin=subprocess.PIPE,
@@ -108,10 +113,11 @@ class Client:
         """Everything that the process printed, but for the output of `seedbench` commands."""
         return self._said.read_text()
 
-    def run(self, code: str, **values: Any) -> Any:
+    def run(self, code: str, *, token: str | None = OWN, **values: Any) -> Any:
         """Runs Python code, which finds `values` as names; returns, through JSON, what it assigns to `result`."""
         assert self._process.stdin and self._process.stdout
-        self._process.stdin.write(json.dumps({"code": dedent(code), "values": values}, default=str) + "\n")
+        step = {"code": dedent(code), "values": values, "token": self._token if token == OWN else token}
+        self._process.stdin.write(json.dumps(step, default=str) + "\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()
         assert line, f"the client ended: {self.said}"
@@ -119,6 +125,7 @@ class Client:
         assert "error" not in answer, answer["error"]
         return answer["result"]
 
-    def seedbench(self, *arguments: object) -> Ended:
+    def seedbench(self, *arguments: object, token: str | None = OWN) -> Ended:
         """Runs a `seedbench` command."""
-        return Ended(*self.run("result = seedbench(arguments)", arguments=[str(argument) for argument in arguments]))
+        words = [str(argument) for argument in arguments]
+        return Ended(*self.run("result = seedbench(arguments)", token=token, arguments=words))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from base64 import b64encode
-from collections.abc import Iterator
 
 import pytest
 
@@ -12,20 +11,6 @@ from tests.hub.client import Client
 from tests.hub.hub import GUEST, MAINTAINER, LocalHub
 
 REPO = "seedbench/submissions"
-
-
-@pytest.fixture(scope="module", params=["lfs", "xet"])
-def hub(request: pytest.FixtureRequest) -> Iterator[LocalHub]:
-    with LocalHub(xet=request.param == "xet") as hub:
-        yield hub
-
-
-@pytest.fixture(scope="module")
-def client(hub: LocalHub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """One process for both users: tokens are arguments."""
-    with Client(hub.url, tmp_path_factory.mktemp("home"), xet=hub.xet is not None) as client:
-        client.run("import huggingface_hub")
-        yield client
 
 
 def test_commits_pull_requests_and_what_is_refused(hub: LocalHub, client: Client) -> None:

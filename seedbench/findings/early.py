@@ -45,6 +45,8 @@ def early_late(table: TrialTable) -> EarlyLate:
             )
         if alone := no_interval(table):
             notes.append(alone)
+        elif not any(low is not None for low in correlations[1]):
+            notes.append("Too few trials for intervals.")
     score, score_low, score_high, best_so_far, best_so_far_low, best_so_far_high = correlations
     return EarlyLate(
         score=score,

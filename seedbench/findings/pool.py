@@ -93,9 +93,14 @@ def over_seeds(statistic: Callable[[Indices], Floats], table: TrialTable) -> Int
         group = np.array([group_of[place] for place in axis.tolist()])
         kept = [np.flatnonzero(group != number) for number in range(max(group_of.values()) + 1)]
         if len(kept) < 2:
-            return Interval(estimate, *[np.full(estimate.shape, np.nan)] * 3)
+            return without_interval(estimate)
         deleted.append(np.array([[statistic(trials)] * 2 for trials in kept]))  # two replicates that agree
     return jackknife(np.array([estimate, estimate]), deleted)
+
+
+def without_interval(estimate: Floats) -> Interval:
+    """An estimate [...] whose error cannot be told."""
+    return Interval(estimate, *[np.full(estimate.shape, np.nan)] * 3)
 
 
 def no_interval(table: TrialTable) -> str | None:

@@ -24,7 +24,7 @@ class ExpectedPerformance:
         deviation: [N], the published spread: standard deviation of the best of n trials drawn with replacement.
         without_replacement: [N], the unbiased estimator; its last entry is the best value found.
         standard_error: [N], of `without_replacement`, from having drawn just these seeds; None where leaving out seeds
-            leaves fewer than n trials.
+            leaves fewer than n trials, and where all values are the same.
         low: [N], lower end of its interval.
         high: [N], upper end.
         best: the best value found.
@@ -289,7 +289,7 @@ class Search:
     """Start many, stop early, continue some.
 
     Attributes:
-        rows: budgets 1 ... min(30, N).
+        rows: budgets 1 ... min(30, N); empty where all trials have the same value.
         notes: what cannot be concluded, and why.
     """
 

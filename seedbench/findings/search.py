@@ -38,6 +38,8 @@ def search(table: TrialTable, *, rng: np.random.Generator, done: Callable[[], No
         Dodge et al. 2020, section 5, for the rule, the search and the relative error reduction.
     """
     value = values(table)
+    if np.ptp(value) == 0:
+        return Search((), ("All trials have the same best score: there is nothing to search for.",))
     budgets = [budget for budget in BUDGETS if budget <= table.num_trials]
     by_budget = [combinations(budget, table.step, table.num_trials) for budget in budgets]
     every = [one for some in by_budget for one in some]
@@ -65,7 +67,7 @@ def search(table: TrialTable, *, rng: np.random.Generator, done: Callable[[], No
     for at, budget in enumerate(budgets):
         own = Interval(*(getattr(interval, field.name)[:, at] for field in fields(interval)))
         rows.append(_row(budget, len(by_budget[at]), chosen[at], table, float(plain[at]), own, held_out[:, at]))
-    return Search(tuple(rows), _notes(table, value))
+    return Search(tuple(rows), _notes(table))
 
 
 def _best(expected: Floats) -> int:
@@ -142,11 +144,9 @@ def _row(
     )
 
 
-def _notes(table: TrialTable, value: Floats) -> tuple[str, ...]:
+def _notes(table: TrialTable) -> tuple[str, ...]:
     notes = []
-    if np.ptp(value) == 0:
-        notes.append("All trials have the same best score: there is nothing to search for.")
-    elif table.num_checkpoints == 1:
+    if table.num_checkpoints == 1:
         notes.append("A single checkpoint: nothing can be stopped early, so only plain best-of-n is left.")
     elif alone := no_interval(table):
         notes.append(alone)

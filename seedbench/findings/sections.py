@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from seedbench.findings.drawing import curve_bars, density_table, heatmap_text
+from seedbench.findings.pool import counted
 from seedbench.findings.result import Diverged, EarlyLate, Factors, TableFindings
 from seedbench.findings.words import (
     deviation,
@@ -31,7 +32,8 @@ def table_parts(table: TableFindings, width: int) -> Iterator[RenderableType]:
     grid = f"{table.weight_init_seeds} × {table.data_order_seeds} seeds"
     yield Text(f"\n{'━' * width}", style="dim")
     yield Text(f"{table.model} · {table.task} · {table.recipe}", style="bold")
-    yield Text(f"{table.trials:,} trials, {grid}, {len(table.step)} checkpoints, score: {table.metric}", style="dim")
+    size = f"{counted(table.trials, 'trial')}, {grid}, {counted(len(table.step), 'checkpoint')}"
+    yield Text(f"{size}, score: {table.metric}", style="dim")
     yield from notes(table.notes)
     yield from _expected(table, width)
     yield from _factors(table.factors, width)
@@ -157,13 +159,15 @@ def _some(count: int) -> list[int]:
 
 def _search(table: TableFindings) -> Iterator[RenderableType]:
     rows = table.search.rows
-    yield title("Start many, stop early, continue some: the best of all combinations at each budget")
-    yield Text(search_sentence(table))
+    yield title("Start many, stop early, continue some: the best combination at each budget")
+    if sentence := search_sentence(table):
+        yield Text(sentence)
     yield from notes(table.search.notes)
+    if not rows:
+        return
     grid = numbers("budget", "start", "stop", "continue", "score", "±", "best-of-n", "gain", "held out")
-    last = rows[-1].budget
     for row in rows:
-        if row.budget in _BUDGETS or row.budget == last:
+        if row.budget in _BUDGETS or row is rows[-1]:
             plain = row.stop == len(table.step)
             grid.add_row(
                 str(row.budget),

@@ -28,6 +28,8 @@ def deviation(variance: float) -> str:
 
 def expected_sentence(table: TableFindings) -> str:
     found = table.expected
+    if table.trials == 1:
+        return f"The one trial reached {found.best:.4f}."
     return (
         f"One trial can be expected to reach {found.without_replacement[0]:.4f}; the best of all {table.trials:,} "
         f"reached {found.best:.4f} (weight-init seed {found.best_weight_init_seed}, data-order seed "
@@ -72,7 +74,11 @@ def early_sentence(found: EarlyLate, step: Sequence[int]) -> str:
 
 
 def search_sentence(table: TableFindings) -> str:
-    """Of a budget of eight full trials; less where that is more than a quarter of all: starting all of them is best."""
+    """Of a budget of eight full trials, or of a quarter of all trials: with more, starting all of them is best. Empty
+    where there is nothing to search for.
+    """
+    if not table.search.rows:
+        return ""
     row = table.search.rows[min(8, max(1, table.trials // 4)) - 1]
     what = f"With {row.budget} full trials" if row.budget > 1 else "With one full trial"
     if row.started == row.budget:
@@ -90,7 +96,7 @@ def search_sentence(table: TableFindings) -> str:
 
 def shared_sentence(found: SharedFactor) -> str:
     name = NAMES[found.factor]
-    said = f"Of {len(found.seeds)} {name}s, {found.seeds[0]} has the best mean rank, {found.mean_rank[0]:.2f}"
+    said = f"Of {len(found.seeds)} {name}s, seed {found.seeds[0]} has the best mean rank, {found.mean_rank[0]:.2f}"
     if found.expected_best_mean_rank is not None:
         luck = f"{found.expected_best_mean_rank:.2f}"
         said += f"; luck alone gives the best seed {luck} on average ({chance(found.p_value)})"

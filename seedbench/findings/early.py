@@ -46,7 +46,7 @@ def early_late(table: TrialTable) -> EarlyLate:
         if alone := no_interval(table):
             notes.append(alone)
         elif not any(low is not None for low in correlations[1]):
-            notes.append("Too few trials for intervals.")
+            notes.append("No intervals: the trials are too few, or the correlations exactly 1.")
     score, score_low, score_high, best_so_far, best_so_far_low, best_so_far_high = correlations
     return EarlyLate(
         score=score,

@@ -1,4 +1,4 @@
-"""Start many, stop early, continue some: combinations on paper, expectations against every order of trials, the search."""
+"""Start many, stop early, continue some: combinations on paper, expectations in every order of trials, the search."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def test_p_values_of_luck_alone_are_spread_evenly():
 
 
 def test_spearman_interval_by_hand_and_by_coverage():
-    """0.5 over 12 pairs: atanh(0.5) ± 1.96 √(1.125 / 9); normal pairs of correlation r have Spearman's 6/π asin(r/2)."""
+    """0.5 over 12 pairs: atanh(0.5) ± 1.96 √(1.125 / 9). Normal pairs of correlation r have 6/π asin(r/2)."""
     half = 1.959964 * math.sqrt(1.125 / 9)
     expected = (math.tanh(math.atanh(0.5) - half), math.tanh(math.atanh(0.5) + half))
     assert spearman_interval(0.5, 12) == pytest.approx(expected)

@@ -30,8 +30,8 @@ def factors(table: TrialTable, *, rng: np.random.Generator, permutations: int) -
     else:
         if holes:
             notes.append(
-                f"Missing cells: {holes} of {grid.size}. Variances and tests are those of the {len(rows)} × {len(columns)} "
-                "seeds without a hole, and say nothing about the missing trials."
+                f"Missing cells: {holes} of {grid.size}. Variances and tests are those of the {len(rows)} × "
+                f"{len(columns)} seeds without a hole, and say nothing about the missing trials."
             )
         components = variance_components(part)
         tests = factor_tests(part, rng=rng, permutations=permutations)

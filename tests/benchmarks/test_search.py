@@ -1,9 +1,9 @@
-"""How fast the search of `seedbench findings` is: start many, stop early, continue some, on 625 trials × 30 checkpoints.
+"""How fast `seedbench findings` searches start many, stop early, continue some, on 625 trials × 30 checkpoints.
 
     pytest tests/benchmarks/test_search.py --benchmark-enable --benchmark-only
 
-The peer simulates the same rule in plain Python, as one would without the closed form. At one budget of 5 full trials it
-draws 20 campaigns for each combination, which leaves a standard error of some 0.005; an error of 0.0005 would take
+The peer simulates the same rule in plain Python, as one would without the closed form. At one budget of 5 full trials
+it draws 20 campaigns for each combination, which leaves a standard error of some 0.005; an error of 0.0005 would take
 it a hundred times as long. The closed form has none. `seconds_per_combination` is in the extra info, and the ratio of
 the two is what counts.
 """

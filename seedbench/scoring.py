@@ -73,10 +73,11 @@ def combine(function: Callable[..., Floats], *samples: Sample) -> Sample:
 
 def interval(sample: Sample, deletions: Sequence[Deletion]) -> Interval:
     """The jackknife of a sample [P, ...] -> `Interval` of [...]."""
-    return jackknife(sample.whole, _by_axis(sample, deletions))
+    return jackknife(sample.whole, by_axis(sample, deletions))
 
 
-def _by_axis(sample: Sample, deletions: Sequence[Deletion]) -> list[Floats]:
+def by_axis(sample: Sample, deletions: Sequence[Deletion]) -> list[Floats]:
+    """What a sample is without each group of seeds, axis by axis: the second argument of `jackknife`."""
     axes: dict[tuple[str, str], list[Floats]] = {}
     for number, values in sample.deleted.items():
         axes.setdefault((deletions[number].model, deletions[number].axis), []).append(values)
@@ -297,7 +298,7 @@ def _total(samples: Sequence[Sample]) -> Sample:
 
 
 def _gap_closed(won: Sample, to_win: Sample, deletions: Sequence[Deletion]) -> Interval:
-    around = ratio_jackknife(won.whole, to_win.whole, _by_axis(won, deletions), _by_axis(to_win, deletions))
+    around = ratio_jackknife(won.whole, to_win.whole, by_axis(won, deletions), by_axis(to_win, deletions))
     estimate = gap_closed(won.mean, to_win.mean)
     half_width = around.high - around.estimate
     return Interval(estimate, around.standard_error, estimate - half_width, estimate + half_width)

@@ -13,8 +13,8 @@ ROOT = Path(__file__).parents[1]
 # A module of seedbench imports from the lines above its own only.
 LAYERS = [
     {"errors", "metrics", "intervals"},
-    {"schema", "result"},
-    {"trialset"},
+    {"schema", "result", "simultaneous"},
+    {"trialset", "advice"},
     {"campaign"},
     {"ledger", "history"},
     {"strategy"},
@@ -51,7 +51,7 @@ NEVER = {"torch", "transformers", "datasets", "runners", "dataset_card", "leader
 PUBLIC = {"", "__version__"}  # what anybody may take from the package itself: its version
 MAY_KNOW = {
     "runners": {"errors", "schema", "trialset", "metrics"},
-    "dataset_card": {"errors", "schema", "trialset", "metrics"},
+    "dataset_card": {"errors", "schema", "trialset", "metrics", "figures"},
     "leaderboard": {"errors", "evaluation", "submission", "sandbox"},
 }
 LIVE = {"ledger", "strategy", "halves", "recorded", "run", "deadline"}  # runners/live.py is a replay that trains

@@ -127,9 +127,7 @@ def prepare(table: TrialTable, *, seed: int, replicates: range, protocol: str = 
         shape = (count, table.num_trials, table.num_checkpoints)
         validation_score = test_score = np.broadcast_to(table.score, shape)
         validation_loss = np.broadcast_to(table.validation_loss.astype(np.float64), shape)
-        majority = np.full(count, np.nan)
-        if table.label is not None:
-            majority[:] = majority_score(table.task, *np.bincount(table.label, minlength=2)[::-1])
+        majority = np.full(count, table.majority_score)
     else:
         pairs = range(replicates.start // 2, replicates.stop // 2)
         halves = pair_halves(_predictions(table)[1], seed=seed, table=table.name, pairs=pairs)

@@ -1,12 +1,12 @@
-"""The card, and the trial set as the `datasets` library sees it."""
+"""The card and the other documents of a trial set, and the trial set as the `datasets` library sees it."""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +14,14 @@ import pytest
 import yaml
 from huggingface_hub import DatasetCard
 
-from dataset_card.build import build_card
-from seedbench.schema import CONFIGS
-from seedbench.trialset import load_trials, read_manifest
-from seedbench.trialset.files import read_split
-from tests.synthetic import split_like_training, split_of, write
+from dataset_card.build import build, build_card
+from dataset_card.facts import TASK_SOURCES
+from dataset_card.metadata import feature
+from seedbench.schema import CONFIGS, TASKS
+from seedbench.trialset import load_trials, read_manifest, validate_folder, write_trials
+from seedbench.trialset.files import DOCUMENTS, read_split
+from tests.hub.client import Client
+from tests.synthetic import configs_of, split_like_training, split_of, write
 
 
 def write_card(folder: Path) -> str:
@@ -27,42 +30,67 @@ def write_card(folder: Path) -> str:
     return card
 
 
-def load_with_datasets(folder: Path, config: str, cache: Path) -> dict:
-    """What load_dataset finds: features by name and the rows of sst2, in a process of its own."""
-    pytest.importorskip("datasets")
-    code = (
-        "import json, sys, datasets\n"
-        "d = datasets.load_dataset(sys.argv[1], sys.argv[2], split='sst2')\n"
-        "print(json.dumps({'features': {k: repr(v) for k, v in d.features.items()}, 'rows': d.to_list()}, default=str))"
-    )
-    environment = {**os.environ, "HF_DATASETS_CACHE": str(cache), "HF_HUB_OFFLINE": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(folder), config], capture_output=True, text=True, env=environment, timeout=120
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """A process with `datasets`, its own caches and no network."""
+    with Client("http://127.0.0.1:9", tmp_path_factory.mktemp("home"), offline=True) as client:
+        yield client
 
 
-def test_the_card_is_a_card_and_names_every_config_and_split(trials_folder: Path, tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(trials_folder, tmp_path / "set"))
-    card = DatasetCard(write_card(folder))
-    configs = {entry["config_name"]: entry for entry in yaml.safe_load(card.data.to_yaml())["configs"]}
-    assert list(configs) == list(read_manifest_configs(folder))
+@pytest.fixture(scope="module")
+def documented(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A trial set with every config and all documents."""
+    folder = tmp_path_factory.mktemp("documented") / "set"
+    splits = [split_like_training(3, 3, seed=1), split_like_training(2, 3, task="mrpc", seed=2)]
+    configs = configs_of(*splits)
+    for split in splits:
+        names = [row["trial_id"] for row in split.trials]
+        steps = [{"trial_id": name, "step_train_loss": np.ones(15), "gradient_norm": np.ones(15)} for name in names]
+        logits = [{"trial_id": name, "logits": np.zeros((5, 60, 2), np.float16)} for name in names]
+        configs.setdefault("steps", {})[split.task] = steps
+        configs.setdefault("logits", {})[split.task] = logits
+    write_trials(folder, configs, name="seedbench/documented", version="1.2.3")
+    for name, content in build(folder).items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+# --- the card ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_card_is_a_card_and_names_every_config_split_and_feature(documented: Path) -> None:
+    card = DatasetCard.load(documented / "README.md")
+    found = yaml.safe_load(card.data.to_yaml())
+    manifest = read_manifest(documented)
+    configs = {entry["config_name"]: entry for entry in found["configs"]}
+    assert list(configs) == list(CONFIGS)
     assert [name for name, entry in configs.items() if entry.get("default")] == ["trials"]
     for name, entry in configs.items():
-        paths = [path for data in entry["data_files"] for path in data["path"]]
-        assert sorted(paths) == sorted(path for path in read_manifest(folder).files if path.startswith(f"{name}/"))
-        assert read_manifest(folder).sha256 in entry["description"]
+        assert {split["split"]: split["path"] for split in entry["data_files"]} == manifest.shards(name)
+        assert manifest.sha256 in entry["description"]
+    for info in found["dataset_info"]:
+        shards = manifest.shards(info["config_name"])
+        columns = CONFIGS[info["config_name"]].columns
+        assert [field["name"] for field in info["features"]] == [column.name for column in columns]
+        sizes = [(documented / path).stat().st_size for paths in shards.values() for path in paths]
+        assert info["download_size"] == sum(sizes)
+        rows = {"mrpc": 6, "sst2": 9} if info["config_name"] != "examples" else {"mrpc": 60, "sst2": 60}
+        assert {split["name"]: split["num_examples"] for split in info["splits"]} == rows
+    assert (found["license"], found["language"], found["source_datasets"]) == ("cc-by-4.0", "en", ["nyu-mll/glue"])
+    assert "tabular" in found["tags"] and found["size_categories"] == ["n<1K"] and found["pretty_name"]
+    assert found["task_categories"] == ["text-classification"]
+    assert found["task_ids"] == ["semantic-similarity-classification", "sentiment-classification"]
 
 
-def read_manifest_configs(folder: Path) -> list[str]:
-    manifest = read_manifest(folder)
-    return [name for name in CONFIGS if manifest.shards(name)]
+def test_features_by_hand() -> None:
+    assert feature("int32") == {"dtype": "int32"}
+    assert feature("list<int32>") == {"list": "int32"}
+    assert feature("list<list<int8>>") == {"list": {"list": "int8"}}
 
 
 def test_the_card_states_what_the_set_holds(trials_folder: Path) -> None:
     card = build_card(trials_folder)
-    assert "{{" not in card
+    assert "{{ " not in card
     for table in load_trials(trials_folder).tables:
         row = next(line for line in card.splitlines() if f"| {table.task} | {table.recipe} |" in line)
         rows, columns = table.grid
@@ -105,29 +133,112 @@ def test_trials_that_never_differ_are_said_to(tmp_path: Path) -> None:
     assert "standard deviation" not in card and "there is one trial, and nothing to choose" in card
 
 
-def test_datasets_finds_the_documented_columns_and_values(trials_folder: Path, tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(trials_folder, tmp_path / "set"))
-    write_card(folder)
-    manifest = read_manifest(folder)
-    for config in ("trials", "predictions", "examples"):
-        found = load_with_datasets(folder, config, tmp_path / "cache")
-        assert list(found["features"]) == [column.name for column in CONFIGS[config].columns]
-        table = read_split(folder, manifest, config, manifest.shards(config)["sst2"])
-        assert len(found["rows"]) == table.num_rows
-    assert found["rows"] == table.to_pylist()
+def test_every_task_has_a_source_and_a_picture() -> None:
+    assert TASK_SOURCES.keys() == TASKS.keys()
+    assert {f"curves-{task}.png" for task in TASKS} < set(DOCUMENTS)
 
 
-def test_a_changed_folder_of_the_same_name_is_not_answered_from_the_cache(tmp_path: Path) -> None:
-    folder = write(tmp_path / "set", split_like_training(4, 4, seed=1))
-    write_card(folder)
-    first = load_with_datasets(folder, "trials", tmp_path / "cache")
-    shutil.rmtree(folder)
-    write(folder, split_like_training(4, 4, seed=2))
-    write_card(folder)
-    second = load_with_datasets(folder, "trials", tmp_path / "cache")
-    scores = [[row["score"] for row in found["rows"]] for found in (first, second)]
-    assert scores[0] != scores[1]
-    assert scores[1] == load_trials(folder).tables[0].score.tolist()
+# --- the other documents ----------------------------------------------------------------------------------------------
+
+
+def test_the_documents_belong_to_a_valid_folder_and_come_out_the_same_again(documented: Path) -> None:
+    names = {"README.md", "CITATION.cff", "croissant.json", "curves-mrpc.png", "curves-sst2.png"}
+    assert {path.name for path in documented.iterdir() if path.is_file()} == {*names, "manifest.json"}
+    assert validate_folder(documented) == []
+    again = build(documented)
+    assert {name: (documented / name).read_bytes() for name in names} == again
+
+
+def test_the_pictures_are_pictures_that_the_card_shows(documented: Path) -> None:
+    card = (documented / "README.md").read_text()
+    for task in ("mrpc", "sst2"):
+        content = (documented / f"curves-{task}.png").read_bytes()
+        assert content.startswith(b"\x89PNG\r\n") and len(content) > 10_000
+        assert f"](curves-{task}.png)" in card
+
+
+def test_the_citation_names_version_checksum_and_paper(documented: Path) -> None:
+    found = yaml.safe_load((documented / "CITATION.cff").read_text())
+    assert {"cff-version", "message", "title", "authors"} <= found.keys()  # what the format asks for
+    assert (found["type"], found["version"], found["license"]) == ("dataset", "1.2.3", "CC-BY-4.0")
+    assert found["identifiers"][0]["value"] == f"sha256:{read_manifest(documented).sha256}"
+    assert found["references"][0]["authors"][0] == {"family-names": "Dodge", "given-names": "Jesse"}
+
+
+def test_the_croissant_file_is_valid_and_reads_every_record(documented: Path) -> None:
+    mlcroissant = pytest.importorskip("mlcroissant")
+    manifest = read_manifest(documented)
+    here = {path: str(documented / path) for path in manifest.files}
+    dataset = mlcroissant.Dataset(jsonld=str(documented / "croissant.json"), mapping=here)  # raises where not valid
+    assert not dataset.metadata.ctx.issues.errors
+    assert {file.id: file.sha256 for file in dataset.metadata.distribution} == {
+        **manifest.files,
+        "manifest.json": manifest.sha256,
+    }
+    prefix = "https://huggingface.co/datasets/seedbench/documented/resolve/v1.2.3/"
+    assert all(file.content_url == prefix + file.id for file in dataset.metadata.distribution)
+    splits = {f"{config}/{task}": (config, task) for config in CONFIGS for task in manifest.shards(config)}
+    assert {records.id for records in dataset.metadata.record_sets} == splits.keys()
+    for name, (config, task) in splits.items():
+        found = list(dataset.records(name))
+        table = read_split(documented, manifest, config, manifest.shards(config)[task])
+        assert len(found) == table.num_rows
+        first, row = found[0], table.slice(0, 1).to_pylist()[0]
+        assert [key.removeprefix(f"{name}/") for key in first] == table.column_names
+        if config == "trials":
+            assert first[f"{name}/score"] == row["score"] and first[f"{name}/trial_id"].decode() == row["trial_id"]
+        if config == "predictions":
+            assert first[f"{name}/predicted_label"] == row["predicted_label"]
+
+
+# --- `datasets` -------------------------------------------------------------------------------------------------------
+
+
+def test_datasets_infers_exactly_the_documented_features_and_finds_every_value(
+    documented: Path, client: Client
+) -> None:
+    manifest = read_manifest(documented)
+    found = client.run(
+        """
+        from datasets import Features, load_dataset
+        import yaml
+
+        result = {}
+        infos = yaml.safe_load(open(f"{folder}/README.md").read().split("---")[1])["dataset_info"]
+        for info in infos:
+            config = info["config_name"]
+            by_card = load_dataset(folder, config)
+            inferred = load_dataset("parquet", data_files={"sst2": f"{folder}/{config}/sst2-*.parquet"})
+            result[config] = {
+                "splits": {split: rows.num_rows for split, rows in by_card.items()},
+                "documented": by_card["sst2"].features == Features._from_yaml_list(info["features"]),
+                "inferred": inferred["sst2"].features == by_card["sst2"].features,
+                "rows": by_card["sst2"].select(range(2)).to_list(),
+            }
+        """,
+        folder=str(documented),
+    )
+    for config, of_config in found.items():
+        assert of_config["documented"] and of_config["inferred"], config
+        table = read_split(documented, manifest, config, manifest.shards(config)["sst2"])
+        assert of_config["splits"]["sst2"] == table.num_rows
+        assert of_config["rows"] == json.loads(json.dumps(table.slice(0, 2).to_pylist()))
+    assert found.keys() == CONFIGS.keys()
+
+
+def test_a_changed_folder_of_the_same_name_is_not_answered_from_the_cache(tmp_path: Path, client: Client) -> None:
+    folder = tmp_path / "set"
+
+    def scores(seed: int) -> list[list[float]]:
+        shutil.rmtree(folder, ignore_errors=True)
+        write(folder, split_like_training(4, 4, seed=seed))
+        write_card(folder)
+        code = "from datasets import load_dataset\nresult = load_dataset(folder, split='sst2')['score'][:]"
+        return client.run(code, folder=str(folder))
+
+    first, second = scores(1), scores(2)
+    assert first != second
+    assert second == load_trials(folder).tables[0].score.tolist()
 
 
 def test_a_folder_that_is_no_trial_set_is_one_line(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seedbench.errors import TrialSetError
+from seedbench.metrics import majority_score
 from seedbench.schema import RECIPE_COLUMNS, STATUSES
 from seedbench.trialset.files import MANIFEST, Manifest, ragged, ragged_matrix, read_split
 
@@ -85,6 +86,13 @@ class TrialTable:
     def num_steps(self) -> int:
         """Training steps of one full trial: what one unit of budget buys."""
         return int(self.step[-1])
+
+    @property
+    def majority_score(self) -> float:
+        """Score of always predicting the commoner label of the dev set; NaN where the labels are unknown."""
+        if self.label is None:
+            return float("nan")
+        return majority_score(self.task, *np.bincount(self.label, minlength=2)[::-1])
 
     @property
     def grid(self) -> tuple[int, int]:

@@ -1,0 +1,207 @@
+"""What the card says of a trial set, from the trial set itself and from `seedbench.schema`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from seedbench.schema import CONFIGS, RECIPE_COLUMNS
+from seedbench.trialset import Manifest, TrialSet, TrialTable, read_split
+from seedbench.trialset.files import PICTURES
+
+#: Licences of the pretrained models, as their cards on the Hub state them.
+MODEL_LICENCES = {
+    "google-bert/bert-base-uncased": "Apache-2.0",
+    "google-bert/bert-large-uncased": "Apache-2.0",
+    "sentence-transformers/all-MiniLM-L6-v2": "Apache-2.0",
+}
+#: Where the tasks' texts come from, and on what terms as far as they are stated.
+TASK_SOURCES = {
+    "cola": "Corpus of Linguistic Acceptability (Warstadt et al. 2019): from books and articles on linguistics",
+    "mrpc": "Microsoft Research Paraphrase Corpus (Dolan and Brockett 2005): a research licence that does not allow "
+    "redistribution",
+    "rte": "the challenges RTE 1, 2, 3 and 5 (Dagan et al. 2006 and following), on the organisers' terms",
+    "sst2": "Stanford Sentiment Treebank (Socher et al. 2013): film reviews, on the terms of its authors",
+}
+
+
+def values(folder: Path, manifest: Manifest, trials: TrialSet) -> dict[str, str]:
+    """What stands in the template's places."""
+    tasks = sorted({table.task for table in trials.tables})
+    task = trials.tables[0].task
+    number = f"{sum(table.num_trials for table in trials.tables):,}"
+    return {
+        "name": trials.name,
+        "owner": trials.name.split("/")[0],
+        "version": trials.version,
+        "sha256": trials.sha256,
+        "trials": number,
+        "summary": f"{number} fine-tuning trials of pretrained models on GLUE tasks, which differ only in their random "
+        "seeds, recorded at every validation point",
+        "task": task,
+        "tasks": ", ".join(tasks),
+        "pictures": "\n\n".join(f"![Scores of the trials on {task}]({PICTURES[task]})" for task in tasks),
+        "first_file": manifest.shards("trials")[task][0],
+        "tables": _tables(trials),
+        "worth": _worth(trials),
+        "recipes": _recipes(trials),
+        "origin": _origin(folder, manifest),
+        "sizes": _sizes(folder, manifest),
+        "fields": _fields(manifest),
+        "dev_sets": _dev_sets(trials),
+        "grids": _grids(trials),
+        "status": _status(trials),
+        "sources": _markdown(["task", "source"], ([f"`{task}`", TASK_SOURCES[task]] for task in tasks)),
+        "models": ", ".join(
+            f"{model} ({MODEL_LICENCES.get(model, 'see its card')})"
+            for model in sorted({table.model for table in trials.tables})
+        ),
+    }
+
+
+def _markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
+
+
+def _tables(trials: TrialSet) -> str:
+    header = ["model", "task", "recipe", "grid", "trials", "diverged", "checkpoints", "best: mean", "range", "majority"]
+    rows = []
+    for table in trials.tables:
+        best, majority = table.score.max(axis=1), table.majority_score
+        rows.append(
+            [
+                table.model,
+                table.task,
+                table.recipe,
+                f"{table.grid[0]} × {table.grid[1]}",
+                str(table.num_trials),
+                str(int(table.diverged.sum())),
+                str(table.num_checkpoints),
+                f"{best.mean():.3f}",
+                f"{best.min():.3f}–{best.max():.3f}",
+                "not known" if np.isnan(majority) else f"{majority:.3f}",
+            ]
+        )
+    return _markdown(header, rows)
+
+
+def _worth(trials: TrialSet) -> str:
+    """One line a table: what there is to be learned, and from which checkpoint on."""
+    lines = []
+    for table in trials.tables:
+        best, majority = table.score.max(axis=1) * 100, table.majority_score * 100
+        said = []
+        if not np.isnan(majority):
+            above = best.mean() - majority
+            side = "above" if above >= 0 else "below"
+            said.append(f"the mean best score lies {abs(above):.1f} points {side} the majority class")
+        if table.num_trials > 1:
+            said.append(
+                f"best scores have a standard deviation of {best.std(ddof=1):.1f} points over the seeds and a range of "
+                f"{np.ptp(best):.1f}"
+            )
+            said.append(_first_difference(table))
+        else:
+            said.append("there is one trial, and nothing to choose")
+        lines.append(f"- {table.model}, {table.task}, {table.recipe}: {'; '.join(said)}.")
+    return "\n".join(lines)
+
+
+def _first_difference(table: TrialTable) -> str:
+    differ = (table.score != table.score[0]).any(axis=0)
+    if table.predicted_label is not None:  # other predictions may have the same score on the whole dev set
+        differ |= (table.predicted_label != table.predicted_label[0]).any(axis=(0, 2))
+    what = "scores" if table.predicted_label is None else "predictions"
+    number = table.num_checkpoints
+    if not differ.any():
+        return f"the {what} of all trials are the same at every checkpoint: nothing can be decided by them"
+    first = int(np.argmax(differ))
+    if first == 0:
+        return f"trials differ in their {what} from the first of {number} checkpoints on"
+    which = f"checkpoint, of {number}, is" if first == 1 else f"{first} of {number} checkpoints are"
+    return f"the first {which} the same for all trials, in {what}: nothing can be decided there"
+
+
+def _dev_sets(trials: TrialSet) -> str:
+    """The first of the limits: how far one example moves a score."""
+    sizes = [len(table.label) for table in trials.tables if table.label is not None]
+    if not sizes:
+        return "The dev sets are small, and their sizes are not recorded here."
+    return (
+        f"The dev sets are small: the smallest has {min(sizes)} examples, and one of them moves an accuracy by "
+        f"{100 / min(sizes):.2f} points."
+    )
+
+
+def _grids(trials: TrialSet) -> str:
+    """Which pairs of seeds were run."""
+    missing = sum(int((table.cell < 0).sum()) for table in trials.tables)
+    if not missing:
+        return "for every pair of seeds on a grid"
+    return f"for the pairs of seeds on a grid, of which {missing} {'is' if missing == 1 else 'are'} missing"
+
+
+def _recipes(trials: TrialSet) -> str:
+    columns = [f"{table.task}, {table.recipe}" for table in trials.tables]
+    rows = []
+    for column in RECIPE_COLUMNS:
+        values = [table.fields.get(column.name) for table in trials.tables]
+        null = "all" if column.name == "train_examples" else "not recorded"
+        rows.append([f"`{column.name}`", *(null if v is None else f"{v}" for v in values)])
+    rows.append(["steps", *(str(table.num_steps) for table in trials.tables)])
+    return _markdown(["recipe", *columns], rows)
+
+
+def _origin(folder: Path, manifest: Manifest) -> str:
+    """Devices, engines, versions and hours, from the trials' own provenance."""
+    lines = []
+    for task, paths in sorted(manifest.shards("trials").items()):
+        frame = read_split(folder, manifest, "trials", paths).to_pandas()
+        for (model, recipe), part in frame.groupby(["model", "recipe"], sort=True):
+            made = " and ".join(sorted({f"{row.engine} engine on {row.device}" for row in part.itertuples()}))
+            with_versions = {
+                f"torch {row.torch_version}, transformers {row.transformers_version}" for row in part.itertuples()
+            }
+            evaluation, train = part.evaluation_seconds.sum(), part.train_seconds.sum()
+            hours = f"{(evaluation + train) / 3600:.1f} hours, validation included" if train else "time not recorded"
+            lines.append(f"- {model}, {task}, {recipe}: {made}; {'; '.join(sorted(with_versions))}; {hours}.")
+    return "\n".join(lines)
+
+
+def _fields(manifest: Manifest) -> str:
+    parts = []
+    for config in CONFIGS.values():
+        if not manifest.shards(config.name):
+            continue
+        rows = [
+            [f"`{column.name}`", f"`{column.type}`", column.unit, column.meaning + (" May be null." * column.nullable)]
+            for column in config.columns
+        ]
+        parts.append(
+            f"### `{config.name}`: one row is {config.row}\n\n" + _markdown(["field", "type", "unit", "meaning"], rows)
+        )
+    return "\n\n".join(parts)
+
+
+def _sizes(folder: Path, manifest: Manifest) -> str:
+    """Rows, files and bytes of every config."""
+    rows = []
+    for name in CONFIGS:
+        shards = manifest.shards(name)
+        if not shards:
+            continue
+        paths = [path for paths in shards.values() for path in paths]
+        size = sum((folder / path).stat().st_size for path in paths)
+        number = sum(read_split(folder, manifest, name, shard).num_rows for shard in shards.values())
+        rows.append([f"`{name}`", f"{number:,}", str(len(paths)), f"{size:,}", f"{size / number:,.0f}"])
+    return _markdown(["config", "rows", "files", "bytes", "bytes per row"], rows)
+
+
+def _status(trials: TrialSet) -> str:
+    """How many diverged, and what is not recorded."""
+    diverged = sum(int(table.diverged.sum()) for table in trials.tables)
+    said = "No trial diverged" if not diverged else f"{diverged:,} {'trials' if diverged > 1 else 'trial'} diverged"
+    return f"{said} (met a NaN, or ended no better than a constant answer); such trials are kept, marked by `status`."

@@ -1,0 +1,77 @@
+"""The card's front matter, by which the Hub and ``datasets`` know configs, splits and features."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import DatasetCardData
+
+from seedbench.schema import CONFIGS, Config
+from seedbench.trialset import Manifest, TrialSet, read_split
+
+#: The Hub's size categories: below which number of rows, and its name.
+SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+FINE_GRAINED = {
+    "cola": "acceptability-classification",
+    "mrpc": "semantic-similarity-classification",
+    "rte": "natural-language-inference",
+    "sst2": "sentiment-classification",
+}
+
+
+def metadata(folder: Path, manifest: Manifest, trials: TrialSet) -> DatasetCardData:
+    """Front matter of a trial set's card.
+
+    Every config's description carries the manifest's SHA-256: ``datasets`` caches a local folder by its name and card,
+    and not by its content.
+    """
+    configs, infos = [], []
+    for config in CONFIGS.values():
+        shards = manifest.shards(config.name)
+        if not shards:
+            continue
+        entry: dict[str, Any] = {"config_name": config.name}
+        if config.name == "trials":
+            entry["default"] = True
+        entry["description"] = f"One row is {config.row}. Manifest sha256 {trials.sha256}."
+        entry["data_files"] = [{"split": task, "path": paths} for task, paths in sorted(shards.items())]
+        configs.append(entry)
+        infos.append(_info(folder, manifest, config))
+    number = sum(table.num_trials for table in trials.tables)
+    return DatasetCardData(
+        pretty_name="seedbench fine-tuning trials",
+        license="cc-by-4.0",
+        language="en",
+        tags=["tabular", "fine-tuning", "random-seeds", "early-stopping", "hyperparameter-optimization"],
+        task_categories=["text-classification"],
+        task_ids=sorted({FINE_GRAINED[table.task] for table in trials.tables}),
+        size_categories=[next((name for limit, name in SIZES if number < limit), "1M<n<10M")],
+        source_datasets=["nyu-mll/glue"],
+        configs=configs,
+        dataset_info=infos,
+    )
+
+
+def _info(folder: Path, manifest: Manifest, config: Config) -> dict[str, Any]:
+    """Features, splits and sizes of a config, as ``datasets`` writes them."""
+    splits, download = [], 0
+    for task, paths in sorted(manifest.shards(config.name).items()):
+        split = read_split(folder, manifest, config.name, paths)
+        splits.append({"name": task, "num_bytes": split.nbytes, "num_examples": split.num_rows})
+        download += sum((folder / path).stat().st_size for path in paths)
+    return {
+        "config_name": config.name,
+        "features": [{"name": column.name, **feature(column.type)} for column in config.columns],
+        "splits": splits,
+        "download_size": download,
+        "dataset_size": sum(split["num_bytes"] for split in splits),
+    }
+
+
+def feature(type_name: str) -> dict[str, Any]:
+    """A column's type -> the feature in the Hub's YAML: ``dtype``, or ``list`` of what is in it."""
+    if not type_name.startswith("list<"):
+        return {"dtype": type_name}
+    inner = feature(type_name[5:-1])
+    return {"list": inner.get("dtype", inner)}

@@ -1,0 +1,45 @@
+"""The card's pictures: of every task, how the scores of its tables rise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from seedbench import figures, metrics
+from seedbench.figures import charts
+from seedbench.trialset import TrialSet
+
+
+def draw(trials: TrialSet, task: str, path: Path) -> None:
+    """Draws the tables of a task: the median score over trials, from the 5th to the 95th percentile; PNG or SVG.
+
+    Raises:
+        SeedbenchError: altair or vl-convert-python is not installed.
+    """
+    figures.require()
+    rows, tables = [], [table for table in trials.tables if table.task == task]
+    majority = tables[0].majority_score  # of the task: its tables have the same dev set
+    for table in tables:
+        low, median, high = np.percentile(table.score, [5, 50, 95], axis=0).tolist()
+        for at, step in enumerate(table.step.tolist()):
+            rows.append(
+                {
+                    "fraction": step / table.num_steps,
+                    "score": median[at],
+                    "low": low[at],
+                    "high": high[at],
+                    "table": f"{table.recipe}: {table.model.rsplit('/', 1)[-1]}, {table.num_trials} trials",
+                }
+            )
+    chart = charts.lines(
+        rows,
+        charts.Axis("fraction", "share of the training", format="%"),
+        charts.Axis("score", metrics.TASK_METRICS[task].replace("_", " "), format=".2f"),
+        series="table",
+        low="low",
+        high="high",
+        reference=None if np.isnan(majority) else majority,
+        reference_label="commoner label",
+    )
+    figures.save(chart, path, title=f"{task}: median over trials, and from the 5th to the 95th percentile")

@@ -51,7 +51,7 @@ CANDIDATES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("patience", {"patience": 2}),
     ("patience", {"patience": 4}),
     ("percentile_stopping", {}),
-    ("percentile_stopping", {"percentile": 50.0, "peers": 2}),
+    ("percentile_stopping", {"percentile": 50.0}),
     ("start_many", {"fraction": 0.1}),
     ("start_many", {}),
     ("start_many", {"fraction": 0.3}),

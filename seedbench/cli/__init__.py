@@ -3,7 +3,16 @@
 Heavy modules are imported inside the commands, so that `--help` answers at once.
 """
 
-from seedbench.cli import compare, curves, evaluate, findings, publish, strategies, trials  # noqa: F401  (each adds its commands)
+from seedbench.cli import (  # noqa: F401  (each adds its commands)
+    advise,
+    compare,
+    curves,
+    evaluate,
+    findings,
+    publish,
+    strategies,
+    trials,
+)
 from seedbench.cli.app import main
 
 __all__ = ["main"]

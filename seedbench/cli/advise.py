@@ -1,0 +1,70 @@
+"""seedbench advise."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from seedbench.cli.app import app
+from seedbench.cli.common import check_writable, progress, write_whole
+from seedbench.cli.options import REVISION, TRIALS, count, integer
+
+
+@app.command()
+def advise(
+    budget: Annotated[int, typer.Option(metavar="B", parser=count, help="In full trials: what can be paid for.")],
+    trials: TRIALS = None,
+    revision: REVISION = None,
+    table: Annotated[
+        list[str], typer.Option(metavar="MODEL/TASK/RECIPE", help="This trial table only; may be repeated.")
+    ] = [],  # noqa: B006
+    model: Annotated[list[str], typer.Option(metavar="M", help="This model only; may be repeated.")] = [],  # noqa: B006
+    task: Annotated[list[str], typer.Option(metavar="T", help="This task only; may be repeated.")] = [],  # noqa: B006
+    recipe: Annotated[list[str], typer.Option(metavar="R", help="This recipe only; may be repeated.")] = [],  # noqa: B006
+    score: Annotated[
+        float | None, typer.Option(metavar="X", help="How many full trials are needed to expect this score?")
+    ] = None,
+    replicates: Annotated[int, typer.Option(metavar="N", parser=count, help="Campaigns per table and setting.")] = 200,
+    seed: Annotated[int, typer.Option(metavar="N", parser=integer, help="Of all randomness.")] = 0,
+    protocol: Annotated[str, typer.Option(metavar="NAME", help="held-out-1 or dodge2020.")] = "held-out-1",
+    processes: Annotated[int | None, typer.Option(metavar="N", parser=count, help="Without it, one per core.")] = None,
+    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the result here; - for stdout.")] = None,
+) -> None:
+    """Say which shipped strategy to use for a budget.
+
+    Shipped strategies in several settings are tried on recorded trials like yours, and told apart from plain best-of-n
+    where the data allow it.
+    """
+    from rich.console import Console
+
+    from seedbench.advise import advise as run
+    from seedbench.advise_report import print_advice
+    from seedbench.trialset import load_trials
+
+    to_stdout = str(json) == "-"
+    check_writable(None if to_stdout else json)
+    with progress(f"budget {budget}") as advance:
+        result = run(
+            budget,
+            load_trials(trials, revision=revision),
+            table=tuple(table),
+            models=tuple(model),
+            tasks=tuple(task),
+            recipes=tuple(recipe),
+            score=score,
+            replicates=replicates,
+            seed=seed,
+            protocol=protocol,
+            processes=processes or os.cpu_count() or 1,
+            progress=advance,
+        )
+    text = result.to_json()
+    if to_stdout:
+        sys.stdout.write(text)
+    elif json is not None:
+        write_whole(json, lambda part: part.write_text(text, encoding="utf-8"))
+    print_advice(result, Console(stderr=to_stdout))

@@ -16,8 +16,10 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from math import ceil
+from typing import TYPE_CHECKING
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -28,9 +30,13 @@ from seedbench.halves import prepare
 from seedbench.ledger import Measurements
 from seedbench.recorded import RecordedTrials
 from seedbench.run import run_campaign
+from seedbench.sandbox import Limits, open_sandbox
 from seedbench.strategy import Strategy
 from seedbench.transfer import History
 from seedbench.trialset import TrialTable
+
+if TYPE_CHECKING:
+    from seedbench.sandbox.campaigns import Sandbox
 
 BLOCK = 50  # replicates prepared at a time; even. 23 MB of each kind of score for 625 trials × 30 checkpoints
 
@@ -129,6 +135,7 @@ def run_block(
     plan: Plan,
     block: range,
     *,
+    sandbox: Sandbox | None = None,
     only: int | None = None,
     advance: Callable[[int], None] | None = None,
 ) -> Outcomes:
@@ -138,6 +145,7 @@ def run_block(
         work: what to run.
         plan: one of its plans.
         block: whole pairs of replicates.
+        sandbox: of `sandbox_for(work)`.
         only: run one replicate of them; the outcomes of the others stay 0.
         advance: called with the number of campaigns just done.
 
@@ -159,10 +167,14 @@ def run_block(
                     if replicate >= plan.count(deletion):
                         continue
                     recorded = RecordedTrials(prepared, replicate, keep, curves, plan.histories[deletion])
+                    if sandbox is not None:
+                        recorded.read_ahead()
                     for number, strategy in enumerate(work.strategies):
                         for place, budget in enumerate(plan.budgets):
                             note = "" if deletion is None else IN_RE_RUN
-                            settled = run_campaign(strategy, recorded, budget, deadline=deadline, note=note)
+                            settled = run_campaign(
+                                strategy, recorded, budget, deadline=deadline, note=note, sandbox=sandbox
+                            )
                             cell = (variant, number, place, at)
                             outcomes.trial[cell] = recorded.trial(settled.weight_init_seed, settled.data_order_seed)
                             outcomes.checkpoint[cell] = settled.checkpoint
@@ -177,6 +189,17 @@ def run_block(
     return outcomes
 
 
+@contextmanager
+def sandbox_for(work: Work) -> Iterator[Sandbox | None]:
+    """Where the sealed strategies run; None if there are none."""
+    sealed = [strategy for strategy in work.strategies if strategy.sealed]
+    if not sealed:
+        yield None
+        return
+    with open_sandbox(sealed, Limits(seconds=work.time_limit, cpu_seconds=ceil(work.time_limit))) as sandbox:
+        yield sandbox
+
+
 def run_blocks(
     work: Work, units: Sequence[tuple[int, range]], processes: int, advance: Callable[[int], None]
 ) -> Iterator[Outcomes]:
@@ -184,13 +207,15 @@ def run_blocks(
 
     Raises:
         StrategyFailed: of the first block that has one, whatever the number of processes.
-        StrategyFileError: a strategy that cannot be sent to another process.
+        StrategyFileError: a strategy that cannot be sent to another process, or not be loaded in a sealed one.
+        CannotSeal: a sealed strategy on a machine that cannot seal.
         SeedbenchError: a process that ended before its work was done.
     """
     processes = min(processes, len(units))
     if processes == 1:
-        for at, block in units:
-            yield run_block(work, work.plans[at], block, advance=advance)
+        with sandbox_for(work) as sandbox:
+            for at, block in units:
+                yield run_block(work, work.plans[at], block, sandbox=sandbox, advance=advance)
         return
     with tempfile.TemporaryDirectory(prefix="seedbench-") as folder:
         yield from _run_in_pool(work, units, processes, advance, os.path.join(folder, "arrays"))
@@ -220,6 +245,8 @@ def _run_in_pool(
 
 
 _work_here: list[Work] = []  # of a worker process
+_sandbox_here: list[Sandbox | None] = []
+_open_here = ExitStack()  # for as long as a worker process lives
 
 
 def _start_worker(payload: bytes, arrays: str, places: list[tuple[int, int]]) -> None:
@@ -255,7 +282,9 @@ def _pack(work: Work, arrays: str) -> tuple[bytes, str, list[tuple[int, int]]]:
 
 def _run_in_worker(at: int, block: range) -> Outcomes:
     (work,) = _work_here
-    return run_block(work, work.plans[at], block)
+    if not _sandbox_here:
+        _sandbox_here.append(_open_here.enter_context(sandbox_for(work)))
+    return run_block(work, work.plans[at], block, sandbox=_sandbox_here[0])
 
 
 @contextmanager

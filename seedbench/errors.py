@@ -6,6 +6,7 @@
     ├── SelectionError             a model, task, recipe or budget that the trial set does not have
     ├── StrategyFileError          a strategy file that cannot be used
     ├── StrategyFailed             a campaign that has no result, with the table, budget and replicate it happened in
+    ├── CannotSeal                 a machine that cannot run a strategy in a sealed process
     └── CampaignError              what a campaign tells a strategy
         ├── BudgetSpent            the next checkpoint costs more than what is left; nothing was charged
         ├── PoolExhausted          no unstarted trial is left there
@@ -47,9 +48,11 @@ class StrategyFileError(SeedbenchError):
 
     Attributes:
         frames: the author's own traceback where the file raised when it was loaded; else empty.
+        verdict: of a sealed process that loaded it, a name in `seedbench.sandbox.VERDICTS`; else empty.
     """
 
     frames: str = ""
+    verdict: str = ""
 
 
 class StrategyFailed(SeedbenchError):
@@ -61,15 +64,19 @@ class StrategyFailed(SeedbenchError):
         budget: in full trials.
         replicate: number of the replicate.
         frames: the author's own traceback, their lines only; empty where no exception was raised.
+        verdict: of a sealed process, a name in `seedbench.sandbox.VERDICTS`; empty outside of one.
     """
 
-    def __init__(self, reason: str, table: str, budget: int, replicate: int, frames: str = "") -> None:
-        super().__init__(reason, table, budget, replicate, frames)
+    def __init__(
+        self, reason: str, table: str, budget: int, replicate: int, frames: str = "", verdict: str = ""
+    ) -> None:
+        super().__init__(reason, table, budget, replicate, frames, verdict)
         self.reason = reason
         self.table = table
         self.budget = budget
         self.replicate = replicate
         self.frames = frames
+        self.verdict = verdict
 
     @property
     def campaign(self) -> str:
@@ -82,6 +89,10 @@ class StrategyFailed(SeedbenchError):
         else:
             hint = f"this one campaign again: --only {self.campaign}"
         return f"{self.reason} (table {self.table}, budget {self.budget}, replicate {self.replicate}; {hint})"
+
+
+class CannotSeal(SeedbenchError):
+    """This machine cannot run a strategy in a sealed process, and says what is missing."""
 
 
 class CampaignError(SeedbenchError):

@@ -63,6 +63,7 @@ def evaluate(
     processes: int = 1,
     against: str | Path | Callable[..., Any] | Strategy | Sequence[str | Path | Callable[..., Any] | Strategy] = (),
     intervals: bool = True,
+    sandbox: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Replays a strategy on recorded trials under each budget and scores it.
@@ -85,6 +86,8 @@ def evaluate(
             travel to another process: a file, a shipped name, or a callable that pickles.
         against: strategies, or one, to compare with on the same replicates.
         intervals: run everything again without each group of seeds, for 95% intervals.
+        sandbox: run the strategies in sealed processes, see `seedbench.sandbox`; the result does not depend on it. It
+            takes files and shipped strategies, on Linux on x86-64.
         progress: called with the campaigns done so far and their total.
 
     Raises:
@@ -92,13 +95,14 @@ def evaluate(
             replicates; the transfer track with trials of one task alone.
         StrategyFileError: a strategy that cannot be loaded.
         StrategyFailed: a campaign without a result.
+        CannotSeal: a sandbox was asked for, and this machine cannot seal a process.
         TrialSetError: a trial set that cannot be read or trusted.
     """
     seed = whole_number(seed, "seed must be an integer, found")
     replicates = whole_number(replicates, "replicates come in pairs: give an even number of at least 2, not")
     alone = callable(against) or not isinstance(against, Iterable) or isinstance(against, str)
     others = (against,) if alone else tuple(against)  # type: ignore[arg-type]
-    strategies = [load_strategy(one) for one in (strategy, *others)]
+    strategies = [load_strategy(one, sealed=sandbox) for one in (strategy, *others)]
     if isinstance(trials, TrialSet) and revision is not None:
         raise SelectionError(f"revision {revision!r} is of a Hub dataset; trial set {trials.name} is loaded already")
     trial_set = trials if isinstance(trials, TrialSet) else load_trials(trials, revision=revision)

@@ -91,10 +91,20 @@ class RecordedTrials:
         """By the labels of each trial, the test scores of its checkpoints: for oracles."""
         return {labels: self._test_score[trial].tolist() for labels, trial in self._by_cell.items()}
 
+    def read_ahead(self) -> None:
+        """Makes all curves now: else a start takes longer for a trial that no campaign has started before."""
+        for trial in self._order:
+            if trial not in self._curves:
+                self._curves[trial] = self._curve(trial)
+
+    def _curve(self, trial: int) -> list[Measurements]:
+        """What is measured at each checkpoint of a trial."""
+        low, high = trial * len(self._steps), (trial + 1) * len(self._steps)
+        return list(zip(self._score[low:high], self._loss[low:high], self._train_loss[low:high], strict=True))
+
     def source(self) -> RecordedSource:
         """A source for one campaign, of which nothing is started yet."""
-        order, labels, by_cell, length = self._order, self._labels, self._by_cell, len(self._steps)
-        curves, scores, losses, train_losses = self._curves, self._score, self._loss, self._train_loss
+        order, labels, by_cell, curves = self._order, self._labels, self._by_cell, self._curves
         started = bytearray(len(labels))
         everywhere = iter(order)
         lines: dict[tuple[int, int], Iterator[int]] = {}
@@ -130,10 +140,7 @@ class RecordedTrials:
             started[trial] = True
             curve = curves.get(trial)
             if curve is None:
-                low = trial * length
-                high = low + length
-                curve = list(zip(scores[low:high], losses[low:high], train_losses[low:high], strict=True))
-                curves[trial] = curve
+                curve = curves[trial] = self._curve(trial)
             return *labels[trial], iter(curve).__next__
 
         source = RecordedSource()

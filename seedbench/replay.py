@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from seedbench.blocks import BLOCK, Outcomes, Plan, Work, run_block, run_blocks
+from seedbench.blocks import BLOCK, Outcomes, Plan, Work, run_block, run_blocks, sandbox_for
 from seedbench.errors import SelectionError
 from seedbench.halves import require_protocol
 from seedbench.strategy import Strategy, load_strategy
@@ -202,7 +202,8 @@ def replay_one(
     start = replicate - replicate % 2
     plan = _plan(table, admitted, (), history, start + 2, 0)
     work = Work((load_strategy(strategy),), (plan,), seed, protocol, time_limit)
-    outcomes = run_block(work, plan, range(start, start + 2), only=replicate)
+    with sandbox_for(work) as sandbox:
+        outcomes = run_block(work, plan, range(start, start + 2), sandbox=sandbox, only=replicate)
     return _table_replay(plan, outcomes.only(replicate - start), 0)
 
 

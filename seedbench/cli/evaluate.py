@@ -38,6 +38,9 @@ def evaluate(
     no_intervals: Annotated[
         bool, typer.Option("--no-intervals", help="Scores without their intervals: faster.")
     ] = False,
+    sandbox: Annotated[
+        bool, typer.Option("--sandbox", help="Run the strategy in sealed processes; Linux on x86-64.")
+    ] = False,
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the result here; - for stdout.")] = None,
     replicates_out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write every campaign (parquet).")] = None,
     only: Annotated[str | None, typer.Option(metavar="TABLE:BUDGET:REPLICATE", help="Run this one campaign.")] = None,
@@ -56,17 +59,18 @@ def evaluate(
         check_writable(path)
     if json is not None and replicates_out is not None and json.resolve() == replicates_out.resolve():
         raise SeedbenchError(f"{json}: given as --json and as --replicates-out; give two files")
-    loaded = load_strategy(strategy)
+    loaded = load_strategy(strategy, sealed=sandbox)
     console = Console(stderr=to_stdout)
     if only is not None:
         given = model or task or recipe or budget or against or json or replicates_out
         if given or replicates != 200 or no_intervals:
             raise SeedbenchError(
-                "--only runs one campaign: it goes with --trials, --revision, --seed, --protocol and --track alone"
+                "--only runs one campaign: it goes with --trials, --revision, --seed, --protocol, --track and "
+                "--sandbox alone"
             )
         _one_campaign(loaded, only, trials, revision, seed, protocol, track, console)
         return
-    others = [load_strategy(name) for name in against]
+    others = [load_strategy(name, sealed=sandbox) for name in against]
     from seedbench.evaluation import evaluate as run
     from seedbench.report import print_report
     from seedbench.trialset import load_trials
@@ -86,6 +90,7 @@ def evaluate(
             processes=processes or os.cpu_count() or 1,
             against=tuple(others),
             intervals=not no_intervals,
+            sandbox=sandbox,
             progress=advance,
         )
     text = result.to_json()

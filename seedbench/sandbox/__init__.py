@@ -1,0 +1,55 @@
+"""An untrusted strategy in a sealed process: it receives what it has paid for, checkpoint by checkpoint, and no more.
+
+A fresh process for every campaign, so that nothing is carried from one to the next. It is sealed before the strategy's
+first line runs: no file, no network, no other process, no clock; limits on time, memory and what it says. Whoever
+evaluates keeps the books and believes nothing. What was tried on it is in `tests/sandbox/attacks`.
+
+The seal, innermost first: a seccomp filter that kills on all but what computing needs; resource limits; Landlock where
+the kernel has it; a memory that has never held a record, the environment or another campaign. It takes Linux on x86-64
+and nothing but an ordinary user's rights; where it cannot be had, `CannotSeal` is raised.
+
+What it does not keep from a strategy: knowing public trials by heart, which takes no system call (a private trial set
+shows it), and the processor's cycle counter, which tells nothing, since no answer takes longer for what is hidden.
+
+    messages    what is said, and in which form
+    filter      which system calls there are
+    kernel      what a process asks the kernel to take away from it
+    imports     what may be imported
+    zygote      the process that sealed ones are forked from
+    inside      what runs in a sealed process
+    process     the trusted end of a sealed process
+    campaigns   campaigns over it
+    verdicts    how it can end
+"""
+
+from __future__ import annotations
+
+import platform
+import struct
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from seedbench.errors import CannotSeal
+from seedbench.sandbox.verdicts import VERDICTS, Breach, Limits
+from seedbench.strategy import Strategy
+
+if TYPE_CHECKING:
+    from seedbench.sandbox.campaigns import Sandbox
+
+__all__ = ["VERDICTS", "Breach", "Limits", "open_sandbox"]
+
+
+def open_sandbox(strategies: Sequence[Strategy], limits: Limits = Limits()) -> Sandbox:  # noqa: B008  (frozen)
+    """A sandbox for these strategies, see `seedbench.sandbox.campaigns.Sandbox`.
+
+    Raises:
+        CannotSeal: it cannot be had on this machine.
+        StrategyFileError: a strategy that cannot be used.
+    """
+    found = f"{platform.system() or sys.platform} on {platform.machine() or 'an unknown machine'}"
+    if sys.platform != "linux" or platform.machine() != "x86_64" or struct.calcsize("P") != 8:
+        raise CannotSeal(f"a strategy can be sealed on Linux on x86-64 alone; this is {found}")
+    from seedbench.sandbox.campaigns import Sandbox
+
+    return Sandbox(strategies, limits)

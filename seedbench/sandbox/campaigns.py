@@ -1,0 +1,208 @@
+"""Campaigns in sealed processes: a fresh one for each, and the books of each on this side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypeVar
+
+from seedbench.campaign import Campaign, Checkpoint, Trial
+from seedbench.errors import (
+    BudgetSpent,
+    CannotSeal,
+    PoolExhausted,
+    StrategyFileError,
+    StrategyStopped,
+    TrialComplete,
+    UnknownCell,
+)
+from seedbench.history import PastTable
+from seedbench.sandbox.imports import allowed
+from seedbench.sandbox.messages import (
+    Advance,
+    AskHistory,
+    Failed,
+    Imports,
+    Keep,
+    Load,
+    Loaded,
+    Refused,
+    Run,
+    Said,
+    Scan,
+    Start,
+    Started,
+    encode,
+    encode_history,
+    with_length,
+)
+from seedbench.sandbox.process import SealedProcess, Zygote, printable
+from seedbench.sandbox.verdicts import Breach, Limits
+from seedbench.strategy import Strategy
+
+Answer = TypeVar("Answer", bound=Said)
+
+# What must fail in a process that is sealed, and by which verdict or exception.
+_FORBIDDEN = {"import os; os.listdir('/')": "PermissionError", "import os; os.fork()": "forbidden system call"}
+
+
+class Sandbox:
+    """Runs strategies in sealed processes; a context manager, and for one thread.
+
+    Args:
+        strategies: sealed ones, see `seedbench.strategy.load_strategy`. Each is loaded once, in a sealed process.
+        limits: of one campaign.
+
+    Raises:
+        CannotSeal: a process that does what it must not be able to do, or does not start.
+        StrategyFileError: a strategy that cannot be used.
+    """
+
+    def __init__(self, strategies: Sequence[Strategy], limits: Limits) -> None:
+        self._limits = limits
+        self._zygote = Zygote()
+        try:
+            self._prove()
+            self._zygote.import_modules({name for strategy in strategies for name in self._imports(strategy)})
+            for strategy in strategies:
+                self._ask(_file(strategy), Loaded)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Sandbox:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends all its processes."""
+        self._zygote.close()
+
+    def run(
+        self,
+        strategy: Strategy,
+        campaign: Campaign,
+        steps: Sequence[int],
+        past: Callable[[], Sequence[PastTable]] = tuple,
+    ) -> Checkpoint:
+        """Runs a strategy in a sealed process of its own.
+
+        Args:
+            strategy: one of those that this was made for.
+            campaign: takes its calls, so that the books are kept here.
+            steps: training steps done at each checkpoint.
+            past: what `campaign.history` shows.
+
+        Returns:
+            The checkpoint that it keeps, of a trial of `campaign`.
+
+        Raises:
+            Breach: it failed, or did what it may not.
+        """
+        with SealedProcess(self._zygote, self._limits) as process:
+            process.tell(with_length(encode(_job(strategy, campaign, steps))))
+            try:
+                checkpoint = _serve(process, campaign, past)
+            except StrategyStopped as stopped:
+                raise Breach("stopped", str(stopped)) from None
+            process.finish()
+        return checkpoint
+
+    def _imports(self, strategy: Strategy) -> list[str]:
+        found = self._ask(Scan(strategy.source, strategy.filename), Imports)
+        return [name for name in found.names if allowed(name)]
+
+    def _ask(self, question: Scan | Load, answer: type[Answer]) -> Answer:
+        """Has one question answered by a sealed process of its own."""
+        try:
+            with SealedProcess(self._zygote, self._limits) as process:
+                process.tell(with_length(encode(question)))
+                found = process.hear()
+                if isinstance(found, Failed):
+                    raise _breach(found)
+                if not isinstance(found, answer):
+                    raise _out_of_turn(found)
+                process.finish()
+                return found
+        except Breach as breach:
+            file = question.filename
+            said = breach.said if breach.verdict == "unusable" else f"{file}: when loaded, it {breach.said}"
+            error = StrategyFileError(said)
+            error.frames, error.verdict = breach.frames, breach.verdict
+            raise error from None
+
+    def _prove(self) -> None:
+        """Tries what a sealed process must not be able to do."""
+        for source, failure in _FORBIDDEN.items():
+            try:
+                self._ask(Load(source, "proof.py", "strategy"), Loaded)
+            except StrategyFileError as error:
+                if failure in (error.verdict, *str(error).replace(":", "").split()):
+                    continue
+            raise CannotSeal(f"a process that was sealed could still do this: {source}")
+
+
+def _file(strategy: Strategy) -> Load:
+    return Load(strategy.source, strategy.filename, strategy.attribute)
+
+
+def _job(strategy: Strategy, campaign: Campaign, steps: Sequence[int]) -> Run:
+    seeding: Any = campaign.rng.bit_generator.seed_seq
+    return Run(
+        strategy=_file(strategy),
+        budget=campaign.budget,
+        grid=campaign.grid,
+        steps=list(steps),
+        unstarted=campaign.unstarted,
+        majority_score=campaign.majority_score,
+        entropy=seeding.entropy.to_bytes(32, "little"),
+    )
+
+
+def _serve(process: SealedProcess, campaign: Campaign, past: Callable[[], Sequence[PastTable]]) -> Checkpoint:
+    """Answers a sealed process until it says what it keeps."""
+    trials: list[Trial] = []
+    advances: dict[bytes, Callable[[], Checkpoint]] = {}  # by the message that asks for each
+    read, tell = process.read, process.tell
+    while True:
+        content = read()
+        if advance := advances.get(content):
+            try:
+                checkpoint = advance()
+            except (BudgetSpent, TrialComplete):
+                raise Breach("not paid for", "asked for a checkpoint that its budget does not pay for") from None
+            tell(encode((checkpoint.score, checkpoint.validation_loss, checkpoint.train_loss)))
+            continue
+        message = process.decode(content)
+        if isinstance(message, Start):
+            try:
+                trial = campaign.start(message.weight_init_seed, message.data_order_seed)
+            except (UnknownCell, PoolExhausted) as error:
+                name: Literal["UnknownCell", "PoolExhausted"] = (
+                    "UnknownCell" if isinstance(error, UnknownCell) else "PoolExhausted"
+                )
+                tell(encode(Refused(name, str(error))))
+                continue
+            advances[encode(Advance(len(trials)))] = trial.advance
+            trials.append(trial)
+            tell(encode(Started(trial.weight_init_seed, trial.data_order_seed)))
+        elif isinstance(message, AskHistory):
+            tell(with_length(encode_history(past())))
+        elif isinstance(message, Keep):
+            try:
+                return trials[message.trial].checkpoints[message.checkpoint]
+            except IndexError:
+                raise Breach("not paid for", "kept a checkpoint that it has not paid for") from None
+        elif isinstance(message, Failed):
+            raise _breach(message)
+        else:
+            raise _out_of_turn(message)
+
+
+def _breach(failed: Failed) -> Breach:
+    return Breach(failed.verdict, " ".join(printable(failed.said).split()), printable(failed.frames))
+
+
+def _out_of_turn(message: Said) -> Breach:
+    return Breach("out of turn", f"sent a message of a kind that was not due: {type(message).__name__}")

@@ -1,0 +1,253 @@
+"""What a sealed process says and is told: typed, bounded messages, as MessagePack.
+
+A sealed process says little: whole numbers, and some text where it has failed. Each of its messages is one write to a
+pipe, short enough to arrive in one piece (PIPE_BUF). What it is told comes with its length in front, since the first
+message may be long; the answers after that are short, and each is one write.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+import msgspec
+import numpy as np
+
+from seedbench.errors import CampaignError, PoolExhausted, UnknownCell
+from seedbench.history import PastTable
+
+#: The longest message of a sealed process.
+MESSAGE_BYTES = 4096
+
+#: Bytes of the two texts of `Failed`, which leave room for the rest of the message.
+SAID_BYTES, FRAMES_BYTES = 600, 3300
+
+#: Modules and characters of their names in `Imports`.
+MODULES, NAME = 100, 60
+
+Number = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
+
+
+class Message(msgspec.Struct, array_like=True, forbid_unknown_fields=True, gc=False):
+    """A message is an array: its tag, then its fields."""
+
+
+# --- what a sealed process says ---------------------------------------------------------------------------------------
+
+
+class Sealed(Message, tag=0):
+    """Comes first, always: from now on this process can do nothing but talk."""
+
+
+class Start(Message, tag=1):
+    """`campaign.start` with these labels."""
+
+    weight_init_seed: Number | None
+    data_order_seed: Number | None
+
+
+class Advance(Message, tag=2):
+    """`trial.advance` of a trial, by its number in the order of starting."""
+
+    trial: Number
+
+
+class AskHistory(Message, tag=3):
+    """What `campaign.history` shows."""
+
+
+class Keep(Message, tag=4):
+    """Ends a campaign: what the strategy keeps."""
+
+    trial: Number
+    checkpoint: Number
+
+
+class Imports(Message, tag=5):
+    """Answers `Scan`: the modules that the source imports."""
+
+    names: Annotated[list[Annotated[str, msgspec.Meta(max_length=NAME)]], msgspec.Meta(max_length=MODULES)]
+
+
+class Loaded(Message, tag=6):
+    """Answers `Load`: the source binds a strategy."""
+
+
+class Failed(Message, tag=7):
+    """How a strategy failed: a reason in one line, and the author's own lines of the traceback."""
+
+    verdict: Literal["raised", "stopped", "invalid return", "unusable"]
+    said: str
+    frames: str
+
+
+Said = Sealed | Start | Advance | AskHistory | Keep | Imports | Loaded | Failed
+
+
+# --- what it is told --------------------------------------------------------------------------------------------------
+
+
+class Scan(Message, tag=0):
+    """Which modules does this source import?"""
+
+    source: str
+    filename: str
+
+
+class Load(Message, tag=1):
+    """Does this file bind a strategy?"""
+
+    source: str
+    filename: str
+    attribute: str
+
+
+class Run(Message, tag=2):
+    """Run a campaign; see `seedbench.ledger.Source`.
+
+    Attributes:
+        strategy: the file.
+        budget: in full trials.
+        grid: numbers of weight-init and of data-order seeds.
+        steps: training steps done at each checkpoint.
+        unstarted: trials that can be started.
+        majority_score: NaN where unknown.
+        entropy: what `campaign.rng` is seeded with, 32 bytes.
+    """
+
+    strategy: Load
+    budget: int
+    grid: tuple[int, int]
+    steps: list[int]
+    unstarted: int
+    majority_score: float
+    entropy: bytes
+
+
+class Started(Message, tag=0):
+    """Answers `Start`: the labels of the trial."""
+
+    weight_init_seed: int
+    data_order_seed: int
+
+
+class Refused(Message, tag=1):
+    """Answers `Start`: why there is no such trial."""
+
+    error: Literal["PoolExhausted", "UnknownCell"]
+    said: str
+
+    def exception(self) -> CampaignError:
+        return (PoolExhausted if self.error == "PoolExhausted" else UnknownCell)(self.said)
+
+
+Measured = tuple[float, float, float]  # answers `Advance`: score, validation loss, train loss
+
+
+# --- between whoever evaluates and the process that forks sealed ones -------------------------------------------------
+
+
+class Import(Message, tag=0):
+    """Import these modules, for processes forked from now on."""
+
+    names: list[str]
+
+
+class Fork(Message, tag=1):
+    """Fork a process and seal it; its two pipes come with the message. Answered by `Ended`, when it has.
+
+    Attributes:
+        core: to run on.
+        cpu_seconds: limit of its CPU time.
+        memory_bytes: limit of its memory, on top of what every process has.
+        total_seconds: limit of its life.
+    """
+
+    core: int
+    cpu_seconds: int
+    memory_bytes: int
+    total_seconds: float
+
+
+class Kill(Message, tag=2):
+    """Kill the forked process now."""
+
+
+class Ready(Message, tag=0):
+    """Answers `Import`, and comes first."""
+
+
+class Ended(Message, tag=1):
+    """How a forked process ended.
+
+    Attributes:
+        how: "exit", "signal", or "time" where its time was over.
+        code: the exit status, or the signal's number.
+    """
+
+    how: Literal["exit", "signal", "time"]
+    code: int
+
+
+# --- to and from bytes ------------------------------------------------------------------------------------------------
+
+encode = msgspec.msgpack.Encoder().encode
+decode_said = msgspec.msgpack.Decoder(Said).decode
+decode_job = msgspec.msgpack.Decoder(Scan | Load | Run).decode
+decode_started = msgspec.msgpack.Decoder(Started | Refused).decode
+decode_order = msgspec.msgpack.Decoder(Import | Fork | Kill).decode
+decode_report = msgspec.msgpack.Decoder(Ready | Ended).decode
+decode_measured = msgspec.msgpack.Decoder(Measured).decode
+
+
+def encode_history(past: Sequence[PastTable]) -> bytes:
+    """The answer to `AskHistory`."""
+    return msgspec.msgpack.encode(list(past), enc_hook=_array_out)
+
+
+def decode_history(content: bytes) -> list[PastTable]:
+    """What `encode_history` made."""
+    return msgspec.msgpack.decode(content, type=list[PastTable], dec_hook=_array_in)
+
+
+def _array_out(array: Any) -> tuple[str, tuple[int, ...], bytes]:
+    return array.dtype.str, array.shape, array.tobytes()
+
+
+def _array_in(_: type, parts: Any) -> np.ndarray:
+    dtype, shape, content = parts
+    return np.frombuffer(content, dtype).reshape(shape)
+
+
+def with_length(content: bytes) -> bytes:
+    """A message of any size, as `read_with_length` reads it."""
+    return len(content).to_bytes(8, "little") + content
+
+
+def read_with_length(file: int) -> bytes:
+    """Reads a message that has its length in front.
+
+    Raises:
+        EOFError: the other side is gone.
+    """
+    return _read_exactly(file, int.from_bytes(_read_exactly(file, 8), "little"))
+
+
+def _read_exactly(file: int, size: int) -> bytes:
+    content = bytearray()
+    while len(content) < size:
+        piece = os.read(file, size - len(content))
+        if not piece:
+            raise EOFError
+        content += piece
+    return bytes(content)
+
+
+def cut(text: str, size: int) -> str:
+    """At most so many bytes of a text as UTF-8, the middle left out; whatever has no UTF-8 is escaped."""
+    content = text.encode(errors="backslashreplace")
+    if len(content) <= size:
+        return content.decode()
+    half = (size - 5) // 2  # around " ... "
+    return f"{content[:half].decode(errors='ignore')} ... {content[-half:].decode(errors='ignore')}"

@@ -1,0 +1,144 @@
+"""A process that has imported what strategies may import, knows nothing else, and forks sealed processes.
+
+    python -I -c BOOTSTRAP CONTROL PATH...
+
+It is started anew, so there is no trial set in its memory, nor anything of the environment. It talks to whoever
+evaluates over one socket, CONTROL, and runs no foreign code: it never sees a strategy's source. A sealed process is a
+fork of it, so that it starts in milliseconds and comes with everything imported.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import gc
+import importlib
+import os
+import select
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import numpy as np
+
+import seedbench.history  # noqa: F401  (a strategy may name what is in it)
+from seedbench.sandbox import inside, kernel
+from seedbench.sandbox.filter import program
+from seedbench.sandbox.imports import ALWAYS
+from seedbench.sandbox.messages import (
+    SAID_BYTES,
+    Ended,
+    Failed,
+    Fork,
+    Import,
+    Ready,
+    Sealed,
+    cut,
+    decode_order,
+    encode,
+)
+
+#: How the parent starts this: the interpreter is isolated, and finds modules where the parent does.
+BOOTSTRAP = "import sys; sys.path[:] = sys.argv[2:]; from seedbench.sandbox.zygote import main; main(int(sys.argv[1]))"
+
+_ORDER_BYTES = 65536
+_COLLECT_AFTER = 100_000  # as in a replay: campaigns make little garbage in cycles
+
+#: Where a sealed process finds its pipes; 0, 1 and 2 are empty.
+TOLD, SAID = 3, 4
+_FILTER = program()
+
+
+def main(control: int) -> NoReturn:
+    """Serves forks until the other end of the socket is closed."""
+    link = socket.socket(fileno=control)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when it ends
+    gc.set_threshold(_COLLECT_AFTER, *gc.get_threshold()[1:])
+    _import(ALWAYS)
+    np.random.default_rng(0).normal(size=4) @ np.ones(4)  # whatever is set up on first use
+    kernel.silence_vdso()
+    link.send(encode(Ready()))
+    while True:
+        content, files, _, _ = socket.recv_fds(link, _ORDER_BYTES, 2)
+        if not content:
+            os._exit(0)
+        order = decode_order(content)
+        if isinstance(order, Import):
+            _import(order.names)
+            link.send(encode(Ready()))
+        elif isinstance(order, Fork):
+            link.send(encode(_fork(order, files, link)))
+
+
+def _import(names: Sequence[str]) -> None:
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except Exception:  # not there, or not on this system: the strategy will be told when it imports it
+            continue
+    gc.collect()
+    gc.freeze()  # so that no collection in a fork touches, and so copies, what is here
+
+
+def _fork(order: Fork, files: list[int], link: socket.socket) -> Ended:
+    zygote = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        _become_sealed(order, zygote, files)
+    for file in files:
+        os.close(file)
+    process = os.pidfd_open(pid)
+    try:
+        return _wait(pid, process, order.total_seconds, link)
+    finally:
+        os.close(process)
+
+
+def _wait(pid: int, process: int, seconds: float, link: socket.socket) -> Ended:
+    """Waits for a fork to end; kills it when its time is over, when told to, and when the parent is gone."""
+    poll = select.poll()
+    poll.register(process, select.POLLIN)
+    poll.register(link, select.POLLIN)
+    ready = dict(poll.poll(seconds * 1000))
+    if process not in ready:
+        os.kill(pid, signal.SIGKILL)
+    _, status = os.waitpid(pid, 0)
+    if not ready:
+        return Ended("time", 0)
+    if link.fileno() in ready and not link.recv(_ORDER_BYTES):  # the parent is gone; all else it could say is `Kill`
+        os._exit(0)
+    if os.WIFSIGNALED(status):
+        return Ended("signal", os.WTERMSIG(status))
+    return Ended("exit", os.WEXITSTATUS(status))
+
+
+def _become_sealed(order: Fork, zygote: int, files: list[int]) -> NoReturn:
+    """In the fork: gives everything up, says so, and does what it is told."""
+    try:
+        kernel.die_with_parent()
+        if os.getppid() != zygote:
+            os._exit(1)
+        _keep_only(files)
+        os.sched_setaffinity(0, {order.core})  # where its parent waits for it: handing over between cores is slow
+        sys.path.clear()
+        sys.path_importer_cache.clear()
+        sys.meta_path.append(inside.NothingToImport())
+        memory_bytes = kernel.address_space() + order.memory_bytes
+        kernel.forbid_new_privileges()
+        kernel.restrict_by_landlock()
+        kernel.limit_resources(cpu_seconds=order.cpu_seconds, memory_bytes=memory_bytes)
+        kernel.filter_system_calls(_FILTER)
+        os.write(SAID, encode(Sealed()))
+    except BaseException as error:
+        os.write(SAID, encode(Failed("unusable", cut(f"{type(error).__name__}: {error}", SAID_BYTES), "")))
+        os._exit(1)
+    inside.main(TOLD, SAID)
+
+
+def _keep_only(files: list[int]) -> None:
+    """Puts the two pipes where a sealed process finds them, and closes all but them and the empty standard streams."""
+    apart = [fcntl.fcntl(file, fcntl.F_DUPFD, SAID + 1) for file in files]
+    for file, place in zip(apart, (TOLD, SAID), strict=True):
+        os.dup2(file, place, inheritable=False)
+    os.closerange(SAID + 1, os.sysconf("SC_OPEN_MAX"))

@@ -122,7 +122,7 @@ def _best_by_place(early: Floats, value: Floats, most: int, log_factorial: Float
         inside = np.cumsum(np.bincount(level[start:end], minlength=len(levels)))[:-1].astype(np.float64)
         before = _all_below(below, start, min(most - 1, start))  # j = 0, 1, ...
         within = _all_below(inside, size, min(most, size))[1:]  # i = 1, 2, ...
-        best = levels[-1] - (before * gaps) @ within.T  # [j, i]
+        best = levels[-1] - before @ (within * gaps).T  # [j, i]
         if size == 1:
             found[: len(best), start] = best[:, 0]  # k = j + 1
         else:
@@ -134,8 +134,10 @@ def _best_by_place(early: Floats, value: Floats, most: int, log_factorial: Float
 def _all_below(below: Floats, size: int, most: int) -> Floats:
     """[most + 1, levels]: row m is the probability that m of `size`, drawn at random, are all among `below`."""
     drawn = np.arange(most)[:, None]
-    steps = np.maximum(below - drawn, 0) / (size - drawn)
-    return np.cumprod(np.concatenate([np.ones((1, len(below))), steps]), axis=0)
+    found = np.ones((most + 1, len(below)))
+    np.maximum(below - drawn, 0, out=found[1:])
+    found[1:] /= size - drawn
+    return np.cumprod(found, axis=0, out=found)
 
 
 def _best_in_group(best: Floats, start: int, size: int, most: int, log_factorial: Floats) -> Floats:

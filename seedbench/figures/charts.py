@@ -67,10 +67,10 @@ def lines(
         rows: one per line and x; y, low and high may be None.
         x: the axis to the right.
         y: the axis upwards.
-        series: key of the name of the line; told apart by colour, dash and shape.
+        series: key of the name of the line; told apart by colour, and by dash or shape.
         low: key of the band's lower end; both ends or neither.
         high: key of its upper end.
-        points: whether values are marked too.
+        points: whether values are marked, by shapes instead of dashes.
         reference: a level to draw across.
         reference_label: what it is.
         height: in pixels.
@@ -82,30 +82,29 @@ def lines(
     shown: list[alt.Chart] = []
     colour: dict[str, Any] = {}
     marks: dict[str, Any] = {}
+    dashes: dict[str, Any] = {}
     if series:
-        # Legends of the same domain become one; so do those of equal layers.
-        same: dict[str, Any] = {
-            "type": "nominal",
-            "sort": names,
-            "legend": legend_of(names, 120 if points else 300),
-            "title": None,
-        }
-        colour = {"color": alt.Color(series, scale=alt.Scale(domain=names), **same)}
-        dashes = alt.Scale(domain=names, range=[DASHES[number % CATEGORIES] for number in range(len(names))])
-        marks = {"strokeDash": alt.StrokeDash(series, scale=dashes, **same)}
-    if low and high:
-        band = base.mark_area(style="band", clip=True)
-        shown.append(band.encode(y=_y(y, low), y2=alt.Y2(high), **colour))
-    shown.append(base.mark_line(clip=True).encode(y=_y(y), **colour, **marks))
+        # Legends of one domain become one, if those of the same channel agree in all layers.
+        same: dict[str, Any] = {"type": "nominal", "sort": names, "title": None}
+        legend = legend_of(names, points)
+        colour = {"color": alt.Color(series, scale=alt.Scale(domain=names), legend=legend, **same)}
+        others = SHAPES if points else DASHES
+        scale = alt.Scale(domain=names, range=[others[number % CATEGORIES] for number in range(len(names))])
+        if points:
+            marks = {"shape": alt.Shape(series, scale=scale, legend=legend, **same)}
+        else:
+            dashes = {"strokeDash": alt.StrokeDash(series, scale=scale, legend=legend, **same)}
+    cut = x.domain is not None or y.domain is not None  # else nothing lies beyond, and an edge would halve its points
+    known = any(row.get(low) is not None and row.get(high) is not None for row in rows) if low and high else False
+    if known:
+        band = base.mark_area(style="band", clip=cut)
+        shown.append(band.encode(y=_y(y, low), y2=alt.Y2(high or ""), **colour))
+    shown.append(base.mark_line(clip=cut).encode(y=_y(y), **colour, **dashes))
     if points:
-        shape = {}
-        if series:
-            shapes = alt.Scale(domain=names, range=[SHAPES[number % CATEGORIES] for number in range(len(names))])
-            shape = {"shape": alt.Shape(series, scale=shapes, **same)}
-        shown.append(base.mark_point(clip=True).encode(y=_y(y), **colour, **shape))
+        shown.append(base.mark_point(clip=cut).encode(y=_y(y), **colour, **marks))
     tips = [alt.Tooltip(series, type="nominal", title=" ")] if series else []
     tips += [_tip(x), _tip(y)]
-    if low and high:
+    if known:
         tips += [_tip(y, low, "from"), _tip(y, high, "to")]
     shown.append(base.mark_point(size=150, opacity=0).encode(y=_y(y), tooltip=tips).properties(name=HOVER))
     if reference is not None:
@@ -144,16 +143,18 @@ def intervals(
     tips += [_tip(value, low, "from"), _tip(value, high, "to")]
     shown: list[alt.Chart] = []
     if reference is not None:
-        rule = alt.Chart(alt.Data(values=[{"at": reference}])).mark_rule(style="reference")
-        shown.append(rule.encode(x=alt.X("at", type="quantitative")))
+        level = alt.Chart(alt.Data(values=[{"at": reference}])).mark_rule(style="reference")
+        shown.append(level.encode(x=alt.X("at", type="quantitative")))
     if bars:
         shown.append(base.mark_bar(opacity=0.55, height={"band": 0.6}).encode(x=_x(value), tooltip=tips))
     style = "muted" if bars else "accent"
-    shown.append(base.mark_rule(style=style, strokeWidth=2.5).encode(x=_x(value, low), x2=alt.X2(high), tooltip=tips))
-    if bars:
-        for end in (low, high):
-            shown.append(base.mark_tick(style=style, thickness=2.5, size=12).encode(x=_x(value, end)))
-    else:
+    if any(row.get(low) is not None and row.get(high) is not None for row in rows):
+        rule = base.mark_rule(style=style, strokeWidth=2.5)
+        shown.append(rule.encode(x=_x(value, low), x2=alt.X2(high), tooltip=tips))
+        if bars:
+            tick = base.mark_tick(style=style, thickness=2.5, size=12)
+            shown += [tick.encode(x=_x(value, end)) for end in (low, high)]
+    if not bars:
         shown.append(base.mark_point(size=90).encode(x=_x(value), tooltip=tips))
     return alt.layer(*shown, height=max(row_height * len(names), row_height))
 
@@ -203,20 +204,22 @@ def heatmap(
         bright = f"datum.{value.field} {'<' if reverse else '>'} {low + (high - low) * (0.4 if reverse else 0.6)!r}"
         ink = alt.condition(bright, alt.value("#000000"), alt.value("#ffffff"))  # on viridis, in either theme
         text = alt.Text(value.field, type="quantitative", format=value.format)
-        wide = max((len(f"{number:{value.format}}") for number in known), default=0) * _LETTER + 4
+        wide = max((len(format(number, value.format.replace("~", ""))) for number in known), default=0) * _LETTER + 10
         fits = alt.ExprRef(f"width / {len(columns)} < {wide} ? 0 : 1")
         shown.append(base.transform_filter(there).mark_text(fontSize=11, opacity=fits).encode(text=text, color=ink))
     height = cell_height or max(14, min(40, 420 // max(len(downwards), 1)))
-    return alt.layer(*shown, height=height * len(downwards))
+    return alt.layer(*shown, height=max(height * len(downwards), _LETTER * len(y.title)))
 
 
-def legend_of(names: Sequence[str], symbol_size: int = 300) -> alt.Legend:
-    """A legend above the chart, in as many columns as there is room for."""
+def legend_of(names: Sequence[str], points: bool = False) -> alt.Legend:
+    """A legend above the chart, of lines or points, in as many columns as there is room for."""
     import altair as alt
 
     room = _LETTER * min(max(map(len, names)), 36) + 44
-    columns = alt.ExprRef(f"max(1, floor(width / {room}))")
-    return alt.Legend(orient="top", columns=columns, symbolType="stroke", symbolSize=symbol_size, title=None)
+    symbol: dict[str, Any] = {"symbolSize": 300, "symbolType": "stroke"}
+    if points:
+        symbol = {"symbolSize": 110, "symbolStrokeWidth": 0}
+    return alt.Legend(orient="top", columns=alt.ExprRef(f"max(1, floor(width / {room}))"), title=None, **symbol)
 
 
 def _values(rows: Rows) -> list[dict[str, Any]]:
@@ -241,8 +244,10 @@ def _format(axis: Axis) -> dict[str, Any]:
 def _position(axis: Axis, field: str | None) -> dict[str, Any]:
     import altair as alt
 
-    values: dict[str, Any] = {"values": list(axis.values)} if axis.values else {}
-    ticks = alt.Axis(labelOverlap=True, **_format(axis), **values)
+    where: dict[str, Any] = {"values": list(axis.values)} if axis.values else {}
+    if axis.format.endswith("d"):
+        where["tickMinStep"] = 1  # of whole numbers
+    ticks = alt.Axis(labelOverlap=True, **_format(axis), **where)
     kind = {"nice": False} if axis.scale == "log" else {"zero": axis.zero}
     scale = alt.Scale(type=axis.scale, **{**kind, **_domain(axis)})
     return {

@@ -82,6 +82,7 @@ def vega_config(name: str) -> dict[str, Any]:
             "titleFontSize": 12,
             "titleFontWeight": "normal",
             "labelLimit": 260,
+            "titleLimit": 420,
             "symbolStrokeWidth": 2,
             "symbolSize": 90,
             "gradientLength": 240,

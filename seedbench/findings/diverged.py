@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
+from seedbench.findings.answers import Diverged, GroupCurves, Parting
 from seedbench.findings.pool import Floats, curve, plain
-from seedbench.findings.result import Diverged, GroupCurves, Parting
 from seedbench.trialset import TrialTable
 
 QUANTILE = 0.05  # of the finished trials; a trial below it is behind

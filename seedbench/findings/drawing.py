@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 
-from seedbench.findings.result import Heatmap, SeedDensity
+from seedbench.findings.answers import Heatmap, SeedDensity
 from seedbench.terminal import sparkline
 
 SHADES = " ░▒▓█"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from seedbench.findings.answers import Curve, EarlyLate
 from seedbench.findings.pool import Floats, Indices, counted, curve, no_interval, over_seeds, values
-from seedbench.findings.result import Curve, EarlyLate
 from seedbench.trialset import TrialTable
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from seedbench.findings.answers import ExpectedPerformance
 from seedbench.findings.pool import Floats, Indices, curve, no_interval, over_seeds, plain, values, without_interval
-from seedbench.findings.result import ExpectedPerformance
 from seedbench.metrics import best_of_n
 from seedbench.trialset import TrialTable
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from seedbench.findings.answers import Component, Factors, FactorTest, Heatmap, SeedDensity
 from seedbench.findings.pool import Floats, Indices, complete_part, counted, curve, plain, values
-from seedbench.findings.result import Component, Factors, FactorTest, Heatmap, SeedDensity
 from seedbench.intervals import LEVEL
 from seedbench.trialset import TrialTable
 

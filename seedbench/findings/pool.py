@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seedbench.errors import TrialSetError
-from seedbench.findings.result import Curve, Numbers
+from seedbench.findings.answers import Curve, Numbers
 from seedbench.intervals import Interval, jackknife, seed_groups
 from seedbench.trialset import TrialTable
 

@@ -7,8 +7,8 @@ from dataclasses import fields
 
 import numpy as np
 
+from seedbench.findings.answers import Search, SearchRow
 from seedbench.findings.pool import Floats, Indices, no_interval, number, over_seeds, values
-from seedbench.findings.result import Search, SearchRow
 from seedbench.findings.started import Combination, combinations, expected_scores
 from seedbench.intervals import Interval
 from seedbench.metrics import best_of_n

@@ -8,9 +8,10 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from seedbench.findings.answers import Diverged, EarlyLate, Factors
 from seedbench.findings.drawing import curve_bars, density_table, heatmap_text
 from seedbench.findings.pool import counted
-from seedbench.findings.result import Diverged, EarlyLate, Factors, TableFindings
+from seedbench.findings.result import TableFindings
 from seedbench.findings.words import (
     deviation,
     diverged_sentence,
@@ -18,6 +19,7 @@ from seedbench.findings.words import (
     expected_sentence,
     factors_sentence,
     number,
+    p_value,
     search_sentence,
 )
 from seedbench.terminal import UNDEFINED, interval_plot
@@ -58,10 +60,6 @@ def numbers(*titles: str) -> Table:
     return grid
 
 
-def _p(p_value: float | None) -> str:
-    return UNDEFINED if p_value is None else "< 0.0001" if p_value < 0.0001 else f"{p_value:.4f}"
-
-
 def _expected(table: TableFindings, width: int) -> Iterator[RenderableType]:
     found, trials = table.expected, table.trials
     yield title("Expected validation performance: the best of n trials")
@@ -95,8 +93,8 @@ def _factors(found: Factors, width: int) -> Iterator[RenderableType]:
                 deviation(one.variance),
                 f"{deviation(one.low)} to {deviation(one.high)}",
                 number(test.f, ".2f") if test else "",
-                _p(test.p_value) if test else "",
-                _p(test.permutation_p_value) if test else "",
+                p_value(test.p_value) if test else "",
+                p_value(test.permutation_p_value) if test else "",
             )
         yield grid
     yield from notes(found.notes)

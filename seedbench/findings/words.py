@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from seedbench.findings.answers import Diverged, EarlyLate, Factors
 from seedbench.findings.factors import NAMES
-from seedbench.findings.result import Diverged, EarlyLate, Factors, SharedFactor, TableFindings
+from seedbench.findings.result import SharedFactor, TableFindings
 from seedbench.terminal import UNDEFINED
 
 
@@ -19,6 +20,11 @@ def chance(p_value: float | None) -> str:
     if p_value is None:
         return UNDEFINED
     return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
+
+
+def p_value(value: float | None) -> str:
+    """A p-value with four decimals; no permutation test, and no rounding, makes it 0."""
+    return UNDEFINED if value is None else "< 0.0001" if value < 0.0001 else f"{value:.4f}"
 
 
 def deviation(variance: float) -> str:

@@ -8,8 +8,9 @@ from typing import Any
 
 from seedbench.figures import Chart, Link, charts
 from seedbench.figures.charts import Axis
+from seedbench.findings.answers import Diverged, EarlyLate, Factors
 from seedbench.findings.factors import NAMES
-from seedbench.findings.result import Diverged, EarlyLate, Factors, SharedFactor, SharedSeeds, TableFindings
+from seedbench.findings.result import SharedFactor, SharedSeeds, TableFindings
 
 DODGE_2019 = Link("Dodge et al. 2019", "https://arxiv.org/abs/1909.03004")
 DODGE_2020 = Link("Dodge et al. 2020", "https://arxiv.org/abs/2002.06305")

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from seedbench.figures import Cell, Column, Details, Grid, Heading, Link, Note, Page, Paragraph, Part, Table, render
 from seedbench.findings import charts
+from seedbench.findings.answers import Diverged, EarlyLate, Factors, Search
 from seedbench.findings.factors import NAMES
-from seedbench.findings.result import Diverged, EarlyLate, Factors, Findings, Search, SharedSeeds, TableFindings
+from seedbench.findings.result import Findings, SharedSeeds, TableFindings
 from seedbench.findings.search_charts import search_charts
 from seedbench.findings.words import (
     deviation,

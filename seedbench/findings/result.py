@@ -1,4 +1,4 @@
-"""`Findings`: what was found in a trial set, as frozen dataclasses, and its JSON. Conventions are those of `answers`."""
+"""`Findings`: what was found in a trial set, and its JSON; the conventions are those of `answers`."""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from seedbench.figures import Chart, charts
 from seedbench.figures.charts import Axis
+from seedbench.findings.answers import Search
 from seedbench.findings.charts import DODGE_2020, SCORE
-from seedbench.findings.result import Search
 
 
 def search_charts(found: Search, metric: str) -> Iterator[Chart]:

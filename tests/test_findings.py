@@ -133,3 +133,14 @@ def test_command_line_refuses(refused, trials_folder, tmp_path):
     refused("findings", "--trials", tmp_path / "none", rule="no such folder")
     refused("findings", "--json", tmp_path / "no" / "x.json", rule="no such folder")
     refused("findings", "--json", "same", "--html", "same", rule="given as --json and as --html")
+
+
+def test_progress_reaches_its_end():
+    """For every table a search of all, of what each of the deletions leaves, and of each pair of halves."""
+    seen: list[tuple[int, int]] = []
+    findings(set_of(*ODD.values()), permutations=1, progress=lambda *done: seen.append(done))
+    total = seen[0][1]
+    assert seen == [(number, total) for number in range(1, total + 1)]
+    seen.clear()
+    findings(set_of(table_of(noisy(4, 3))), permutations=1, progress=lambda *done: seen.append(done))
+    assert seen[-1] == (1 + 4 + 3 + 8, 16)

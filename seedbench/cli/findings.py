@@ -46,7 +46,7 @@ def findings(
         from seedbench import figures
 
         figures.require()
-    with progress("findings", "tables") as advance:
+    with progress("findings", "parts") as advance:
         found = find(
             load_trials(trials, revision=revision),
             models=tuple(model),

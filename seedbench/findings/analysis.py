@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import groupby
+from itertools import count, groupby
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
@@ -16,7 +16,7 @@ from seedbench.findings.expected import expected_performance
 from seedbench.findings.factors import factors
 from seedbench.findings.pool import counted, with_scores
 from seedbench.findings.result import Findings, SharedSeeds, TableFindings
-from seedbench.findings.search import search
+from seedbench.findings.search import parts, search
 from seedbench.findings.shared import shared_seeds
 from seedbench.halves import stream
 from seedbench.metrics import TASK_METRICS
@@ -47,7 +47,7 @@ def findings(
         recipes: see `models`.
         seed: of permutations and of the halves of the seeds; the same call gives the same result to the byte.
         permutations: of each permutation test.
-        progress: called with the tables done so far and their number.
+        progress: called with the parts of the work done so far and their number.
 
     Raises:
         SelectionError: an unknown model, task or recipe; no permutations.
@@ -59,22 +59,23 @@ def findings(
         raise SelectionError(f"revision {revision!r} is of a Hub dataset; trial set {trials.name} is loaded already")
     trial_set = trials if isinstance(trials, TrialSet) else load_trials(trials, revision=revision)
     selected = trial_set.select(models, tasks, recipes).tables
-    found, complete = [], []
+    complete = [with_scores(table) for table in selected]
+    total, ticks = sum(parts(table) for table, _ in complete), count(1)
+
+    def done() -> None:
+        if progress:
+            progress(next(ticks), total)
+
     with threadpool_limits(limits=1):  # a sum split among threads may differ in its last bit
-        for number, recorded in enumerate(selected):
-            if progress:
-                progress(number, len(selected))
-            table, left_out = with_scores(recorded)
-            complete.append(table)
-            found.append(_of_table(table, left_out, seed, permutations))
-        shared = _shared(complete, seed, permutations)
-    if progress:
-        progress(len(selected), len(selected))
+        found = tuple(_of_table(table, left_out, seed, permutations, done) for table, left_out in complete)
+        shared = _shared([table for table, _ in complete], seed, permutations)
     identity = TrialsIdentity(trial_set.name, trial_set.version, trial_set.sha256, trial_set.revision)
-    return Findings(identity, seed, permutations, __version__, tuple(found), shared)
+    return Findings(identity, seed, permutations, __version__, found, shared)
 
 
-def _of_table(table: TrialTable, left_out: int, seed: int, permutations: int) -> TableFindings:
+def _of_table(
+    table: TrialTable, left_out: int, seed: int, permutations: int, done: Callable[[], None]
+) -> TableFindings:
     rows, columns = table.grid
     notes = []
     if left_out:
@@ -94,7 +95,7 @@ def _of_table(table: TrialTable, left_out: int, seed: int, permutations: int) ->
         factors=factors(table, rng=stream(seed, table.name, "permutations"), permutations=permutations),
         diverged=diverged_trials(table),
         early=early_late(table),
-        search=search(table, rng=stream(seed, table.name, "halves of the seeds")),
+        search=search(table, rng=stream(seed, table.name, "halves of the seeds"), done=done),
         notes=tuple(notes),
     )
 

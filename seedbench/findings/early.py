@@ -20,7 +20,7 @@ def early_late(table: TrialTable) -> EarlyLate:
     other examples; and the value is the best of all checkpoints, this one among them.
 
     Source:
-        Dodge et al. 2020, section 5, for the question.
+        Dodge et al. 2020, arXiv 2002.06305, for the question.
     """
     value, so_far = values(table), np.maximum.accumulate(table.score, axis=1)
     correlations: list[Curve] = []

@@ -49,7 +49,7 @@ def best_of_n_with_replacement(value: Floats) -> tuple[Floats, Floats]:
     empirical distribution, which has no value above the best found: biased downwards for more trials like these.
 
     Source:
-        Dodge et al. 2019, arXiv 1909.03004, equations 5 to 7, used in Dodge et al. 2020, section 5.
+        Dodge et al. 2019, arXiv 1909.03004; used in Dodge et al. 2020, arXiv 2002.06305.
     """
     ranked, size = np.sort(value), value.size
     reached = (np.arange(size + 1) / size)[None, :] ** np.arange(1, size + 1)[:, None]

@@ -116,7 +116,7 @@ def variance_components(grid: Floats) -> tuple[Component, ...]:
     The estimators are those of the analysis of variance: (MS_rows - MS_residual) / J, (MS_columns - MS_residual) / I
     and MS_residual. They are unbiased and may be negative. With one trial per cell an interaction of the two seeds is
     part of the residual. The residual's interval is the exact chi-square one, the other two are the modified
-    large-sample intervals for a difference of mean squares. All assume normal effects; a few diverged trials are none.
+    large-sample intervals for a difference of mean squares. All assume normal effects, which diverged trials have not.
 
     Source:
         Searle, Casella and McCulloch 1992, Variance Components, chapter 4, for the estimators; Ting, Burdick, Graybill,
@@ -177,9 +177,9 @@ def difference_interval(first: float, freedom: int, second: float, other_freedom
 def factor_tests(grid: Floats, *, rng: np.random.Generator, permutations: int) -> tuple[FactorTest, ...]:
     """Values [I, J] -> the tests of rows and of columns.
 
-    The F test is that of the two-way analysis of variance, as in Dodge et al. 2020, section 4. The permutation test
-    shuffles the values within each level of the other factor, which under no effect are exchangeable; its p-value is
-    (1 + number of permutations that do at least as well) / (1 + permutations), and so never 0.
+    The F test is that of the two-way analysis of variance, one observation per cell. The permutation test shuffles the
+    values within each level of the other factor, which under no effect are exchangeable; its p-value is (1 + number of
+    permutations that do at least as well) / (1 + permutations), and so never 0.
 
     Source:
         Phipson and Smyth 2010 (Statistical Applications in Genetics and Molecular Biology 9) for that p-value.
@@ -228,7 +228,7 @@ def seed_densities(table: TrialTable, grid: Floats) -> tuple[tuple[float, ...], 
     it is for the tests to tell.
 
     Source:
-        Dodge et al. 2020, section 4; Scott 1992, Multivariate Density Estimation, for the bandwidth.
+        Dodge et al. 2020 for the picture; Scott 1992, Multivariate Density Estimation, for the bandwidth.
     """
     from scipy.stats import gaussian_kde
 

@@ -79,23 +79,35 @@ def over_seeds(statistic: Callable[[Indices], Floats], table: TrialTable) -> Int
 
     Args:
         statistic: indices of trials [any number] -> [...], a smooth function of them; NaN where they are too few.
-        table: rows, and then columns, of its grid are left out in groups. Where every trial has a row and a column of
-            its own, its two seeds are one, and only rows are.
+        table: rows, and then columns, of its grid are left out in groups; see `seed_axes`.
 
     Returns:
         `Interval` of [...]: all NaN but the estimate for a single row or column.
     """
-    axes = [table.row] if table.grid == (table.num_trials, table.num_trials) else [table.row, table.column]
     estimate = statistic(np.arange(table.num_trials))
-    deleted = []
-    for axis in axes:
+    axes = remainders(table)
+    if not axes:
+        return without_interval(estimate)
+    deleted = [np.array([[statistic(trials)] * 2 for trials in kept]) for kept in axes]  # two replicates that agree
+    return jackknife(np.array([estimate, estimate]), deleted)
+
+
+def remainders(table: TrialTable) -> list[list[Indices]]:
+    """For each axis of `over_seeds`, the trials that are left without each of its groups; [] for a single row or
+    column."""
+    if min(table.grid) < 2:
+        return []
+    axes = []
+    for axis in seed_axes(table):
         group_of = seed_groups([range(int(axis.max()) + 1)])
         group = np.array([group_of[place] for place in axis.tolist()])
-        kept = [np.flatnonzero(group != number) for number in range(max(group_of.values()) + 1)]
-        if len(kept) < 2:
-            return without_interval(estimate)
-        deleted.append(np.array([[statistic(trials)] * 2 for trials in kept]))  # two replicates that agree
-    return jackknife(np.array([estimate, estimate]), deleted)
+        axes.append([np.flatnonzero(group != number) for number in range(max(group_of.values()) + 1)])
+    return axes
+
+
+def seed_axes(table: TrialTable) -> list[NDArray[np.int32]]:
+    """Row and column of each trial; the row alone where every trial has a row and a column of its own."""
+    return [table.row] if table.grid == (table.num_trials, table.num_trials) else [table.row, table.column]
 
 
 def without_interval(estimate: Floats) -> Interval:

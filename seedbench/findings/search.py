@@ -8,7 +8,7 @@ from dataclasses import fields
 import numpy as np
 
 from seedbench.findings.answers import Search, SearchRow
-from seedbench.findings.pool import Floats, Indices, no_interval, number, over_seeds, values
+from seedbench.findings.pool import Floats, Indices, no_interval, number, over_seeds, remainders, seed_axes, values
 from seedbench.findings.started import Combination, combinations, expected_scores
 from seedbench.intervals import Interval
 from seedbench.metrics import best_of_n
@@ -17,6 +17,12 @@ from seedbench.trialset import TrialTable
 BUDGETS = range(1, 31)
 SPLITS = 4  # of the rows, and of the columns, into halves
 _DECIMALS = 12  # expectations that are equal in truth must tie
+
+
+def parts(table: TrialTable) -> int:
+    """How often `search` says that a part of its work is done: each is a search of the table, or of a part of it."""
+    splits = [SPLITS for axis in seed_axes(table) if axis.any()]
+    return 1 + sum(map(len, remainders(table))) + sum(splits)
 
 
 def search(table: TrialTable, *, rng: np.random.Generator, done: Callable[[], None] = lambda: None) -> Search:
@@ -32,13 +38,15 @@ def search(table: TrialTable, *, rng: np.random.Generator, done: Callable[[], No
     Args:
         table: a trial table, all scores finite.
         rng: draws the halves of the seeds.
-        done: called after each of `WORK` parts.
+        done: called after each of the `parts` of the work.
 
     Source:
         Dodge et al. 2020, section 5, for the rule, the search and the relative error reduction.
     """
     value = values(table)
     if np.ptp(value) == 0:
+        for _ in range(parts(table)):
+            done()
         return Search((), ("All trials have the same best score: there is nothing to search for.",))
     budgets = [budget for budget in BUDGETS if budget <= table.num_trials]
     by_budget = [combinations(budget, table.step, table.num_trials) for budget in budgets]
@@ -46,7 +54,6 @@ def search(table: TrialTable, *, rng: np.random.Generator, done: Callable[[], No
     ends = np.cumsum([len(some) for some in by_budget])
     spans = [slice(int(end) - len(some), int(end)) for some, end in zip(by_budget, ends, strict=True)]
     expected = expected_scores(table.score, every)
-    done()
     best = [span.start + _best(expected[span]) for span in spans]
     chosen = [every[at] for at in best]
 
@@ -92,8 +99,7 @@ def _error_reduction(score: Floats, best_of_n: Floats) -> Floats:
 
 def _halves(table: TrialTable, rng: np.random.Generator) -> Iterator[tuple[Indices, Indices]]:
     """Trials of two halves of the rows, then of the columns; the odd seed goes to the second half."""
-    alone = table.grid == (table.num_trials, table.num_trials)  # a trial's two seeds are one
-    for axis in [table.row] if alone else [table.row, table.column]:
+    for axis in seed_axes(table):
         seeds = int(axis.max()) + 1
         for _ in range(SPLITS if seeds > 1 else 0):
             first = np.isin(axis, rng.permutation(seeds)[: seeds // 2])

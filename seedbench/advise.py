@@ -48,8 +48,8 @@ CANDIDATES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("hyperband", {}),
     ("hyperband", {"reduction_factor": 2}),
     ("median_stopping", {}),
+    ("patience", {}),
     ("patience", {"patience": 2}),
-    ("patience", {"patience": 4}),
     ("percentile_stopping", {}),
     ("percentile_stopping", {"percentile": 50.0}),
     ("start_many", {"fraction": 0.1}),
@@ -198,16 +198,17 @@ def _candidates(
     every: Sequence[Sequence[TableScores]], budget: int, deletions: Sequence[Deletion], rng: np.random.Generator
 ) -> tuple[tuple[Candidate, ...], float]:
     """Baseline and candidates, each with its scores on all tables -> candidates, best first; the critical value."""
-    baseline, *others = every
-    base = _mean([scores.score for scores in baseline])
-    scores = [_mean([each.score for each in its]) for its in others]
+    baseline = every[0]
+    base, *scores = (_mean([each.score for each in its]) for its in every)
     differences = combine(lambda one, *rest: np.concatenate([each - one for each in rest], axis=1), base, *scores)
     around, critical = simultaneous(differences.whole, by_axis(differences, deletions), rng=rng)
     pools = [each.pool for each in baseline]
-    curve = _mean_curve(pools)
+    curve, expected = _mean_curve(pools), _mean([_at_budget(pool, budget) for pool in pools])
     floor, to_win = (sum(float(getattr(pool, name).mean) for pool in pools) for name in ("floor", "gap"))
     found = []
-    for at, ((name, parameters), score) in enumerate(zip(CANDIDATES, scores, strict=True)):
+    for at, (name, parameters) in enumerate(CANDIDATES):
+        # What best-of-n is expected to score is known exactly; only the difference to it needs campaigns.
+        score = combine(lambda difference, base, at=at: base + difference[:, [at]], differences, expected)
         mean_score = float(score.mean.item())
         needed = full_trials_needed(mean_score, curve.whole.mean(axis=0))
         above = combine(lambda one, r: one - r[:, : _fewest(pools)], score, curve)
@@ -266,6 +267,16 @@ def _best_of_n(pool: Pool, budget: int, score: float | None, deletions: Sequence
 def _mean(samples: Sequence[Sample]) -> Sample:
     """The mean over tables."""
     return combine(lambda *values: sum(values) / len(values), *samples)
+
+
+def _at_budget(pool: Pool, budget: int) -> Sample:
+    """R(budget) [P, 1]; of all trials where a deletion leaves fewer."""
+
+    def at(ranked: np.ndarray) -> np.ndarray:
+        curve = best_of_n_of_ranked(ranked)
+        return curve[:, [min(budget, curve.shape[1]) - 1]]
+
+    return combine(at, pool.ranked)
 
 
 def _mean_curve(pools: Sequence[Pool]) -> Sample:

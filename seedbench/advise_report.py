@@ -16,6 +16,7 @@ from seedbench.terminal import (
     interval_plot,
     joined,
     multiplier,
+    multiplier_range,
     paired_difference,
     percent,
 )
@@ -27,7 +28,7 @@ LEGEND = {
     "best-of-n": "train as many full trials as the budget holds, keep the best checkpoint",
     "difference": "in mean test score, to best-of-n on the same replicates; ▲ ▼ leave out zero",
     "±": "95% interval over replicates and seeds that holds for all lines together",
-    "gap closed": "0% is one full trial, 100% the best of 64 (of all, if fewer)",
+    "gap": "closed: 0% is one full trial, 100% the best of 64 (of all, if fewer)",
     "compute": "full trials best-of-n needs for this score, per trial of budget",
 }
 
@@ -76,10 +77,8 @@ def _advised_words(advice: Advice, best: Candidate, tables: str, trials: str) ->
 
 
 def _compute_words(advice: Advice, best: Candidate) -> str:
-    span = _span(
-        _times(best.compute_multiplier_low, advice.budget), _times(best.compute_multiplier_high, advice.budget)
-    )
-    said = f"Plain best-of-n needs {_needed_by(best, advice.budget)} full trials for that ({span})."
+    needed = f"{_needed_by(best, advice.budget)} full trials for that ({_span_of(best, advice.budget)})"
+    said = f"Plain best-of-n needs {needed}."
     also = [candidate.label for candidate in advice.candidates if candidate.verdict == "better" and candidate != best]
     return f"{said} Better than best-of-n, too: {joined(also)}." if also else said
 
@@ -101,8 +100,9 @@ def _promising_words(advice: Advice) -> str:
         return "None of them scored higher."
     return (
         f"{best.label} scored highest: {best.difference:+.4f}, for which best-of-n needs "
-        f"{_needed_by(best, advice.budget)} full trials. But the best of {len(advice.candidates)} may be that by luck: "
-        f"the true difference can be anything from {best.difference_low:+.4f} to {best.difference_high:+.4f}."
+        f"{_needed_by(best, advice.budget)} full trials ({_span_of(best, advice.budget)}). But the best of "
+        f"{len(advice.candidates)} may be that by luck: the true difference can be anything from "
+        f"{best.difference_low:+.4f} to {best.difference_high:+.4f}."
     )
 
 
@@ -114,8 +114,10 @@ def _needed_by(candidate: Candidate, budget: int) -> str:
     )
 
 
-def _times(multiplier: float | None, budget: int) -> float | None:
-    return None if multiplier is None else multiplier * budget
+def _span_of(candidate: Candidate, budget: int) -> str:
+    """The interval of those full trials."""
+    low, high = candidate.compute_multiplier_low, candidate.compute_multiplier_high
+    return _span(None if low is None else low * budget, None if high is None else high * budget)
 
 
 def _span(low: float | None, high: float | None) -> str:
@@ -182,16 +184,18 @@ def _tables(advice: Advice) -> Iterator[Text]:
 
 def _candidate_table(advice: Advice, width: int) -> Table:
     """A line per setting, best first, and plain best-of-n where it stands among them; drawn where there is room."""
-    plot_width = min(33, width - 84)
+    wide = width >= 110  # room for a plot, and for the multiplier's interval
+    plot_width = min(33, width - 95)
     grid = Table(box=None, header_style="dim", padding=(0, 1))
     grid.add_column("strategy", no_wrap=True)
     grid.add_column("with")
     grid.add_column("difference", width=18, no_wrap=True)
-    drawn = plot_width >= 15
-    if drawn:
+    if wide:
         grid.add_column("-      0      +".center(plot_width), width=plot_width, no_wrap=True, style="cyan")
     grid.add_column("gap", justify="right", no_wrap=True)
     grid.add_column("compute", justify="right", no_wrap=True)
+    if wide:
+        grid.add_column("its 95%", justify="right", no_wrap=True)
     reach = max((abs(end) for one in advice.candidates for end in _ends(one) if end), default=1.0)
     lines: list[tuple[float, list[RenderableType]]] = []
     for one in advice.candidates:
@@ -204,13 +208,14 @@ def _candidate_table(advice: Advice, width: int) -> Table:
                     one.name,
                     ", ".join(f"{key}={value}" for key, value in one.parameters.items()),
                     Text("the same", style="dim") if same else paired_difference(one.difference, low, high, 1, "+.4f"),
-                    *([interval_plot(one.difference, low, high, (-reach, reach), plot_width, (0,))] if drawn else []),
+                    *([interval_plot(one.difference, low, high, (-reach, reach), plot_width, (0,))] if wide else []),
                     percent(one.gap_closed),
                     multiplier(one.compute_multiplier, one.compute_multiplier_bound),
+                    *([multiplier_range(one.compute_multiplier_low, one.compute_multiplier_high)] if wide else []),
                 ],
             )
         )
-    plot = [interval_plot(0.0, None, None, (-reach, reach), plot_width, ())] if drawn else []
+    plot = [interval_plot(0.0, None, None, (-reach, reach), plot_width, ())] if wide else []
     baseline: list[RenderableType] = ["plain best-of-n", "", "", *plot, percent(_gap(advice)), multiplier(1.0, None)]
     at = sum(difference > 0 for difference, _ in lines)
     for row in [*(line for _, line in lines[:at]), baseline, *(line for _, line in lines[at:])]:

@@ -17,6 +17,7 @@ from seedbench.terminal import (
     interval_plot,
     joined,
     multiplier,
+    multiplier_range,
     paired_difference,
     percent,
     percent_range,
@@ -108,7 +109,7 @@ def _score_tables(rows: Sequence[Row], width: int) -> Iterator[RenderableType]:
                 row.gap_closed, row.gap_closed_low, row.gap_closed_high, PLOT_LIMITS, plot_width, marks=(0, 1)
             ),
             multiplier(row.compute_multiplier, row.compute_multiplier_bound),
-            *([_multiplier_range(row)] if wide else []),
+            *([multiplier_range(row.compute_multiplier_low, row.compute_multiplier_high)] if wide else []),
             f"{row.optimism:+.4f}",
             f"{row.trials_started:.1f}",
         ]
@@ -218,14 +219,6 @@ def _worth(name: str, summary: Summary) -> str:
     needed = full_trials(at.compute_multiplier * at.budget, at.compute_multiplier_bound)
     needed = {"≤": "no more than", "≥": "at least"}.get(needed[0], "") + needed.lstrip("≤≥")
     return f"At a budget of {at.budget} full trials {name} finds what plain best-of-n needs {needed.strip()} for."
-
-
-def _multiplier_range(row: Row) -> str:
-    """The multiplier's 95% interval; an end that the recorded trials do not reach stays open."""
-    low, high = row.compute_multiplier_low, row.compute_multiplier_high
-    if low is None and high is None:
-        return UNDEFINED
-    return f"{low or 0:.2f}–{'∞' if high is None else f'{high:.2f}'}"
 
 
 def _table(row: Row | Difference) -> tuple[str, str, str]:

@@ -44,7 +44,7 @@ def simultaneous(pairs: Floats, deleted: Sequence[Floats], *, rng: np.random.Gen
         return around, float("nan")
     fewest = min(len(axis) for axis in deleted)
     covariance = _covariance(pairs[:, varies], [axis[..., varies] for axis in deleted])
-    critical = _largest_t(covariance / np.outer(error[varies], error[varies]), fewest - 1, rng)
+    critical = largest_t(covariance / np.outer(error[varies], error[varies]), fewest - 1, rng)
     half_width = critical * error
     return Interval(around.estimate, error, around.estimate - half_width, around.estimate + half_width), critical
 
@@ -62,7 +62,7 @@ def _covariance(pairs: Floats, deleted: Sequence[Floats]) -> Floats:
     return total
 
 
-def _largest_t(correlation: Floats, degrees_of_freedom: int, rng: np.random.Generator) -> float:
+def largest_t(correlation: Floats, degrees_of_freedom: int, rng: np.random.Generator) -> float:
     """The `LEVEL` quantile of max |t|; what is not positive semidefinite is projected on the nearest that is."""
     values, vectors = np.linalg.eigh((correlation + correlation.T) / 2)
     root = vectors * np.sqrt(np.maximum(values, 0))

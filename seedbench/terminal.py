@@ -66,6 +66,13 @@ def multiplier(value: float | None, bound: str | None) -> str:
     return UNDEFINED if value is None else bounded(value, bound, ".2f") + "×"
 
 
+def multiplier_range(low: float | None, high: float | None) -> str:
+    """A multiplier's interval; an end that the recorded trials do not reach stays open."""
+    if low is None and high is None:
+        return UNDEFINED
+    return f"{low or 0:.2f}–{'∞' if high is None else f'{high:.2f}'}"
+
+
 def full_trials(trials: float, bound: str | None) -> str:
     """A number of full trials: with one decimal below 100, whole from there on."""
     return bounded(trials, bound, ".1f" if trials < 100 else ".0f")

@@ -207,6 +207,11 @@ def test_bad_columns_are_one_line(tmp_path, extra, value, rule):
         import_curves(file, tmp_path / "set")
 
 
+def test_only_columns_that_there_are_can_be_named(tmp_path):
+    with pytest.raises(TrialSetError, match="no column 'scores' can be named: there are weight_init_seed, "):
+        import_curves(write_csv(tmp_path, *grid_lines()), tmp_path / "set", columns={"scores": "score"})
+
+
 def test_a_finished_trial_met_no_nan(tmp_path):
     lines = [f"{line},nan,finished" for line in grid_lines()]
     file = write_csv(tmp_path, *lines, header=f"{HEADER},train_loss,status")

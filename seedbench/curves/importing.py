@@ -102,6 +102,9 @@ def import_curves(
 
 def _columns(recording: Recording, given: dict[str, str]) -> dict[str, str]:
     """Meaning -> column of the file; of names that are the same in every row, a new column is made."""
+    for meaning in given:
+        if meaning not in COLUMNS:
+            raise TrialSetError(f"no column {meaning!r} can be named: there are {', '.join(COLUMNS)}")
     found = {}
     known = ", ".join(recording.columns)
     for meaning in (*_REQUIRED, *_NAMES, *_CURVES):

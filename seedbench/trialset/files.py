@@ -186,13 +186,13 @@ def read_split(folder: Path, manifest: Manifest, config: str, shards: Sequence[s
     return table
 
 
-def read_folder(folder: Path, manifest: Manifest, tasks: Container[str] = TASKS) -> Configs:
+def read_folder(folder: Path, manifest: Manifest, tasks: Container[str] | None = None) -> Configs:
     """Every split of every config, `steps` and `logits` included: config -> task -> Arrow table.
 
     Args:
         folder: of the trial set.
         manifest: its manifest.
-        tasks: the splits to read.
+        tasks: the splits to read; None: all.
 
     Raises:
         TrialSetError: as `read_split`.
@@ -200,7 +200,7 @@ def read_folder(folder: Path, manifest: Manifest, tasks: Container[str] = TASKS)
     configs: Configs = {}
     for config in CONFIGS:
         for task, paths in manifest.shards(config).items():
-            if task in tasks:
+            if tasks is None or task in tasks:
                 configs.setdefault(config, {})[task] = read_split(folder, manifest, config, paths)
     return configs
 

@@ -385,21 +385,6 @@ def test_a_hub_repo_that_cannot_be_had_is_one_clear_line(monkeypatch):
     assert "\n" not in text
 
 
-def test_a_hub_repo_is_loaded_from_the_snapshot_that_the_client_returns(monkeypatch, trials_folder, tmp_path):
-    commit = "0123456789abcdef0123456789abcdef01234567"
-    (tmp_path / commit).symlink_to(trials_folder)
-    asked = {}
-
-    def snapshot_download(repo, **options):
-        asked.update(options, repo=repo)
-        return str(tmp_path / commit)
-
-    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
-    loaded = load_trials("owner/name", revision="v1.0.0")
-    assert (loaded.revision, loaded.name, len(loaded.tables)) == (commit, "synthetic", 3)
-    assert asked["repo"] == "owner/name" and asked["revision"] == "v1.0.0" and asked["repo_type"] == "dataset"
-
-
 # --- the validator ----------------------------------------------------------------------------------------------------
 
 

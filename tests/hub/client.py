@@ -90,7 +90,7 @@ class Client:
         self._said = home / "said.txt"
         self._token = token
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _WORKER],
+            [sys.executable, "-u", "-c", _WORKER],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._said.open("w"),

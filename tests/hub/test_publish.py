@@ -114,7 +114,11 @@ def test_what_is_pushed_in_between_is_never_overwritten(hub: LocalHub, client: C
     assert hub.read(repo, "README.md") == (second / "README.md").read_bytes()
 
 
-@pytest.mark.parametrize("moment", ["the first upload", "the commit", "the tag"])
+@pytest.mark.parametrize(
+    ("hub", "moment"),
+    [("lfs", "the first upload"), ("lfs", "the commit"), ("lfs", "the tag"), ("xet", "the first upload")],
+    indirect=["hub"],
+)
 def test_a_push_that_is_killed_leaves_no_tag_and_is_taken_up_again(
     hub: LocalHub, client: Client, tmp_path: Path, moment: str
 ) -> None:
@@ -152,6 +156,7 @@ def test_a_push_that_is_killed_leaves_no_tag_and_is_taken_up_again(
     assert hub.read(repo, "CHANGELOG.md").count(b"## 1.0.0") == 1
 
 
+@pytest.mark.parametrize("hub", ["lfs"], indirect=True)
 def test_without_the_right_to(hub: LocalHub, client: Client, tmp_path: Path) -> None:
     repo = "seedbench/private"
     folder = trial_set(tmp_path / "set", repo, "1.0.0", FEW)
@@ -189,6 +194,7 @@ def test_a_hub_that_cannot_be_reached_is_one_line(tmp_path: Path) -> None:
     assert "HF_HUB_OFFLINE" in refused(Ended(done.returncode, done.stdout, done.stderr))
 
 
+@pytest.mark.parametrize("hub", ["lfs"], indirect=True)
 def test_a_folder_that_is_not_ready_is_refused_before_the_hub_is_asked(
     hub: LocalHub, client: Client, tmp_path: Path
 ) -> None:
@@ -210,6 +216,7 @@ def test_a_folder_that_is_not_ready_is_refused_before_the_hub_is_asked(
     assert len(hub.requests) == before
 
 
+@pytest.mark.parametrize("hub", ["xet"], indirect=True)
 def test_no_token_is_printed_or_stored(hub: LocalHub, client: Client, tmp_path: Path) -> None:
     home = tmp_path / "home"
     repo = "seedbench/silent"

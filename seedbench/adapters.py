@@ -8,6 +8,10 @@
 
 Needs the extra `optuna`. Source: Akiba et al. 2019, "Optuna: A Next-generation Hyperparameter Optimization Framework",
 arXiv 1907.10902.
+
+A study costs far more than a rule of one's own: 0.1 ms a checkpoint. `WilcoxonPruner` costs a thousand times as much
+where scores tie and a trial has 7 to 13 checkpoints so far, since SciPy then goes through all 2^n signs of the test one
+by one: evaluate it with few replicates, or give it n_startup_steps=14.
 """
 
 from __future__ import annotations

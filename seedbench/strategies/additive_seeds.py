@@ -1,9 +1,9 @@
 """Additive seeds: judge every cell of the grid by its row and its column, and train the most promising one next.
 
-Source: our own idea, possible only on a grid of seeds. The model is the two-way one behind section 4 of Dodge et al.
-2020, arXiv 2002.06305: a score is a level + an effect of the weight-init seed + one of the data-order seed + the
-trial's own. Effects are shrunk as in Robinson 1991, "That BLUP is a Good Thing", Statistical Science 6(1); how far is
-an average over ratios of variances, weighted by the restricted likelihood of the scores seen (empirical Bayes).
+Source: our own idea, possible only on a grid of seeds. Dodge et al. 2020, arXiv 2002.06305, find that both seeds count:
+the model is a level + an effect of the weight-init seed + one of the data-order seed + the trial's own. Effects are
+shrunk as in Robinson 1991, "That BLUP is a Good Thing", Statistical Science 6(1); how far is an average over ratios of
+variances, weighted by the restricted likelihood of the scores seen (empirical Bayes).
 """
 
 from dataclasses import dataclass

@@ -1,8 +1,8 @@
 """Extrapolation: stop a trial once its curve so far makes it improbable that its end beats the best score there is.
 
 Source: Domhan et al. 2015, "Speeding Up Automatic Hyperparameter Optimization of Deep Neural Networks by Extrapolation
-of Learning Curves", IJCAI: the rule, and its delta. Of their eleven curves this has one, the power law, whose posterior
-needs no sampling: it is exact, but for a grid of exponents.
+of Learning Curves", IJCAI: the rule, and its delta; the other parameters are ours. Of their eleven curves this has one,
+the power law, whose posterior needs no sampling: it is exact, but for a grid of exponents.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,8 @@ class Extrapolation:
     Args:
         delta: stop at a smaller probability than this that the final score is above the best score of other trials.
         points: checkpoints before the first judgement, at least three.
-        noise: the expected standard deviation of the noise, in units of the score; it weighs as much as one checkpoint.
+        noise: the expected standard deviation of the noise, in units of the score, above 0; it counts as one
+            checkpoint does.
     """
 
     delta: float = 0.05

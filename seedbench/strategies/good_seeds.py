@@ -1,7 +1,7 @@
 """Good seeds: train first the cells whose weight-init seed and data-order seed did well on the other tasks.
 
 For the transfer track. On the cold track, where there is no history, it does what `full_trials` does: best of n.
-Source: Dodge et al. 2020, arXiv 2002.06305, section 4, who find weight initialisations that do well on every task.
+Source: Dodge et al. 2020, arXiv 2002.06305, who find weight initialisations that do well on all their tasks.
 """
 
 from dataclasses import dataclass

@@ -196,7 +196,9 @@ def sandbox_for(work: Work) -> Iterator[Sandbox | None]:
     if not sealed:
         yield None
         return
-    with open_sandbox(sealed, Limits(seconds=work.time_limit, cpu_seconds=ceil(work.time_limit))) as sandbox:
+    with open_sandbox(Limits(seconds=work.time_limit, cpu_seconds=ceil(work.time_limit))) as sandbox:
+        for strategy in sealed:
+            sandbox.load(strategy)
         yield sandbox
 
 

@@ -160,7 +160,10 @@ def author_frames(error: BaseException, strategy: Strategy | None = None) -> str
 
 def failure_of(error: BaseException, strategy: Strategy) -> tuple[str, str]:
     """What is said of a strategy that an error ended: what it did, in one line, and `author_frames`."""
-    said = " ".join(str(error).split())
+    try:
+        said = " ".join(str(error).split())
+    except Exception:
+        said = "an exception that cannot be shown"
     if not isinstance(error, StrategyStopped | InvalidReturn):
         said = f"raised {type(error).__name__}" + (f": {said}" if said else "")
     return said, author_frames(error, strategy)

@@ -27,12 +27,10 @@ from __future__ import annotations
 import platform
 import struct
 import sys
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from seedbench.errors import CannotSeal
 from seedbench.sandbox.verdicts import VERDICTS, Breach, Limits
-from seedbench.strategy import Strategy
 
 if TYPE_CHECKING:
     from seedbench.sandbox.campaigns import Sandbox
@@ -40,16 +38,15 @@ if TYPE_CHECKING:
 __all__ = ["VERDICTS", "Breach", "Limits", "open_sandbox"]
 
 
-def open_sandbox(strategies: Sequence[Strategy], limits: Limits = Limits()) -> Sandbox:  # noqa: B008  (frozen)
-    """A sandbox for these strategies, see `seedbench.sandbox.campaigns.Sandbox`.
+def open_sandbox(limits: Limits = Limits()) -> Sandbox:  # noqa: B008  (frozen)
+    """Where sealed strategies run, see `seedbench.sandbox.campaigns.Sandbox`.
 
     Raises:
         CannotSeal: it cannot be had on this machine.
-        StrategyFileError: a strategy that cannot be used.
     """
     found = f"{platform.system() or sys.platform} on {platform.machine() or 'an unknown machine'}"
     if sys.platform != "linux" or platform.machine() != "x86_64" or struct.calcsize("P") != 8:
         raise CannotSeal(f"a strategy can be sealed on Linux on x86-64 alone; this is {found}")
     from seedbench.sandbox.campaigns import Sandbox
 
-    return Sandbox(strategies, limits)
+    return Sandbox(limits)

@@ -48,23 +48,18 @@ _FORBIDDEN = {"import os; os.listdir('/')": "PermissionError", "import os; os.fo
 class Sandbox:
     """Runs strategies in sealed processes; a context manager, and for one thread.
 
-    Args:
-        strategies: sealed ones, see `seedbench.strategy.load_strategy`. Each is loaded once, in a sealed process.
-        limits: of one campaign.
+    Attributes:
+        limits: of one campaign; may be changed.
 
     Raises:
         CannotSeal: a process that does what it must not be able to do, or does not start.
-        StrategyFileError: a strategy that cannot be used.
     """
 
-    def __init__(self, strategies: Sequence[Strategy], limits: Limits) -> None:
-        self._limits = limits
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
         self._zygote = Zygote()
         try:
             self._prove()
-            self._zygote.import_modules({name for strategy in strategies for name in self._imports(strategy)})
-            for strategy in strategies:
-                self._ask(_file(strategy), Loaded)
         except BaseException:
             self.close()
             raise
@@ -79,6 +74,16 @@ class Sandbox:
         """Ends all its processes."""
         self._zygote.close()
 
+    def load(self, strategy: Strategy) -> None:
+        """Has what a strategy imports imported, for all that run from now on, and checks that its file can be used.
+
+        Raises:
+            StrategyFileError: it cannot.
+        """
+        found = self._ask(Scan(strategy.source, strategy.filename), Imports)
+        self._zygote.import_modules(name for name in found.names if allowed(name))
+        self._ask(_file(strategy), Loaded)
+
     def run(
         self,
         strategy: Strategy,
@@ -89,7 +94,7 @@ class Sandbox:
         """Runs a strategy in a sealed process of its own.
 
         Args:
-            strategy: one of those that this was made for.
+            strategy: one that was loaded.
             campaign: takes its calls, so that the books are kept here.
             steps: training steps done at each checkpoint.
             past: what `campaign.history` shows.
@@ -100,7 +105,7 @@ class Sandbox:
         Raises:
             Breach: it failed, or did what it may not.
         """
-        with SealedProcess(self._zygote, self._limits) as process:
+        with SealedProcess(self._zygote, self.limits) as process:
             process.tell(with_length(encode(_job(strategy, campaign, steps))))
             try:
                 checkpoint = _serve(process, campaign, past)
@@ -109,14 +114,10 @@ class Sandbox:
             process.finish()
         return checkpoint
 
-    def _imports(self, strategy: Strategy) -> list[str]:
-        found = self._ask(Scan(strategy.source, strategy.filename), Imports)
-        return [name for name in found.names if allowed(name)]
-
     def _ask(self, question: Scan | Load, answer: type[Answer]) -> Answer:
         """Has one question answered by a sealed process of its own."""
         try:
-            with SealedProcess(self._zygote, self._limits) as process:
+            with SealedProcess(self._zygote, self.limits) as process:
                 process.tell(with_length(encode(question)))
                 found = process.hear()
                 if isinstance(found, Failed):
@@ -194,6 +195,8 @@ def _serve(process: SealedProcess, campaign: Campaign, past: Callable[[], Sequen
                 return trials[message.trial].checkpoints[message.checkpoint]
             except IndexError:
                 raise Breach("not paid for", "kept a checkpoint that it has not paid for") from None
+        elif isinstance(message, Advance):
+            raise Breach("not paid for", "trained a trial that it has not started")
         elif isinstance(message, Failed):
             raise _breach(message)
         else:

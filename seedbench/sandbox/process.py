@@ -10,8 +10,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NoReturn
 
-import msgspec
-
 from seedbench.errors import CannotSeal
 from seedbench.sandbox import kernel
 from seedbench.sandbox.messages import (
@@ -159,7 +157,7 @@ class SealedProcess:
         """
         try:
             return decode_said(content)
-        except (msgspec.DecodeError, RecursionError) as error:  # a wrong type, or value, is a kind of the former
+        except Exception as error:  # of msgspec, of text that is not UTF-8, of nesting: whatever it is, no message
             said = f"sent something from its sealed process that is no message of a campaign ({printable(str(error))})"
             raise Breach("malformed message", said) from None
 

@@ -1,0 +1,124 @@
+"""Clocks, and randomness that is not the campaign's. See `files` for how an attack is written."""
+
+import ctypes
+import datetime
+import os
+import random
+import resource
+import select
+import time
+
+import numpy as np
+
+
+def honest(campaign):
+    trial = campaign.start()
+    trial.advance()
+    return trial
+
+
+def time_of_day(campaign):
+    """raised: PermissionError"""
+    time.time()
+    return honest(campaign)
+
+
+def monotonic(campaign):
+    """raised: PermissionError"""
+    time.monotonic()
+    return honest(campaign)
+
+
+def fine(campaign):
+    """raised: PermissionError"""
+    time.perf_counter_ns()
+    return honest(campaign)
+
+
+def coarse(campaign):
+    """raised: PermissionError"""
+    time.clock_gettime(6)  # CLOCK_MONOTONIC_COARSE
+    return honest(campaign)
+
+
+def cpu_time(campaign):
+    """raised: nothing found"""
+    before = time.process_time()
+    sum(range(10**6))
+    if time.process_time() == before:
+        raise LookupError("nothing found")
+    return honest(campaign)
+
+
+def usage(campaign):
+    """raised: Error"""
+    resource.getrusage(resource.RUSAGE_SELF)
+    return honest(campaign)
+
+
+def date(campaign):
+    """raised: nothing found"""
+    if datetime.datetime.now().year == 1970:
+        raise LookupError("nothing found")
+    return honest(campaign)
+
+
+def sleep(campaign):
+    """raised: PermissionError"""
+    time.sleep(0.01)
+    return honest(campaign)
+
+
+def wait_for_the_answer(campaign):
+    """forbidden system call"""
+    select.select([3], [], [], 0.001)
+    return honest(campaign)
+
+
+def poll_for_the_answer(campaign):
+    """forbidden system call"""
+    poll = select.poll()
+    poll.register(3)
+    poll.poll(1)
+    return honest(campaign)
+
+
+def uptime(campaign):
+    """raised: PermissionError"""
+    open("/proc/uptime").read()
+    return honest(campaign)
+
+
+def the_kernel_s_own_page(campaign):
+    """raised: nothing found"""
+    seconds = ctypes.c_long()
+    libc = ctypes.CDLL(None)
+    now = libc.time(ctypes.byref(seconds))
+    if now <= 0:
+        raise LookupError("nothing found")
+    return honest(campaign)
+
+
+def process_number(campaign):
+    """raised: nothing found"""
+    if os.getpid() < 0 and os.getppid() < 0:
+        raise LookupError("nothing found")
+    return honest(campaign)
+
+
+def true_randomness(campaign):
+    """raised: PermissionError"""
+    os.urandom(8)
+    return honest(campaign)
+
+
+def generator_without_a_seed(campaign):
+    """raised: PermissionError"""
+    np.random.default_rng()
+    return honest(campaign)
+
+
+def random_without_a_seed(campaign):
+    """raised: PermissionError"""
+    random.SystemRandom().random()
+    return honest(campaign)

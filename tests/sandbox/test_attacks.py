@@ -1,0 +1,89 @@
+"""Every attack is tried for real on a sealed process: it must end as its first line says, and leave nothing behind."""
+
+from __future__ import annotations
+
+import ast
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from seedbench.deadline import Deadline
+from seedbench.errors import CannotSeal, StrategyFailed
+from seedbench.halves import prepare
+from seedbench.recorded import RecordedTrials
+from seedbench.run import run_campaign
+from seedbench.sandbox import VERDICTS, Limits, open_sandbox
+from seedbench.sandbox.campaigns import Sandbox
+from seedbench.strategy import load_strategy
+from tests.synthetic import additive_predictions, table_by_hand
+
+ATTACKS = Path(__file__).parent / "attacks"
+LEFT_BEHIND = (Path("/tmp/seedbench-was-here"), Path("/dev/shm/seedbench-was-here"))
+LIMITS = {"cpu limit": Limits(60, 1, 2**27), "time limit": Limits(1, 60, 2**27)}
+ORDINARY = Limits(60, 20, 2**27)
+
+
+def attacks() -> Iterator[pytest.param]:
+    """Every function of the attack files with a docstring; the files themselves are not run here."""
+    for file in sorted(ATTACKS.glob("*.py")):
+        for function in ast.parse(file.read_text()).body:
+            if isinstance(function, ast.FunctionDef) and [a.arg for a in function.args.args] == ["campaign"]:
+                if expected := ast.get_docstring(function):
+                    yield pytest.param(file, function.name, expected, id=f"{file.stem}-{function.name}")
+
+@pytest.fixture(scope="module")
+def recorded() -> RecordedTrials:
+    table = table_by_hand(additive_predictions(3, 3, checkpoints=3, examples=20), [1, 0, 1, 0, 1] * 4)
+    return RecordedTrials(prepare(table, seed=0, replicates=range(2)), 0)
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HF_TOKEN", "SECRET")
+        try:
+            opened = open_sandbox()
+        except CannotSeal as reason:
+            pytest.skip(str(reason))
+        with opened:
+            yield opened
+
+
+def test_there_are_enough_attacks():
+    found = list(attacks())
+    assert len(found) >= 100
+    assert len({attack.id for attack in found}) == len(found)
+
+
+@pytest.mark.parametrize(("file", "name", "expected"), list(attacks()))
+def test_attack(sandbox, recorded, file, name, expected):
+    before = left_over(sandbox)
+    for _ in range(1 if expected in LIMITS else 2):
+        verdict, said = ending(sandbox, recorded, f"{file}:{name}", LIMITS.get(expected, ORDINARY))
+        assert verdict in VERDICTS
+        alternatives = [alternative.partition(":") for alternative in expected.split("; ")]
+        assert any(verdict == its and part.strip() in said for its, _, part in alternatives), (verdict, said)
+        assert said.replace("\n", "").isprintable() and len(said) < 5000
+    assert left_over(sandbox) == before
+    assert not any(path.exists() for path in LEFT_BEHIND)
+
+
+def ending(sandbox: Sandbox, recorded: RecordedTrials, file: str, limits: Limits) -> tuple[str, str]:
+    """Verdict and all that is said of one campaign of a strategy, which must fail."""
+    sandbox.limits = limits
+    strategy = load_strategy(file, sealed=True)
+    sandbox.load(strategy)
+    with pytest.raises(StrategyFailed) as failed:
+        run_campaign(strategy, recorded, 2, deadline=Deadline(0), sandbox=sandbox)
+    return failed.value.verdict, f"{failed.value.reason}\n{failed.value.frames}"
+
+
+def left_over(sandbox: Sandbox) -> tuple[list[str], list[str], set[int]]:
+    """Open files of this process and of the one that forks sealed ones, whose children there must be none; the cores."""
+    zygote = sandbox._zygote._process.pid
+    children = Path(f"/proc/{zygote}/task/{zygote}/children").read_text().split()
+    assert children == []
+    files = [sorted(os.listdir(f"/proc/{pid}/fd")) for pid in ("self", zygote)]
+    return files[0], files[1], os.sched_getaffinity(0)

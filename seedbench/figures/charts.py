@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Rows = Sequence[Mapping[str, Any]]
 HOVER = "hover"  # layers of this name are there for a pointer only; a static picture leaves them out
+ROOM = "room"  # the parameter that a legend's columns depend on: the width of the whole chart, known before it is drawn
 _LETTER = 7  # pixels, roughly
 _CROSS = "M-1,-1L1,1M-1,1L1,-1"
 
@@ -109,7 +110,7 @@ def lines(
     shown.append(base.mark_point(size=150, opacity=0).encode(y=_y(y), tooltip=tips).properties(name=HOVER))
     if reference is not None:
         shown += _level(y, reference, reference_label)
-    return alt.layer(*shown, height=height)
+    return alt.layer(*shown, height=height).add_params(alt.param(name=ROOM, value=600))
 
 
 def intervals(
@@ -215,11 +216,13 @@ def legend_of(names: Sequence[str], points: bool = False) -> alt.Legend:
     """A legend above the chart, of lines or points, in as many columns as there is room for."""
     import altair as alt
 
-    room = _LETTER * min(max(map(len, names)), 36) + 44
+    entry = _LETTER * min(max(map(len, names)), 36) + 44
     symbol: dict[str, Any] = {"symbolSize": 300, "symbolType": "stroke"}
     if points:
         symbol = {"symbolSize": 110, "symbolStrokeWidth": 0}
-    return alt.Legend(orient="top", columns=alt.ExprRef(f"max(1, floor(width / {room}))"), title=None, **symbol)
+    return alt.Legend(
+        orient="top", columns=alt.ExprRef(f"max(1, floor(({ROOM} - 60) / {entry}))"), title=None, **symbol
+    )
 
 
 def _values(rows: Rows) -> list[dict[str, Any]]:
@@ -262,7 +265,10 @@ def _position(axis: Axis, field: str | None) -> dict[str, Any]:
 def _x(axis: Axis, field: str | None = None) -> alt.X:
     import altair as alt
 
-    return alt.X(**_position(axis, field))
+    position = _position(axis, field)
+    if not axis.values:
+        position["axis"].tickCount = alt.ExprRef("max(2, ceil(width / 70))")
+    return alt.X(**position)
 
 
 def _y(axis: Axis, field: str | None = None) -> alt.Y:

@@ -8,10 +8,14 @@
 
   async function draw(plot) {
     const theme = dark.matches ? "dark" : "light";
-    if (plot.dataset.theme === theme || !plot.clientWidth) return; // drawn, or folded away
-    plot.dataset.theme = theme;
+    const drawn = plot.dataset.theme === theme && plot.dataset.width === String(plot.clientWidth);
+    if (drawn || !plot.clientWidth) return; // 0: folded away
     plot.view?.finalize();
+    plot.dataset.theme = theme;
     const spec = JSON.parse(plot.nextElementSibling.textContent);
+    const room = spec.params?.find((param) => param.name === "room");
+    if (room) room.value = plot.clientWidth; // a legend wraps by it, and is laid out only once
+    plot.dataset.width = spec.width = plot.clientWidth;
     const { view } = await vegaEmbed(plot, spec, {
       mode: "vega-lite", renderer: "svg", actions: false, ast: true, config: themes[theme], tooltip: { theme },
     });
@@ -28,6 +32,11 @@
     }
     document.documentElement.dataset.drawn = dark.matches ? "dark" : "light";
   }
+  let resized;
+  addEventListener("resize", () => {
+    clearTimeout(resized);
+    resized = setTimeout(drawAll, 200);
+  });
   dark.addEventListener("change", drawAll);
   document.addEventListener("toggle", (event) => event.target.open && drawAll(), true);
   if (plots.length) drawAll();

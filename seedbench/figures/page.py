@@ -171,9 +171,8 @@ def _note(text: Text) -> str:
 def _chart(part: Chart) -> str:
     spec = part.chart.to_dict()
     spec.pop("config", None)  # the theme's is given when it is drawn
-    spec |= {"width": "container", "description": part.description or f"{part.title}. {part.read}"}
-    # Again at every update: a legend may take other rows once the width is known.
-    spec["autosize"] = {"type": "fit-x", "contains": "padding", "resize": True}
+    spec["description"] = part.description or f"{part.title}. {part.read}"
+    spec["autosize"] = {"type": "fit-x", "contains": "padding"}  # to the width that the page gives when it draws
     room = f' style="min-height:{spec["height"]}px"' if isinstance(spec.get("height"), int) else ""
     said = f"<p>{escape(part.read)}"
     if part.sources:

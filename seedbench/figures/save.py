@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seedbench.errors import SeedbenchError
-from seedbench.figures.charts import HOVER
+from seedbench.figures.charts import HOVER, ROOM
 from seedbench.figures.page import require, vega_lite_version
 from seedbench.figures.theme import THEMES, vega_config
 
@@ -37,6 +37,7 @@ def save(
     if theme not in THEMES:
         raise SeedbenchError(f"a theme is light or dark; found {theme!r}")
     spec = _static(chart.to_dict()) | {"width": width, "autosize": {"type": "fit-x", "contains": "padding"}}
+    spec["params"] = [{**each, "value": width} if each["name"] == ROOM else each for each in spec.get("params", ())]
     if title:
         spec["title"] = title
     how: dict[str, Any] = {"vl_version": vega_lite_version(), "config": vega_config(theme)}

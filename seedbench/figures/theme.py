@@ -90,7 +90,7 @@ def vega_config(name: str) -> dict[str, Any]:
         "title": {"color": theme["ink"], "fontSize": 14, "anchor": "start"},
         "mark": {"color": theme["accent"]},
         "line": {"strokeWidth": 2},
-        "point": {"filled": True, "size": 45},
+        "point": {"filled": True, "size": 45, "opacity": 1},
         "text": {"color": theme["ink"], "fontSize": 12},
         "rule": {"color": theme["muted"]},
         "range": {"category": theme["category"], "symbol": SHAPES},

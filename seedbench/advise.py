@@ -38,8 +38,11 @@ from seedbench.trialset import TrialSet, TrialTable, load_trials
 #: What plain best-of-n is called among the strategies: full trials, the best checkpoint of them all.
 BASELINE = "full_trials"
 
-#: The settings that are tried: a shipped strategy, and the parameters that differ from its defaults.
-CANDIDATES: tuple[tuple[str, dict[str, Any]], ...] = (
+#: A shipped strategy, and the parameters that differ from its defaults.
+Setting = tuple[str, dict[str, Any]]
+
+#: The settings that are tried.
+CANDIDATES: tuple[Setting, ...] = (
     ("additive_seeds", {}),
     ("asha", {}),
     ("asha", {"reduction_factor": 2}),
@@ -76,13 +79,14 @@ def advise(
     tasks: str | Sequence[str] = (),
     recipes: str | Sequence[str] = (),
     score: float | None = None,
+    candidates: Sequence[Setting] = CANDIDATES,
     replicates: int = 200,
     seed: int = 0,
     protocol: str = "held-out-1",
     processes: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> Advice:
-    """Tries every setting of `CANDIDATES`, and plain best-of-n, on the same replicates of recorded trials.
+    """Tries several settings, and plain best-of-n, on the same replicates of recorded trials.
 
     Picking the best of many on the data that are to say how good it is needs intervals that allow for it: see
     `seedbench.simultaneous`. The estimate itself of the one that looks best remains too good on average.
@@ -96,6 +100,7 @@ def advise(
         tasks: see `models`.
         recipes: see `models`.
         score: how many full trials plain best-of-n needs to expect this score is said, too.
+        candidates: the settings to try, at least one.
         replicates: campaigns per table and candidate; even, since they come in pairs.
         seed: of all randomness.
         protocol: "held-out-1" or "dodge2020".
@@ -109,6 +114,8 @@ def advise(
     seed = whole_number(seed, "seed must be an integer, found")
     if score is not None and not math.isfinite(score):
         raise SelectionError(f"a score must be a finite number, found {score}")
+    if not candidates:
+        raise SelectionError("there must be at least one setting to try: a shipped strategy and its parameters")
     if isinstance(trials, TrialSet) and revision is not None:
         raise SelectionError(f"revision {revision!r} is of a Hub dataset; trial set {trials.name} is loaded already")
     trial_set = trials if isinstance(trials, TrialSet) else load_trials(trials, revision=revision)
@@ -118,7 +125,7 @@ def advise(
     tables = _large_enough(selected, budget, protocol, named=bool(named))
     deletions = deletions_of(tables)
     replays = replay(
-        [load_strategy(BASELINE), *(candidate_strategy(name, parameters) for name, parameters in CANDIDATES)],
+        [load_strategy(BASELINE), *(candidate_strategy(name, parameters) for name, parameters in candidates)],
         tables,
         [budget],
         replicates=replicates,
@@ -132,7 +139,7 @@ def advise(
     with threadpool_limits(limits=1):  # a sum split among threads may differ in its last bit
         pools = [pool_of(each, deletions, min(DELETION_REPLICATES, replicates)) for each in replays[0].tables]
         every = [_scores(each, pools) for each in replays]
-        candidates, critical = _candidates(every, budget, deletions, stream(seed, "advise"))
+        judged, critical = _candidates(candidates, every, budget, deletions, stream(seed, "advise"))
         return Advice(
             budget=budget,
             protocol=protocol,
@@ -143,7 +150,7 @@ def advise(
             tables=tuple(_best_of_n(pool, budget, score, deletions) for pool in pools),
             left_out=tuple(each.name for each in selected if each not in tables),
             critical_value=_known(critical),
-            candidates=candidates,
+            candidates=judged,
         )
 
 
@@ -195,9 +202,13 @@ def _scores(replayed: Replay, pools: Sequence[Pool]) -> list[TableScores]:
 
 
 def _candidates(
-    every: Sequence[Sequence[TableScores]], budget: int, deletions: Sequence[Deletion], rng: np.random.Generator
+    settings: Sequence[Setting],
+    every: Sequence[Sequence[TableScores]],
+    budget: int,
+    deletions: Sequence[Deletion],
+    rng: np.random.Generator,
 ) -> tuple[tuple[Candidate, ...], float]:
-    """Baseline and candidates, each with its scores on all tables -> candidates, best first; the critical value."""
+    """Scores of the baseline, then of each setting, on all tables -> candidates, best first; the critical value."""
     baseline = every[0]
     base, *scores = (_mean([each.score for each in its]) for its in every)
     differences = combine(lambda one, *rest: np.concatenate([each - one for each in rest], axis=1), base, *scores)
@@ -206,7 +217,7 @@ def _candidates(
     curve, expected = _mean_curve(pools), _mean([_at_budget(pool, budget) for pool in pools])
     floor, to_win = (sum(float(getattr(pool, name).mean) for pool in pools) for name in ("floor", "gap"))
     found = []
-    for at, (name, parameters) in enumerate(CANDIDATES):
+    for at, (name, parameters) in enumerate(settings):
         # What best-of-n is expected to score is known exactly; only the difference to it needs campaigns.
         score = combine(lambda difference, base, at=at: base + difference[:, [at]], differences, expected)
         mean_score = float(score.mean.item())

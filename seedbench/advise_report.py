@@ -41,8 +41,9 @@ def print_advice(advice: Advice, console: Console) -> None:
 def advice_report(advice: Advice, width: int) -> Group:
     """Everything about an advice for a terminal `width` columns wide: the answer comes first."""
     parts: list[RenderableType] = [Text(sentence) for sentence in advice_words(advice)]
-    parts += [*_use(advice.advised), *_tables(advice), Text(), _candidate_table(advice, width), Text()]
-    parts += [Text(sentence) for sentence in _notes(advice)]
+    parts += [*_use(advice.advised), *_tables(advice), Text(), _candidate_table(advice, width)]
+    if notes := _notes(advice):
+        parts += [Text(), *(Text(note) for note in notes)]
     legend = Table.grid(padding=(0, 2))
     for term, meaning in LEGEND.items():
         legend.add_row(Text(term, style="dim", no_wrap=True), Text(meaning, style="dim"))
@@ -78,9 +79,15 @@ def _advised_words(advice: Advice, best: Candidate, tables: str, trials: str) ->
 
 def _compute_words(advice: Advice, best: Candidate) -> str:
     needed = f"{_needed_by(best, advice.budget)} full trials for that ({_span_of(best, advice.budget)})"
-    said = f"Plain best-of-n needs {needed}."
-    also = [candidate.label for candidate in advice.candidates if candidate.verdict == "better" and candidate != best]
-    return f"{said} Better than best-of-n, too: {joined(also)}." if also else said
+    said = [f"Plain best-of-n needs {needed}."]
+    first = advice.candidates[0]
+    if first != best:
+        more = first.difference - best.difference
+        said.append(f"{first.label} scored {more:.4f} higher still, but cannot be told from best-of-n.")
+    others = sum(candidate.verdict == "better" for candidate in advice.candidates) - 1
+    if others:
+        said.append(f"{others} other setting{'s are' if others > 1 else ' is'} better than best-of-n, too.")
+    return " ".join(said)
 
 
 def _best_of_n_words(advice: Advice, tables: str, trials: str) -> str:

@@ -63,7 +63,10 @@ def _covariance(pairs: Floats, deleted: Sequence[Floats]) -> Floats:
 
 
 def largest_t(correlation: Floats, degrees_of_freedom: int, rng: np.random.Generator) -> float:
-    """The `LEVEL` quantile of max |t|; what is not positive semidefinite is projected on the nearest that is."""
+    """[K, K] -> the `LEVEL` quantile of max |t| over K variables of a multivariate Student's t, by simulation.
+
+    A correlation that is not positive semidefinite, as an estimated one may be, loses its negative eigenvalues.
+    """
     values, vectors = np.linalg.eigh((correlation + correlation.T) / 2)
     root = vectors * np.sqrt(np.maximum(values, 0))
     root /= np.maximum(np.sqrt((root**2).sum(axis=1, keepdims=True)), 1e-12)

@@ -158,6 +158,7 @@ def compare(
     protocol: str = "held-out-1",
     track: str = "cold",
     processes: int = 1,
+    sandbox: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Comparison:
     """Compares two strategies on the same replicates.
@@ -179,12 +180,13 @@ def compare(
         protocol: see `evaluate`.
         track: see `evaluate`.
         processes: see `evaluate`.
+        sandbox: see `evaluate`.
         progress: called with the campaigns done and their total: first those of the evaluation, then those recorded.
 
     Raises:
         SeedbenchError: what `evaluate` raises.
     """
-    strategies = [load_strategy(strategy) for strategy in (one, other)]
+    strategies = [load_strategy(strategy, sealed=sandbox) for strategy in (one, other)]
     if strategies[0].name == strategies[1].name:  # files of one name in different folders
         strategies[1] = replace(strategies[1], name=f"{strategies[1].name} (second)")
     if isinstance(trials, TrialSet) and revision is not None:
@@ -205,6 +207,7 @@ def compare(
         protocol=protocol,
         track=track,
         processes=processes,
+        sandbox=sandbox,
         against=[strategies[1]],
         progress=progress,
     )

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from threadpoolctl import threadpool_limits
 
-from seedbench.blocks import BLOCK, rarely_collected
+from seedbench.blocks import BLOCK, Work, rarely_collected, sandbox_for
 from seedbench.deadline import Deadline
 from seedbench.halves import Replicates, prepare
 from seedbench.ledger import Measurements, Settlement, Source
@@ -23,6 +23,9 @@ from seedbench.run import run_campaign
 from seedbench.strategy import Strategy
 from seedbench.transfer import History
 from seedbench.trialset import TrialTable
+
+if TYPE_CHECKING:
+    from seedbench.sandbox.campaigns import Sandbox
 
 Seeds = tuple[int, int]  # weight-init seed and data-order seed
 
@@ -275,40 +278,42 @@ def record_campaigns(
     Raises:
         SelectionError: an unknown protocol, a budget that the table does not admit, or no other task in `history`.
         StrategyFailed: a campaign without a result.
+        CannotSeal: a sealed strategy on a machine that cannot seal.
     """
     (fitting,) = admitted_budgets([table], budgets, protocol)
     shown = History.of(table, history) if history else None
-    for start in range(replicates.start - replicates.start % 2, replicates.stop, BLOCK):
-        pairs = range(start, min(start + BLOCK, replicates.stop + replicates.stop % 2))
-        wanted = range(max(start, replicates.start), min(pairs.stop, replicates.stop))
-        deadline = Deadline(time_limit)
-        yield from _record_block(strategies, table, fitting, pairs, wanted, seed, protocol, shown, deadline)
+    work = Work(tuple(strategies), (), seed, protocol, time_limit)
+    with sandbox_for(work) as sandbox:
+        for start in range(replicates.start - replicates.start % 2, replicates.stop, BLOCK):
+            pairs = range(start, min(start + BLOCK, replicates.stop + replicates.stop % 2))
+            wanted = range(max(start, replicates.start), min(pairs.stop, replicates.stop))
+            yield from _record_block(work, table, fitting, pairs, wanted, shown, sandbox)
 
 
 def _record_block(
-    strategies: Sequence[Strategy],
+    work: Work,
     table: TrialTable,
     budgets: Sequence[int],
     pairs: range,
     wanted: range,
-    seed: int,
-    protocol: str,
     history: History | None,
-    deadline: Deadline,
+    sandbox: Sandbox | None,
 ) -> list[tuple[Decisions, ...]]:
     found = []
+    deadline = Deadline(work.time_limit)
     with threadpool_limits(limits=1), deadline.installed(), rarely_collected():  # as in a replay, for the same bits
-        block = prepare(table, seed=seed, replicates=pairs, protocol=protocol)
+        block = prepare(table, seed=work.seed, replicates=pairs, protocol=work.protocol)
         for replicate in wanted:
             recorded = RecordedTrials(block, replicate, history=history)
+            if sandbox is not None:
+                recorded.read_ahead()
             for budget in budgets:
-                found.append(tuple(_record(strategy, block, recorded, budget, deadline) for strategy in strategies))
+                campaigns = []
+                for strategy in work.strategies:
+                    recorder = Recorder(recorded.source())
+                    settled = run_campaign(
+                        strategy, recorded, budget, deadline=deadline, source=recorder, sandbox=sandbox
+                    )
+                    campaigns.append(decisions_of(strategy.name, block, recorded, budget, recorder, settled))
+                found.append(tuple(campaigns))
     return found
-
-
-def _record(
-    strategy: Strategy, block: Replicates, recorded: RecordedTrials, budget: int, deadline: Deadline
-) -> Decisions:
-    recorder = Recorder(recorded.source())
-    settled = run_campaign(strategy, recorded, budget, deadline=deadline, source=recorder)
-    return decisions_of(strategy.name, block, recorded, budget, recorder, settled)

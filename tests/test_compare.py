@@ -1,6 +1,7 @@
 """Two strategies on the same replicates: differences that follow from paper, where decisions part, what is shown."""
 
 import json
+import platform
 import re
 from io import StringIO
 
@@ -136,6 +137,14 @@ def test_json_is_the_same_for_any_processes(comparison, trials):
     content = json.loads(text)
     assert content["evaluation"]["against"][0]["name"] == "full_trials"
     assert content["parted"][0]["examples"][0]["one"]["strategy"] == "asha"
+
+
+@pytest.mark.skipif(platform.system() != "Linux" or platform.machine() != "x86_64", reason="no sealed processes here")
+def test_sealed_strategies_decide_the_same(trials):
+    """What a strategy decides in a sealed process is seen from outside."""
+    options = {"recipes": "other", "budgets": 2, "replicates": 2}
+    sealed = compare("asha", "full_trials", trials, sandbox=True, **options)
+    assert sealed.to_json() == compare("asha", "full_trials", trials, **options).to_json()
 
 
 @pytest.mark.parametrize("width", [80, 120])

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from seedbench.cli.app import app
 from seedbench.cli.common import check_writable, progress, write_whole
-from seedbench.cli.options import REVISION, TRIALS, count, integer
+from seedbench.cli.options import (
+    JSON,
+    MODELS,
+    PROCESSES,
+    PROTOCOL,
+    RECIPES,
+    REPLICATES,
+    REVISION,
+    SEED,
+    TASKS,
+    TRIALS,
+    count,
+)
 
 
 @app.command()
@@ -22,17 +33,17 @@ def advise(
     table: Annotated[
         list[str], typer.Option(metavar="MODEL/TASK/RECIPE", help="This trial table only; may be repeated.")
     ] = [],  # noqa: B006
-    model: Annotated[list[str], typer.Option(metavar="M", help="This model only; may be repeated.")] = [],  # noqa: B006
-    task: Annotated[list[str], typer.Option(metavar="T", help="This task only; may be repeated.")] = [],  # noqa: B006
-    recipe: Annotated[list[str], typer.Option(metavar="R", help="This recipe only; may be repeated.")] = [],  # noqa: B006
+    model: MODELS = [],  # noqa: B006
+    task: TASKS = [],  # noqa: B006
+    recipe: RECIPES = [],  # noqa: B006
     score: Annotated[
         float | None, typer.Option(metavar="X", help="How many full trials are needed to expect this score?")
     ] = None,
-    replicates: Annotated[int, typer.Option(metavar="N", parser=count, help="Campaigns per table and setting.")] = 200,
-    seed: Annotated[int, typer.Option(metavar="N", parser=integer, help="Of all randomness.")] = 0,
-    protocol: Annotated[str, typer.Option(metavar="NAME", help="held-out-1 or dodge2020.")] = "held-out-1",
-    processes: Annotated[int | None, typer.Option(metavar="N", parser=count, help="Without it, one per core.")] = None,
-    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the result here; - for stdout.")] = None,
+    replicates: REPLICATES = 200,
+    seed: SEED = 0,
+    protocol: PROTOCOL = "held-out-1",
+    processes: PROCESSES = None,
+    json: JSON = None,
 ) -> None:
     """Say which shipped strategy to use for a budget.
 

@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from seedbench.cli.app import app
 from seedbench.cli.common import check_writable, prints_to_stderr, progress, write_whole
-from seedbench.cli.options import REVISION, TRACK, TRIALS, count, integer
+from seedbench.cli.options import (
+    BUDGETS,
+    HTML,
+    JSON,
+    MODELS,
+    PROCESSES,
+    PROTOCOL,
+    RECIPES,
+    REPLICATES,
+    REVISION,
+    SANDBOX,
+    SEED,
+    TASKS,
+    TRACK,
+    TRIALS,
+)
 from seedbench.errors import SeedbenchError
 
 ONE = Annotated[str, typer.Argument(metavar="A", help="A file.py, file.py:name, or a shipped strategy.")]
@@ -24,17 +38,18 @@ def compare(
     other: OTHER,
     trials: TRIALS = None,
     revision: REVISION = None,
-    model: Annotated[list[str], typer.Option(metavar="M", help="This model only; may be repeated.")] = [],  # noqa: B006
-    task: Annotated[list[str], typer.Option(metavar="T", help="This task only; may be repeated.")] = [],  # noqa: B006
-    recipe: Annotated[list[str], typer.Option(metavar="R", help="This recipe only; may be repeated.")] = [],  # noqa: B006
-    budget: Annotated[list[int], typer.Option(metavar="B", parser=count, help="In full trials; may be repeated.")] = [],  # noqa: B006
-    replicates: Annotated[int, typer.Option(metavar="N", parser=count, help="Campaigns per table and budget.")] = 200,
-    seed: Annotated[int, typer.Option(metavar="N", parser=integer, help="Of all randomness.")] = 0,
-    protocol: Annotated[str, typer.Option(metavar="NAME", help="held-out-1 or dodge2020.")] = "held-out-1",
+    model: MODELS = [],  # noqa: B006
+    task: TASKS = [],  # noqa: B006
+    recipe: RECIPES = [],  # noqa: B006
+    budget: BUDGETS = [],  # noqa: B006
+    replicates: REPLICATES = 200,
+    seed: SEED = 0,
+    protocol: PROTOCOL = "held-out-1",
     track: TRACK = "cold",
-    processes: Annotated[int | None, typer.Option(metavar="N", parser=count, help="Without it, one per core.")] = None,
-    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the result here; - for stdout.")] = None,
-    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page with figures here.")] = None,
+    processes: PROCESSES = None,
+    sandbox: SANDBOX = False,
+    json: JSON = None,
+    html: HTML = None,
 ) -> None:
     """Compare two strategies: what differs in score, and where their decisions part.
 
@@ -54,7 +69,7 @@ def compare(
         from seedbench import figures
 
         figures.require()
-    first, second = load_strategy(one), load_strategy(other)
+    first, second = load_strategy(one, sealed=sandbox), load_strategy(other, sealed=sandbox)
     from seedbench.compare import compare as run
     from seedbench.compare_report import print_comparison
     from seedbench.trialset import load_trials
@@ -73,6 +88,7 @@ def compare(
             protocol=protocol,
             track=track,
             processes=processes or os.cpu_count() or 1,
+            sandbox=sandbox,
             progress=advance,
         )
     text = result.to_json()

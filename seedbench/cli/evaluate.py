@@ -11,7 +11,22 @@ import typer
 
 from seedbench.cli.app import app
 from seedbench.cli.common import check_writable, prints_to_stderr, progress, write_whole
-from seedbench.cli.options import REVISION, STRATEGY, TRACK, TRIALS, count, integer
+from seedbench.cli.options import (
+    BUDGETS,
+    JSON,
+    MODELS,
+    PROCESSES,
+    PROTOCOL,
+    RECIPES,
+    REPLICATES,
+    REVISION,
+    SANDBOX,
+    SEED,
+    STRATEGY,
+    TASKS,
+    TRACK,
+    TRIALS,
+)
 from seedbench.errors import SeedbenchError
 
 if TYPE_CHECKING:
@@ -25,23 +40,21 @@ def evaluate(
     strategy: STRATEGY,
     trials: TRIALS = None,
     revision: REVISION = None,
-    model: Annotated[list[str], typer.Option(metavar="M", help="This model only; may be repeated.")] = [],  # noqa: B006
-    task: Annotated[list[str], typer.Option(metavar="T", help="This task only; may be repeated.")] = [],  # noqa: B006
-    recipe: Annotated[list[str], typer.Option(metavar="R", help="This recipe only; may be repeated.")] = [],  # noqa: B006
-    budget: Annotated[list[int], typer.Option(metavar="B", parser=count, help="In full trials; may be repeated.")] = [],  # noqa: B006
-    replicates: Annotated[int, typer.Option(metavar="N", parser=count, help="Campaigns per table and budget.")] = 200,
-    seed: Annotated[int, typer.Option(metavar="N", parser=integer, help="Of all randomness.")] = 0,
-    protocol: Annotated[str, typer.Option(metavar="NAME", help="held-out-1 or dodge2020.")] = "held-out-1",
+    model: MODELS = [],  # noqa: B006
+    task: TASKS = [],  # noqa: B006
+    recipe: RECIPES = [],  # noqa: B006
+    budget: BUDGETS = [],  # noqa: B006
+    replicates: REPLICATES = 200,
+    seed: SEED = 0,
+    protocol: PROTOCOL = "held-out-1",
     track: TRACK = "cold",
-    processes: Annotated[int | None, typer.Option(metavar="N", parser=count, help="Without it, one per core.")] = None,
+    processes: PROCESSES = None,
     against: Annotated[list[str], typer.Option(metavar="STRATEGY", help="Compare with it, paired.")] = [],  # noqa: B006
     no_intervals: Annotated[
         bool, typer.Option("--no-intervals", help="Scores without their intervals: faster.")
     ] = False,
-    sandbox: Annotated[
-        bool, typer.Option("--sandbox", help="Run the strategy in sealed processes; Linux on x86-64.")
-    ] = False,
-    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the result here; - for stdout.")] = None,
+    sandbox: SANDBOX = False,
+    json: JSON = None,
     replicates_out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write every campaign (parquet).")] = None,
     only: Annotated[str | None, typer.Option(metavar="TABLE:BUDGET:REPLICATE", help="Run this one campaign.")] = None,
 ) -> None:

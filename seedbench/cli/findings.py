@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from seedbench.cli.app import app
 from seedbench.cli.common import check_writable, progress, write_whole
-from seedbench.cli.options import REVISION, TRIALS, integer
+from seedbench.cli.options import HTML, JSON, MODELS, RECIPES, REVISION, SEED, TASKS, TRIALS
 from seedbench.errors import SeedbenchError
 
 
@@ -18,12 +14,12 @@ from seedbench.errors import SeedbenchError
 def findings(
     trials: TRIALS = None,
     revision: REVISION = None,
-    model: Annotated[list[str], typer.Option(metavar="M", help="This model only; may be repeated.")] = [],  # noqa: B006
-    task: Annotated[list[str], typer.Option(metavar="T", help="This task only; may be repeated.")] = [],  # noqa: B006
-    recipe: Annotated[list[str], typer.Option(metavar="R", help="This recipe only; may be repeated.")] = [],  # noqa: B006
-    seed: Annotated[int, typer.Option(metavar="N", parser=integer, help="Of all randomness.")] = 0,
-    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the result here; - for stdout.")] = None,
-    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page with figures.")] = None,
+    model: MODELS = [],  # noqa: B006
+    task: TASKS = [],  # noqa: B006
+    recipe: RECIPES = [],  # noqa: B006
+    seed: SEED = 0,
+    json: JSON = None,
+    html: HTML = None,
 ) -> None:
     """Answer the questions of Dodge et al. 2020 for each trial table.
 

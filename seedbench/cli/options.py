@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -28,3 +29,14 @@ TRACK = Annotated[
     str,
     typer.Option(metavar="NAME", help="cold; or transfer: strategies are shown the trials of the model's other tasks."),
 ]
+MODELS = Annotated[list[str], typer.Option(metavar="M", help="This model only; may be repeated.")]
+TASKS = Annotated[list[str], typer.Option(metavar="T", help="This task only; may be repeated.")]
+RECIPES = Annotated[list[str], typer.Option(metavar="R", help="This recipe only; may be repeated.")]
+BUDGETS = Annotated[list[int], typer.Option(metavar="B", parser=count, help="In full trials; may be repeated.")]
+REPLICATES = Annotated[int, typer.Option(metavar="N", parser=count, help="Campaigns per table and budget.")]
+SEED = Annotated[int, typer.Option(metavar="N", parser=integer, help="Of all randomness.")]
+PROTOCOL = Annotated[str, typer.Option(metavar="NAME", help="held-out-1 or dodge2020.")]
+PROCESSES = Annotated[int | None, typer.Option(metavar="N", parser=count, help="Without it, one per core.")]
+SANDBOX = Annotated[bool, typer.Option("--sandbox", help="Run strategies in sealed processes; Linux on x86-64.")]
+JSON = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the result here; - for stdout.")]
+HTML = Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page with figures here.")]

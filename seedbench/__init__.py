@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from seedbench.errors import (
         BudgetSpent,
         CampaignError,
+        CannotSeal,
         PoolExhausted,
         SeedbenchError,
         SelectionError,
@@ -37,6 +38,7 @@ _HOME = {
         (
             "BudgetSpent",
             "CampaignError",
+            "CannotSeal",
             "PoolExhausted",
             "SeedbenchError",
             "SelectionError",
@@ -54,6 +56,7 @@ __all__ = [
     "BudgetSpent",
     "Campaign",
     "CampaignError",
+    "CannotSeal",
     "Checkpoint",
     "Evaluation",
     "OracleCampaign",

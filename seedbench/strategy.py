@@ -220,7 +220,7 @@ def _compile(strategy: Strategy) -> CodeType:
     try:
         return compile(strategy.source.encode(), strategy.filename, "exec", dont_inherit=True)
     except SyntaxError as error:
-        text = (error.text or "").strip()
+        text = (error.text or "").strip()[:80]
         where = f"{strategy.filename}, line {error.lineno}" if error.lineno else strategy.filename
         raise StrategyFileError(f"{where}: not Python: {error.msg}" + (f": {text!r}" if text else "")) from None
     except (ValueError, RecursionError, MemoryError) as error:  # a null byte; nesting beyond the parser

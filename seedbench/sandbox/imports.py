@@ -14,6 +14,8 @@ from collections.abc import Iterator
 _LEFT_OUT = {"antigravity", "ensurepip", "idlelib", "lib2to3", "pydoc_data", "site", "test", "this", "venv"}
 _LEFT_OUT |= {"_tkinter", "tkinter", "turtle", "turtledemo"}
 
+_NEVER = ("_", "test", "conftest")  # how no part of a dotted name after the first may begin: `asyncio.__main__`, say
+
 ALLOWED = (sys.stdlib_module_names - _LEFT_OUT) | {"numpy", "scipy"}
 ALLOWED_SAID = "the standard library, numpy and scipy"
 
@@ -33,7 +35,7 @@ _SCIPY = (
 def allowed(module: str) -> bool:
     """Whether a module, by its dotted name, may be imported for a strategy."""
     first, *rest = module.split(".")
-    return first in ALLOWED and all(part.isidentifier() and not part.startswith("_") for part in rest)
+    return first in ALLOWED and all(part.isidentifier() and not part.startswith(_NEVER) for part in rest)
 
 
 def imported(source: str) -> Iterator[tuple[int, str]]:

@@ -75,7 +75,7 @@ def _import(names: Sequence[str]) -> None:
     for name in names:
         try:
             importlib.import_module(name)
-        except Exception:  # not there, or not on this system: the strategy will be told when it imports it
+        except (Exception, SystemExit):  # not there, or not on this system: the strategy's own import will say so
             continue
     gc.collect()
     gc.freeze()  # so that no collection in a fork touches, and so copies, what is here

@@ -1,4 +1,4 @@
-"""The trial logs, the environment, other processes' files; writing anything. Each function is an attack, and a strategy.
+"""The trial logs, the environment, other processes' files; writing anything. Each function is a strategy that attacks.
 
 Its docstring is how it must end: a verdict and a part of what is said then, or one of several, apart by semicolons.
 """

@@ -7,6 +7,7 @@ import os
 import sys
 
 import numpy as np
+
 import seedbench.campaign
 import seedbench.ledger
 from seedbench import Trial

@@ -1,0 +1,392 @@
+"""Sealed strategies do what they do in process, to the byte; where a process cannot be sealed, that is said."""
+
+from __future__ import annotations
+
+import os
+import platform
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seedbench import CannotSeal, StrategyFailed, StrategyFileError, evaluate
+from seedbench.deadline import Deadline
+from seedbench.halves import prepare
+from seedbench.recorded import RecordedTrials
+from seedbench.replay import replay, replay_one
+from seedbench.run import run_campaign
+from seedbench.sandbox import Limits
+from seedbench.sandbox.filter import ALLOWED, UNAVAILABLE
+from seedbench.sandbox.imports import allowed, imported
+from seedbench.sandbox.messages import FRAMES_BYTES, cut
+from seedbench.strategy import load_strategy, shipped
+from tests.synthetic import additive_predictions, table_by_hand
+
+HONEST = [name for name in shipped() if name != "oracle"]
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def table():
+    return table_by_hand(additive_predictions(4, 4, checkpoints=4, examples=20), [1, 0, 1, 0, 1] * 4)
+
+
+@pytest.fixture
+def write(tmp_path) -> Callable[[str], str]:
+    def write_strategy(text: str) -> str:
+        file = tmp_path / "mine.py"
+        file.write_text(textwrap.dedent(text))
+        return str(file)
+
+    return write_strategy
+
+
+@pytest.fixture
+def sealed_run(sandbox, table):
+    """Runs one campaign of a strategy's file in a sealed process; the settlement, or the failure."""
+    recorded = RecordedTrials(prepare(table, seed=0, replicates=range(2)), 0)
+
+    def run(file: str, **limits):
+        sandbox.limits = Limits(**limits)
+        strategy = load_strategy(file, sealed=True)
+        sandbox.load(strategy)
+        return run_campaign(strategy, recorded, 2, deadline=Deadline(0), sandbox=sandbox)
+
+    return run
+
+
+# --- the same -------------------------------------------------------------------------------------------------------
+
+
+def test_same_bytes_as_in_process(sandbox, trials):
+    """All that ships, the first against all others, on the transfer track: every number of the JSON."""
+    first, *others = HONEST
+    run = partial(evaluate, first, trials, replicates=2, seed=5, against=others, track="transfer", intervals=False)
+    assert run(sandbox=True).to_json() == run().to_json()
+
+
+def test_same_bytes_for_any_number_of_processes(sandbox, trials):
+    run = partial(evaluate, "asha", trials, replicates=2, budgets=[2], recipes="few")  # re-runs for the intervals, too
+    sealed = run(sandbox=True, processes=2)
+    in_process = run()
+    assert sealed.to_json() == in_process.to_json()
+    for name, column in in_process.campaigns.items():
+        assert (sealed.campaigns[name] == column).all()
+
+
+def test_random_numbers_are_the_campaign_s(write, table):
+    """The generator, and those spawned from it, decide which trials are trained and which is kept."""
+    file = write("""
+        def strategy(campaign):
+            child = campaign.rng.spawn(1)[0]
+            rows, columns = campaign.grid
+            while campaign.remaining > 0:
+                campaign.start(campaign.rng.integers(rows), child.integers(columns)).advance()
+            return campaign.rng.choice(campaign.trials)
+    """)
+    run = partial(replay, tables=[table], budgets=[2, 4], replicates=4, seed=3)
+    (sealed,), (in_process,) = run([load_strategy(file, sealed=True)]), run([file])
+    assert (sealed.tables[0].trial == in_process.tables[0].trial).all()
+    assert len(np.unique(in_process.tables[0].trial)) > 1
+
+
+def test_scipy_and_numpy_are_there(write, sealed_run):
+    """As an import statement, inside a function, and as an attribute of the package."""
+    settled = sealed_run(
+        write("""
+        import numpy as np
+        import scipy
+
+        def strategy(campaign):
+            from scipy.optimize import curve_fit
+            trial = campaign.start()
+            scores = [trial.advance().score for _ in range(4)]
+            curve_fit(lambda x, a, b: a * x + b, np.arange(4), np.array(scores))
+            assert scipy.stats.rankdata(scores).size == np.fft.fft(scores).size == 4
+            assert np.linalg.norm(np.polynomial.Polynomial.fit(np.arange(4), scores, 1).coef) > 0
+            return trial
+    """)
+    )
+    assert settled.steps_spent == 40
+
+
+def test_every_module_of_the_standard_library_that_may_be_imported_is_harmless(tmp_path):
+    """Imported in a process of its own: nothing is printed, written or started."""
+    code = """
+        import importlib, os, sys, threading, warnings
+        from seedbench.sandbox.imports import ALLOWED
+        warnings.simplefilter("ignore")
+        for name in sorted(ALLOWED):
+            try:
+                importlib.import_module(name)
+            except ImportError:
+                pass
+        assert threading.active_count() == 1 and os.listdir(".") == []
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+# --- what goes wrong --------------------------------------------------------------------------------------------------
+
+FAILURES = {
+    "raises": """
+        def strategy(campaign):
+            trial = campaign.start()
+            trial.advance()
+            return helper(trial)
+
+        def helper(trial):
+            return 1 / (trial.best.index)
+    """,
+    "chains": """
+        def strategy(campaign):
+            try:
+                campaign.start(weight_init_seed="é")
+            except Exception as error:
+                raise ValueError("größer") from error
+    """,
+    "returns something else": "def strategy(campaign):\n    campaign.start().advance()\n    return 'best'\n",
+    "pays for nothing": "def strategy(campaign):\n    return None\n",
+    "missing cell": "def strategy(campaign):\n    campaign.start(9, 0)\n",
+    "label of the wrong kind": "def strategy(campaign):\n    campaign.start(1.5)\n",
+    "complete": "def strategy(campaign):\n    trial = campaign.start()\n    while True:\n        trial.advance()\n",
+    "idle": "def strategy(campaign):\n    while True:\n        campaign.start(0, 0)\n",
+}
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_a_failure_is_said_as_in_process(sandbox, write, table, name):
+    file = write(FAILURES[name])
+    with pytest.raises(StrategyFailed) as in_process:
+        replay_one(file, table, 2, 1, seed=7)
+    with pytest.raises(StrategyFailed) as sealed:
+        replay_one(load_strategy(file, sealed=True), table, 2, 1, seed=7)
+    assert str(sealed.value) == str(in_process.value)
+    assert sealed.value.frames == in_process.value.frames
+    assert sealed.value.verdict in ("raised", "invalid return", "stopped") and in_process.value.verdict == ""
+
+
+UNUSABLE = {
+    "is not Python": "def strategy(campaign)\n    pass\n",
+    "raises when loaded": "x = 1\n1 / 0\n",
+    "binds nothing": "def other(campaign):\n    pass\n",
+    "binds a class": "class strategy:\n    pass\n",
+    "nests too deep": "x = " + "(" * 1000 + "\n",
+    "holds a zero": "x = 1\0\n",
+}
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
+def test_a_file_that_cannot_be_used_is_refused_as_in_process(sandbox, write, trials, name):
+    file = write(UNUSABLE[name])
+    with pytest.raises(StrategyFileError) as in_process:
+        evaluate(file, trials, replicates=2)
+    with pytest.raises(StrategyFileError) as sealed:
+        evaluate(file, trials, replicates=2, sandbox=True)
+    assert str(sealed.value) == str(in_process.value)
+    assert (sealed.value.frames, sealed.value.verdict) == (in_process.value.frames, "unusable")
+
+
+def test_a_file_that_does_what_it_may_not_when_loaded_is_refused(sealed_run, write):
+    with pytest.raises(
+        StrategyFileError, match="mine.py: when loaded, it made a system call that is forbidden"
+    ) as found:
+        sealed_run(write("import os\nos.fork()\n"))
+    assert found.value.verdict == "forbidden system call"
+
+
+def test_in_this_process_nothing_is_executed(write, tmp_path):
+    """Not even to load it: the file would leave a mark."""
+    file = write(f"open({str(tmp_path / 'mark')!r}, 'w')\n")
+    strategy = load_strategy(file, sealed=True)
+    assert strategy.oracle is False and strategy.sha256
+    with pytest.raises(RuntimeError, match="must not run outside a sealed process"):
+        strategy.build()
+    assert not (tmp_path / "mark").exists()
+
+
+def test_what_cannot_be_sealed_is_refused(sandbox, trials):
+    with pytest.raises(StrategyFileError, match="is a callable; a sealed process takes a file"):
+        evaluate(lambda campaign: None, trials, sandbox=True)
+    with pytest.raises(StrategyFileError, match="oracle.py is an oracle"):
+        evaluate("oracle", trials, sandbox=True)
+
+
+def test_a_long_traceback_is_cut_in_the_middle(sealed_run, write):
+    lines = "".join(f"    def f{n}():\n        f{n + 1}()\n" for n in range(200))
+    file = write(
+        f"def strategy(campaign):\n    global f200\n{lines}    f200 = lambda: 1 / 0\n    f0()\n".replace(
+            "f200()", "1 / 0"
+        )
+    )
+    with pytest.raises(StrategyFailed) as failed:
+        sealed_run(file)
+    frames = failed.value.frames
+    assert (
+        frames.startswith("Traceback") and frames.endswith("ZeroDivisionError: division by zero") and " ... " in frames
+    )
+    assert len(frames.encode()) <= FRAMES_BYTES
+
+
+def test_texts_are_cut_to_their_size():
+    assert cut("abc", 3) == "abc"
+    assert cut("abcdefghijklmno", 11) == "abc ... mno"
+    assert len(cut("ß" * 100, 20).encode()) <= 20
+    assert cut("\udcff", 10) == "\\udcff"
+
+
+def test_what_is_printed_goes_nowhere(sealed_run, write, capfd):
+    sealed_run(write("def strategy(campaign):\n    print('x')\n    campaign.start().advance()\n"))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_limits(sealed_run, write):
+    for body, verdict, limits in [
+        ("while True: pass", "cpu limit", {"cpu_seconds": 1}),
+        ("while True: pass", "time limit", {"seconds": 0.5}),
+        ("bytearray(2**28)", "raised", {"memory_bytes": 2**26}),
+    ]:
+        with pytest.raises(StrategyFailed) as failed:
+            sealed_run(write(f"def strategy(campaign):\n    {body}\n"), **limits)
+        assert failed.value.verdict == verdict
+    assert sealed_run(write("def strategy(campaign):\n    bytearray(2**28)\n    campaign.start().advance()\n"))
+
+
+# --- imports ----------------------------------------------------------------------------------------------------------
+
+
+def test_modules_that_may_be_imported():
+    for module in ("math", "collections.abc", "numpy", "numpy.random", "scipy.stats", "_bisect"):
+        assert allowed(module)
+    for module in (
+        "torch",
+        "seedbench",
+        "asyncio.__main__",
+        "numpy.conftest",
+        "scipy.stats.tests",
+        "idlelib",
+        "..os",
+        "",
+    ):
+        assert not allowed(module)
+
+
+def test_modules_that_a_source_imports():
+    source = (
+        "import os.path as p\nfrom numpy import random, fft\ndef f():\n    from . import x\n"
+        "    import scipy\n    scipy.stats.t\n"
+    )
+    assert sorted(imported(source)) == [
+        (1, "os.path"),
+        (2, "numpy"),
+        (2, "numpy.fft"),
+        (2, "numpy.random"),
+        (4, "."),
+        (4, "..x"),
+        (5, "scipy"),
+        (6, "scipy.stats"),
+    ]
+
+
+# --- nothing is left, nothing is pretended ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_an_end_from_outside_leaves_no_process(sandbox, tmp_path, how):
+    file = tmp_path / "waits.py"
+    file.write_text("def strategy(campaign):\n    import os\n    os.read(3, 1)\n")
+    command = [sys.executable, "-m", "seedbench", "evaluate", str(file), "--sandbox", "--processes", "1"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "SEEDBENCH_MARK": tmp_path.name}
+    running = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    try:
+        while len(family(running.pid)) < 3:  # it, the process to fork from, the sealed one
+            time.sleep(0.05)
+            assert running.poll() is None
+        started = family(running.pid)
+        running.send_signal(how)
+        _, said = running.communicate(timeout=60)
+    finally:
+        running.kill()
+    deadline = time.monotonic() + 20
+    while any(Path(f"/proc/{pid}").exists() for pid in started) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(Path(f"/proc/{pid}").exists() for pid in started)
+    if how == signal.SIGINT:
+        assert (running.returncode, said) == (130, "seedbench: interrupted; nothing was written\n")
+
+
+def family(pid: int) -> list[int]:
+    """A process and those it has started, and so on."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except FileNotFoundError:
+        return []
+    return [pid, *(one for child in children for one in family(int(child)))]
+
+
+def test_other_machines_are_refused(monkeypatch, trials):
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    with pytest.raises(CannotSeal, match="Linux on x86-64 alone; this is Linux on aarch64"):
+        evaluate("asha", trials, sandbox=True)
+
+
+def test_a_kernel_without_seccomp_is_refused(sandbox, trials_folder):
+    """In a process whose own filter refuses the system call that installs a filter, as a container's may."""
+    code = f"""
+        import struct
+        from seedbench.cli import main
+        from seedbench.sandbox import filter, kernel
+        refuse = filter._case(317, filter._return(filter._EPERM))
+        kernel.forbid_new_privileges()
+        kernel.filter_system_calls(b"".join([filter._load(0), *refuse, filter._return(filter._ALLOW)]))
+        import sys
+        sys.argv = ["seedbench", "evaluate", "asha", "--sandbox", "--trials", {str(trials_folder)!r}]
+        main()
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 2
+    assert done.stderr == (
+        "seedbench: error: a process could not be sealed: PermissionError: [Errno 1] seccomp: Operation not permitted\n"
+    )
+
+
+def test_a_seal_that_does_not_hold_is_noticed(sandbox, monkeypatch):
+    """With a filter that allows everything, what must fail succeeds."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    code = """
+        import os, sys
+        from seedbench.sandbox import open_sandbox, process
+        process._BOOTSTRAP = process._BOOTSTRAP.replace(
+            "from seedbench.sandbox.zygote import main",
+            "from seedbench.sandbox import filter; "
+            "filter.program = lambda: filter._return(filter._ALLOW); "
+            "from seedbench.sandbox.zygote import main",
+        )
+        open_sandbox()
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True)
+    assert "CannotSeal: a process that was sealed could still do this: import os; os." in done.stderr
+
+
+def test_what_is_allowed_is_little():
+    assert set(ALLOWED) == {"read", "write", "munmap", "brk", "mremap", "exit", "exit_group"}
+    assert not set(ALLOWED.values()) & set(UNAVAILABLE.values())

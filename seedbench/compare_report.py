@@ -104,15 +104,12 @@ def _first_words(comparison: Comparison, parted: int) -> str:
 
 def _fates_words(better: str, worse: str, fates: Sequence[Fates]) -> list[str]:
     counts = {
-        f"{worse} had not started that trial": sum(fate.not_started for fate in fates),
-        "had left it before": sum(fate.left for fate in fates),
+        "had not started that trial": sum(fate.not_started for fate in fates),
+        "had left that trial before": sum(fate.left for fate in fates),
         "had passed that checkpoint over": sum(fate.passed_over for fate in fates),
     }
-    if not any(counts.values()):
-        return []
     became = [f"{what} ({times})" for what, times in counts.items() if times]
-    subject = "" if became[0].startswith(worse) else f"{worse} "
-    return [f"Where what {better} kept scores higher, {subject}{joined(became)}."]
+    return [f"Where what {better} kept scores higher, {worse} {joined(became)}."] if became else []
 
 
 def decision_words(decision: Decision, length: int) -> str:

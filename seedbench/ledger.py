@@ -7,6 +7,7 @@ source is a recorded table, a pipe out of a sealed process, or live training, an
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from operator import index as to_index
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -77,6 +78,15 @@ class OpenCampaign(NamedTuple):
     close: Callable[[], None]
 
 
+@lru_cache(maxsize=256)
+def _marks(steps: tuple[int, ...]) -> list[tuple[float, int, float]]:
+    """What each checkpoint costs, its step and its fraction; and one more, into which a complete trial runs."""
+    marks: list[tuple[float, int, float]] = [
+        (after - before, after, after / steps[-1]) for before, after in zip((0, *steps), steps, strict=False)
+    ]
+    return [*marks, (float("inf"), 0, 0.0)]
+
+
 def open_campaign(
     source: Source,
     budget: int,
@@ -102,21 +112,17 @@ def open_campaign(
             a paid checkpoint of this campaign.
         close: takes the campaign's objects apart, so that they are freed at once instead of by the garbage collector.
     """
-    steps = list(source.steps)
-    length = len(steps)
-    # What each checkpoint costs, its step and its fraction; and one more, into which a complete trial runs.
-    marks: list[tuple[float, int, float]] = [
-        (after - before, after, after / steps[-1]) for before, after in zip([0, *steps], steps, strict=False)
-    ]
-    marks.append((float("inf"), 0, 0.0))
-    total: int = budget * steps[-1]
+    marks = _marks(tuple(source.steps))
+    length, steps_of_trial = len(source.steps), source.steps[-1]
+    total: int = budget * steps_of_trial
     remaining: float = total  # a whole number; float only for the type of an endless cost
     unstarted = source.unstarted
     start_trial = source.start
+    lowest = float("-inf")
     idle, idle_since = 0, (remaining, unstarted)
-    cells: dict[tuple[int, int], Trial] = {}
+    # The trials by their labels, and of each the checkpoints paid for in a list that no strategy holds.
+    started: dict[tuple[int | None, int | None], tuple[Trial, list[Checkpoint]]] = {}
     paid: list[Trial] = []  # those with a checkpoint
-    books: list[tuple[int, int, list[Checkpoint]]] = []  # of each its labels and a list that no strategy holds
 
     def count_idle() -> None:
         nonlocal idle, idle_since
@@ -136,31 +142,28 @@ def open_campaign(
 
     def start(weight_init_seed: int | None, data_order_seed: int | None) -> Trial:
         nonlocal unstarted
-        trial = cells.get((weight_init_seed, data_order_seed))  # type: ignore[arg-type]
-        if trial is not None:
+        if weight_init_seed is not None and (weight_init_seed, data_order_seed) in started:
             count_idle()
-            return trial
+            return started[weight_init_seed, data_order_seed][0]
         try:
             row, column, train = start_trial(weight_init_seed, data_order_seed)
         except Exception:
             count_idle()
             raise
         unstarted -= 1
-        cells[row, column] = trial = new_trial(row, column, train)
-        return trial
-
-    def new_trial(row: int, column: int, train: Callable[[], Measurements]) -> Trial:
         index = 0
-        best_score = float("-inf")
+        best_score = lowest
+        checkpoints: list[Checkpoint] = []
+        booked: list[Checkpoint] = []
         trial = Trial()
         trial.weight_init_seed = row
         trial.data_order_seed = column
-        checkpoints: list[Checkpoint] = []
-        booked: list[Checkpoint] = []
         trial.checkpoints = checkpoints
         trial.complete = False
         trial._best = None
+        started[row, column] = trial, booked
 
+        # A replay's time goes here, and to what `start` makes: every variable shared with it costs each trial a cell.
         def advance() -> Checkpoint:
             nonlocal remaining, index, best_score
             cost, step, fraction = marks[index]
@@ -177,7 +180,6 @@ def open_campaign(
             if score > best_score:
                 if index == 0:
                     paid.append(trial)
-                    books.append((row, column, booked))
                 best_score = score
                 trial._best = checkpoint
             checkpoints.append(checkpoint)
@@ -194,7 +196,10 @@ def open_campaign(
         if not paid:
             raise InvalidReturn("paid for no checkpoint, so there is none to keep")
         if returned is None:
-            checkpoint = max((trial.best for trial in paid), key=lambda best: best.score)  # the first among ties
+            checkpoint = paid[0].best
+            for trial in paid:
+                if trial.best.score > checkpoint.score:  # the first among ties
+                    checkpoint = trial.best
         elif type(returned) is Trial and returned in paid:
             checkpoint = returned.best
         elif isinstance(returned, Checkpoint):
@@ -204,7 +209,7 @@ def open_campaign(
         else:
             found = repr(returned) if type(returned) in (bool, int, float, str) else f"a {type(returned).__name__}"
             raise InvalidReturn(f"returned {found:.80}; a strategy returns a Trial, a Checkpoint or None")
-        for row, column, booked in books:
+        for (row, column), (_, booked) in started.items():
             if checkpoint in booked:
                 return Settlement(row, column, booked.index(checkpoint), total - int(remaining), len(paid))
         raise InvalidReturn("returned a checkpoint that was not paid for in this campaign")
@@ -213,8 +218,8 @@ def open_campaign(
         raise InvalidReturn("advanced a trial of an earlier campaign; every campaign starts its own")
 
     def close() -> None:
-        for trial in cells.values():
-            trial.advance, trial.checkpoints, trial._best = ended, [], None
+        for trial, _ in started.values():
+            trial.advance, trial.checkpoints, trial._best = ended, (), None
 
     if test_scores is None:
         campaign = Campaign()
@@ -227,7 +232,7 @@ def open_campaign(
     campaign.majority_score = source.majority_score
     campaign._history = lambda: history()  # as it is, it might lead to the records
     campaign._start = start
-    campaign._remaining = lambda: remaining / steps[-1]
+    campaign._remaining = lambda: remaining / steps_of_trial
     campaign._trials = lambda: tuple(paid)
     campaign._unstarted = lambda: unstarted
     campaign._new_rng = lambda: rng()

@@ -4,7 +4,7 @@ Source: Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning",
 promotion variant) with one worker. Trials are ranked by their best score so far.
 """
 
-from bisect import bisect, insort
+from bisect import insort
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
@@ -31,20 +31,21 @@ class Asha:
         arrived = [0] * self.rungs
         waiting: list[list[tuple[float, int, Trial]]] = [[] for _ in legs]
         promoted: list[list[tuple[float, int, Trial]]] = [[] for _ in legs]
-        reached, pool_empty = 0, False
+        reached, unstarted, pool_empty = 0, campaign.unstarted, False
         while True:  # until the budget's end, or the pool's: then the best checkpoint seen is kept
             for rung in range(min(reached, last - 1), -1, -1):  # above the rung just reached nothing has changed
-                heap = waiting[rung]
-                if heap and (pool_empty or bisect(promoted[rung], heap[0]) < arrived[rung] // factor):
+                heap, ahead, top = waiting[rung], promoted[rung], arrived[rung] // factor
+                # In the top of its rung: fewer than that are promoted, or the last of the top is worse.
+                if heap and (pool_empty or len(ahead) < top or (top and heap[0] < ahead[top - 1])):
                     entry = heappop(heap)
-                    insort(promoted[rung], entry)
+                    insort(ahead, entry)
                     trial, reached = entry[2], rung + 1
                     break
             else:
-                if not campaign.unstarted and not pool_empty:
+                if not unstarted and not pool_empty:
                     reached, pool_empty = last, True  # nobody to start: everybody who waits may go on, best first
                     continue
-                trial, reached = campaign.start(), 0
+                trial, reached, unstarted = campaign.start(), 0, unstarted - 1
             for _ in range(legs[reached]):
                 trial.advance()
             arrived[reached] += 1

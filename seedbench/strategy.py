@@ -60,7 +60,7 @@ class Strategy:
     def _prototype(self) -> Callable[..., Any]:
         if self.sealed:
             raise RuntimeError(f"{self.name} must not run outside a sealed process")
-        return self.given if self.given is not None else _execute(self)
+        return self.given if self.given is not None else _bound(self)
 
     @cached_property
     def oracle(self) -> bool:
@@ -227,9 +227,13 @@ def _compile(strategy: Strategy) -> CodeType:
         raise StrategyFileError(f"{strategy.filename}: not Python: {error}") from None
 
 
-def _execute(strategy: Strategy) -> Callable[..., Any]:
-    """Runs the file in a module of its own and returns what it binds."""
-    filename, attribute = strategy.filename, strategy.attribute
+def execute(strategy: Strategy) -> ModuleType:
+    """Runs the file of a strategy in a module of its own; what it binds is not looked at.
+
+    Raises:
+        StrategyFileError: it is not Python, or raises.
+    """
+    filename = strategy.filename
     code = _compile(strategy)
     module = ModuleType(f"seedbench_strategy_{hashlib.sha256(strategy.source.encode()).hexdigest()[:12]}")
     module.__file__ = filename
@@ -244,6 +248,13 @@ def _execute(strategy: Strategy) -> Callable[..., Any]:
         failed = StrategyFileError(f"{filename}, line {line}: raised {type(error).__name__} when loaded: {said}")
         failed.frames = author_frames(error, strategy)
         raise failed from None
+    return module
+
+
+def _bound(strategy: Strategy) -> Callable[..., Any]:
+    """What the file of a strategy binds, which can be called with a campaign."""
+    filename, attribute = strategy.filename, strategy.attribute
+    module = execute(strategy)
     if attribute not in module.__dict__:
         others = [name for name, value in vars(module).items() if _defined_here(value, module)]
         hint = f"; it has {', '.join(others)}: select one with {filename}:{others[0]}" if others else ""

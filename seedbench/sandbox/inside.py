@@ -44,7 +44,7 @@ from seedbench.sandbox.messages import (
     encode,
     read_with_length,
 )
-from seedbench.strategy import Strategy, failure_of, refuse_oracle
+from seedbench.strategy import Strategy, execute, failure_of, refuse_oracle
 
 
 class NothingToImport:
@@ -72,9 +72,11 @@ def _with_strategy(job: Load | Run, told: int, said: int) -> Loaded | Keep | Fai
     file = job.strategy if isinstance(job, Run) else job
     strategy = Strategy(Path(file.filename).name, file.source, file.filename, file.attribute)
     try:
-        call = strategy.build()
+        if isinstance(job, Run):  # it was loaded before: what it binds need not be checked again
+            return _run(job, vars(execute(strategy))[file.attribute], told, said)
+        strategy.build()
         refuse_oracle(strategy, "a sealed process")
-        return _run(job, call, told, said) if isinstance(job, Run) else Loaded()
+        return Loaded()
     except StrategyFileError as error:
         return _failed("unusable", str(error), error.frames)
     except InvalidReturn as error:

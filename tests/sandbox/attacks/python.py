@@ -11,6 +11,7 @@ import numpy as np
 import seedbench.campaign
 import seedbench.ledger
 from seedbench import Trial
+from seedbench.sandbox.messages import Keep
 
 
 def honest(campaign):
@@ -85,7 +86,8 @@ def cheaper_checkpoints_in_the_books(campaign):
     """not paid for"""
     trial = campaign.start()
     cells = dict(zip(trial.advance.__code__.co_freevars, trial.advance.__closure__, strict=True))
-    cells["marks"].cell_contents[:-1] = [(0, step, fraction) for _, step, fraction in cells["marks"].cell_contents[:-1]]
+    marks = cells["marks"].cell_contents
+    cells["marks"].cell_contents = [(0, step, fraction) for _, step, fraction in marks[:-1]] + [marks[-1]]
     while True:
         trial = campaign.start()
         while not trial.complete:
@@ -94,14 +96,9 @@ def cheaper_checkpoints_in_the_books(campaign):
 
 def settle_otherwise(campaign):
     """not paid for"""
-    trial = campaign.start()
-    trial.advance()
-    frame = sys._getframe(1)  # the runner's
-    opened = frame.f_locals["opened"]
-    cells = dict(zip(opened.settle.__code__.co_freevars, opened.settle.__closure__, strict=True))
-    row, column, booked = cells["books"].cell_contents[0]
-    booked.extend([booked[0]] * 3 + [later := seedbench.campaign.Checkpoint()])
-    return later
+    runner = sys._getframe(1).f_globals
+    runner["Keep"] = lambda trial, checkpoint: Keep(trial, checkpoint + 1)
+    return honest(campaign)
 
 
 def patched_interface(campaign):

@@ -10,6 +10,7 @@ import pytest
 
 from seedbench.cli import main
 from seedbench.trialset import TrialSet, load_trials
+from tests.browser import browser  # noqa: F401 - a fixture
 from tests.synthetic import split_like_training, write
 
 

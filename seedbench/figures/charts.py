@@ -79,7 +79,7 @@ def lines(
     import altair as alt
 
     names = list(dict.fromkeys(str(row[series]) for row in rows)) if series else []
-    base = alt.Chart(alt.Data(values=_values(rows))).encode(x=_x(x))
+    base = alt.Chart(alt.InlineData(values=_values(rows))).encode(x=_x(x))
     shown: list[alt.Chart] = []
     colour: dict[str, Any] = {}
     marks: dict[str, Any] = {}
@@ -89,8 +89,9 @@ def lines(
         same: dict[str, Any] = {"type": "nominal", "sort": names, "title": None}
         legend = legend_of(names, points)
         colour = {"color": alt.Color(series, scale=alt.Scale(domain=names), legend=legend, **same)}
-        others = SHAPES if points else DASHES
-        scale = alt.Scale(domain=names, range=[others[number % CATEGORIES] for number in range(len(names))])
+        others = SHAPES if points else DASHES  # where colours begin again, these are one further
+        kinds = [others[(number + number // CATEGORIES) % CATEGORIES] for number in range(len(names))]
+        scale = alt.Scale(domain=names, range=kinds)
         if points:
             marks = {"shape": alt.Shape(series, scale=scale, legend=legend, **same)}
         else:
@@ -139,12 +140,12 @@ def intervals(
     import altair as alt
 
     names = list(dict.fromkeys(str(row[label]) for row in rows))
-    base = alt.Chart(alt.Data(values=_values(rows))).encode(y=alt.Y(label, type="nominal", sort=names, title=None))
+    base = alt.Chart(alt.InlineData(values=_values(rows))).encode(y=alt.Y(label, type="nominal", sort=names, title=None))
     tips = [alt.Tooltip(label, type="nominal", title=" "), _tip(value)]
     tips += [_tip(value, low, "from"), _tip(value, high, "to")]
     shown: list[alt.Chart] = []
     if reference is not None:
-        level = alt.Chart(alt.Data(values=[{"at": reference}])).mark_rule(style="reference")
+        level = alt.Chart(alt.InlineData(values=[{"at": reference}])).mark_rule(style="reference")
         shown.append(level.encode(x=alt.X("at", type="quantitative")))
     if bars:
         shown.append(base.mark_bar(opacity=0.55, height={"band": 0.6}).encode(x=_x(value), tooltip=tips))
@@ -189,7 +190,7 @@ def heatmap(
     labels = alt.Axis(labelOverlap=True, labelAngle=0, titlePadding=10, grid=False, domain=False, ticks=False)
     across = alt.X(x.field, type="nominal", sort=columns, title=x.title, axis=labels)
     down = alt.Y(y.field, type="nominal", sort=downwards, title=y.title, axis=labels)
-    base = alt.Chart(alt.Data(values=_values(named))).encode(x=across, y=down)
+    base = alt.Chart(alt.InlineData(values=_values(named))).encode(x=across, y=down)
     tips = [alt.Tooltip(x.field, type="nominal", title=x.title), alt.Tooltip(y.field, type="nominal", title=y.title)]
     tips.append(_tip(value))
     scale = alt.Scale(scheme="viridis", reverse=reverse, **_domain(value))
@@ -287,6 +288,6 @@ def _level(axis: Axis, at: float, label: str) -> list[alt.Chart]:
     """A line across the chart at a value of its y axis, and what it is."""
     import altair as alt
 
-    base = alt.Chart(alt.Data(values=[{axis.field: at, "label": label}])).encode(y=_y(axis))
+    base = alt.Chart(alt.InlineData(values=[{axis.field: at, "label": label}])).encode(y=_y(axis))
     text = base.mark_text(align="left", baseline="top", dx=5, dy=4)
     return [base.mark_rule(style="reference"), text.encode(text="label:N", x=alt.value(0))]

@@ -9,7 +9,7 @@
   async function draw(plot) {
     const theme = dark.matches ? "dark" : "light";
     const drawn = plot.dataset.theme === theme && plot.dataset.width === String(plot.clientWidth);
-    if (drawn || !plot.clientWidth) return; // 0: folded away
+    if (drawn || plot.closest("details:not([open])")) return; // folded away: when it is opened
     plot.view?.finalize();
     plot.dataset.theme = theme;
     const spec = JSON.parse(plot.nextElementSibling.textContent);

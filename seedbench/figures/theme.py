@@ -1,7 +1,7 @@
 """Colours and type of pages and charts, light and dark: one palette feeds the style sheet and Vega's configuration.
 
-Categories follow the colours of Okabe and Ito (2008, https://jfly.uni-koeln.de/color/) for all kinds of colour vision,
-darker on white and lighter on black where contrast asks for it; charts tell them apart by dash or shape as well.
+Categories stay apart for every kind of colour vision (tests/test_figures.py simulates them); dashes or shapes tell them
+apart as well.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ THEMES: dict[str, dict[str, Any]] = {
         "muted": "#59636e",
         "line": "#d5d9de",
         "link": "#0550ae",
-        "accent": "#0064a8",
-        "good": "#00775a",
+        "accent": "#0a4bc0",
+        "good": "#00705a",
         "bad": "#b54600",
-        "category": ["#0064a8", "#b54600", "#00775a", "#a8448a", "#8a6400", "#2b8cbe", "#1b1f24"],
+        "category": ["#0a4bc0", "#8a3a00", "#00332b", "#c2257f", "#8f9400", "#0096ea"],
     },
     "dark": {
         "paper": "#14171b",
@@ -29,16 +29,16 @@ THEMES: dict[str, dict[str, Any]] = {
         "muted": "#a3adb8",
         "line": "#3a424b",
         "link": "#7fc1ff",
-        "accent": "#6bbcf0",
+        "accent": "#3a80d8",
         "good": "#35cfa4",
         "bad": "#ff9254",
-        "category": ["#6bbcf0", "#ff9254", "#35cfa4", "#ea9fd2", "#e8c547", "#a9c9e0", "#e8eaed"],
+        "category": ["#3a80d8", "#f5694f", "#14f0b0", "#b0618a", "#f5e65a", "#b8d8ff"],
     },
 }
 CATEGORIES = len(THEMES["light"]["category"])
 #: Dash patterns and shapes of the categories, so that none is told apart by colour alone.
-DASHES = [[1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [10, 4], [4, 2, 1, 2], [1, 3]]
-SHAPES = ["circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right"]
+DASHES = [[1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [10, 4], [4, 2, 1, 2]]
+SHAPES = ["circle", "square", "triangle-up", "diamond", "cross", "triangle-down"]
 
 
 def style_variables() -> str:

@@ -132,12 +132,12 @@ def components_chart(found: Factors) -> Chart:
         for one in found.components
     ]
     chart = charts.intervals(
-        rows, Axis("variance", "variance between trials, in squared points (1 point = 0.01)", zero=True), bars=True
+        rows, Axis("variance", "variance, in squared points", zero=True), bars=True
     )
     return Chart(
         chart,
         "Where the variance comes from",
-        "A bar is the estimated share of one source in the variance between trials, the line its 95% interval; a bar "
+        "A bar is what one source adds to the variance between trials (a point is 0.01), the line its 95% interval; a bar "
         "left of 0 is an estimate that chance made negative.",
         sources=(DODGE_2020, TING),
     )

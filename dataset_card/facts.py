@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from seedbench.schema import CONFIGS, RECIPE_COLUMNS
 from seedbench.trialset import Manifest, TrialSet, TrialTable, read_split
 from seedbench.trialset.files import PICTURES
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Licences of the pretrained models, as their cards on the Hub state them.
 MODEL_LICENCES = {
@@ -161,14 +165,21 @@ def _origin(folder: Path, manifest: Manifest) -> str:
     for task, paths in sorted(manifest.shards("trials").items()):
         frame = read_split(folder, manifest, "trials", paths).to_pandas()
         for (model, recipe), part in frame.groupby(["model", "recipe"], sort=True):
-            made = " and ".join(sorted({f"{row.engine} engine on {row.device}" for row in part.itertuples()}))
-            with_versions = {
-                f"torch {row.torch_version}, transformers {row.transformers_version}" for row in part.itertuples()
-            }
-            evaluation, train = part.evaluation_seconds.sum(), part.train_seconds.sum()
-            hours = f"{(evaluation + train) / 3600:.1f} hours, validation included" if train else "time not recorded"
-            lines.append(f"- {model}, {task}, {recipe}: {made}; {'; '.join(sorted(with_versions))}; {hours}.")
+            said = [
+                _together(part, "{} engine on {}", ["engine", "device"]),
+                _together(part, "torch {}, transformers {}", ["torch_version", "transformers_version"]),
+            ]
+            seconds = part.evaluation_seconds.sum() + part.train_seconds.sum()
+            said.append(f"{seconds / 3600:.1f} hours, validation included" if seconds else "")
+            recorded = "; ".join(filter(None, said)) or "how they were run is not recorded"
+            lines.append(f"- {model}, {task}, {recipe}: {recorded}.")
     return "\n".join(lines)
+
+
+def _together(part: pd.DataFrame, text: str, columns: list[str]) -> str:
+    """The text for every combination of the columns' values that is recorded."""
+    combinations = part[columns].dropna().drop_duplicates().sort_values(columns)
+    return " and ".join(text.format(*values) for values in combinations.itertuples(index=False))
 
 
 def _fields(manifest: Manifest) -> str:

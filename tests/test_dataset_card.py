@@ -118,6 +118,7 @@ def test_the_card_says_what_the_seeds_are_worth_and_where_trials_begin_to_differ
         "the first checkpoint, of 2, is the same for all trials, in predictions: nothing can be decided there" in card
     )
     assert "the smallest has 10 examples, and one of them moves an accuracy by 10.00 points" in card
+    assert "- mini, sst2, few: how they were run is not recorded." in card
     assert "`train_examples` | all |" in card and "`dropout` | not recorded |" in card
     assert "run for every pair of seeds on a grid" in card  # a row without any trial is no row of the grid
     missing = build_card(write(tmp_path / "missing", split_of(predicted, label=label, missing=[(1, 0)])))

@@ -1,0 +1,70 @@
+"""How fast a trial set of the paper's size loads: 2,100 trials × 30 checkpoints on four tasks, ready for replay.
+
+    SEEDBENCH_SLOW=1 pytest tests/benchmarks/test_load_speed.py --benchmark-enable
+
+Wanted: 2 seconds and 1 GiB. The peer reads the same files: their SHA-256, and every column as an Arrow table. Without
+SEEDBENCH_SLOW a fifteenth of the trials, as a test that it works.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seedbench.trialset import load_trials, read_manifest
+from tests.synthetic import split_like_training, write
+
+FULL = os.environ.get("SEEDBENCH_SLOW") == "1"
+CHECKPOINTS = 30
+DEV_EXAMPLES = {"cola": 1043, "mrpc": 408, "rte": 277, "sst2": 872}
+GRID = {task: (25 if task != "sst2" else 15) // (1 if FULL else 4) for task in DEV_EXAMPLES}
+MEBIBYTES = 1024
+
+# What a process needs in all, most of which is Python, NumPy and Arrow themselves where the trial set is small.
+_LOAD = "import resource, sys, seedbench\nseedbench.load_trials(sys.argv[1])\n"
+_LOAD += "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Losses are noise, which compresses no better than real ones."""
+    rng = np.random.default_rng(0)
+    splits = []
+    for task, examples in DEV_EXAMPLES.items():
+        split = split_like_training(GRID[task], GRID[task], task=task, checkpoints=CHECKPOINTS, examples=examples)
+        for row in split.predictions:
+            row["example_loss"] = rng.lognormal(-1, 1, (CHECKPOINTS, examples)).astype(np.float16)
+        splits.append(split)
+    return write(tmp_path_factory.mktemp("paper") / "set", *splits)
+
+
+@pytest.mark.benchmark(group="load")
+def test_load(benchmark, folder):
+    trials = benchmark(lambda: load_trials(folder))
+    assert sum(table.num_trials for table in trials.tables) == sum(size**2 for size in GRID.values())
+    for table in trials.tables:
+        assert table.predicted_label.shape == (table.num_trials, CHECKPOINTS, DEV_EXAMPLES[table.task])
+        assert table.example_loss.shape == table.predicted_label.shape
+    sizes = [path.stat().st_size for path in folder.rglob("*.parquet")]
+    benchmark.extra_info["mebibytes_on_disk"] = round(sum(sizes) / 2**20, 1)
+    peak = subprocess.run([sys.executable, "-c", _LOAD, folder], capture_output=True, text=True, check=True).stdout
+    benchmark.extra_info["peak_mebibytes"] = int(peak)
+    assert int(peak) <= MEBIBYTES
+
+
+@pytest.mark.benchmark(group="load")
+def test_peer(benchmark, folder):
+    """SHA-256 and pyarrow, and no array."""
+    import pyarrow.parquet as pq
+
+    paths = [folder / path for path in read_manifest(folder).files]
+    rows = benchmark(
+        lambda: sum(len(hashlib.sha256(p.read_bytes()).hexdigest()) + pq.read_table(p).num_rows for p in paths)
+    )
+    assert rows > 0

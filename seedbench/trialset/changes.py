@@ -1,0 +1,178 @@
+"""What changed from one version of a trial set to the next, and what that asks of the version number."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seedbench.errors import TrialSetError
+from seedbench.schema import SCHEMA_VERSION
+from seedbench.trialset.files import MANIFEST, SHARD_NAME, Configs, Manifest, read_folder, read_manifest
+from seedbench.trialset.merge import OF_TABLE, cells_of, first_rows, short
+from seedbench.trialset.rows import different, of_trials
+from seedbench.trialset.version import Level
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Table = tuple[str, str]  # model, recipe
+Seeds = tuple[int, int]  # weight-init seed, data-order seed
+
+
+@dataclass(frozen=True)
+class Change:
+    """One line of what changed; it begins with + for added, - for removed, ~ for changed."""
+
+    level: Level
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def schema_version(folder: Path) -> int:
+    """The schema version that a folder's manifest names, whatever else stands in it.
+
+    Raises:
+        TrialSetError: there is none.
+    """
+    try:
+        found = json.loads((folder / MANIFEST).read_bytes())["schema_version"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        found = None
+    if isinstance(found, int) and not isinstance(found, bool):
+        return found
+    raise TrialSetError(f"{folder / MANIFEST}: names no schema_version")
+
+
+def unlike(old: Manifest, new: Manifest) -> tuple[set[str], list[str]]:
+    """The tasks that are not the same in both, and the old files that `changes` needs to compare them."""
+
+    def by_task(manifest: Manifest) -> dict[str, dict[str, str]]:
+        found: dict[str, dict[str, str]] = {}
+        for path, sha256 in manifest.files.items():
+            if shard := SHARD_NAME.fullmatch(path):
+                found.setdefault(shard["task"], {})[path] = sha256
+        return found
+
+    before, after = by_task(old), by_task(new)
+    tasks = {task for task in before.keys() | after.keys() if before.get(task) != after.get(task)}
+    return tasks, sorted(path for task in tasks for path in before.get(task, ()))
+
+
+def changes(old: Path, new: Path) -> list[Change]:
+    """What changed between two versions, table by table; empty where only documents did.
+
+    Args:
+        old: folder of the earlier version; only the files that `unlike` names need to be there.
+        new: folder of the later one.
+
+    Raises:
+        TrialSetError: one of them cannot be read.
+    """
+    found = schema_version(old)
+    if found != SCHEMA_VERSION:
+        return [Change(Level.MAJOR, f"~ schema {SCHEMA_VERSION}, was {found}"), *_column_changes(old, new)]
+    manifests = read_manifest(old), read_manifest(new)
+    tasks, _ = unlike(*manifests)
+    before, after = (
+        read_folder(folder, manifest, tasks) for folder, manifest in zip((old, new), manifests, strict=True)
+    )
+    return [change for task in sorted(tasks) for change in _task_changes(task, before, after)]
+
+
+def _task_changes(task: str, old: Configs, new: Configs) -> Iterator[Change]:
+    tables = [_rows_by_table(configs, task) for configs in (old, new)]
+    for table in sorted(tables[0].keys() | tables[1].keys()):
+        name = f"{table[0]}/{task}/{table[1]}"
+        before, after = (of_task.get(table, {}) for of_task in tables)
+        if not before:
+            yield Change(Level.MINOR, f"+ table {name}: {_trials(len(after))}")
+        elif not after:
+            yield Change(Level.MAJOR, f"- table {name}: {_trials(len(before))}")
+        else:
+            yield from _table_changes(table, task, old, new, before, after)
+    shared = [{config for config in configs if task in configs[config]} for configs in (old, new)]
+    if all(shared):
+        for config in sorted(shared[1] - shared[0]):
+            yield Change(Level.MINOR, f"+ {config} of {task}")
+        for config in sorted(shared[0] - shared[1]):
+            yield Change(Level.MAJOR, f"- {config} of {task}")
+        if "examples" in shared[0] & shared[1] and not old["examples"][task].equals(new["examples"][task]):
+            yield Change(Level.MAJOR, f"~ dev examples of {task}: other labels")
+
+
+def _rows_by_table(configs: Configs, task: str) -> dict[Table, dict[Seeds, int]]:
+    tables: dict[Table, dict[Seeds, int]] = {}
+    if task in configs.get("trials", {}):
+        for row, (model, recipe, *seeds) in enumerate(cells_of(configs["trials"][task])):
+            tables.setdefault((model, recipe), {})[seeds[0], seeds[1]] = row
+    return tables
+
+
+def _table_changes(
+    table: Table, task: str, old: Configs, new: Configs, before: dict[Seeds, int], after: dict[Seeds, int]
+) -> Iterator[Change]:
+    name = f"{table[0]}/{task}/{table[1]}"
+    first, found = (configs["trials"][task] for configs in (old, new))
+    for field in OF_TABLE:
+        was, now = (split.column(field)[first_rows(split)[table]].as_py() for split in (first, found))
+        if was != now:
+            yield Change(Level.MAJOR, f"~ table {name}: {field} {short(now)}, was {short(was)}")
+    if added := after.keys() - before.keys():
+        yield Change(Level.MINOR, f"+ table {name}: {_trials(len(added))} more")
+    if removed := before.keys() - after.keys():
+        yield Change(Level.PATCH, f"- table {name}: {_trials(len(removed))} withdrawn")
+    common = sorted(before.keys() & after.keys())
+    rows = [[of_set[seeds] for seeds in common] for of_set in (before, after)]
+    odd, columns = np.zeros(len(common), dtype=bool), []
+    for config in sorted(old.keys() & new.keys() - {"examples"}):
+        if common and task in old[config] and task in new[config]:
+            was, now = (
+                of_trials(configs[config][task], configs["trials"][task].column("trial_id").take(of_set))
+                for configs, of_set in zip((old, new), rows, strict=True)
+            )
+            for column in was.column_names:
+                unlike_rows = different(was.column(column), now.column(column))
+                if unlike_rows.any() and (config == "trials" or column != "trial_id"):
+                    odd |= unlike_rows
+                    columns.append(column)
+    if columns := [column for column in columns if column not in OF_TABLE]:
+        yield Change(Level.PATCH, f"~ table {name}: {_trials(int(odd.sum()))} changed ({', '.join(columns)})")
+
+
+def _trials(number: int) -> str:
+    return f"{number:,} {'trial' if number == 1 else 'trials'}"
+
+
+def _column_changes(old: Path, new: Path) -> Iterator[Change]:
+    """Configs and columns of two schemas, from the files themselves."""
+    before, after = (_columns(folder) for folder in (old, new))
+    for column in sorted(before.keys() | after.keys()):
+        config, name = column
+        if column not in before:
+            yield Change(Level.MAJOR, f"+ column {name} of {config}: {after[column]}")
+        elif column not in after:
+            yield Change(Level.MAJOR, f"- column {name} of {config}: {before[column]}")
+        elif before[column] != after[column]:
+            yield Change(Level.MAJOR, f"~ column {name} of {config}: {after[column]}, was {before[column]}")
+
+
+def _columns(folder: Path) -> dict[tuple[str, str], Any]:
+    """(config, column) -> Arrow type."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns: dict[tuple[str, str], Any] = {}
+    for path in sorted(folder.glob("*/*.parquet")):
+        try:
+            schema: pa.Schema = pq.read_schema(path)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise TrialSetError(f"{path}: not a readable parquet file ({' '.join(str(error).split())[:200]})") from None
+        columns |= {(path.parent.name, field.name): field.type for field in schema}
+    return columns

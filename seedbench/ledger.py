@@ -121,7 +121,7 @@ def open_campaign(
     lowest = float("-inf")
     idle, idle_since = 0, (remaining, unstarted)
     # The trials by their labels, and of each the checkpoints paid for in a list that no strategy holds.
-    started: dict[tuple[int | None, int | None], tuple[Trial, list[Checkpoint]]] = {}
+    started: dict[tuple[int, int], tuple[Trial, list[Checkpoint]]] = {}
     paid: list[Trial] = []  # those with a checkpoint
 
     def count_idle() -> None:
@@ -144,7 +144,7 @@ def open_campaign(
         nonlocal unstarted
         if weight_init_seed is not None and (weight_init_seed, data_order_seed) in started:
             count_idle()
-            return started[weight_init_seed, data_order_seed][0]
+            return started[weight_init_seed, data_order_seed][0]  # type: ignore[index]
         try:
             row, column, train = start_trial(weight_init_seed, data_order_seed)
         except Exception:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 Say = Callable[[str], object]
 
 _CHANGELOG_HEAD = "# Changelog\n\nVersions of this trial set; each is a tag.\n"
+_TAG = re.compile(f"v(?P<version>{VERSION.pattern})", re.ASCII)
 _REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 
 
@@ -44,7 +45,7 @@ class Push:
         head: the commit that the new one goes on top of; None: the repo is not there yet.
         changes: since the latest version on the Hub.
         added: path -> bytes of every file of the commit; without those that are on the main branch already.
-        deleted: paths of data on the main branch that this version does not have.
+        deleted: data and documents on the main branch that this version does not have.
         changelog: the new text of CHANGELOG.md.
     """
 
@@ -122,15 +123,16 @@ def plan_push(
     with _explained(repo):
         info = _info(api, repo)
         if info is None:
-            say(f"{repo} is not there yet: version {version} is its first")
+            say(f"{repo} is not there, or not for this token to see: version {version} is its first")
             changelog = _changelog("", version, list(notes) or ["First version."])
             added = _sizes(folder) | {CHANGELOG: len(changelog.encode())}
             return Push(folder, repo, version, private, None, (), added, (), changelog)
         if private and not info.private:
             raise PublishError(f"{repo}: is public already; --private is for a repo that is not there yet")
         refs = api.list_repo_refs(repo, repo_type="dataset")
-        head = next(ref.target_commit for ref in refs.branches if ref.name == "main")
-        tags = {ref.name[1:]: ref.target_commit for ref in refs.tags if VERSION.fullmatch(ref.name[1:])}
+        head = next((ref.target_commit for ref in refs.branches if ref.name == "main"), info.sha)
+        assert head is not None
+        tags = {tag["version"]: ref.target_commit for ref in refs.tags if (tag := _TAG.fullmatch(ref.name))}
         if version in tags:
             raise PublishError(f"{repo}: version {version} exists (commit {tags[version][:8]}), and never changes")
         if parent is not None and parent != head:
@@ -144,7 +146,8 @@ def plan_push(
         said = (download(repo, head, [CHANGELOG]) / CHANGELOG).read_text("utf-8") if CHANGELOG in on_main else ""
     wanted = _sizes(folder)
     added = {path: size for path, size in wanted.items() if not _is(on_main.get(path), folder / path)}
-    deleted = tuple(path for path in on_main if SHARD_NAME.fullmatch(path) and path not in wanted)
+    ours = {path for path in on_main if SHARD_NAME.fullmatch(path) or path in DOCUMENTS} - {CHANGELOG}
+    deleted = tuple(sorted(ours - wanted.keys()))
     unseen = [
         path
         for path in (*added, *deleted)

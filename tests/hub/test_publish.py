@@ -52,6 +52,7 @@ def test_a_first_version_a_second_beside_it_and_numbers_that_do_not_fit(
 ) -> None:
     repo = "seedbench/versions"
     first = trial_set(tmp_path / "first", repo, "1.0.0", FEW)
+    (first / "CITATION.cff").write_text("of the first version")
 
     ended = publish(client, first, "1.0.0", "--dry-run", repo=repo)
     assert ended.code == 0 and "would push trials/sst2-00000-of-00001.parquet (" in ended.out

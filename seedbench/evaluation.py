@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 from seedbench import __version__
 from seedbench.errors import SelectionError
 from seedbench.intervals import Interval
+from seedbench.paired import pairs_of
 from seedbench.replay import Deletion, Replay, replay, whole_number
 from seedbench.result import (
     Against,
@@ -154,6 +155,7 @@ def evaluate(
             ),
             left_out=tuple(table.name for table, pool in zip(tables, pools, strict=True) if pool is None),
             campaigns=_campaigns(own),
+            pairs=pairs_of(own, deletions),
         )
 
 

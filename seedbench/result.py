@@ -166,6 +166,7 @@ class Evaluation:
         against: the strategies it was compared with.
         left_out: names of selected tables too small for any of the budgets.
         campaigns: column name -> array, one entry per table, budget and replicate; not part of the JSON.
+        pairs: column name -> array, see `seedbench.paired.pairs_of`; not part of the JSON.
     """
 
     protocol: str
@@ -180,10 +181,11 @@ class Evaluation:
     against: tuple[Against, ...]
     left_out: tuple[str, ...]
     campaigns: Mapping[str, np.ndarray] | None = field(default=None, compare=False, repr=False)
+    pairs: Mapping[str, np.ndarray] | None = field(default=None, compare=False, repr=False)
 
     def to_json(self) -> str:
         """The evaluation as JSON text, undefined as null; the same bytes for the same evaluation."""
-        content = {item.name: _plain(getattr(self, item.name)) for item in fields(self) if item.name != "campaigns"}
+        content = {item.name: _plain(getattr(self, item.name)) for item in fields(self) if item.compare}
         return json.dumps(content, indent=2, allow_nan=False) + "\n"
 
     @classmethod

@@ -76,7 +76,7 @@ def interval(sample: Sample, deletions: Sequence[Deletion]) -> Interval:
     return jackknife(sample.whole, by_axis(sample, deletions))
 
 
-def by_axis(sample: Sample, deletions: Sequence[Deletion]) -> list[Floats]:
+def by_axis(sample: Sample, deletions: Sequence[Deletion] | Mapping[int, Deletion]) -> list[Floats]:
     """What a sample is without each group of seeds, axis by axis: the second argument of `jackknife`."""
     axes: dict[tuple[str, str], list[Floats]] = {}
     for number, values in sample.deleted.items():
@@ -200,7 +200,7 @@ def score_interval(scores: TableScores, deletions: Sequence[Deletion]) -> Interv
 
 def gap_interval(scores: TableScores, deletions: Sequence[Deletion]) -> Interval:
     """-> `Interval` of gap closed [budgets]; NaN where there is no gap."""
-    return _gap_closed(scores.won, scores.gap, deletions)
+    return ratio_interval(scores.won, scores.gap, deletions)
 
 
 def difference_intervals(
@@ -208,7 +208,7 @@ def difference_intervals(
 ) -> tuple[Interval, Interval]:
     """Two strategies on the same replicates -> intervals [budgets] of the differences in score and in gap closed."""
     difference = combine(sub, scores.score, other.score)
-    return interval(difference, deletions), _gap_closed(difference, scores.gap, deletions)
+    return interval(difference, deletions), ratio_interval(difference, scores.gap, deletions)
 
 
 @dataclass(frozen=True)
@@ -257,8 +257,12 @@ def full_trials_interval(difference: Interval, needed: tuple[float, Bound | None
 
 def summary_gap(every: Sequence[TableScores], deletions: Sequence[Deletion]) -> Interval:
     """Points won over points to win, all tables together -> `Interval` of a number."""
-    gap = _total([scores.gap for scores in every])
-    return _gap_closed(_total([_over_budgets(scores.won) for scores in every]), gap, deletions)
+    return ratio_interval(*summary_points(every), deletions)
+
+
+def summary_points(every: Sequence[TableScores]) -> tuple[Sample, Sample]:
+    """Points won (the mean over budgets) and to win, summed over the tables: [P, 1] each."""
+    return _total([_over_budgets(scores.won) for scores in every]), _total([scores.gap for scores in every])
 
 
 def summary_difference(
@@ -268,7 +272,7 @@ def summary_difference(
     gap = _total([scores.gap for scores in every])
     pairs = zip(every, others, strict=True)
     won = _total([_over_budgets(combine(sub, scores.score, other.score)) for scores, other in pairs])
-    return _gap_closed(won, gap, deletions)
+    return ratio_interval(won, gap, deletions)
 
 
 def summary_multipliers(every: Sequence[TableScores]) -> dict[int, tuple[float, Bound | None]]:
@@ -297,7 +301,8 @@ def _total(samples: Sequence[Sample]) -> Sample:
     return reduce(lambda one, other: combine(add, one, other), samples)
 
 
-def _gap_closed(won: Sample, to_win: Sample, deletions: Sequence[Deletion]) -> Interval:
+def ratio_interval(won: Sample, to_win: Sample, deletions: Sequence[Deletion] | Mapping[int, Deletion]) -> Interval:
+    """Points won over points to win, of the same shape -> `Interval` of the gap closed; NaN where there is no gap."""
     around = ratio_jackknife(won.whole, to_win.whole, by_axis(won, deletions), by_axis(to_win, deletions))
     estimate = gap_closed(won.mean, to_win.mean)
     half_width = around.high - around.estimate

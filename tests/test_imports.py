@@ -26,6 +26,7 @@ LAYERS = [
     {"blocks"},
     {"replay"},
     {"scoring", "decisions"},
+    {"paired"},
     {"evaluation"},
     {"figures", "terminal"},
     {
@@ -52,7 +53,17 @@ PUBLIC = {"", "__version__"}  # what anybody may take from the package itself: i
 MAY_KNOW = {
     "runners": {"errors", "schema", "trialset", "metrics"},
     "dataset_card": {"errors", "schema", "trialset", "metrics", "figures"},
-    "leaderboard": {"errors", "evaluation", "submission", "sandbox"},
+    "leaderboard": {
+        "errors",
+        "trialset",
+        "strategy",
+        "sandbox",
+        "result",
+        "decisions",
+        "paired",
+        "evaluation",
+        "submission",
+    },
 }
 LIVE = {"ledger", "strategy", "halves", "recorded", "run", "deadline"}  # runners/live.py is a replay that trains
 

@@ -136,7 +136,7 @@ def test_what_charts_draw(browser, page):
         assert cells.locator(".role-mark.mark-rect path").count() == 5
         assert cells.locator(".role-mark.mark-symbol path").count() == 1  # the crossed-out cell
         assert dots.locator(".role-mark.mark-rule line").count() == 3  # two intervals and the level
-        assert lines.locator("svg").get_attribute("aria-label") == "Lines. Up is better."
+        assert lines.locator('[role="graphics-document"]').get_attribute("aria-label") == "Lines. Up is better."
 
 
 def test_a_folded_chart_is_drawn_when_it_is_opened(browser, page):

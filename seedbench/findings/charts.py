@@ -1,4 +1,4 @@
-"""The findings as charts, each with how to read it, where its method comes from, and what it cannot tell."""
+"""The findings as charts, each with how to read it and where its method comes from."""
 
 from __future__ import annotations
 
@@ -52,7 +52,6 @@ def expected_chart(table: TableFindings) -> Chart:
         "The line is the score to expect of the best of n trials; the band is its 95% interval for other seeds; the "
         "dashed level is the best of all trials. Where the line flattens, more trials buy little.",
         sources=(DODGE_2019, DODGE_2020),
-        notes=found.notes,
     )
 
 
@@ -131,9 +130,7 @@ def components_chart(found: Factors) -> Chart:
         }
         for one in found.components
     ]
-    chart = charts.intervals(
-        rows, Axis("variance", "variance, in squared points", zero=True), bars=True
-    )
+    chart = charts.intervals(rows, Axis("variance", "variance, in squared points", zero=True), bars=True)
     return Chart(
         chart,
         "Where the variance comes from",
@@ -203,7 +200,6 @@ def early_chart(found: EarlyLate, step: Sequence[int]) -> Chart:
         "At 1 the order of the trials is already the final one, at 0 an early score says nothing; bands are 95% "
         "intervals for other seeds. Stopping is safe where the line is high.",
         sources=(DODGE_2020,),
-        notes=found.notes,
     )
 
 
@@ -235,7 +231,6 @@ def shared_charts(shared: SharedSeeds, found: SharedFactor) -> Iterator[Chart]:
         f"Ranks of the {name}s in every task",
         "Seeds that are light in all rows do well on every task; the first row is the mean rank, which sorts them.",
         sources=(DODGE_2020,),
-        notes=found.notes,
     )
     pairs = [
         {

@@ -73,6 +73,7 @@ def _table_parts(table: TableFindings, anchor: str) -> Iterator[Part]:
     yield from map(Note, table.notes)
     yield Heading("How good is the best of n trials?", level=3)
     yield Paragraph(expected_sentence(table))
+    yield from map(Note, table.expected.notes)
     yield charts.expected_chart(table)
     yield Details("The numbers", (_expected_table(table),))
     yield Heading("Weight initialisation or data order?", level=3)
@@ -81,12 +82,16 @@ def _table_parts(table: TableFindings, anchor: str) -> Iterator[Part]:
     yield from _diverged_parts(table.diverged, table.step)
     yield Heading("Does an early score tell the last?", level=3)
     yield from _answer(early_sentence(table.early, table.step))
-    yield charts.early_chart(table.early, table.step)
-    yield Details("The numbers", (_early_table(table.early, table.step),))
+    yield from map(Note, table.early.notes)
+    if any(rho is not None for rho in (*table.early.score, *table.early.best_so_far)):
+        yield charts.early_chart(table.early, table.step)
+        yield Details("The numbers", (_early_table(table.early, table.step),))
     yield Heading("Start many, stop early, continue some", level=3)
-    yield Paragraph(search_sentence(table))
-    yield Grid(tuple(search_charts(table.search, table.metric)), min_width=380)
-    yield Details("The numbers", (_search_table(table.search, len(table.step)),))
+    yield from _answer(search_sentence(table))
+    yield from map(Note, table.search.notes)
+    if table.search.rows:
+        yield Grid(tuple(search_charts(table.search, table.metric)), min_width=380)
+        yield Details("The numbers", (_search_table(table.search, len(table.step)),))
 
 
 def _answer(sentence: str) -> Iterator[Part]:
@@ -254,4 +259,5 @@ def _shared_parts(shared: SharedSeeds) -> Iterator[Part]:
     yield from map(Note, shared.notes)
     for factor in shared.factors:
         yield Paragraph(shared_sentence(factor))
+        yield from map(Note, factor.notes)
         yield from charts.shared_charts(shared, factor)

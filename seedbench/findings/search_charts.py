@@ -35,7 +35,7 @@ def search_charts(found: Search, metric: str) -> Iterator[Chart]:
         "The upper line is the best of all ways to start many, stop early and continue some, with hindsight; the band "
         "is its 95% interval for other seeds.",
         sources=(DODGE_2020,),
-        notes=(*found.notes, *_cut(rows, domain)),
+        notes=_cut(rows, domain),
     )
     reductions: dict[str, list[tuple[int, float | None, float | None, float | None]]] = {
         "with hindsight": [

@@ -140,7 +140,9 @@ def intervals(
     import altair as alt
 
     names = list(dict.fromkeys(str(row[label]) for row in rows))
-    base = alt.Chart(alt.InlineData(values=_values(rows))).encode(y=alt.Y(label, type="nominal", sort=names, title=None))
+    base = alt.Chart(alt.InlineData(values=_values(rows))).encode(
+        y=alt.Y(label, type="nominal", sort=names, title=None)
+    )
     tips = [alt.Tooltip(label, type="nominal", title=" "), _tip(value)]
     tips += [_tip(value, low, "from"), _tip(value, high, "to")]
     shown: list[alt.Chart] = []

@@ -134,8 +134,8 @@ def components_chart(found: Factors) -> Chart:
     return Chart(
         chart,
         "Where the variance comes from",
-        "A bar is what one source adds to the variance between trials (a point is 0.01), the line its 95% interval; a bar "
-        "left of 0 is an estimate that chance made negative.",
+        "A bar is what one source adds to the variance between trials (a point is 0.01), the line its 95% interval; a "
+        "bar left of 0 is an estimate that chance made negative.",
         sources=(DODGE_2020, TING),
     )
 

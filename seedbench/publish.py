@@ -19,7 +19,7 @@ from seedbench.errors import PublishError, TrialSetError
 from seedbench.trialset import read_manifest, validate_folder
 from seedbench.trialset.changes import Change, changes, schema_version, unlike
 from seedbench.trialset.files import CARD, CHANGELOG, DOCUMENTS, MANIFEST, SHARD_NAME
-from seedbench.trialset.hub import download, explain, quiet_unless_seen
+from seedbench.trialset.hub import download, explain
 from seedbench.trialset.version import VERSION, Level, next_version, parse
 
 if TYPE_CHECKING:
@@ -119,7 +119,6 @@ def plan_push(
     from huggingface_hub import HfApi
 
     api = HfApi()
-    quiet_unless_seen()
     with _explained(repo):
         info = _info(api, repo)
         if info is None:
@@ -182,7 +181,7 @@ def push(plan: Push, say: Say = lambda line: None) -> str:
             api.create_repo(plan.repo, repo_type="dataset", private=plan.private)
             head = api.dataset_info(plan.repo).sha
         if plan.added or plan.deleted:
-            say(f"pushing {len(plan.added)} files, {sum(plan.added.values()) / 1e6:,.1f} MB, in one commit")
+            say(f"pushing {len(plan.added)} files, {sum(plan.added.values()):,} bytes, in one commit")
             contents = {
                 path: plan.changelog.encode() if path == CHANGELOG else plan.folder / path for path in plan.added
             }

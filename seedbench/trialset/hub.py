@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,16 +22,7 @@ def download(repo: str, revision: str | None, patterns: Sequence[str]) -> Path:
     """
     from huggingface_hub import snapshot_download
 
-    quiet_unless_seen()
     return Path(snapshot_download(repo, repo_type="dataset", revision=revision, allow_patterns=list(patterns)))
-
-
-def quiet_unless_seen() -> None:
-    """Progress bars are for a terminal."""
-    if not sys.stderr.isatty():
-        from huggingface_hub.utils import disable_progress_bars
-
-        disable_progress_bars()
 
 
 def explain(error: BaseException) -> str:

@@ -96,7 +96,8 @@ class Client:
             stderr=self._said.open("w"),
             text=True,
             cwd=home,
-            env=environment(url, home, token=token, xet=xet, offline=offline),
+            # No bars: the process imports the Hub's client before it runs a command.
+            env=environment(url, home, token=token, xet=xet, offline=offline) | {"HF_HUB_DISABLE_PROGRESS_BARS": "1"},
         )
 
     def __enter__(self) -> Client:

@@ -21,5 +21,4 @@ def client(hub: LocalHub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     """The maintainer's; a step may be another user's."""
     home = tmp_path_factory.mktemp("home")
     with Client(hub.url, home, token=MAINTAINER, xet=hub.xet is not None) as client:
-        client.run("import huggingface_hub")
         yield client

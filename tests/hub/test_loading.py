@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -12,7 +14,7 @@ import pytest
 
 from seedbench.evaluation import evaluate
 from seedbench.trialset import load_trials, read_manifest
-from tests.hub.client import Client
+from tests.hub.client import Client, environment
 from tests.hub.hub import GUEST, MAINTAINER, LocalHub
 from tests.hub.test_publish import publish, trial_set
 from tests.synthetic import split_like_training
@@ -130,8 +132,10 @@ def test_what_is_in_the_cache_needs_no_hub_and_damage_is_told(
     hub: LocalHub, published: dict[str, Path], tmp_path: Path
 ) -> None:
     home, xet = tmp_path / "home", hub.xet is not None
-    with Client(hub.url, home, xet=xet) as client:
-        assert client.seedbench("trials", REPO, "--revision", "v1.0.0").code == 0
+    command = [sys.executable, "-m", "seedbench", "trials", REPO, "--revision", "v1.0.0"]
+    settings = environment(hub.url, home, xet=xet)
+    done = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")  # no progress bars where there is no terminal
     before = len(hub.requests)
     with Client(hub.url, home, xet=xet, offline=True) as client:
         ended = client.seedbench("trials", REPO, "--revision", "v1.0.0")

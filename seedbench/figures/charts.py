@@ -79,7 +79,8 @@ def lines(
     import altair as alt
 
     names = list(dict.fromkeys(str(row[series]) for row in rows)) if series else []
-    base = alt.Chart(alt.InlineData(values=_values(rows))).encode(x=_x(x))
+    data = alt.InlineData(values=_values(rows))  # given once: altair copies it with every step
+    base = alt.Chart().encode(x=_x(x))
     shown: list[alt.Chart] = []
     colour: dict[str, Any] = {}
     marks: dict[str, Any] = {}
@@ -111,7 +112,7 @@ def lines(
     shown.append(base.mark_point(size=150, opacity=0).encode(y=_y(y), tooltip=tips).properties(name=HOVER))
     if reference is not None:
         shown += _level(y, reference, reference_label)
-    return alt.layer(*shown, height=height).add_params(alt.param(name=ROOM, value=600))
+    return alt.layer(*shown, data=data, height=height).add_params(alt.param(name=ROOM, value=600))
 
 
 def intervals(
@@ -140,9 +141,8 @@ def intervals(
     import altair as alt
 
     names = list(dict.fromkeys(str(row[label]) for row in rows))
-    base = alt.Chart(alt.InlineData(values=_values(rows))).encode(
-        y=alt.Y(label, type="nominal", sort=names, title=None)
-    )
+    data = alt.InlineData(values=_values(rows))
+    base = alt.Chart().encode(y=alt.Y(label, type="nominal", sort=names, title=None))
     tips = [alt.Tooltip(label, type="nominal", title=" "), _tip(value)]
     tips += [_tip(value, low, "from"), _tip(value, high, "to")]
     shown: list[alt.Chart] = []
@@ -160,7 +160,7 @@ def intervals(
             shown += [tick.encode(x=_x(value, end)) for end in (low, high)]
     if not bars:
         shown.append(base.mark_point(size=90).encode(x=_x(value), tooltip=tips))
-    return alt.layer(*shown, height=max(row_height * len(names), row_height))
+    return alt.layer(*shown, data=data, height=max(row_height * len(names), row_height))
 
 
 def heatmap(
@@ -192,7 +192,8 @@ def heatmap(
     labels = alt.Axis(labelOverlap=True, labelAngle=0, titlePadding=10, grid=False, domain=False, ticks=False)
     across = alt.X(x.field, type="nominal", sort=columns, title=x.title, axis=labels)
     down = alt.Y(y.field, type="nominal", sort=downwards, title=y.title, axis=labels)
-    base = alt.Chart(alt.InlineData(values=_values(named))).encode(x=across, y=down)
+    data = alt.InlineData(values=_values(named))
+    base = alt.Chart().encode(x=across, y=down)
     tips = [alt.Tooltip(x.field, type="nominal", title=x.title), alt.Tooltip(y.field, type="nominal", title=y.title)]
     tips.append(_tip(value))
     scale = alt.Scale(scheme="viridis", reverse=reverse, **_domain(value))
@@ -212,7 +213,7 @@ def heatmap(
         fits = alt.ExprRef(f"width / {len(columns)} < {wide} ? 0 : 1")
         shown.append(base.transform_filter(there).mark_text(fontSize=11, opacity=fits).encode(text=text, color=ink))
     height = cell_height or max(14, min(40, 420 // max(len(downwards), 1)))
-    return alt.layer(*shown, height=max(height * len(downwards), _LETTER * len(y.title)))
+    return alt.layer(*shown, data=data, height=max(height * len(downwards), _LETTER * len(y.title)))
 
 
 def legend_of(names: Sequence[str], points: bool = False) -> alt.Legend:

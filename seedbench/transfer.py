@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from seedbench.errors import SelectionError
-from seedbench.halves import majority_score, stream
+from seedbench.halves import stream
 from seedbench.history import PastTable
 from seedbench.trialset import TrialTable
 
@@ -126,7 +126,7 @@ class History:
                     table.task,
                     table.recipe,
                     table.recipe == self.own.recipe,
-                    _majority(table),
+                    table.majority_score,
                     table.step.copy(),
                     row[order],
                     column[order],
@@ -136,12 +136,6 @@ class History:
                 )
             )
         return tuple(shown)
-
-
-def _majority(table: TrialTable) -> float:
-    if table.label is None:
-        return float("nan")
-    return majority_score(table.task, *np.bincount(table.label, minlength=2)[::-1])
 
 
 def _labels_of(axis: _Axis, own: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -17,8 +17,9 @@ from huggingface_hub import DatasetCard
 from dataset_card.build import build, build_card
 from dataset_card.facts import TASK_SOURCES
 from dataset_card.metadata import feature
+from seedbench.publish import problems
 from seedbench.schema import CONFIGS, TASKS
-from seedbench.trialset import load_trials, read_manifest, validate_folder, write_trials
+from seedbench.trialset import BUNDLED, load_trials, read_manifest, validate_folder, write_trials
 from seedbench.trialset.files import DOCUMENTS, read_split
 from tests.hub.client import Client
 from tests.synthetic import configs_of, split_like_training, split_of, write
@@ -240,6 +241,15 @@ def test_a_changed_folder_of_the_same_name_is_not_answered_from_the_cache(tmp_pa
     first, second = scores(1), scores(2)
     assert first != second
     assert second == load_trials(folder).tables[0].score.tolist()
+
+
+def test_the_bundled_trial_set_has_its_documents_and_could_be_published() -> None:
+    """Where this fails, the trials have changed: python -m dataset_card.build seedbench/bundled."""
+    manifest = read_manifest(BUNDLED)
+    assert problems(BUNDLED, manifest.name, manifest.version) == []
+    assert (BUNDLED / "README.md").read_text(encoding="utf-8") == build_card(BUNDLED)
+    for name in ("CITATION.cff", "croissant.json"):
+        assert manifest.sha256 in (BUNDLED / name).read_text(encoding="utf-8")
 
 
 def test_a_folder_that_is_no_trial_set_is_one_line(tmp_path: Path) -> None:

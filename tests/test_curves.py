@@ -6,6 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
 import pytest
 
 from seedbench.curves import import_curves
@@ -115,6 +118,30 @@ def test_who_diverged(tmp_path):
     assert only_table(tmp_path / "status").diverged.tolist() == [False] * 5 + [True]
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_loss_beyond_float32_is_infinite(tmp_path):
+    lines = [f"{line},{1e300 if number == 1 else 0.5}" for number, line in enumerate(grid_lines())]
+    import_curves(write_csv(tmp_path, *lines, header=f"{HEADER},train_loss"), tmp_path / "set")
+    assert only_table(tmp_path / "set").diverged.tolist() == [True, False, False, False, False, False]
+
+
+def test_a_column_that_python_has_no_values_for(tmp_path):
+    """A date of the year 71,000,000: unused, it does no harm; where a number must be, its type is said."""
+    plain = pa.csv.read_csv(write_csv(tmp_path, *grid_lines()))
+    dates = pa.array([2**51] * len(plain), pa.timestamp("s"))
+    pa.parquet.write_table(plain.append_column("when", dates), tmp_path / "curves.parquet")
+    imported = import_curves(tmp_path / "curves.parquet", tmp_path / "set")
+    assert imported.notes == ("columns not used: when",)
+    with pytest.raises(TrialSetError, match=r"column 'when', row 1: must be a number, found 'timestamp\[ms\]'"):
+        import_curves(tmp_path / "curves.parquet", tmp_path / "other", columns={"score": "when"})
+
+
+def test_an_index_without_a_name_is_said(tmp_path):
+    lines = [f"{number},{line}" for number, line in enumerate(grid_lines())]
+    imported = import_curves(write_csv(tmp_path, *lines, header=f",{HEADER}"), tmp_path / "set")
+    assert imported.notes == ("columns not used: (without a name)",)
+
+
 def test_a_loss_known_at_some_checkpoints_only_is_left_out_and_said(tmp_path):
     lines = [f"{line},{'' if number == 3 else 0.5}" for number, line in enumerate(grid_lines())]
     file = write_csv(tmp_path, *lines, header=f"{HEADER},validation_loss")
@@ -174,6 +201,9 @@ def changed(number: int, field: int, value: str) -> list[str]:
         (changed(4, 6, "nan"), "column 'score', line 4: a score must be a number from -1 to 1, "),
         (changed(4, 6, "87.5"), "column 'score', line 4: a score must be a number from -1 to 1, "),
         (changed(3, 3, "1.5"), "column 'weight_init_seed', line 3: must be a whole number, found '1.5'"),
+        (changed(3, 3, "1_0"), "column 'weight_init_seed', line 3: must be a number, found '1_0'"),
+        (changed(3, 3, str(2**63)), "line 3: must be a whole number that 64 bits hold, found '9223372036854775808'"),
+        (changed(3, 5, str(2**31)), "column 'step', line 3: must be a whole number from 0 on that 32 bits hold, found"),
         (changed(3, 4, ""), "column 'data_order_seed', line 3: must be a whole number, found nothing"),
         (changed(5, 5, "-1"), "column 'step', line 5: must be a whole number from 0 on, found '-1'"),
         (changed(3, 5, "10"), "column 'score', line 3: step 10 of this trial has a score already, in line 2, "),
@@ -197,6 +227,7 @@ def test_bad_rows_are_one_line(tmp_path, lines, rule):
     ("extra", "value", "rule"),
     [
         ("train_loss", "-0.5", "column 'train_loss', line 2: a loss is never negative, found '-0.5'"),
+        ("f1", "55", "column 'f1', line 2: must be a number from -1 to 1, as a score is, found '55'"),
         ("status", "crashed", "column 'status', line 2: must be one of finished, diverged, found 'crashed'"),
         ("score", "0.5", "line 1: column 'score' is there twice"),
     ],
@@ -205,6 +236,18 @@ def test_bad_columns_are_one_line(tmp_path, extra, value, rule):
     file = write_csv(tmp_path, *[f"{line},{value}" for line in grid_lines()], header=f"{HEADER},{extra}")
     with pytest.raises(TrialSetError, match=rule):
         import_curves(file, tmp_path / "set")
+
+
+def test_a_file_whose_first_line_is_empty(tmp_path):
+    file = write_csv(tmp_path, HEADER, *grid_lines(), header="")
+    with pytest.raises(TrialSetError, match="line 1: must name the columns, found nothing"):
+        import_curves(file, tmp_path / "set")
+
+
+@pytest.mark.parametrize("share", [2.0, float("nan")])
+def test_a_majority_score_that_is_none(tmp_path, share):
+    with pytest.raises(TrialSetError, match="^--majority-score: must be a number from -1 to 1, as scores are, found"):
+        import_curves(write_csv(tmp_path, *grid_lines()), tmp_path / "set", majority_score=share)
 
 
 def test_only_columns_that_there_are_can_be_named(tmp_path):
@@ -239,5 +282,6 @@ def test_bad_files_and_options_are_one_line(refused, tmp_path):
     refused_import(
         file, "--model", "m", "--score", "acc", rule="has no column 'acc' (--score names another), found task"
     )
+    refused_import(file, "--model", "my model", rule="--model: a model must be letters, digits and ._+=-/, found")
     refused_import(file, "--model", "m", out="there", rule="there: exists already")
     refused_import(file, "--model", "m", out="my set", rule="name must be letters, digits and ._-/")

@@ -6,36 +6,25 @@ tracker writes it between two evaluations, counts for the training loss only.
 
 from __future__ import annotations
 
-import math
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from seedbench.curves.recording import Recording, read_recording
+from seedbench.curves.table import CURVES, LOSSES, SCALARS, Seeds, TableRows
 from seedbench.errors import TrialSetError
-from seedbench.schema import CONFIGS, RECIPE_COLUMNS, STATUSES, TASK_NAME
+from seedbench.schema import TASK_NAME
 from seedbench.trialset import write_trials
 
 _REQUIRED = ("weight_init_seed", "data_order_seed", "step", "score")
 _NAMES = ("model", "task", "recipe")
-_CURVES = ("train_loss", "validation_loss", "accuracy", "f1", "matthews_correlation")
-_SCALARS = {
-    column.name: column.type
-    for column in CONFIGS["trials"].columns
-    if column.nullable and not column.type.startswith("list<")
-}
-_RECIPE = {column.name for column in RECIPE_COLUMNS}
 #: What may be called otherwise in a file.
-COLUMNS = (*_REQUIRED, *_NAMES, "train_loss", "validation_loss")
+COLUMNS = (*_REQUIRED, *_NAMES, *LOSSES)
 
 _NAME_RULE = re.compile(r"[\w.+/=-]+", re.ASCII), "letters, digits and ._+=-/"
-_TASK_RULE = TASK_NAME, "small letters and digits"
-Seeds = tuple[int, int]
+_NAME_RULES = {"model": _NAME_RULE, "task": (TASK_NAME, "small letters and digits"), "recipe": _NAME_RULE}
 
 
 @dataclass(frozen=True)
@@ -79,6 +68,8 @@ def import_curves(
     Raises:
         TrialSetError: the file is no such file, with column and line, or makes no trial set. Nothing was written.
     """
+    if majority_score is not None and not abs(majority_score) <= 1:  # so that NaN fails, too
+        raise TrialSetError(f"--majority-score: must be a number from -1 to 1, as scores are, found {majority_score}")
     recording = read_recording(Path(file))
     if Path(out).exists():
         raise TrialSetError(f"{out}: exists already; a trial set is written to a new folder")
@@ -87,15 +78,15 @@ def import_curves(
     rows: dict[str, list[dict[str, Any]]] = {}
     tables = _rows_by_table(recording, called)
     for (model, task, recipe), trials in tables.items():
-        table = _Table(recording, called, f"{model}/{task}/{recipe}", trials)
+        table = TableRows(recording, called, f"{model}/{task}/{recipe}", trials)
         kept = table.complete(skip_incomplete, notes)
         for trial in table.trial_rows(kept, majority_score, notes):
             trial_id = f"{model}/{recipe}/{trial['weight_init_seed']}-{trial['data_order_seed']}"
             names = {"trial_id": trial_id, "model": model, "task": task, "recipe": recipe}
             rows.setdefault(task, []).append(names | trial)
-    unused = [column for column in recording.columns if column not in {*called.values(), *_SCALARS, "status"}]
+    unused = [column for column in recording.columns if column not in {*called.values(), *SCALARS, "status"}]
     if unused:
-        notes.append(f"columns not used: {', '.join(unused)}")
+        notes.append(f"columns not used: {', '.join(column or '(without a name)' for column in unused)}")
     write_trials(out, {"trials": rows}, name=name or Path(out).resolve().name, version=version)
     return Imported(sum(map(len, rows.values())), len(tables), tuple(notes))
 
@@ -107,12 +98,17 @@ def _columns(recording: Recording, given: dict[str, str]) -> dict[str, str]:
             raise TrialSetError(f"no column {meaning!r} can be named: there are {', '.join(COLUMNS)}")
     found = {}
     known = ", ".join(recording.columns)
-    for meaning in (*_REQUIRED, *_NAMES, *_CURVES):
+    for meaning in (*_REQUIRED, *_NAMES, *CURVES):
         column = given.get(meaning, meaning)
         option = f"--{meaning.replace('_', '-')}"
         if column in recording.columns:
             found[meaning] = column
         elif meaning in _NAMES and meaning in given:
+            pattern, rule = _NAME_RULES[meaning]
+            if not pattern.fullmatch(column):
+                raise TrialSetError(
+                    f"{option}: a {meaning} must be {rule}, found {column!r}, which is no column either"
+                )
             recording.columns[option] = [column] * len(recording.place)
             found[meaning] = option
         elif meaning in given or meaning in _REQUIRED:
@@ -130,186 +126,9 @@ def _rows_by_table(
     for row in range(len(recording.place)):
         names = [str(recording.columns[called[name]][row] or "") for name in _NAMES]
         for meaning, name in zip(_NAMES, names, strict=True):
-            pattern, rule = _TASK_RULE if meaning == "task" else _NAME_RULE
+            pattern, rule = _NAME_RULES[meaning]
             if not pattern.fullmatch(name):
                 raise recording.error(called[meaning], row, f"a {meaning} must be {rule}")
         seeds = tuple(recording.integer(called[name], row) for name in ("weight_init_seed", "data_order_seed"))
         tables.setdefault(tuple(names), {}).setdefault(seeds, []).append(row)  # type: ignore[arg-type]
     return tables
-
-
-class _Table:
-    """The rows of one trial table."""
-
-    def __init__(
-        self, recording: Recording, called: Mapping[str, str], name: str, trials: dict[Seeds, list[int]]
-    ) -> None:
-        self.recording, self.called, self.name, self.trials = recording, called, name, trials
-        self.checkpoints = {seeds: self._checkpoints(rows) for seeds, rows in trials.items()}
-
-    def _checkpoints(self, rows: Sequence[int]) -> dict[int, tuple[int, float]]:
-        """Step -> row and score, by rising step. A row without a score, or before any training, is no checkpoint."""
-        found: dict[int, tuple[int, float]] = {}
-        column = self.called["score"]
-        for row in rows:
-            step = self.recording.integer(self.called["step"], row, lowest=0)
-            score = self.recording.number(column, row)
-            if score is None or step == 0:
-                continue
-            if not abs(score) <= 1:  # so that NaN fails, too
-                raise self.recording.error(column, row, "a score must be a number from -1 to 1, higher is better")
-            if step in found:
-                first = self.recording.place[found[step][0]]
-                raise self.recording.error(column, row, f"step {step} of this trial has a score already, in {first}")
-            found[step] = row, score
-        return dict(sorted(found.items()))
-
-    def complete(self, skip: bool, notes: list[str]) -> list[Seeds]:
-        """The trials that have the checkpoints that most have (of equally many, the longest).
-
-        Raises:
-            TrialSetError: a trial has others, and is not to be skipped; or there are no checkpoints.
-        """
-        steps = Counter(tuple(checkpoints) for checkpoints in self.checkpoints.values())
-        common = max(steps, key=lambda some: (bool(some), steps[some], len(some)))
-        if not common:
-            row = next(iter(self.trials.values()))[0]
-            raise self.recording.error(self.called["score"], row, f"no trial of {self.name} has a score after step 0")
-        kept = [seeds for seeds in self.trials if tuple(self.checkpoints[seeds]) == common]
-        other = [seeds for seeds in self.trials if tuple(self.checkpoints[seeds]) != common]
-        if other and not skip:
-            its = self.checkpoints[other[0]]
-            where = self.recording.place[self.trials[other[0]][-1]]
-            raise TrialSetError(
-                f"{self.recording.path}: column {self.called['step']!r}, {where}: the trials of {self.name} must have "
-                f"the same checkpoints; weight-init seed {other[0][0]}, data-order seed {other[0][1]} has {len(its)} "
-                f"({_range(list(its))}), most have {len(common)} ({_range(common)}): complete it, or --skip-incomplete"
-            )
-        if other:
-            notes.append(f"{self.name}: {len(other)} of {len(self.trials)} trials left out, having other checkpoints")
-        return kept
-
-    def trial_rows(
-        self, kept: Sequence[Seeds], majority_score: float | None, notes: list[str]
-    ) -> Iterator[dict[str, Any]]:
-        """What the schema's `trials` holds of each trial but its names."""
-        curves = self._curves(kept, notes)
-        scalars = self._scalars(kept, notes)
-        for seeds in kept:
-            checkpoints = self.checkpoints[seeds]
-            steps = np.array(list(checkpoints), dtype=np.int64)
-            score = np.array([score for _, score in checkpoints.values()])
-            own = {name: np.array(values[seeds]) for name, values in curves.items()}
-            losses = [own[name] for name in ("train_loss", "validation_loss") if name in own]
-            met_nan = any(not np.isfinite(loss).all() for loss in losses)
-            low = majority_score is not None and score[-1] <= majority_score
-            yield {
-                "weight_init_seed": seeds[0],
-                "data_order_seed": seeds[1],
-                "status": self._status(seeds, met_nan) or ("diverged" if met_nan or low else "finished"),
-                "num_steps": int(steps[-1]),
-                "step": steps,
-                "score": score,
-                **own,
-                **scalars[seeds],
-            }
-
-    def _curves(self, kept: Sequence[Seeds], notes: list[str]) -> dict[str, dict[Seeds, list[float]]]:
-        """What is recorded at every checkpoint of every trial; what is only at some is left out, since a trial set
-        knows no empty checkpoints, and a NaN in their place would mean a diverged trial."""
-        found = {}
-        for name in _CURVES:
-            if name not in self.called:
-                continue
-            of_trials = {
-                seeds: self._train_loss(seeds) if name == "train_loss" else self._at_checkpoints(seeds, name)
-                for seeds in kept
-            }
-            gaps = [(seeds, values.index(None)) for seeds, values in of_trials.items() if None in values]
-            if not gaps:
-                found[name] = of_trials
-            elif any(value is not None for values in of_trials.values() for value in values):
-                seeds, at = gaps[0]
-                place = self.recording.place[list(self.checkpoints[seeds].values())[at][0]]
-                notes.append(f"{self.name}: {self.called[name]} left out, not known at every checkpoint ({place})")
-        return found  # type: ignore[return-value]
-
-    def _logged(self, seeds: Seeds, name: str) -> Iterator[tuple[int, float]]:
-        """Step and value of every row of a trial that has one."""
-        column = self.called[name]
-        for row in self.trials[seeds]:
-            value = self.recording.number(column, row)
-            if value is not None:
-                if value < 0 and name.endswith("loss"):
-                    raise self.recording.error(column, row, "a loss is never negative")
-                yield self.recording.integer(self.called["step"], row, lowest=0), value
-
-    def _at_checkpoints(self, seeds: Seeds, name: str) -> list[float | None]:
-        values = dict(self._logged(seeds, name))
-        return [values.get(step) for step in self.checkpoints[seeds]]
-
-    def _train_loss(self, seeds: Seeds) -> list[float | None]:
-        """The mean of what was logged since the checkpoint before, which is what a Trainer's losses are means of."""
-        logged = list(self._logged(seeds, "train_loss"))
-        means: list[float | None] = []
-        before = 0
-        for step in self.checkpoints[seeds]:
-            some = [value for at, value in logged if before < at <= step]
-            means.append(math.fsum(some) / len(some) if some else None)
-            before = step
-        return means
-
-    def _status(self, seeds: Seeds, met_nan: bool) -> str | None:
-        """The file's own word, if any."""
-        for row in self.trials[seeds] if "status" in self.recording.columns else ():
-            status = self.recording.columns["status"][row]
-            if status is None:
-                continue
-            if status not in STATUSES:
-                raise self.recording.error("status", row, f"must be one of {', '.join(STATUSES)}")
-            if status == "finished" and met_nan:
-                raise self.recording.error("status", row, "a trial that met a NaN or infinite loss is diverged")
-            return str(status)
-        return None
-
-    def _scalars(self, kept: Sequence[Seeds], notes: list[str]) -> dict[Seeds, dict[str, Any]]:
-        """Recipe fields and the like, of columns called as in the schema; left out where one changes within a trial,
-        as the learning rate that a Trainer logs, or is not of the schema's type."""
-        found: dict[Seeds, dict[str, Any]] = {seeds: {} for seeds in kept}
-        for name in _SCALARS:
-            if name not in self.recording.columns or name in self.called.values():
-                continue
-            column = self.recording.columns[name]
-            rows = {seeds: [row for row in self.trials[seeds] if column[row] is not None] for seeds in kept}
-            if name in _RECIPE:  # the same in all trials of a table
-                together = [row for some in rows.values() for row in some]
-                rows = dict.fromkeys(kept, together)
-            changes = [row for some in rows.values() for row in some if column[row] != column[some[0]]]
-            if changes:
-                notes.append(f"{self.name}: {name} left out, since it changes ({self.recording.place[changes[0]]})")
-                continue
-            try:
-                values = {seeds: self._scalar(name, some[0]) for seeds, some in rows.items() if some}
-            except TrialSetError as error:
-                notes.append(f"{self.name}: {name} left out: {error}")
-                continue
-            for seeds, value in values.items():
-                found[seeds][name] = value
-        return found
-
-    def _scalar(self, name: str, row: int) -> Any:
-        type_ = _SCALARS[name]
-        if type_.startswith("int"):
-            return self.recording.integer(name, row)
-        if type_.startswith("float"):
-            return self.recording.number(name, row)
-        value = str(self.recording.columns[name][row])
-        if type_ == "bool":
-            if value.lower() not in ("true", "false"):
-                raise self.recording.error(name, row, "must be true or false")
-            return value.lower() == "true"
-        return value
-
-
-def _range(steps: Sequence[int]) -> str:
-    return f"{steps[0]} to {steps[-1]}" if steps else "none"

@@ -7,9 +7,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seedbench.errors import TrialSetError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True)
@@ -42,32 +45,31 @@ class Recording:
         if value is None:
             return None
         try:
+            if "_" in str(value):  # Python reads 1_0 as 10, and nobody who writes a file means it
+                raise ValueError
             return float(value)
         except (TypeError, ValueError):
             raise self.error(column, row, "must be a number") from None
 
-    def integer(self, column: str, row: int, lowest: int | None = None) -> int:
-        """The value as a whole number, also where a tool wrote 3.0.
+    def integer(self, column: str, row: int, lowest: int | None = None, bits: int = 64) -> int:
+        """The value as a whole number of so many bits, also where a tool wrote 3.0.
 
         Raises:
-            TrialSetError: it is none, too low, or nothing.
+            TrialSetError: it is none, too low, too large, or nothing.
         """
         rule = "must be a whole number" + ("" if lowest is None else f" from {lowest} on")
+        number = self.number(column, row)
+        if number is None or not math.isfinite(number) or number != int(number):
+            raise self.error(column, row, rule)
         value = self.columns[column][row]
         try:
             whole = int(value)  # exact for large seeds, where a float is not
-        except (TypeError, ValueError, OverflowError):
-            number = self.number(column, row)
-            if number is None or not math.isfinite(number) or number != int(number):
-                raise self.error(column, row, rule) from None
-            return self._at_least(int(number), lowest, column, row, rule)
-        if isinstance(value, float) and value != whole:
+        except ValueError:  # "3.0"
+            whole = int(number)
+        if lowest is not None and whole < lowest:
             raise self.error(column, row, rule)
-        return self._at_least(whole, lowest, column, row, rule)
-
-    def _at_least(self, whole: int, lowest: int | None, column: str, row: int, rule: str) -> int:
-        if abs(whole) >= 2**63 or (lowest is not None and whole < lowest):
-            raise self.error(column, row, rule)
+        if not -(2 ** (bits - 1)) <= whole < 2 ** (bits - 1):
+            raise self.error(column, row, f"{rule} that {bits} bits hold")
         return whole
 
 
@@ -99,6 +101,8 @@ def _read_csv(path: Path) -> Recording:
             for row in reader:
                 if not row:  # an empty line
                     continue
+                if not any(header):
+                    raise TrialSetError(f"{path}: line 1: must name the columns, found nothing")
                 if len(row) != len(header):
                     raise TrialSetError(
                         f"{path}: line {reader.line_num}: must have the {len(header)} fields of the header, "
@@ -128,5 +132,15 @@ def _read_parquet(path: Path) -> Recording:
         raise TrialSetError(f"{path}: not a readable parquet file ({' '.join(str(error).split())[:200]})") from None
     if len(set(table.column_names)) < table.num_columns:
         raise TrialSetError(f"{path}: a column is there twice")
-    columns = {name: table.column(name).to_pylist() for name in table.column_names}
+    columns = {name: _values(table.column(name)) for name in table.column_names}
     return Recording(path, columns, [f"row {number}" for number in range(1, table.num_rows + 1)])
+
+
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    """The values as Python has them; where it has none, as for a date after the year 9999, what they are instead."""
+    import pyarrow as pa
+
+    try:
+        return column.to_pylist()
+    except (pa.ArrowException, ValueError, OverflowError):
+        return [str(column.type)] * len(column)

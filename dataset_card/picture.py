@@ -39,7 +39,6 @@ def draw(trials: TrialSet, task: str, path: Path) -> None:
         series="table",
         low="low",
         high="high",
-        reference=None if np.isnan(majority) else majority,
-        reference_label="commoner label",
+        levels={} if np.isnan(majority) else {"commoner label": majority},
     )
     figures.save(chart, path, title=f"{task}: median over trials, and from the 5th to the 95th percentile")

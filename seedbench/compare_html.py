@@ -74,7 +74,7 @@ def _table_parts(
     ]
     value = charts.Axis("score", "difference in mean test score", format="+.4f")
     yield Chart(
-        charts.intervals(rows, value, reference=0),
+        charts.intervals(rows, value, levels={"": 0}),
         f"Mean difference at each budget, {names[0]} minus {names[1]}",
         "Right of the dashed line the first scores higher; where the 95% interval over replicates and seeds crosses "
         "it, the data cannot tell the two apart.",

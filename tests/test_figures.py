@@ -87,12 +87,12 @@ def a_page() -> Page:
             Heading("One", anchor="one"),
             Paragraph(("text, ", Code("code"), " and ", Link("a link", "other.html"))),
             Chart(two_lines(), "Lines", "Up is better.", sources=(PAPER,), notes=("Nothing can be concluded.",)),
-            Chart(two_lines(points=True, reference=0.6, reference_label="level"), "Points", "Up is better."),
+            Chart(two_lines(points=True, levels={"level": 0.6}), "Points", "Up is better."),
             Heading("Two", anchor="two"),
             Grid(
                 (
                     Chart(two_by_three(), "Cells", "Lighter is better."),
-                    Chart(two_intervals(reference=0), "Dots", "Right."),
+                    Chart(two_intervals(levels={"": 0}), "Dots", "Right."),
                 )
             ),
             table,
@@ -202,8 +202,8 @@ def hostile_page() -> Page:
         Axis("n", HOSTILE),
         Axis("score", HOSTILE),
         series="which",
-        reference=0.3,
-        reference_label=HOSTILE,
+        levels={HOSTILE: 0.3},
+        marked=[{"n": 0, "score": 0.1, "label": HOSTILE}, {"n": 2, "score": 0.2, "label": HOSTILE}],
     )
     dots = charts.intervals([{"label": HOSTILE, "v": 1.0, "low": 0.0, "high": 2.0}], Axis("v", HOSTILE))
     cells = charts.heatmap(

@@ -42,8 +42,7 @@ def expected_chart(table: TableFindings) -> Chart:
         series="which",
         low="low",
         high="high",
-        reference=found.best,
-        reference_label="" if found.best is None else f"best found: {found.best:.4f}",
+        levels={} if found.best is None else {f"best found: {found.best:.4f}": found.best},
         points=trials == 1,
     )
     return Chart(
@@ -192,7 +191,7 @@ def early_chart(found: EarlyLate, step: Sequence[int]) -> Chart:
         low="low",
         high="high",
         points=True,
-        reference=0,
+        levels={"": 0},
     )
     return Chart(
         chart,
@@ -243,7 +242,7 @@ def shared_charts(shared: SharedSeeds, found: SharedFactor) -> Iterator[Chart]:
     ]
     yield Chart(
         charts.intervals(
-            pairs, Axis("rho", "rank correlation of the seeds' means", format=".2f", domain=(-1, 1)), reference=0
+            pairs, Axis("rho", "rank correlation of the seeds' means", format=".2f", domain=(-1, 1)), levels={"": 0}
         ),
         f"Do {name}s rank alike in two tasks?",
         "Right of the dashed line, seeds that do well on one task tend to do well on the other; an interval (95%) that "

@@ -58,7 +58,7 @@ def search_charts(found: Search, metric: str) -> Iterator[Chart]:
                 series="which",
                 low="low",
                 high="high",
-                reference=0,
+                levels={"": 0},
                 points=True,
             ),
             "Error saved against best-of-n",

@@ -1,0 +1,110 @@
+"""Axes, legends and tooltips of charts, and the numbers along them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import altair as alt
+
+Rows = Sequence[Mapping[str, Any]]
+ROOM = "room"  # the parameter that a legend's columns depend on: the width of the whole chart, known before it is drawn
+LETTER = 7  # pixels, roughly
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What is drawn along an axis, or as colour.
+
+    Attributes:
+        field: the key of the rows.
+        title: what it is, with its unit.
+        format: of its numbers, in d3's notation (".3f", "%").
+        scale: "linear" or "log".
+        zero: whether the axis begins at 0.
+        domain: both ends; from the rows if None.
+        values: where its ticks are; chosen if None.
+    """
+
+    field: str
+    title: str
+    format: str = ""
+    scale: Literal["linear", "log"] = "linear"
+    zero: bool = False
+    domain: tuple[float, float] | None = None
+    values: tuple[float, ...] | None = None
+
+
+def legend_of(names: Sequence[str], points: bool = False) -> alt.Legend:
+    """A legend above the chart, of lines or points, in as many columns as there is room for."""
+    import altair as alt
+
+    entry = LETTER * min(max(map(len, names)), 36) + 44
+    symbol: dict[str, Any] = {"symbolSize": 300, "symbolType": "stroke"}
+    if points:
+        symbol = {"symbolSize": 110, "symbolStrokeWidth": 0}
+    return alt.Legend(
+        orient="top", columns=alt.ExprRef(f"max(1, floor(({ROOM} - 60) / {entry}))"), title=None, **symbol
+    )
+
+
+def values_of(rows: Rows) -> list[dict[str, Any]]:
+    """The rows with six significant digits, which a picture cannot tell from more; what is not finite is None."""
+
+    def short(value: Any) -> Any:
+        if not isinstance(value, Real) or isinstance(value, int):
+            return value
+        return float(f"{value:.6g}") if math.isfinite(value) else None
+
+    return [{key: short(value) for key, value in row.items()} for row in rows]
+
+
+def domain_of(axis: Axis) -> dict[str, Any]:
+    return {"domain": list(axis.domain), "nice": False} if axis.domain else {}
+
+
+def number_format(axis: Axis) -> dict[str, Any]:
+    return {"format": axis.format} if axis.format else {}
+
+
+def _position(axis: Axis, field: str | None) -> dict[str, Any]:
+    import altair as alt
+
+    where: dict[str, Any] = {"values": list(axis.values)} if axis.values else {}
+    if axis.format.endswith("d"):
+        where["tickMinStep"] = 1  # of whole numbers
+    ticks = alt.Axis(labelOverlap=True, **number_format(axis), **where)
+    kind = {"nice": False} if axis.scale == "log" else {"zero": axis.zero}
+    scale = alt.Scale(type=axis.scale, **{**kind, **domain_of(axis)})
+    return {
+        "shorthand": field or axis.field,
+        "type": "quantitative",
+        "title": axis.title,
+        "scale": scale,
+        "axis": ticks,
+    }
+
+
+def across(axis: Axis, field: str | None = None) -> alt.X:
+    import altair as alt
+
+    position = _position(axis, field)
+    if not axis.values:
+        position["axis"].tickCount = alt.ExprRef("max(2, ceil(width / 70))")
+    return alt.X(**position)
+
+
+def upwards(axis: Axis, field: str | None = None) -> alt.Y:
+    import altair as alt
+
+    return alt.Y(**_position(axis, field))
+
+
+def tip(axis: Axis, field: str | None = None, title: str | None = None) -> alt.Tooltip:
+    import altair as alt
+
+    return alt.Tooltip(field or axis.field, type="quantitative", title=title or axis.title, **number_format(axis))

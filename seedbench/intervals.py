@@ -57,7 +57,7 @@ def pair_means(values: Floats) -> Floats:
     return (values[0 : 2 * pairs : 2] + values[1 : 2 * pairs : 2]) / 2
 
 
-def jackknife(pairs: Floats, deleted: Sequence[Floats]) -> Interval:
+def jackknife(pairs: Floats, deleted: Sequence[Floats], groups: int | None = None) -> Interval:
     """Values [P, ...] of pairs, and [G, P, ...] of each axis with group g deleted -> `Interval` of [...].
 
     With T the mean over pairs, T_-g the same after deletion of group g, and T̄ the mean of T_-g over the groups:
@@ -75,6 +75,7 @@ def jackknife(pairs: Floats, deleted: Sequence[Floats]) -> Interval:
     Args:
         pairs: one value per pair of replicates, on the whole table.
         deleted: for each axis, one value per deleted group and pair, from the same halves, streams and order.
+        groups: the G of t, where it is less than that of the axes: where some groups have no seed of what is scored.
 
     Returns:
         The mean over pairs; error and bounds are NaN with fewer than two pairs, without an axis, or where an axis has
@@ -82,6 +83,7 @@ def jackknife(pairs: Floats, deleted: Sequence[Floats]) -> Interval:
     """
     estimate = pairs.mean(axis=0)
     fewest = min((len(axis) for axis in deleted), default=0)
+    fewest = fewest if groups is None else min(fewest, groups)
     if len(pairs) < 2 or fewest < 2:
         none = np.full(estimate.shape, np.nan)
         return Interval(estimate, none, none, none)
@@ -93,9 +95,13 @@ def jackknife(pairs: Floats, deleted: Sequence[Floats]) -> Interval:
 
 
 def ratio_jackknife(
-    numerator: Floats, denominator: Floats, deleted_numerator: Sequence[Floats], deleted_denominator: Sequence[Floats]
+    numerator: Floats,
+    denominator: Floats,
+    deleted_numerator: Sequence[Floats],
+    deleted_denominator: Sequence[Floats],
+    groups: int | None = None,
 ) -> Interval:
-    """`jackknife` of mean(numerator) / mean(denominator), linearised around that ratio; shapes as there.
+    """`jackknife` of mean(numerator) / mean(denominator), linearised around that ratio; arguments as there.
 
     NaN throughout where the mean denominator is not above 0.
     """
@@ -109,6 +115,7 @@ def ratio_jackknife(
     around = jackknife(
         residual(numerator, denominator),
         [residual(top, bottom) for top, bottom in zip(deleted_numerator, deleted_denominator, strict=True)],
+        groups,
     )
     half_width = around.high - around.estimate
     return Interval(ratio, around.standard_error, ratio - half_width, ratio + half_width)

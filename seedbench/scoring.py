@@ -7,6 +7,7 @@ What holds for a table holds for sums over tables too, so rows, differences and 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -71,9 +72,9 @@ def combine(function: Callable[..., Floats], *samples: Sample) -> Sample:
     return Sample(function(*(sample.whole for sample in samples)), deleted)
 
 
-def interval(sample: Sample, deletions: Sequence[Deletion]) -> Interval:
-    """The jackknife of a sample [P, ...] -> `Interval` of [...]."""
-    return jackknife(sample.whole, by_axis(sample, deletions))
+def interval(sample: Sample, deletions: Sequence[Deletion], groups: int | None = None) -> Interval:
+    """The jackknife of a sample [P, ...] -> `Interval` of [...]; `groups` as there."""
+    return jackknife(sample.whole, by_axis(sample, deletions), groups)
 
 
 def by_axis(sample: Sample, deletions: Sequence[Deletion] | Mapping[int, Deletion]) -> list[Floats]:
@@ -183,6 +184,11 @@ class TableScores:
         """Of the pool, what there is of the strategy: nothing deleted where its campaigns were not run again."""
         return sample if self.score.deleted else sample.without_deletions()
 
+    def groups(self, deletions: Sequence[Deletion]) -> int:
+        """The fewest groups of an axis that the table's own seeds are in: others change no more than its history."""
+        axes = Counter((deletions[number].model, deletions[number].axis) for number in self.pool.ranked.deleted)
+        return min(axes.values(), default=0)
+
 
 def table_scores(replay: TableReplay, deleted: Sequence[TableReplay | None], pool: Pool) -> TableScores:
     """Pairs up a strategy's scores; `deleted` has the campaigns that were run again, by number of the deletion."""
@@ -195,12 +201,12 @@ def table_scores(replay: TableReplay, deleted: Sequence[TableReplay | None], poo
 
 def score_interval(scores: TableScores, deletions: Sequence[Deletion]) -> Interval:
     """-> `Interval` of [budgets]."""
-    return interval(scores.score, deletions)
+    return interval(scores.score, deletions, scores.groups(deletions))
 
 
 def gap_interval(scores: TableScores, deletions: Sequence[Deletion]) -> Interval:
     """-> `Interval` of gap closed [budgets]; NaN where there is no gap."""
-    return ratio_interval(scores.won, scores.gap, deletions)
+    return ratio_interval(scores.won, scores.gap, deletions, scores.groups(deletions))
 
 
 def difference_intervals(
@@ -208,7 +214,8 @@ def difference_intervals(
 ) -> tuple[Interval, Interval]:
     """Two strategies on the same replicates -> intervals [budgets] of the differences in score and in gap closed."""
     difference = combine(sub, scores.score, other.score)
-    return interval(difference, deletions), ratio_interval(difference, scores.gap, deletions)
+    groups = scores.groups(deletions)
+    return interval(difference, deletions, groups), ratio_interval(difference, scores.gap, deletions, groups)
 
 
 @dataclass(frozen=True)
@@ -233,7 +240,7 @@ def multipliers(scores: TableScores, deletions: Sequence[Deletion]) -> list[Mult
     for number, budget in enumerate(scores.replay.budgets):
         difference = combine(lambda score, r, at=number: score[:, at, None] - r[:, :fewest], scores.score, curve)
         needed = full_trials_needed(float(mean_scores[number]), mean_curve)
-        low, high = full_trials_interval(interval(difference, deletions), needed)
+        low, high = full_trials_interval(interval(difference, deletions, scores.groups(deletions)), needed)
         found.append(Multiplier(needed[0] / budget, needed[1], low / budget, high / budget))
     return found
 
@@ -301,9 +308,11 @@ def _total(samples: Sequence[Sample]) -> Sample:
     return reduce(lambda one, other: combine(add, one, other), samples)
 
 
-def ratio_interval(won: Sample, to_win: Sample, deletions: Sequence[Deletion] | Mapping[int, Deletion]) -> Interval:
+def ratio_interval(
+    won: Sample, to_win: Sample, deletions: Sequence[Deletion] | Mapping[int, Deletion], groups: int | None = None
+) -> Interval:
     """Points won over points to win, of the same shape -> `Interval` of the gap closed; NaN where there is no gap."""
-    around = ratio_jackknife(won.whole, to_win.whole, by_axis(won, deletions), by_axis(to_win, deletions))
+    around = ratio_jackknife(won.whole, to_win.whole, by_axis(won, deletions), by_axis(to_win, deletions), groups)
     estimate = gap_closed(won.mean, to_win.mean)
     half_width = around.high - around.estimate
     return Interval(estimate, around.standard_error, estimate - half_width, estimate + half_width)

@@ -326,6 +326,20 @@ def test_intervals_on_grids_of_different_size():
     assert evaluation.summary.gap_closed_low < evaluation.summary.gap_closed < evaluation.summary.gap_closed_high
 
 
+def test_seeds_that_only_history_has_do_not_make_intervals_of_other_seeds_narrower():
+    """Three rows here, eight there. The campaigns are the same on both tracks; t has two degrees of freedom on both."""
+    own = table_by_hand(additive_predictions(3, 8, seed=1), [1, 0] * 30, task="rte")
+    wide = table_by_hand(additive_predictions(8, 8, seed=2), [1, 0] * 30)
+    tables = TrialSet("two", "1.0.0", "0" * 64, None, (own, wide))
+    half_widths = []
+    for track in ("cold", "transfer"):
+        (row,) = evaluate("full_trials", tables, tasks="rte", budgets=[2], replicates=10, track=track).rows
+        half_widths.append(row.score_high - row.score)
+    # 4.30 errors on both; of 2.36 errors, as of eight groups, the ratio would be half of that. The errors differ by how
+    # five groups that change nothing count among eight.
+    assert 0.85 < half_widths[1] / half_widths[0] < 1.35
+
+
 # --- a strategy that uses it ------------------------------------------------------------------------------------------
 
 BEST_ROW = """

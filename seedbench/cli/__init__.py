@@ -11,6 +11,7 @@ from seedbench.cli import (  # noqa: F401  (each adds its commands)
     findings,
     publish,
     strategies,
+    submit,
     trials,
 )
 from seedbench.cli.app import main

@@ -1,0 +1,157 @@
+"""seedbench submit."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from seedbench.cli.app import app
+from seedbench.cli.common import progress
+from seedbench.cli.options import REVISION, STRATEGY, TRACK, TRIALS, count
+from seedbench.errors import CannotSeal, SeedbenchError
+
+if TYPE_CHECKING:
+    from seedbench.result import Evaluation
+    from seedbench.strategy import Strategy
+    from seedbench.submission import Submission
+    from seedbench.trialset import TrialSet
+
+LEADERBOARD = "seedbench/leaderboard"  # a dataset repo on the Hub
+CLAIMED_SEED = 0  # the board draws its own, when its entries are closed
+
+
+@app.command()
+def submit(
+    strategy: STRATEGY,
+    name: Annotated[str, typer.Option(metavar="NAME", help="As the leaderboard shall show it.")],
+    authors: Annotated[list[str], typer.Option(metavar="AUTHOR", help="May be repeated.")],
+    url: Annotated[str | None, typer.Option(metavar="URL", help="Of a paper or a repository.")] = None,
+    license: Annotated[str, typer.Option(metavar="SPDX", help="Of the strategy's source.")] = "Apache-2.0",
+    track: TRACK = "cold",
+    trials: TRIALS = None,
+    revision: REVISION = None,
+    processes: Annotated[int | None, typer.Option(metavar="N", parser=count, help="Without it, one per core.")] = None,
+    replicates: Annotated[int, typer.Option(metavar="N", parser=count, help="Campaigns per table and budget.")] = 200,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write the folder, open no pull request.")] = False,
+    repo: Annotated[str, typer.Option(metavar="HUB_ID", help="The leaderboard's dataset repo.")] = LEADERBOARD,
+) -> None:
+    """Submit a strategy to the leaderboard.
+
+    Checks the file, evaluates it (in sealed processes, as the leaderboard will, where this machine has them), writes a
+    folder with both and opens a pull request with it on the Hub.
+    """
+    from seedbench.strategy import load_strategy
+    from seedbench.submission import check_imports, contents, decode_source, slug_of, write_submission
+    from seedbench.trialset import load_trials
+
+    if not dry_run:
+        _require_token()
+    sealed = _can_seal()
+    loaded = load_strategy(strategy, sealed=sealed)
+    if not loaded.source:
+        raise SeedbenchError(f"{strategy}: has no source to submit; give a file")
+    check_imports(decode_source(loaded.source.encode(), loaded.filename), loaded.filename)
+    folder = Path(slug_of(name))
+    trial_set = load_trials(trials, revision=revision)
+    draft = {"slug": folder.name, "name": name, "authors": tuple(authors), "url": url, "license": license}
+    if folder.exists():
+        entry = _again(folder, draft, loaded, trial_set, track)
+        print(f"{folder}/ holds this strategy's result already, which is used; delete the folder to evaluate again.")
+    else:
+        entry = _evaluated(draft, loaded, trial_set, track, replicates, processes or os.cpu_count() or 1)
+        write_submission(Path(), entry)
+        print(f"{folder}/ written: strategy.py, submission.json.")
+    _show(entry.claimed)
+    if dry_run:
+        print("No pull request was opened. Submit it: the same command without --dry-run.")
+        return
+    print(f"Pull request: {_open_pull_request(repo, entry.slug, entry.name, contents(entry))}")
+
+
+def _can_seal() -> bool:
+    from seedbench.sandbox import open_sandbox
+
+    try:
+        open_sandbox().close()
+    except CannotSeal as reason:
+        print(f"Not sealed here ({reason}); the leaderboard evaluates it in a sealed process.")
+        return False
+    return True
+
+
+def _evaluated(
+    draft: Mapping[str, object], strategy: Strategy, trials: TrialSet, track: str, replicates: int, processes: int
+) -> Submission:
+    from seedbench.evaluation import evaluate
+    from seedbench.submission import check
+
+    probe = evaluate(strategy, trials, track=track, replicates=2, intervals=False, seed=CLAIMED_SEED)
+    check(_entry(draft, strategy, probe))  # whatever is wrong with it is said before the long part
+    with progress(strategy.name) as advance:
+        claimed = evaluate(
+            strategy,
+            trials,
+            track=track,
+            replicates=replicates,
+            seed=CLAIMED_SEED,
+            processes=processes,
+            progress=advance,
+        )
+    return _entry(draft, strategy, claimed)
+
+
+def _entry(draft: Mapping[str, object], strategy: Strategy, claimed: Evaluation) -> Submission:
+    from seedbench.submission import Submission
+
+    return Submission(**draft, attribute=strategy.attribute, source=strategy.source, claimed=claimed)  # type: ignore[arg-type]
+
+
+def _again(folder: Path, draft: Mapping[str, object], strategy: Strategy, trials: TrialSet, track: str) -> Submission:
+    """The submission in a folder, if it is what would be written there."""
+    from seedbench.submission import read_submission
+
+    found = read_submission(folder)
+    same = found == _entry(draft, strategy, found.claimed)
+    if not same or found.claimed.trials.sha256 != trials.sha256 or found.claimed.track != track:
+        raise SeedbenchError(f"{folder}: exists already, with something else in it; delete it, or give another --name")
+    return found
+
+
+def _show(claimed: Evaluation) -> None:
+    from rich.console import Console
+
+    from seedbench.report import print_report
+
+    print_report(claimed, Console())
+
+
+def _require_token() -> None:
+    from huggingface_hub import get_token
+
+    if get_token() is None:
+        raise SeedbenchError("no Hugging Face token to submit with: run `hf auth login`, or try --dry-run first")
+
+
+def _open_pull_request(repo: str, slug: str, name: str, files: dict[str, bytes]) -> str:
+    """Opens it, and returns its address."""
+    from huggingface_hub import CommitOperationAdd, HfApi
+
+    from seedbench.trialset.hub import explain
+
+    api, folder = HfApi(), f"submissions/{slug}"
+    additions = [CommitOperationAdd(f"{folder}/{file}", content) for file, content in files.items()]
+    try:
+        if api.file_exists(repo, f"{folder}/submission.json", repo_type="dataset"):
+            raise SeedbenchError(f"{repo}: has an entry {slug} already; submit under another --name")
+        opened = api.create_commit(
+            repo, additions, commit_message=f"Submission: {name}", repo_type="dataset", create_pr=True
+        )
+    except SeedbenchError:
+        raise
+    except Exception as error:
+        raise SeedbenchError(f"{repo}: no pull request was opened: {explain(error)}; {slug}/ is kept") from None
+    return str(opened.pr_url)

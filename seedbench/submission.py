@@ -1,0 +1,269 @@
+"""A leaderboard entry: a folder with a strategy's source and a JSON file, written by its author, read by strangers.
+
+    <slug>/strategy.py        the source: one file, UTF-8, at most 64 KiB
+    <slug>/submission.json    who made it, and what it is claimed to score, on what
+
+Reading trusts nothing: not the names, kinds and sizes of files, not the types and lengths in the JSON, not a hash. The
+source is parsed, for what it imports, and never executed: that is for `seedbench.sandbox`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+import unicodedata
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from seedbench.errors import SeedbenchError
+from seedbench.halves import PROTOCOLS
+from seedbench.result import Evaluation
+from seedbench.sandbox.imports import ALLOWED_SAID, allowed, imported
+from seedbench.transfer import TRACKS
+
+SOURCE, ENTRY = "strategy.py", "submission.json"
+SOURCE_BYTES = 64 * 1024
+ENTRY_BYTES = 4 * 2**20
+TEXT = 60  # characters of a name
+URL = 200
+
+_SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
+_LICENSE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]{0,39}")
+_URL = re.compile(r"https?://[A-Za-z0-9.-]+(?::\d+)?(?:/[\w.~!$&()*+,;=:@%/?#-]*)?", re.ASCII)
+_CODING = re.compile(r"[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)", re.ASCII)  # as in the reference, of the first two lines
+_REORDERING = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # text that reads otherwise than it runs
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A leaderboard entry.
+
+    Attributes:
+        slug: name of its folder: lower-case letters, digits and hyphens.
+        name: as the board shows it.
+        authors: at least one.
+        url: of a paper or a repository, if there is one.
+        license: of the source, an SPDX identifier.
+        attribute: what the source binds the strategy to.
+        source: of the strategy.
+        claimed: what its author measured.
+    """
+
+    slug: str
+    name: str
+    authors: tuple[str, ...]
+    url: str | None
+    license: str
+    attribute: str
+    source: str
+    claimed: Evaluation
+
+    @property
+    def source_sha256(self) -> str:
+        """SHA-256 of the source's file."""
+        return hashlib.sha256(self.source.encode()).hexdigest()
+
+
+class _Entry(msgspec.Struct, forbid_unknown_fields=True):
+    """`submission.json`, typed."""
+
+    schema: Literal[1]
+    slug: str
+    name: str
+    authors: tuple[str, ...]
+    url: str | None
+    license: str
+    attribute: str
+    source_sha256: str
+    claimed: Evaluation
+
+
+def slug_of(name: str) -> str:
+    """The folder's name for an entry of this name: "Ünlike ASHA, v2" -> "unlike-asha-v2".
+
+    Raises:
+        SeedbenchError: nothing is left of it.
+    """
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:TEXT].strip("-")
+    if not slug:
+        raise SeedbenchError(f"--name {name!r}: needs a Latin letter or a digit, for the name of a folder")
+    return slug
+
+
+def decode_source(content: bytes, where: str) -> str:
+    """A strategy's source from the bytes of its file.
+
+    Args:
+        content: of the file.
+        where: the file's name, for what is said.
+
+    Raises:
+        SeedbenchError: too large, no UTF-8, another encoding declared, or characters that hide what it does.
+    """
+    if len(content) > SOURCE_BYTES:
+        raise SeedbenchError(f"{where}: {len(content):,} bytes; a leaderboard strategy has at most {SOURCE_BYTES:,}")
+    try:
+        source = content.decode()
+    except UnicodeDecodeError as error:
+        raise SeedbenchError(f"{where}: byte {error.start} is not UTF-8; save the file as UTF-8 text") from None
+    lines = source.splitlines() or [""]
+    for number, line in enumerate(lines[:2], start=1):
+        if (coding := _CODING.match(line)) and coding[1].lower() not in ("utf-8", "utf8"):
+            raise SeedbenchError(f"{where}, line {number}: declares the encoding {coding[1]!r}; it must be UTF-8")
+    for number, line in enumerate(source.split("\n"), start=1):
+        if hidden := _REORDERING.search(line):
+            raise SeedbenchError(
+                f"{where}, line {number}: U+{ord(hidden[0]):04X} changes the order in which text is read"
+            )
+    if "\0" in source:
+        raise SeedbenchError(f"{where}: has a zero byte, which Python does not read")
+    return source
+
+
+def check_imports(source: str, where: str) -> None:
+    """Raises `SeedbenchError` where a source imports what a leaderboard strategy may not."""
+    try:
+        found = sorted(imported(source))
+    except SyntaxError as error:
+        raise SeedbenchError(f"{where}, line {error.lineno}: not Python: {error.msg}") from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise SeedbenchError(f"{where}: not Python: {type(error).__name__}") from None
+    for line, module in found:
+        if not allowed(module) and module.split(".")[0] != "seedbench":
+            raise SeedbenchError(f"{where}, line {line}: imports {module[:TEXT]}; it may import {ALLOWED_SAID}")
+
+
+def check(submission: Submission) -> None:
+    """Checks everything in a submission that does not need a folder.
+
+    Raises:
+        SeedbenchError: what is wrong, the rule and the value.
+    """
+    claimed, where = submission.claimed, f"{submission.slug}/{ENTRY}"
+    if not _SLUG.fullmatch(submission.slug):
+        raise SeedbenchError(f"slug {submission.slug[:TEXT]!r}: a folder's name is of a-z, 0-9 and hyphens, at most 60")
+    if not 1 <= len(submission.authors) <= 20:
+        raise SeedbenchError(f"{where}: authors: from 1 to 20, found {len(submission.authors)}")
+    for field, text in (("name", submission.name), *(("authors", author) for author in submission.authors)):
+        if not 1 <= len(text) <= TEXT or text != text.strip() or any(unicodedata.category(c)[0] == "C" for c in text):
+            raise SeedbenchError(f"{where}: {field}: from 1 to {TEXT} characters in one line, found {text[:TEXT]!r}")
+    if submission.url is not None and (len(submission.url) > URL or not _URL.fullmatch(submission.url)):
+        raise SeedbenchError(f"{where}: url: http(s)://… of at most {URL} characters, found {submission.url[:TEXT]!r}")
+    if not _LICENSE.fullmatch(submission.license):
+        raise SeedbenchError(f"{where}: license: an SPDX identifier such as MIT, found {submission.license[:TEXT]!r}")
+    if not submission.attribute.isidentifier():
+        raise SeedbenchError(f"{where}: attribute: a Python name, found {submission.attribute[:TEXT]!r}")
+    if claimed.strategy.sha256 != submission.source_sha256:
+        raise SeedbenchError(f"{where}: the claimed result is of another source than {SOURCE}")
+    if claimed.strategy.oracle:
+        raise SeedbenchError(f"{where}: an oracle is told the test scores; it has no place on a leaderboard")
+    if claimed.protocol not in PROTOCOLS or claimed.track not in TRACKS:
+        raise SeedbenchError(
+            f"{where}: unknown protocol or track: {claimed.protocol[:TEXT]!r}, {claimed.track[:TEXT]!r}"
+        )
+    if claimed.against or not claimed.rows:
+        raise SeedbenchError(f"{where}: claims the result of one strategy alone, with at least one row")
+
+
+def write_submission(parent: Path, submission: Submission) -> Path:
+    """Writes a submission's folder, whole or not at all.
+
+    Args:
+        parent: where the folder goes.
+        submission: the entry.
+
+    Returns:
+        The folder.
+
+    Raises:
+        SeedbenchError: it is there already, cannot be written, or something in it is wrong.
+    """
+    check(submission)
+    check_imports(submission.source, f"{submission.slug}/{SOURCE}")
+    folder = parent / submission.slug
+    if folder.exists() or folder.is_symlink():
+        raise SeedbenchError(f"{folder}: exists already, and is left as it is")
+    part = parent / f".{submission.slug}.{os.getpid()}.part"
+    try:
+        part.mkdir()
+        for name, content in contents(submission).items():
+            (part / name).write_bytes(content)
+        part.rename(folder)
+    except OSError as error:
+        raise SeedbenchError(f"{folder}: cannot be written: {error.strerror}") from None
+    finally:
+        for name in (SOURCE, ENTRY):
+            (part / name).unlink(missing_ok=True)
+        if part.exists():
+            part.rmdir()
+    return folder
+
+
+def contents(submission: Submission) -> dict[str, bytes]:
+    """The two files of a submission; the same bytes for the same submission."""
+    listed = {
+        item.name: getattr(submission, item.name)
+        for item in fields(submission)
+        if item.name not in ("source", "claimed")
+    }
+    claimed = msgspec.Raw(submission.claimed.to_json().encode())
+    entry = {"schema": 1, **listed, "source_sha256": submission.source_sha256, "claimed": claimed}
+    text = msgspec.json.format(msgspec.json.encode(entry), indent=2) + b"\n"
+    return {SOURCE: submission.source.encode(), ENTRY: text}
+
+
+def read_submission(folder: Path) -> Submission:
+    """Reads a submission's folder and checks all of it.
+
+    Raises:
+        SeedbenchError: anything else than the two files, something in them, or what the source imports.
+    """
+    _check_folder(folder)
+    where = f"{folder.name}/{SOURCE}"
+    source = decode_source(_read(folder / SOURCE, SOURCE_BYTES), where)
+    try:
+        entry = msgspec.json.decode(_read(folder / ENTRY, ENTRY_BYTES), type=_Entry)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise SeedbenchError(f"{folder.name}/{ENTRY}: {' '.join(str(error).split())[:200]}") from None
+    named = {item.name: getattr(entry, item.name) for item in fields(Submission) if item.name != "source"}
+    submission = Submission(source=source, **named)
+    if entry.slug != folder.name:
+        raise SeedbenchError(f"{folder.name}/{ENTRY}: slug {entry.slug[:TEXT]!r} is not the folder's name")
+    if entry.source_sha256 != submission.source_sha256:
+        raise SeedbenchError(f"{where}: its SHA-256 is not the one in {ENTRY}")
+    check(submission)
+    check_imports(source, where)
+    return submission
+
+
+def _check_folder(folder: Path) -> None:
+    if folder.is_symlink() or not folder.is_dir():
+        raise SeedbenchError(f"{folder}: no folder; a submission is one with {SOURCE} and {ENTRY}")
+    found = sorted(os.listdir(folder))
+    if found != [SOURCE, ENTRY]:
+        shown = ", ".join(repr(name)[:TEXT] for name in found[:5]) or "nothing"
+        raise SeedbenchError(f"{folder.name}: holds {shown}; a submission holds {SOURCE} and {ENTRY} and nothing else")
+
+
+def _read(file: Path, limit: int) -> bytes:
+    """A regular file, no link, of at most so many bytes."""
+    where = f"{file.parent.name}/{file.name}"
+    try:
+        opened = os.open(file, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    except OSError as error:
+        raise SeedbenchError(f"{where}: no regular file: {error.strerror}") from None
+    kind = os.fstat(opened)
+    if not stat.S_ISREG(kind.st_mode):
+        os.close(opened)
+        raise SeedbenchError(f"{where}: no regular file")
+    with os.fdopen(opened, "rb") as stream:
+        content = stream.read(limit + 1)
+    if len(content) > limit:
+        raise SeedbenchError(f"{where}: {kind.st_size:,} bytes; it has at most {limit:,}")
+    return content

@@ -1,0 +1,320 @@
+"""A leaderboard entry: what is written can be read, and everything else that a stranger could send is refused."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from seedbench import SeedbenchError, evaluate
+from seedbench.submission import (
+    ENTRY,
+    SOURCE,
+    SOURCE_BYTES,
+    Submission,
+    check_imports,
+    contents,
+    decode_source,
+    read_submission,
+    slug_of,
+    write_submission,
+)
+
+HONEST = '''"""The first trial."""
+import math
+from scipy import stats
+from seedbench import Campaign, Trial
+
+
+def strategy(campaign: Campaign) -> Trial:
+    trial = campaign.start()
+    while not trial.complete:
+        trial.advance()
+    return trial
+'''
+
+
+@pytest.fixture(scope="module")
+def entry(trials, tmp_path_factory) -> Submission:
+    file = tmp_path_factory.mktemp("mine") / "mine.py"
+    file.write_text(HONEST)
+    claimed = evaluate(str(file), trials, budgets=[2], replicates=2, intervals=False)
+    return Submission(
+        "first-trial", "First trial", ("A. Author", "Zoë Ü."), "https://example.org/a?b=c#d", "MIT", "strategy", HONEST,
+        claimed,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def folder(entry, tmp_path) -> Path:
+    return write_submission(tmp_path, entry)
+
+
+# --- written and read -------------------------------------------------------------------------------------------------
+
+
+def test_what_is_written_can_be_read(entry, folder):
+    assert read_submission(folder) == entry
+    assert sorted(os.listdir(folder)) == [SOURCE, ENTRY] == ["strategy.py", "submission.json"]
+    assert (folder / SOURCE).read_text() == HONEST
+    written = json.loads((folder / ENTRY).read_text())
+    assert list(written)[:4] == ["schema", "slug", "name", "authors"]
+    assert written["claimed"]["trials"]["version"] == "1.0.0" and written["claimed"]["protocol"] == "held-out-1"
+    assert written["source_sha256"] == written["claimed"]["strategy"]["sha256"] == entry.source_sha256
+
+
+def test_the_same_submission_has_the_same_bytes(entry):
+    assert contents(entry) == contents(replace(entry))
+
+
+def test_a_folder_that_is_there_stays(entry, folder, tmp_path):
+    (folder / SOURCE).write_text("mine")
+    with pytest.raises(SeedbenchError, match="exists already, and is left as it is"):
+        write_submission(tmp_path, entry)
+    assert (folder / SOURCE).read_text() == "mine"
+    assert os.listdir(tmp_path) == ["first-trial"]
+
+
+def test_nothing_half_written(entry, tmp_path, monkeypatch):
+    monkeypatch.setattr(Path, "rename", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(SeedbenchError, match="cannot be written: No space left"):
+        write_submission(tmp_path, entry)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [
+        ("My Rule", "my-rule"),
+        ("Ünlike  ASHA, v2!", "unlike-asha-v2"),
+        ("../../etc/passwd", "etc-passwd"),
+        ("A" * 99, "a" * 60),
+    ],
+)
+def test_slugs(name, slug):
+    assert slug_of(name) == slug
+
+
+def test_a_name_without_a_slug():
+    with pytest.raises(SeedbenchError, match="needs a Latin letter or a digit"):
+        slug_of("规则")
+
+
+# --- the source -------------------------------------------------------------------------------------------------------
+
+BAD_SOURCES = {
+    "10 MB": (b"#" * 10**7, "10,000,000 bytes; a leaderboard strategy has at most 65,536"),
+    "one byte too many": (b"#" * (SOURCE_BYTES + 1), "65,537 bytes"),
+    "invalid UTF-8": (b"x = '\xff'", "byte 5 is not UTF-8"),
+    "half a character": ("é".encode()[:1], "byte 0 is not UTF-8"),
+    "another encoding": (b"# -*- coding: utf-7 -*-\nx = 1", "line 1: declares the encoding 'utf-7'"),
+    "another encoding, second line": (b"#!/bin/sh\n# vim: set fileencoding=latin-1 :", "line 2: declares the encoding"),
+    "zero byte": (b"x = 1\0", "has a zero byte"),
+    "text that reads otherwise": ("x = 1  # \u202e".encode(), "line 1: U\\+202E changes the order"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_SOURCES)
+def test_bad_sources(name):
+    content, rule = BAD_SOURCES[name]
+    with pytest.raises(SeedbenchError, match=f"^mine.py.*{rule}"):
+        decode_source(content, "mine.py")
+
+
+def test_a_source_of_just_the_largest_size():
+    assert decode_source(b"#" * SOURCE_BYTES, "mine.py") == "#" * SOURCE_BYTES
+    assert decode_source(b"# coding: utf-8\n", "mine.py") and decode_source(b"", "mine.py") == ""
+
+
+BAD_IMPORTS = {
+    "import torch": "line 1: imports torch; it may import the standard library, numpy and scipy",
+    "x = 1\ndef f():\n    from pandas.io import x": "line 3: imports pandas.io",
+    "from . import other": "line 1: imports .",
+    "import optuna as numpy": "line 1: imports optuna",
+    "import asyncio.__main__": "line 1: imports asyncio.__main__",
+    "def f(:": "line 1: not Python: ",
+    "x = " + "(" * 5000: "not Python",
+    "x = " + "-" * 60000 + "1": "not Python",
+}
+
+
+@pytest.mark.parametrize("source", BAD_IMPORTS, ids=lambda source: source[:20])
+def test_bad_imports(source):
+    with pytest.raises(SeedbenchError, match="^mine.py.*" + BAD_IMPORTS[source].replace("(", r"\(")):
+        check_imports(source, "mine.py")
+
+
+# --- the folder, as a stranger might send it --------------------------------------------------------------------------
+
+
+def link_source(folder):
+    (folder / SOURCE).unlink()
+    (folder / SOURCE).symlink_to("/etc/passwd")
+
+
+def pipe_for_source(folder):
+    (folder / SOURCE).unlink()
+    os.mkfifo(folder / SOURCE)
+
+
+def folder_for_source(folder):
+    (folder / SOURCE).unlink()
+    (folder / SOURCE).mkdir()
+
+
+def zip_bomb(folder):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("strategy.py", b"0" * 10**7)
+    (folder / SOURCE).write_bytes(packed.getvalue())
+
+
+def change(**values):
+    def spoil(folder):
+        content = json.loads((folder / ENTRY).read_text())
+        for name, value in values.items():
+            place, _, last = name.rpartition("__")
+            target = content
+            for part in filter(None, place.split("__")):
+                target = target[int(part) if part.isdecimal() else part]
+            target[last] = value
+        (folder / ENTRY).write_text(json.dumps(content))
+
+    return spoil
+
+
+SPOILED = {
+    "a link for the source": (link_source, "strategy.py: no regular file"),
+    "a pipe for the source": (pipe_for_source, "strategy.py: no regular file"),
+    "a folder for the source": (folder_for_source, "strategy.py: no regular file"),
+    "two sources": (lambda folder: (folder / "b.py").touch(), "holds 'b.py', 'strategy.py', 'submission.json'"),
+    "a hidden file": (lambda folder: (folder / ".pth").touch(), "holds '.pth'"),
+    "no source": (lambda folder: (folder / SOURCE).unlink(), "holds 'submission.json'"),
+    "a zip file": (zip_bomb, "strategy.py: byte .* is not UTF-8"),
+    "a source of 10 MB": (lambda folder: (folder / SOURCE).write_bytes(b"#" * 10**7), "10,000,000 bytes"),
+    "another source": (lambda folder: (folder / SOURCE).write_text("x = 1"), "its SHA-256 is not the one in"),
+    "a claim for another source": (change(claimed__strategy__sha256="0" * 64), "claimed result is of another source"),
+    "a claim without a hash": (change(claimed__strategy__sha256=None), "claimed result is of another source"),
+    "no JSON": (lambda folder: (folder / ENTRY).write_text("{"), "submission.json: Input data was truncated"),
+    "JSON of 5 MB": (lambda folder: (folder / ENTRY).write_text(" " * 5_000_000), "it has at most 4,194,304"),
+    "nested JSON": (lambda folder: (folder / ENTRY).write_text("[" * 10**6), "submission.json: "),
+    "JSON that is not UTF-8": (lambda folder: (folder / ENTRY).write_bytes(b'{"name": "\xff"}'), "submission.json: "),
+    "another schema": (change(schema=2), "Invalid enum value 2 - at `\\$.schema`"),
+    "an unknown field": (change(organisers=True), "unknown field `organisers`"),
+    "a path for a slug": (change(slug="../first-trial"), "is not the folder's name"),
+    "a number for a name": (change(name=1), "Expected `str`, got `int` - at `\\$.name`"),
+    "no name": (change(name=""), "name: from 1 to 60 characters"),
+    "a long name": (change(name="x" * 61), "name: from 1 to 60 characters"),
+    "a name of two lines": (change(name="x\ny"), "name: from 1 to 60 characters"),
+    "a name with an escape": (change(name="\x1b[31mred"), "name: from 1 to 60 characters"),
+    "a name that reads backwards": (change(name="\u202eab"), "name: from 1 to 60 characters"),
+    "no authors": (change(authors=[]), "authors: from 1 to 20, found 0"),
+    "an author without a name": (change(authors=["x", " "]), "authors: from 1 to 60 characters"),
+    "a URL of another kind": (change(url="javascript:alert(1)"), "url: http"),
+    "a URL that leaves its place": (change(url='https://a/"><script>'), "url: http"),
+    "a long URL": (change(url="https://a/" + "a" * 200), "url: http"),
+    "a license of its own": (change(license="all mine!"), "license: an SPDX identifier"),
+    "an attribute that is none": (change(attribute="os.system"), "attribute: a Python name"),
+    "a score that is text": (change(claimed__rows__0__score="1"), "Expected `float`, got `str`"),
+    "a score beyond all bounds": (
+        lambda folder: (folder / ENTRY).write_text(
+            (folder / ENTRY).read_text().replace('"replicates": 2', '"replicates": 1e999')
+        ),
+        "out of range",
+    ),
+    "a score that is not a number": (
+        lambda folder: (folder / ENTRY).write_text(
+            (folder / ENTRY).read_text().replace('"replicates": 2', '"replicates": NaN')
+        ),
+        "JSON is malformed",
+    ),
+    "an unknown protocol": (change(claimed__protocol="mine"), "unknown protocol or track: 'mine', 'cold'"),
+    "an unknown track": (change(claimed__track="warm"), "unknown protocol or track: 'held-out-1', 'warm'"),
+    "an oracle": (change(claimed__strategy__oracle=True), "an oracle is told the test scores"),
+    "no rows": (change(claimed__rows=[]), "with at least one row"),
+    "arrays": (change(claimed__campaigns={"score": [1]}), "Expected `numpy.ndarray`"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SPOILED)
+def test_spoiled(folder, name):
+    spoil, rule = SPOILED[name]
+    spoil(folder)
+    with pytest.raises(SeedbenchError, match=rule) as refused:
+        read_submission(folder)
+    assert len(str(refused.value)) < 400 and str(refused.value).isprintable()
+
+
+def test_a_link_for_the_folder(folder, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    moved = folder.rename(tmp_path / "elsewhere" / "first-trial")
+    folder.symlink_to(moved)
+    with pytest.raises(SeedbenchError, match="no folder; a submission is one with strategy.py and submission.json"):
+        read_submission(folder)
+    with pytest.raises(SeedbenchError, match="no folder"):
+        read_submission(tmp_path / "none")
+
+
+def test_what_is_checked_in_reading_is_checked_in_writing(entry, tmp_path):
+    for spoiled in (replace(entry, slug="a/b"), replace(entry, name="x" * 61), replace(entry, source=HONEST + "#")):
+        with pytest.raises(SeedbenchError):
+            write_submission(tmp_path, spoiled)
+    assert os.listdir(tmp_path) == []
+
+
+# --- the command ------------------------------------------------------------------------------------------------------
+
+ENTRY_OPTIONS = ("--name", "First trial", "--authors", "A. Author", "--replicates", 2, "--dry-run", "--processes", 1)
+
+
+def test_submit_writes_the_folder(run, refused, trials_folder, tmp_path):
+    Path("mine.py").write_text(HONEST)
+    command = ("submit", "mine.py", "--trials", trials_folder, *ENTRY_OPTIONS)
+    code, out, err = run(*command)
+    assert (code, err) == (0, "")
+    assert "first-trial/ written: strategy.py, submission.json." in out
+    assert "No pull request was opened." in out
+    found = read_submission(tmp_path / "first-trial")
+    assert (found.name, found.authors, found.license) == ("First trial", ("A. Author",), "Apache-2.0")
+    assert found.claimed == evaluate("mine.py", trials_folder, replicates=2)
+    code, out, _ = run(*command)  # again: what was evaluated is used
+    assert code == 0 and "holds this strategy's result already" in out
+    Path("mine.py").write_text(HONEST + "# better\n")
+    refused(*command, rule="first-trial: exists already, with something else in it")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["first-trial", "mine.py"]
+
+
+def test_submit_refuses(refused, run, trials_folder, tmp_path, monkeypatch):
+    sources = {
+        "torch.py": ("import torch\ndef strategy(campaign): pass", "imports torch; it may import"),
+        "large.py": ("#" * 70_000, "70,000 bytes; a leaderboard strategy has at most 65,536"),
+        "broken.py": ("def strategy(", "not Python"),
+        "pays.py": ("def strategy(campaign): pass", "paid for no checkpoint"),
+    }
+    for file, (source, _) in sources.items():
+        Path(file).write_text(source)
+    Path("mine.py").write_text(HONEST)
+    for file, (_, rule) in sources.items():
+        refused("submit", file, "--trials", trials_folder, *ENTRY_OPTIONS, rule=rule)
+    command = ("submit", "mine.py", "--trials", trials_folder)
+    refused(*command, *ENTRY_OPTIONS, "--url", "ftp://x", rule="url: http(s)://")
+    refused(*command, *ENTRY_OPTIONS[2:], "--name", "规则", rule="needs a Latin letter")
+    refused("submit", "oracle", "--trials", trials_folder, *ENTRY_OPTIONS, rule="is an oracle")
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.setenv("HF_TOKEN_PATH", str(tmp_path / "none"))
+    options = [option for option in ENTRY_OPTIONS if option != "--dry-run"]
+    monkeypatch.setattr("huggingface_hub.get_token", lambda: None)
+    refused(*command, *options, rule="no Hugging Face token to submit with")
+
+
+def test_submit_where_nothing_can_be_sealed(run, trials_folder, monkeypatch):
+    monkeypatch.setattr("platform.machine", lambda: "arm64")
+    Path("mine.py").write_text(HONEST)
+    code, out, _ = run("submit", "mine.py", "--trials", trials_folder, *ENTRY_OPTIONS)
+    assert code == 0 and out.startswith("Not sealed here (a strategy can be sealed on Linux on x86-64 alone")
+    assert read_submission(Path("first-trial"))

@@ -78,6 +78,16 @@ def test_equal_values_have_no_spread_and_nobody_knows_the_error():
     assert found.notes == ("All trials have the same best score: what others would have cannot be told.",)
 
 
+def test_an_error_of_nothing_is_none():
+    """All trials but three of one row have 0.5. The best of four is 0.5 whoever is left out, which does not say that it
+    would be with other seeds."""
+    score = np.full((4, 4), 0.5)
+    score[0, :3] = [0.1, 0.2, 0.3]
+    found = expected_performance(table_of(score))
+    assert found.without_replacement[3] == pytest.approx(0.5) and found.standard_error[2] > 0
+    assert found.standard_error[3:] == found.low[3:] == found.high[3:] == (None,) * 13
+
+
 def test_a_single_row_says_nothing_about_others():
     found = expected_performance(table_of([[0.4, 0.2, 0.6]]))
     assert found.standard_error == found.low == found.high == (None, None, None)

@@ -58,6 +58,18 @@ def test_only_seeds_that_all_tasks_have_are_compared():
     assert found.notes[0].startswith("Data-order seeds: fewer than two")
 
 
+def test_seeds_left_out_for_holes_are_said_and_few_seeds_say_little():
+    """Row 2 of the one task has a hole; of the three rows two are left, whose correlation is always 1 or -1."""
+    one = table_of([[0.1, 0.3], [0.3, 0.4], [0.5, None]], task="cola")
+    found = found_in(one, table_of([[0.6, 0.6], [0.5, 0.5], [0.4, 0.4]], task="rte"))
+    assert found.notes == ("1 weight-init seed left out: in some task trials of theirs are missing.",)
+    assert found.factors[0].seeds == (1, 0) or found.factors[0].seeds == (0, 1)
+    assert [factor.notes[0] for factor in found.factors] == [
+        "Correlations of 2 seeds say little: no intervals.",
+        "In rte all seeds have the same mean: nothing to rank them by, so no correlation and no test.",
+    ]
+
+
 def test_a_single_task_cannot_tell():
     found = found_in(table_of([[0.1, 0.3], [0.3, 0.4]]))
     assert found.factors == () and "It takes two tasks" in found.notes[0]

@@ -21,7 +21,7 @@ class ExpectedPerformance:
         deviation: [N], the published spread: standard deviation of the best of n trials drawn with replacement.
         without_replacement: [N], the unbiased estimator; its last entry is the best value found.
         standard_error: [N], of `without_replacement`, from having drawn just these seeds; None where leaving out seeds
-            leaves fewer than n trials, and where all values are the same.
+            leaves fewer than n trials, or changes nothing.
         low: [N], lower end of its interval.
         high: [N], upper end.
         best: the best value found.
@@ -255,7 +255,7 @@ class SearchRow:
         best_of_n: expected best score of `budget` full trials.
         error_reduction: (error of best-of-n - error) / error of best-of-n, error = 1 - score; None where best-of-n has
             no error left.
-        error_reduction_low: lower end of its interval, likewise of this combination.
+        error_reduction_low: lower end of its interval, likewise of this combination; None for plain best-of-n.
         error_reduction_high: upper end.
         held_out_score: expected best score where the combination is chosen on one half of the seeds and valued on the
             other: what the choice is worth without hindsight. None where a half has too few trials.

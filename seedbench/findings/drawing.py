@@ -36,6 +36,8 @@ def heatmap_text(heatmap: Heatmap, width: int) -> Text | None:
     if max(map(len, columns)) < cell:
         drawn.append(" " * (margin + 2) + "".join(f"{seed:<{cell}}" for seed in columns) + "\n", style="dim")
     drawn.append(f" {low:.4f} ", style="dim").append(SHADES, style="cyan").append(f" {high:.4f}", style="dim")
+    if any(value is None for line in heatmap.value for value in line):
+        drawn.append(f"   {MISSING} missing", style="dim")
     drawn.append("\n rows: weight-init seeds, and their means; columns: data-order seeds", style="dim")
     return drawn
 
@@ -48,12 +50,11 @@ def _shade(value: float | None, low: float, high: float) -> str:
 
 
 def density_table(densities: Sequence[SeedDensity], points: Sequence[float], width: int) -> Table | None:
-    """The densities of the best and the worst seeds, one under the other on one axis; None where there is none."""
+    """The densities of the best and the worst seeds, each as high as the others, on one axis; None without any."""
     known = [one for one in densities if one.density is not None]
     if not known:
         return None
     bars = max(12, min(60, width - 36))
-    top = max(max(one.density or ()) for one in known)
     grid = Table(box=None, header_style="dim", padding=(0, 1))
     grid.add_column("seed", no_wrap=True)
     grid.add_column("mean", justify="right", no_wrap=True)
@@ -61,7 +62,8 @@ def density_table(densities: Sequence[SeedDensity], points: Sequence[float], wid
     grid.add_column(ends[0] + ends[1].rjust(bars - len(ends[0])), no_wrap=True, style="cyan")
     for one in known:
         at = [round(place * (len(points) - 1) / (bars - 1)) for place in range(bars)]
-        heights = [(one.density or ())[index] / top for index in at]
+        density = one.density or ()
+        heights = [density[index] / max(density) for index in at]
         name = f"{one.place} {one.factor.replace('_', '-')} {one.seed}"
         grid.add_row(name, f"{one.mean:.4f}", sparkline([height if height > 0.02 else None for height in heights]))
     return grid

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from seedbench.findings.answers import ExpectedPerformance
-from seedbench.findings.pool import Floats, Indices, curve, no_interval, over_seeds, plain, values, without_interval
+from seedbench.findings.pool import Floats, Indices, curve, no_interval, over_seeds, plain, values
 from seedbench.metrics import best_of_n
 from seedbench.trialset import TrialTable
 
@@ -22,8 +22,7 @@ def expected_performance(table: TrialTable) -> ExpectedPerformance:
     interval = over_seeds(unbiased, table)
     best = int(value.argmax())
     notes = []
-    if np.ptp(value) == 0:  # then the error would be 0, and that of other seeds is not known to be
-        interval = without_interval(interval.estimate)
+    if np.ptp(value) == 0:
         notes.append("All trials have the same best score: what others would have cannot be told.")
     elif alone := no_interval(table):
         notes.append(alone)

@@ -37,8 +37,9 @@ def findings_html(findings: Findings) -> str:
     parts: list[Part] = [
         Paragraph(
             "The score of a trial is its best over its checkpoints, on the whole dev set: chosen and scored on the "
-            "same examples, as in the paper, so that the best of many is too good to be true. Intervals are 95%, for "
-            "other seeds: rows and columns of the grid are left out in turn; the dev examples are held fixed."
+            "same examples, as in the paper, so that the best of many is too good to be true. Intervals are 95%; "
+            "where no other source is named they are for other seeds, rows and columns of the grid being left out in "
+            "turn; the dev examples are held fixed."
         )
     ]
     for index, table in enumerate(findings.tables):

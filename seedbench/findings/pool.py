@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from seedbench.errors import TrialSetError
 from seedbench.findings.answers import Curve, Numbers
 from seedbench.intervals import Interval, jackknife, seed_groups
+from seedbench.metrics import ROUNDING
 from seedbench.trialset import TrialTable
 
 Floats = NDArray[np.float64]
@@ -82,14 +83,19 @@ def over_seeds(statistic: Callable[[Indices], Floats], table: TrialTable) -> Int
         table: rows, and then columns, of its grid are left out in groups; see `seed_axes`.
 
     Returns:
-        `Interval` of [...]: all NaN but the estimate for a single row or column.
+        `Interval` of [...]: all NaN but the estimate for a single row or column, and where no deletion changes
+        anything: what other seeds would change is not known to be nothing.
     """
     estimate = statistic(np.arange(table.num_trials))
     axes = remainders(table)
     if not axes:
         return without_interval(estimate)
     deleted = [np.array([[statistic(trials)] * 2 for trials in kept]) for kept in axes]  # two replicates that agree
-    return jackknife(np.array([estimate, estimate]), deleted)
+    found = jackknife(np.array([estimate, estimate]), deleted)
+    error, low, high = (
+        np.where(found.standard_error > ROUNDING, of, np.nan) for of in (found.standard_error, found.low, found.high)
+    )
+    return Interval(found.estimate, error, low, high)
 
 
 def remainders(table: TrialTable) -> list[list[Indices]]:

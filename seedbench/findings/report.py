@@ -16,12 +16,18 @@ from seedbench.terminal import UNDEFINED
 
 LEGEND = {
     "score of a trial": "its best over its checkpoints, on the whole dev set: chosen and scored on the same examples",
-    "± and intervals": "95%, for other seeds: rows and columns of the grid left out in turn; dev examples held fixed",
+    "±, 95% interval": "for other seeds: rows and columns of the grid left out in turn; dev examples held fixed",
+    "–": "cannot be told: leaving out seeds leaves too few trials, or changes nothing",
     "expected": "without replacement, unbiased; published: with replacement; spread: standard deviation of a best of n",
-    "sd": "between seeds, in hundredths of the score; the residual holds all that is not one seed's alone",
-    "rho": "Spearman's, over trials, of a checkpoint's score with the trial's best; so far: of the best until then",
+    "sd": "between seeds, in hundredths of the score; the residual holds all that is not one seed's alone; the "
+    "interval takes effects for normal (Searle et al. 1992; Ting et al. 1990)",
+    "p": "chance of as much without any effect; permutations: Phipson and Smyth 2010",
+    "diverged": "the interval of their share takes trials for independent (Wilson 1927)",
+    "rho": "Spearman's, over trials, of a checkpoint's score with the trial's best; so far: of the best until then; "
+    "between tasks, over seeds, whose means are taken for independent (Bonett and Wright 2000)",
     "gain": "relative error reduction against best-of-n, error = 1 - score; the combination is chosen with hindsight",
     "held out": "the same where the combination is chosen on half of the seeds and valued on the other half",
+    "sources": "questions, search: Dodge et al. 2020, arXiv 2002.06305; best of n: Dodge et al. 2019, arXiv 1909.03004",
 }
 
 

@@ -9,10 +9,11 @@ from itertools import combinations
 import numpy as np
 
 from seedbench.findings.factors import NAMES
-from seedbench.findings.pool import Floats, Indices, complete_part, number, plain, values
+from seedbench.findings.pool import Floats, Indices, complete_part, counted, number, plain, values
 from seedbench.findings.result import SharedFactor, SharedSeeds, TaskCorrelation
 from seedbench.trialset import TrialTable
 
+_FEWEST = 5  # seeds whose rank correlation has an interval
 _DECIMALS = 12  # means that are equal in truth must tie
 _CHUNK = 2**20  # permuted ranks at a time
 
@@ -26,6 +27,10 @@ def shared_seeds(tables: Sequence[TrialTable], *, rng: np.random.Generator, perm
     found, notes = [], []
     for axis, factor in enumerate(NAMES):
         seeds, mean = _means(tables, axis)
+        every = [(table.weight_init_seeds, table.data_order_seeds)[axis].tolist() for table in tables]
+        holed = len(set.intersection(*map(set, every))) - seeds.size
+        if holed:
+            notes.append(f"{counted(holed, NAMES[factor])} left out: in some task trials of theirs are missing.")
         if seeds.size < 2:
             notes.append(
                 f"{NAMES[factor].capitalize()}s: fewer than two are in the hole-free part of every task's grid: there "
@@ -77,6 +82,8 @@ def _shared_factor(
         )
     else:
         expected, p_value = best_rank_test(rank, rng=rng, permutations=permutations)
+        if len(seeds) < _FEWEST:
+            notes.append(f"Correlations of {len(seeds)} seeds say little: no intervals.")
     order = np.argsort(rank.mean(axis=0), kind="stable")
     return SharedFactor(
         factor=factor,
@@ -117,7 +124,7 @@ def spearman_interval(rho: float, count: int) -> tuple[float, float]:
     Source:
         Bonett and Wright 2000 (Psychometrika 65, 23-28).
     """
-    if count < 5 or abs(rho) > 1 - 1e-12:
+    if count < _FEWEST or abs(rho) > 1 - 1e-12:
         return math.nan, math.nan
     half = 1.959964 * math.sqrt((1 + rho**2 / 2) / (count - 3))
     return math.tanh(math.atanh(rho) - half), math.tanh(math.atanh(rho) + half)

@@ -63,6 +63,9 @@ MAY_KNOW = {
         "paired",
         "evaluation",
         "submission",
+        "decisions_figure",
+        "figures",
+        "terminal",
     },
 }
 LIVE = {"ledger", "strategy", "halves", "recorded", "run", "deadline"}  # runners/live.py is a replay that trains

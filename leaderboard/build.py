@@ -1,0 +1,105 @@
+"""Builds the leaderboard's site: ``python -m leaderboard.build --out FOLDER``.
+
+Reads the submissions and what their verification wrote. Nothing of a submission is executed: of all strategies only
+the oracle, which ships with seedbench, is run here, where the board's public trials are at hand.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from leaderboard.results import Board, rank_intervals, read_boards, results_of
+from leaderboard.site.data import Standing, standing
+from leaderboard.site.files import site_files, write_site
+from seedbench.errors import SeedbenchError
+from seedbench.evaluation import evaluate
+from seedbench.figures import require
+from seedbench.result import Evaluation
+from seedbench.submission import read_submission
+from seedbench.trialset import TrialSet, load_trials
+
+HERE = Path(__file__).parent
+
+
+def read_standings(submissions: Path, results: Path, trials: TrialSet | None) -> tuple[Standing, ...]:
+    """Every board, newest first.
+
+    Args:
+        submissions: a folder of submissions.
+        results: a folder of boards, as the verification writes them.
+        trials: the public trials of one of the boards, for the oracle; None leaves it out.
+
+    Raises:
+        SeedbenchError: a board or a result that cannot be read.
+    """
+    sources = read_sources(submissions)
+    return tuple(_standing(board, sources, trials) for board in read_boards(results))
+
+
+def read_sources(submissions: Path) -> dict[str, str]:
+    """Slug -> source of every submission that can be read; what is wrong with the others, the verification says."""
+    found = {}
+    for folder in sorted(submissions.iterdir()) if submissions.is_dir() else ():
+        try:
+            found[folder.name] = read_submission(folder).source
+        except SeedbenchError:
+            continue
+    return found
+
+
+def _standing(board: Board, sources: dict[str, str], trials: TrialSet | None) -> Standing:
+    public, hidden = results_of(board, "public"), results_of(board, "hidden")
+    verified = {result.slug for result in public if result.measured}
+    judged = [result for result in hidden or public if result.measured and result.slug in verified]
+    ranks = rank_intervals([result for result in judged if not result.organisers])
+    return standing(board, public, hidden, ranks, sources, _oracle(board, trials))
+
+
+def _oracle(board: Board, trials: TrialSet | None) -> Evaluation | None:
+    """The oracle on the board's replicates; None without the board's public trials."""
+    if trials is None or trials.sha256 != board.trials.sha256:
+        return None
+    return evaluate(
+        "oracle",
+        trials,
+        replicates=board.replicates,
+        seed=board.seed,
+        protocol=board.protocol,
+        track=board.track,
+        intervals=False,
+    )
+
+
+def main(
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the site goes: new, empty, or built before.")],
+    submissions: Annotated[Path, typer.Option(metavar="FOLDER", help="The submissions.")] = HERE / "submissions",
+    results: Annotated[Path, typer.Option(metavar="FOLDER", help="What the verification wrote.")] = HERE / "results",
+    trials: Annotated[
+        str | None, typer.Option(metavar="FOLDER|NAME", help="Public trials, for the oracle; else the bundled ones.")
+    ] = None,
+) -> None:
+    """Build the leaderboard's static site."""
+    console = Console(stderr=True)
+    try:
+        require()
+        standings = read_standings(submissions, results, load_trials(trials))
+        files = site_files(standings)
+        write_site(files, out)
+    except SeedbenchError as error:
+        console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+        raise typer.Exit(2) from None
+    without = [each.board.name for each in standings if each.oracle is None]
+    if without:
+        said = f"no oracle on {', '.join(without)}: its public trials are not those of --trials"
+        console.print(said, markup=False, soft_wrap=True)
+    console.print(
+        f"wrote {len(files)} files, {sum(map(len, files.values())) / 2**20:.1f} MiB, in {out}", soft_wrap=True
+    )
+
+
+if __name__ == "__main__":
+    typer.run(main)

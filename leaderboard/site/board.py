@@ -1,0 +1,227 @@
+"""A board's page, the pages of its trial tables, and the site's first page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from leaderboard.site.curves import gap_chart, in_colour, score_chart
+from leaderboard.site.data import Entry, Standing, rows_of, tables_of
+from leaderboard.site.words import points, rank, score, share, short
+from seedbench.figures import Cell, Column, Grid, Heading, Link, Note, Page, Paragraph, Part, Table, Text
+from seedbench.result import Row
+from seedbench.terminal import UNDEFINED, multiplier
+
+CELL = Text | Cell | float | None
+
+
+def board_page(standing: Standing) -> Page:
+    """The whole page; entries' and tables' pages lie in folders beside it."""
+    board = standing.board
+    return Page(
+        title=f"seedbench leaderboard: {board.name}",
+        lead=(
+            f"Rules for choosing among fine-tuning trials that differ only in their seeds, scored by replay: protocol "
+            f"{board.protocol}, track {board.track}, trial set {board.trials.name} {board.trials.version}. ",
+            Link("All boards", "../index.html"),
+            ".",
+        ),
+        parts=tuple(_board_parts(standing)),
+        footer=(
+            f"{board.replicates} replicates, seed {board.seed}; trial set sha256 {board.trials.sha256}. All results: ",
+            Link("CSV", "../results.csv"),
+            ", ",
+            Link("parquet", "../results.parquet"),
+            ".",
+        ),
+    )
+
+
+def _board_parts(standing: Standing) -> Iterator[Part]:
+    if not standing.board.closed:
+        yield Note(
+            "Provisional: the seed is public. It is drawn anew when the entries are closed, and all are run again."
+        )
+    if standing.ranked_on == "public":
+        yield Note("There is no hidden pool yet: ranks are those of public trials, which anybody can learn by heart.")
+    if not standing.entries:
+        yield Paragraph("No entry is verified yet.")
+    else:
+        yield Heading("The board", anchor="board")
+        yield _board_table(standing)
+        yield gap_chart(standing)
+        yield Heading("Scores over the budget", anchor="budgets")
+        tables = tables_of(standing)
+        figures = [score_chart(standing, table, in_colour(standing), short(table)) for table in tables]
+        yield Grid(tuple(figure for figure in figures if figure is not None), min_width=420)
+        yield Heading("Trial tables", anchor="tables")
+        yield Table(
+            (Column("table"), Column("model")),
+            tuple(
+                (Link(" · ".join(name.split("/")[-2:]), f"tables/{page}.html"), "/".join(name.split("/")[:-2]))
+                for name, page in tables.items()
+            ),
+        )
+    if standing.failed:
+        yield Heading("Not verified", anchor="failed")
+        rows = tuple(
+            (_link(entry), ", ".join(entry.public.authors), verdict, said)
+            for entry in standing.failed
+            for verdict, said in [_failure(entry)]
+        )
+        yield Table(
+            (Column("strategy"), Column("by"), Column("verdict"), Column("what was wrong")), rows, sortable=True
+        )
+
+
+def _failure(entry: Entry) -> tuple[str, str]:
+    if entry.public.measured is None:
+        return entry.public.verdict, entry.public.said
+    if entry.hidden is None:
+        return "not run", "It has no result on the hidden pool yet."
+    return entry.hidden.verdict, entry.hidden.said
+
+
+def _link(entry: Entry, folder: str = "strategies/") -> Link:
+    return Link(entry.public.name, f"{folder}{entry.slug}.html")
+
+
+def _board_table(standing: Standing) -> Table:
+    hidden = standing.ranked_on == "hidden"
+    columns = (
+        Column(
+            "rank", numeric=True, note="entries whose paired difference includes zero share ranks; baselines have none"
+        ),
+        Column("strategy"),
+        Column("by"),
+        *(
+            [Column("hidden", numeric=True, note="gap closed on the hidden pool, ± half of a 95% interval")]
+            if hidden
+            else []
+        ),
+        Column(
+            "public", numeric=True, note="gap closed on the public trials: 0% is one full trial, 100% the best of many"
+        ),
+        *(
+            [
+                Column(
+                    "public − hidden",
+                    numeric=True,
+                    note="in points; large where a strategy knows the public trials by heart",
+                )
+            ]
+            if hidden
+            else []
+        ),
+        Column("compute", numeric=True, note="full trials that best-of-n needs for the same, per full trial of budget"),
+        Column("kind", note="an entry, or a baseline by the organisers"),
+    )
+    return Table(
+        columns, tuple(_board_row(entry, hidden) for entry in standing.entries), sortable=True, filterable=True
+    )
+
+
+def _board_row(entry: Entry, hidden: bool) -> tuple[CELL, ...]:
+    return (
+        Cell(rank(entry), None if entry.ranks is None else entry.ranks[0] + entry.ranks[1] / 1e6),
+        _link(entry),
+        ", ".join(entry.public.authors),
+        *([_gap(entry, "hidden")] if hidden else []),
+        _gap(entry, "public"),
+        *([Cell(points(entry.overfit), entry.overfit)] if hidden else []),
+        _multiplier(entry),
+        "baseline" if entry.public.organisers else "entry",
+    )
+
+
+def _gap(entry: Entry, pool: str) -> Cell:
+    result = entry.public if pool == "public" else entry.hidden
+    if result is None or result.measured is None:
+        return Cell(UNDEFINED, None)
+    summary = result.measured.summary
+    return Cell(share(summary.gap_closed, summary.gap_closed_high), summary.gap_closed)
+
+
+def _multiplier(entry: Entry) -> Cell:
+    summary = entry.judged.measured.summary if entry.judged.measured else None
+    if summary is None:
+        return Cell(UNDEFINED, None)
+    needed = summary.compute_multiplier
+    return Cell(multiplier(needed, summary.compute_multiplier_bound), needed)
+
+
+def table_page(standing: Standing, table: str) -> Page:
+    """The page of one trial table; it lies one folder below the board's."""
+    rows = {entry.slug: rows_of(entry.public.measured, table) for entry in standing.entries}
+    budgets = sorted({row.budget for some in rows.values() for row in some})
+    parts: list[Part] = []
+    figure = score_chart(standing, table, in_colour(standing), "Scores over the budget")
+    if figure is not None:
+        parts.append(figure)
+    columns = (
+        Column("strategy"),
+        *(Column(f"{budget} trials", numeric=True) for budget in budgets),
+        Column("kind", note="scores are means over replicates on the held-out half, ± half of a 95% interval"),
+    )
+    lines = tuple(
+        (
+            _link(entry, "../strategies/"),
+            *(_score(rows[entry.slug], budget) for budget in budgets),
+            "baseline" if entry.public.organisers else "entry",
+        )
+        for entry in standing.entries
+    )
+    parts.append(Table(columns, lines, caption="Score at each budget", sortable=True, filterable=True))
+    return Page(
+        title=short(table),
+        lead=("A trial table of the board ", Link(standing.board.name, "../index.html"), "; public trials."),
+        parts=tuple(parts),
+        footer=f"Trial set {standing.board.trials.name} {standing.board.trials.version}",
+    )
+
+
+def _score(rows: Sequence[Row], budget: int) -> Cell:
+    found = [row for row in rows if row.budget == budget]
+    if not found:
+        return Cell(UNDEFINED, None)
+    return Cell(score(found[0].score, found[0].score_high), found[0].score)
+
+
+def first_page(standings: Sequence[Standing]) -> Page:
+    """The list of all boards, the newest first."""
+    columns = (
+        Column("board"),
+        Column("protocol"),
+        Column("track"),
+        Column("trial set"),
+        Column("entries", numeric=True),
+        Column("state", note="final: the seed was drawn after the entries were closed, and nothing is rewritten"),
+    )
+    rows = tuple(
+        (
+            Link(each.board.name, f"{each.board.name}/index.html"),
+            each.board.protocol,
+            each.board.track,
+            f"{each.board.trials.name} {each.board.trials.version}",
+            Cell(str(len(each.entries)), len(each.entries)),
+            "final" if each.board.closed else "provisional",
+        )
+        for each in standings
+    )
+    return Page(
+        title="seedbench leaderboard",
+        lead="How good is a rule for choosing among fine-tuning trials that differ only in their random seeds?",
+        parts=(
+            Table(columns, rows),
+            Paragraph(
+                (
+                    "A strategy starts, stops and keeps recorded trials under a budget, and sees nothing it has not "
+                    "paid for. Every entry was run again in a sealed process, and what that measured is shown. All "
+                    "results: ",
+                    Link("CSV", "results.csv"),
+                    ", ",
+                    Link("parquet", "results.parquet"),
+                    ".",
+                )
+            ),
+        ),
+    )

@@ -1,0 +1,111 @@
+"""Charts of scores over the budget: the best entries in colour, baselines and levels to see them against."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from leaderboard.site.data import BEST_OF_N, Entry, Standing, rows_of
+from seedbench.figures import Chart, Link, charts
+from seedbench.figures.charts import Axis
+from seedbench.result import Evaluation, Row
+
+IN_COLOUR = 5
+DODGE = Link("Dodge et al. 2020", "https://arxiv.org/abs/2002.06305")
+
+
+def in_colour(standing: Standing) -> list[Entry]:
+    """The best entries that are not the organisers'."""
+    return [entry for entry in standing.entries if not entry.public.organisers][:IN_COLOUR]
+
+
+def baselines(standing: Standing) -> dict[str, Entry]:
+    """The organisers' entries that charts show: plain best-of-n, and the best of the others."""
+    theirs = [entry for entry in standing.entries if entry.public.organisers]
+    plain = [entry for entry in theirs if entry.public.name == BEST_OF_N]
+    others = [entry for entry in theirs if entry.public.name != BEST_OF_N]
+    return {entry.public.name: entry for entry in (*plain[:1], *others[:1])}
+
+
+def score_chart(standing: Standing, table: str, entries: Sequence[Entry], title: str) -> Chart | None:
+    """Scores of some entries on one table of the public trials; None where none of them has it."""
+    rows: list[dict[str, Any]] = []
+    for entry in entries:
+        rows += [_point(row) | {"which": label_of(entry, entries)} for row in rows_of(entry.public.measured, table)]
+    marked: list[dict[str, Any]] = []
+    for label, entry in baselines(standing).items():
+        if entry not in entries:
+            marked += [_point(row) | {"label": label} for row in rows_of(entry.public.measured, table)]
+    if not rows and not marked:
+        return None
+    if not rows:  # baselines alone
+        rows, marked = [{**row, "which": row["label"]} for row in marked], []
+    some = next(row for entry in standing.entries for row in rows_of(entry.public.measured, table))
+    budgets = tuple(sorted({row["budget"] for row in (*rows, *marked)}))
+    drawn = charts.lines(
+        rows,
+        Axis("budget", "budget, in full trials", format=",d", scale="log", values=budgets),
+        Axis("score", "score on the held-out half", format=".3f"),
+        series="which",
+        low="low",
+        high="high",
+        points=True,
+        levels=_levels(standing.oracle, table, some),
+        marked=marked,
+    )
+    return Chart(
+        drawn,
+        title,
+        "A line is the mean score of what a strategy keeps, the band its 95% interval over replicates and seeds; grey "
+        "lines are baselines, dashed levels what one full trial, the best of many, and the oracle score.",
+        sources=(DODGE,),
+        notes=("Full trials of this table differ too little for any choice among them to matter.",)
+        if some.no_signal
+        else (),
+    )
+
+
+def label_of(entry: Entry, among: Sequence[Entry]) -> str:
+    """An entry's name, with its slug where another one of them has the same name."""
+    twice = [other.public.name for other in among].count(entry.public.name) > 1
+    return f"{entry.public.name} ({entry.slug})" if twice else entry.public.name
+
+
+def _point(row: Row) -> dict[str, Any]:
+    return {"budget": row.budget, "score": row.score, "low": row.score_low, "high": row.score_high}
+
+
+def _levels(oracle: Evaluation | None, table: str, row: Row) -> dict[str, float]:
+    told = rows_of(oracle, table)
+    return {"one full trial": row.floor, "best of many": row.ceiling} | ({"oracle": told[0].score} if told else {})
+
+
+def gap_chart(standing: Standing) -> Chart:
+    """Gap closed of every verified entry with its interval, where ranks come from."""
+    rows = []
+    for entry in standing.entries:
+        summary = entry.judged.measured.summary if entry.judged.measured else None
+        if summary is None or summary.gap_closed is None:
+            continue
+        rows.append(
+            {
+                "label": label_of(entry, standing.entries),
+                "gap": summary.gap_closed,
+                "low": summary.gap_closed_low,
+                "high": summary.gap_closed_high,
+                "kind": "baseline" if entry.public.organisers else "entry",
+            }
+        )
+    drawn = charts.intervals(
+        rows,
+        Axis("gap", "gap closed, all tables together", format=".0%"),
+        series="kind",
+        levels={"one full trial": 0.0, "best of many": 1.0},
+        row_height=26,
+    )
+    return Chart(
+        drawn,
+        f"Gap closed on the {standing.ranked_on} trials",
+        "A dot is how much of the way from one full trial to the best of many a strategy goes, the line its 95% "
+        "interval over replicates and seeds; entries whose lines overlap may still differ, as paired differences tell.",
+    )

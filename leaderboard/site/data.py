@@ -1,0 +1,184 @@
+"""What the site shows of a board: its entries with their ranks, best first, those that failed, and every number."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+from seedbench.errors import SeedbenchError
+from seedbench.result import Evaluation, Row
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from leaderboard.results import Board, Result
+
+BEST_OF_N = "full_trials"  # plain best-of-n, as the shipped strategy is called
+SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")  # a page is named by it
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A submission on a board.
+
+    Attributes:
+        slug: names its page.
+        public: its verification on the public trial set.
+        hidden: on the hidden pool, if there is one.
+        ranks: the best and the worst rank that its differences to the others allow; None where it has none.
+        source: of the strategy; None where its file cannot be read or is not the one that was verified.
+    """
+
+    slug: str
+    public: Result
+    hidden: Result | None
+    ranks: tuple[int, int] | None
+    source: str | None
+
+    @property
+    def judged(self) -> Result:
+        """What ranks come from: the result on the hidden pool, if there is one."""
+        return self.hidden or self.public
+
+    @property
+    def gap(self) -> float | None:
+        """Gap closed of all tables together, where ranks come from."""
+        return self.judged.measured.summary.gap_closed if self.judged.measured else None
+
+    @property
+    def overfit(self) -> float | None:
+        """Gap closed on the public trials minus that on the hidden pool."""
+        if self.hidden is None or self.hidden.measured is None or self.public.measured is None:
+            return None
+        public, hidden = (result.measured.summary.gap_closed for result in (self.public, self.hidden))
+        return None if public is None or hidden is None else public - hidden
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A board as the site shows it.
+
+    Attributes:
+        board: which.
+        entries: the verified ones, the largest gap closed first.
+        failed: the others, by slug.
+        ranked_on: the pool that ranks come from, "hidden" or "public".
+        oracle: the oracle on the public trials; None where those are not at hand.
+    """
+
+    board: Board
+    entries: tuple[Entry, ...]
+    failed: tuple[Entry, ...]
+    ranked_on: str
+    oracle: Evaluation | None
+
+
+def standing(
+    board: Board,
+    public: Sequence[Result],
+    hidden: Sequence[Result],
+    ranks: Mapping[str, tuple[int, int]],
+    sources: Mapping[str, str],
+    oracle: Evaluation | None = None,
+) -> Standing:
+    """Puts a board together.
+
+    Args:
+        board: which.
+        public: every result on the public trial set.
+        hidden: every result on the hidden pool; empty where there is none.
+        ranks: of those entries that are ranked.
+        sources: of the submissions, by slug; each is used where its SHA-256 is the verified one.
+        oracle: on the public trials.
+
+    Raises:
+        SeedbenchError: a slug that names no page, or a result on the hidden pool without one on the public trials.
+    """
+    from hashlib import sha256
+
+    by_slug = {result.slug: result for result in hidden}
+    for slug in [*(result.slug for result in public), *by_slug]:
+        if not SLUG.fullmatch(slug):
+            raise SeedbenchError(f"board {board.name}: slug {slug[:60]!r}: a-z, 0-9 and hyphens, at most 60")
+    if alone := sorted(by_slug.keys() - {result.slug for result in public}):
+        raise SeedbenchError(f"board {board.name}: {alone[0]} has a result on the hidden pool only; verify it on both")
+    entries = []
+    for result in public:
+        source = sources.get(result.slug)
+        same = source is not None and sha256(source.encode()).hexdigest() == result.source_sha256
+        rank = ranks.get(result.slug)
+        entries.append(Entry(result.slug, result, by_slug.get(result.slug), rank, source if same else None))
+    verified = [
+        entry
+        for entry in entries
+        if entry.public.measured and (not hidden or (entry.hidden is not None and entry.hidden.measured))
+    ]
+    verified.sort(key=lambda entry: (entry.gap is None, -(entry.gap or 0), entry.slug))
+    failed = sorted((entry for entry in entries if entry not in verified), key=lambda entry: entry.slug)
+    return Standing(board, tuple(verified), tuple(failed), "hidden" if hidden else "public", oracle)
+
+
+def table_name(row: Row) -> str:
+    """`model/task/recipe`."""
+    return f"{row.model}/{row.task}/{row.recipe}"
+
+
+def tables_of(standing: Standing, pool: str = "public") -> dict[str, str]:
+    """The trial tables of a pool: name -> the name of its page."""
+    found: dict[str, str] = {}
+    for entry in standing.entries:
+        result = entry.public if pool == "public" else entry.hidden
+        for row in result.measured.rows if result is not None and result.measured else ():
+            if (name := table_name(row)) not in found:
+                page = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:80]
+                found[name] = page if page not in found.values() else f"{page}-{len(found)}"
+    return found
+
+
+def rows_of(evaluation: Evaluation | None, table: str) -> list[Row]:
+    """An evaluation's rows of one trial table, by budget."""
+    return [row for row in evaluation.rows if table_name(row) == table] if evaluation else []
+
+
+def results_frame(standings: Iterable[Standing]) -> pd.DataFrame:
+    """All results as one table: a line per board, entry, pool, kind (measured or claimed), trial table and budget."""
+    import pandas as pd
+
+    columns = [item.name for item in fields(Row)]
+    lines = []
+    for each in standings:
+        for entry in (*each.entries, *each.failed):
+            for pool, result in (("public", entry.public), ("hidden", entry.hidden)):
+                if result is None:
+                    continue
+                evaluations = [("measured", result.measured)]
+                if pool == "public":
+                    evaluations.append(("claimed", result.claimed))
+                head = {
+                    "board": each.board.name,
+                    "slug": entry.slug,
+                    "name": result.name,
+                    "authors": "; ".join(result.authors),
+                    "organisers": result.organisers,
+                    "verdict": result.verdict,
+                    "rank_best": entry.ranks[0] if entry.ranks else None,
+                    "rank_worst": entry.ranks[1] if entry.ranks else None,
+                    "pool": pool,
+                }
+                for kind, evaluation in evaluations:
+                    for row in evaluation.rows if evaluation else ():
+                        summary = evaluation.summary
+                        lines.append(
+                            head
+                            | {"kind": kind, "summary_gap_closed": summary.gap_closed}
+                            | {name: getattr(row, name) for name in columns}
+                        )
+    frame = pd.DataFrame(lines)
+    if frame.empty:
+        return frame
+    whole = ["rank_best", "rank_worst"]
+    numbers = [item.name for item in fields(Row) if item.type in ("float", "float | None")] + ["summary_gap_closed"]
+    types = dict.fromkeys(whole, "Int64") | dict.fromkeys(numbers, "float64") | {"no_signal": "boolean"}
+    return frame.astype(types)

@@ -1,0 +1,126 @@
+"""An entry's page: who, what was measured, what it does, its source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from leaderboard.site.curves import score_chart
+from leaderboard.site.data import Entry, Standing, rows_of, table_name, tables_of
+from leaderboard.site.words import points, rank, score, share, short
+from seedbench.decisions_figure import decisions_figure
+from seedbench.figures import (
+    Cell,
+    Code,
+    Column,
+    Details,
+    Grid,
+    Heading,
+    Link,
+    Note,
+    Page,
+    Paragraph,
+    Part,
+    Source,
+    Table,
+    Text,
+)
+from seedbench.result import Evaluation, Row
+from seedbench.terminal import UNDEFINED
+
+
+def entry_page(standing: Standing, entry: Entry) -> Page:
+    """The whole page; it lies one folder below the board's."""
+    return Page(
+        title=entry.public.name,
+        lead=(f"by {', '.join(entry.public.authors)}, on the board ", Link(standing.board.name, "../index.html"), "."),
+        parts=tuple(_parts(standing, entry)),
+        footer=f"Board {standing.board.name}; source sha256 {entry.public.source_sha256}",
+    )
+
+
+def _parts(standing: Standing, entry: Entry) -> Iterator[Part]:
+    yield _facts(standing, entry)
+    for pool, result in (("public", entry.public), ("hidden", entry.hidden)):
+        if result is not None and result.measured is None:
+            yield Note(f"Not verified on the {pool} trials: {result.verdict}. {result.said}".strip())
+            if result.frames:
+                yield Details("Where it failed, in the strategy's own lines", (Source(result.frames),))
+    tables = tables_of(standing)
+    figures = [score_chart(standing, table, [entry], short(table)) for table in tables]
+    if entry.public.measured:
+        yield Heading("Scores over the budget", anchor="scores")
+        yield Grid(tuple(figure for figure in figures if figure is not None), min_width=380)
+        yield Heading("Measured and claimed", anchor="measured")
+        yield Paragraph("What its author claims and what the verification measured; the measured result counts.")
+        yield _measured(entry.public.measured, entry.public.claimed)
+        if entry.hidden is not None and entry.hidden.measured:
+            yield Heading("On the hidden pool", level=3)
+            yield _measured(entry.hidden.measured, None)
+    if entry.public.example is not None:
+        yield Heading("What it decides", anchor="decisions")
+        example = entry.public.example
+        yield Paragraph(
+            f"One campaign of many: replicate {example.replicate} on {example.table}, a budget of {example.budget} "
+            f"full trials, of which it spent {example.full_trials_spent:.1f}."
+        )
+        yield decisions_figure(example, title="Trials started, left and kept")
+    yield Heading("Source", anchor="source")
+    if entry.source is None:
+        yield Note("The source that was verified is not among the submissions.")
+    else:
+        yield Source(entry.source)
+
+
+def _facts(standing: Standing, entry: Entry) -> Table:
+    result = entry.public
+    link: Text = Link(result.url, result.url) if result.url else UNDEFINED
+    kind = "a baseline by the organisers, unranked" if result.organisers else f"rank {rank(entry)}"
+    if entry in standing.failed:
+        kind = "not verified"
+    rows: list[tuple[Text, Text]] = [
+        ("Standing", f"{kind} on the {standing.ranked_on} trials"),
+        ("Gap closed, public trials", _gap(result.measured)),
+    ]
+    if entry.hidden is not None:
+        rows.append(("Gap closed, hidden pool", _gap(entry.hidden.measured)))
+        rows.append(("Public minus hidden, in points", points(entry.overfit)))
+    rows += [("Licence", result.license), ("Link", link), ("Folder", Code(f"submissions/{entry.slug}/"))]
+    return Table((Column("about"), Column("this entry")), tuple(rows))
+
+
+def _gap(measured: Evaluation | None) -> str:
+    if measured is None:
+        return UNDEFINED
+    return share(measured.summary.gap_closed, measured.summary.gap_closed_high)
+
+
+def _measured(measured: Evaluation, claimed: Evaluation | None) -> Table:
+    columns = (
+        Column("table"),
+        Column("budget", numeric=True, note="in full trials"),
+        Column(
+            "measured", numeric=True, note="mean score of what it kept, on the held-out half, ± half of a 95% interval"
+        ),
+        *([Column("claimed", numeric=True)] if claimed else []),
+        Column("gap closed", numeric=True, note="0% is one full trial, 100% the best of 64 (of all, if fewer)"),
+        Column("optimism", numeric=True, note="how much higher the score was that the choice was made on"),
+        Column("started", numeric=True, note="trials with at least one checkpoint, on average"),
+        Column("spent", numeric=True, note="of the budget, in full trials, on average"),
+    )
+
+    def line(row: Row) -> tuple[Text | Cell | float | None, ...]:
+        theirs = [other for other in rows_of(claimed, table_name(row)) if other.budget == row.budget]
+        said = Cell(f"{theirs[0].score:.4f}", theirs[0].score) if theirs else None
+        gap = share(row.gap_closed, row.gap_closed_high)
+        return (
+            short(table_name(row)),
+            Cell(str(row.budget), row.budget),
+            Cell(score(row.score, row.score_high), row.score),
+            *([said] if claimed else []),
+            Cell("no signal" if row.no_signal else gap, row.gap_closed),
+            Cell(f"{row.optimism:+.4f}", row.optimism),
+            Cell(f"{row.trials_started:.1f}", row.trials_started),
+            Cell(f"{row.budget_spent:.1f}", row.budget_spent),
+        )
+
+    return Table(columns, tuple(map(line, measured.rows)), sortable=True)

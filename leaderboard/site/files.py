@@ -1,0 +1,107 @@
+"""The files of the site, and how they take the place of those of the build before."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from leaderboard.site.board import board_page, first_page, table_page
+from leaderboard.site.data import Standing, results_frame, tables_of
+from leaderboard.site.entry import entry_page
+from seedbench.errors import SeedbenchError
+from seedbench.figures import render
+from seedbench.figures.page import vega_bundle
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+VEGA = "vega.js"
+CARD = """\
+---
+title: seedbench leaderboard
+emoji: 🌱
+colorFrom: green
+colorTo: blue
+sdk: static
+app_file: index.html
+pinned: false
+---
+
+Built by `python -m leaderboard.build`. Do not edit.
+"""
+
+
+def site_files(standings: Sequence[Standing]) -> dict[str, bytes]:
+    """Path -> content of every file of the site; the same boards give the same bytes.
+
+    Args:
+        standings: the boards, newest first.
+
+    Raises:
+        SeedbenchError: what pages with charts need is not installed.
+    """
+    frame = results_frame(standings)
+    parquet = io.BytesIO()
+    frame.to_parquet(parquet, index=False)
+    pages = {"index.html": render(first_page(standings), VEGA)}
+    for each in standings:
+        board = each.board.name
+        pages[f"{board}/index.html"] = render(board_page(each), f"../{VEGA}")
+        for table, name in tables_of(each).items():
+            pages[f"{board}/tables/{name}.html"] = render(table_page(each, table), f"../../{VEGA}")
+        for entry in (*each.entries, *each.failed):
+            pages[f"{board}/strategies/{entry.slug}.html"] = render(entry_page(each, entry), f"../../{VEGA}")
+    texts = {**pages, VEGA: vega_bundle(), "README.md": CARD, "results.csv": _csv(frame)}
+    return {path: text.encode() for path, text in texts.items()} | {"results.parquet": parquet.getvalue()}
+
+
+def _csv(frame: pd.DataFrame) -> str:
+    """The table as CSV; an apostrophe stands before a text that a spreadsheet would take for a formula."""
+    texts = frame.select_dtypes(include=["object", "string"]).columns
+    guarded = frame.assign(**{name: frame[name].map(_no_formula) for name in texts})
+    return guarded.to_csv(index=False, lineterminator="\n")
+
+
+def _no_formula(text: Any) -> Any:
+    return f"'{text}" if isinstance(text, str) and text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+def write_site(files: Mapping[str, bytes], out: Path) -> None:
+    """Writes the site, whole or not at all, in place of the build before.
+
+    Args:
+        files: path -> content.
+        out: a folder: new, empty, or one that this function wrote.
+
+    Raises:
+        SeedbenchError: the folder holds something else, or cannot be written.
+    """
+    if out.exists() and not _ours(out):
+        raise SeedbenchError(f"{out}: holds something other than the site; give a new or an empty folder")
+    part, old = (out.with_name(f".{out.name}.{os.getpid()}.{kind}") for kind in ("part", "old"))
+    try:
+        for name, content in files.items():
+            path = part / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        if out.exists():
+            out.rename(old)
+        part.rename(out)
+    except OSError as error:
+        raise SeedbenchError(f"{out}: cannot be written: {error.strerror or error}") from None
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+        if old.exists() and not out.exists():
+            old.rename(out)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _ours(out: Path) -> bool:
+    if not out.is_dir() or out.is_symlink():
+        return False
+    card = out / "README.md"
+    return not any(out.iterdir()) or (card.is_file() and card.read_text(encoding="utf-8", errors="replace") == CARD)

@@ -1,0 +1,34 @@
+"""Numbers and names as the site's pages write them."""
+
+from __future__ import annotations
+
+from leaderboard.site.data import Entry
+from seedbench.terminal import UNDEFINED, half
+
+
+def share(value: float | None, high: float | None) -> str:
+    """A share of 1 and half of its symmetric interval: 70% ±1."""
+    return UNDEFINED if value is None else f"{value * 100:.0f}%{half(value, high, 100)}"
+
+
+def score(value: float | None, high: float | None) -> str:
+    """A score and half of its symmetric interval: 0.7000 ±0.0100."""
+    return UNDEFINED if value is None else f"{value:.4f}{half(value, high, 1, '.4f')}"
+
+
+def points(difference: float | None) -> str:
+    """A difference of two shares, in points: +12."""
+    return UNDEFINED if difference is None else f"{difference * 100:+.0f}"
+
+
+def rank(entry: Entry) -> str:
+    """1–3 where its differences to others allow ranks 1 to 3."""
+    if entry.ranks is None:
+        return UNDEFINED
+    best, worst = entry.ranks
+    return str(best) if best == worst else f"{best}–{worst}"
+
+
+def short(table: str) -> str:
+    """`owner/model/task/recipe` without the owner."""
+    return " · ".join(table.split("/")[-3:])

@@ -17,6 +17,8 @@ from seedbench.campaign import Checkpoint, Trial
 from seedbench.errors import TrialComplete
 from seedbench.metrics import best_checkpoint
 
+_set = object.__setattr__  # for objects that refuse it
+
 
 @dataclass(frozen=True, eq=False)
 class PastTable:
@@ -52,11 +54,9 @@ class PastTable:
                 value.setflags(write=False)
 
     @cached_property
-    def best(self) -> np.ndarray:
-        """int64 [trials], index of each trial's best checkpoint, the earliest among ties."""
-        found = best_checkpoint(self.score)
-        found.setflags(write=False)
-        return found
+    def best(self) -> tuple[int, ...]:
+        """Of each trial the index of its best checkpoint, the earliest among ties."""
+        return tuple(best_checkpoint(self.score).tolist())
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,24 +94,32 @@ class TableRecord:
 class PastTrial(Trial):
     """A trial of another task: complete and read-only."""
 
+    __slots__ = ("_all", "_made", "_number", "_past")
     _past: PastTable
     _number: int  # of the trial in it
-    _made: dict[int, Checkpoint]  # checkpoints that were asked for, by index
+    _made: dict[int, PastCheckpoint]  # checkpoints that were asked for, by index
+    _all: tuple[Checkpoint, ...]
     complete = True
 
     def __init__(self, past: PastTable, number: int, weight_init_seed: int, data_order_seed: int) -> None:
-        _set(self, weight_init_seed=weight_init_seed, data_order_seed=data_order_seed)
-        _set(self, _past=past, _number=number, _made={})
+        _set(self, "weight_init_seed", weight_init_seed)
+        _set(self, "data_order_seed", data_order_seed)
+        _set(self, "_past", past)
+        _set(self, "_number", number)
+        _set(self, "_made", {})
+        _set(self, "_all", ())
 
-    @cached_property
+    @property
     def checkpoints(self) -> tuple[Checkpoint, ...]:  # type: ignore[override]
         """All of them, in order."""
-        return tuple(self._checkpoint(index) for index in range(len(self._past.step)))
+        if not self._all:
+            _set(self, "_all", tuple(self._checkpoint(index) for index in range(len(self._past.step))))
+        return self._all
 
-    @cached_property
-    def best(self) -> Checkpoint:  # type: ignore[override]
+    @property
+    def best(self) -> Checkpoint:
         """The checkpoint with the highest score, the earliest among ties."""
-        return self._checkpoint(int(self._past.best[self._number]))
+        return self._checkpoint(self._past.best[self._number])
 
     def advance(self) -> NoReturn:
         """Raises `TrialComplete`."""
@@ -119,20 +127,18 @@ class PastTrial(Trial):
 
     def _checkpoint(self, index: int) -> Checkpoint:
         """The same object whenever it is asked for."""
-        if index not in self._made:
-            past, at = self._past, (self._number, index)
+        made = self._made.get(index)
+        if made is None:
+            past, number = self._past, self._number
             made = self._made[index] = PastCheckpoint()
-            _set(
-                made,
-                trial=self,
-                index=index,
-                step=int(past.step[index]),
-                fraction=float(past.step[index] / past.step[-1]),
-                score=float(past.score[at]),
-                validation_loss=float(past.validation_loss[at]),
-                train_loss=float(past.train_loss[at]),
-            )
-        return self._made[index]
+            _set(made, "trial", self)
+            _set(made, "index", index)
+            _set(made, "step", past.step.item(index))
+            _set(made, "fraction", past.step.item(index) / past.step.item(-1))
+            _set(made, "score", past.score.item(number, index))
+            _set(made, "validation_loss", past.validation_loss.item(number, index))
+            _set(made, "train_loss", past.train_loss.item(number, index))
+        return made
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         _refuse_change(name)
@@ -161,11 +167,6 @@ def records(tables: Iterable[PastTable]) -> tuple[TableRecord, ...]:
         )
         for past in tables
     )
-
-
-def _set(read_only: object, **attributes: object) -> None:
-    for name, value in attributes.items():
-        object.__setattr__(read_only, name, value)
 
 
 def _refuse_change(name: str) -> NoReturn:

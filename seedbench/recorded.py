@@ -141,7 +141,8 @@ class RecordedTrials:
             curve = curves.get(trial)
             if curve is None:
                 curve = curves[trial] = self._curve(trial)
-            return *labels[trial], iter(curve).__next__
+            row, column = labels[trial]
+            return row, column, iter(curve).__next__
 
         source = RecordedSource()
         source.grid = self._grid

@@ -73,7 +73,8 @@ class Strategy:
         return prototype if inspect.isfunction(prototype) else copy.deepcopy(prototype)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {field: value for field, value in self.__dict__.items() if field != "_prototype"}
+        state = self.__dict__ | {"oracle": self.oracle}  # settled here: what is executed again may say otherwise
+        return {field: value for field, value in state.items() if field != "_prototype"}
 
 
 def shipped() -> tuple[str, ...]:

@@ -107,6 +107,12 @@ def test_odd_tables_have_notes_and_no_numbers_that_are_none(name):
         assert max(map(len, text.splitlines())) <= width
 
 
+def test_the_largest_seeds_are_not_cut_off():
+    seeds = [2**63 - 5 + at for at in range(5)]
+    text = shown(findings(set_of(table_of(noisy(5, 5), seeds=(seeds, seeds))), permutations=9), 80)
+    assert "…" not in text and f"best weight-init {seeds[0]}"[:-1] in text
+
+
 @pytest.mark.parametrize("width", [80, 100, 120])
 def test_nothing_is_cut_off(two_tasks, width):
     text = shown(two_tasks, width)

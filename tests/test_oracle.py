@@ -1,5 +1,6 @@
 """The oracle: told all test scores, it shows the ceiling; and nobody else is told."""
 
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -54,6 +55,15 @@ def test_no_other_strategy_is_told(tmp_path):
     file.write_text(PLAIN + "strategy.oracle = True")
     with pytest.raises(StrategyFailed, match="returned a dict"):
         replay_one(str(file), table(), 2, 0)
+
+
+def test_who_is_told_is_settled_before_a_strategy_travels(tmp_path, monkeypatch):
+    """The file is executed again in a worker process, where it might say otherwise than where the result is written."""
+    file = tmp_path / "sly.py"
+    file.write_text(PLAIN + "import os\nstrategy.oracle = 'IN_A_WORKER' in os.environ\n")
+    sent = pickle.dumps(load_strategy(str(file)))
+    monkeypatch.setenv("IN_A_WORKER", "1")
+    assert load_strategy(str(file)).oracle and not pickle.loads(sent).oracle
 
 
 def test_a_result_says_so():

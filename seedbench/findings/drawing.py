@@ -54,17 +54,17 @@ def density_table(densities: Sequence[SeedDensity], points: Sequence[float], wid
     known = [one for one in densities if one.density is not None]
     if not known:
         return None
-    bars = max(12, min(60, width - 36))
+    names = [f"{one.place} {one.factor.replace('_', '-')} {one.seed}" for one in known]
+    bars = max(12, min(60, width - 12 - max(map(len, names))))
     grid = Table(box=None, header_style="dim", padding=(0, 1))
     grid.add_column("seed", no_wrap=True)
     grid.add_column("mean", justify="right", no_wrap=True)
     ends = f"{points[0]:.3f}", f"{points[-1]:.3f}"
     grid.add_column(ends[0] + ends[1].rjust(bars - len(ends[0])), no_wrap=True, style="cyan")
-    for one in known:
+    for name, one in zip(names, known, strict=True):
         at = [round(place * (len(points) - 1) / (bars - 1)) for place in range(bars)]
         density = one.density or ()
         heights = [density[index] / max(density) for index in at]
-        name = f"{one.place} {one.factor.replace('_', '-')} {one.seed}"
         grid.add_row(name, f"{one.mean:.4f}", sparkline([height if height > 0.02 else None for height in heights]))
     return grid
 

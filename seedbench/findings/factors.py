@@ -42,7 +42,10 @@ def factors(table: TrialTable, *, rng: np.random.Generator, permutations: int) -
                 "none, and counts as 0 in the shares."
             )
         if tests[0].f is None:
-            notes.append("The residual is 0: the values are exactly additive, and an F test has nothing to divide by.")
+            notes.append(
+                "The residual is 0: the values are exactly additive. An F test has nothing to divide by, and an "
+                "interval of the residual nothing to go by."
+            )
         diverged = int(table.diverged[table.cell[np.ix_(rows, columns)]].sum())
         if diverged:
             notes.append(

@@ -17,7 +17,7 @@ from seedbench.terminal import UNDEFINED
 LEGEND = {
     "score of a trial": "its best over its checkpoints, on the whole dev set: chosen and scored on the same examples",
     "±, 95% interval": "for other seeds: rows and columns of the grid left out in turn; dev examples held fixed",
-    "–": "cannot be told: leaving out seeds leaves too few trials, or changes nothing",
+    "–": "cannot be told: too few trials, or no differences between them",
     "expected": "without replacement, unbiased; published: with replacement; spread: standard deviation of a best of n",
     "sd": "between seeds, in hundredths of the score; the residual holds all that is not one seed's alone; the "
     "interval takes effects for normal (Searle et al. 1992; Ting et al. 1990)",

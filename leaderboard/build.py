@@ -12,7 +12,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from leaderboard.results import Board, rank_intervals, read_boards, results_of
+from leaderboard.boards import RESULTS, SUBMISSIONS, Board, read_boards
+from leaderboard.results import rank_intervals, results_of
 from leaderboard.site.data import Standing, standing
 from leaderboard.site.files import site_files, write_site
 from seedbench.errors import SeedbenchError
@@ -21,8 +22,6 @@ from seedbench.figures import require
 from seedbench.result import Evaluation
 from seedbench.submission import read_submission
 from seedbench.trialset import TrialSet, load_trials
-
-HERE = Path(__file__).parent
 
 
 def read_standings(submissions: Path, results: Path, trials: TrialSet | None) -> tuple[Standing, ...]:
@@ -37,7 +36,7 @@ def read_standings(submissions: Path, results: Path, trials: TrialSet | None) ->
         SeedbenchError: a board or a result that cannot be read.
     """
     sources = read_sources(submissions)
-    return tuple(_standing(board, sources, trials) for board in read_boards(results))
+    return tuple(_standing(board, results, sources, trials) for board in read_boards(results))
 
 
 def read_sources(submissions: Path) -> dict[str, str]:
@@ -51,11 +50,11 @@ def read_sources(submissions: Path) -> dict[str, str]:
     return found
 
 
-def _standing(board: Board, sources: dict[str, str], trials: TrialSet | None) -> Standing:
-    public, hidden = results_of(board, "public"), results_of(board, "hidden")
-    verified = {result.slug for result in public if result.measured}
-    judged = [result for result in hidden or public if result.measured and result.slug in verified]
-    ranks = rank_intervals([result for result in judged if not result.organisers])
+def _standing(board: Board, results: Path, sources: dict[str, str], trials: TrialSet | None) -> Standing:
+    public, hidden = results_of(board, "public", results), results_of(board, "hidden", results)
+    verified = {result.slug for result in public if result.verified}
+    judged = [result for result in hidden or public if result.slug in verified and not result.organisers]
+    ranks = rank_intervals(judged)
     return standing(board, public, hidden, ranks, sources, _oracle(board, trials))
 
 
@@ -76,8 +75,8 @@ def _oracle(board: Board, trials: TrialSet | None) -> Evaluation | None:
 
 def main(
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the site goes: new, empty, or built before.")],
-    submissions: Annotated[Path, typer.Option(metavar="FOLDER", help="The submissions.")] = HERE / "submissions",
-    results: Annotated[Path, typer.Option(metavar="FOLDER", help="What the verification wrote.")] = HERE / "results",
+    submissions: Annotated[Path, typer.Option(metavar="FOLDER", help="The submissions.")] = SUBMISSIONS,
+    results: Annotated[Path, typer.Option(metavar="FOLDER", help="What the verification wrote.")] = RESULTS,
     trials: Annotated[
         str | None, typer.Option(metavar="FOLDER|NAME", help="Public trials, for the oracle; else the bundled ones.")
     ] = None,

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from leaderboard.site.curves import gap_chart, in_colour, score_chart
-from leaderboard.site.data import Entry, Standing, rows_of, tables_of
+from leaderboard.site.data import Entry, Standing, rows_of, summary_of, tables_of
 from leaderboard.site.words import points, rank, score, share, short
 from seedbench.figures import Cell, Column, Grid, Heading, Link, Note, Page, Paragraph, Part, Table, Text
 from seedbench.result import Row
 from seedbench.terminal import UNDEFINED, multiplier
 
+if TYPE_CHECKING:
+    from leaderboard.results import Result
+
 CELL = Text | Cell | float | None
+_SCORES = "Mean score on the held-out half at each budget, ± half of a 95% interval over replicates and seeds"
 
 
 def board_page(standing: Standing) -> Page:
@@ -74,7 +79,7 @@ def _board_parts(standing: Standing) -> Iterator[Part]:
 
 
 def _failure(entry: Entry) -> tuple[str, str]:
-    if entry.public.measured is None:
+    if not entry.public.verified:
         return entry.public.verdict, entry.public.said
     if entry.hidden is None:
         return "not run", "It has no result on the hidden pool yet."
@@ -86,63 +91,61 @@ def _link(entry: Entry, folder: str = "strategies/") -> Link:
 
 
 def _board_table(standing: Standing) -> Table:
-    hidden = standing.ranked_on == "hidden"
-    columns = (
-        Column(
-            "rank", numeric=True, note="entries whose paired difference includes zero share ranks; baselines have none"
+    columns: list[tuple[Column, Callable[[Entry], CELL]]] = [
+        (
+            Column("rank", numeric=True, note="shared where a paired difference includes zero; baselines have none"),
+            _rank,
         ),
-        Column("strategy"),
-        Column("by"),
-        *(
-            [Column("hidden", numeric=True, note="gap closed on the hidden pool, ± half of a 95% interval")]
-            if hidden
-            else []
-        ),
-        Column(
-            "public", numeric=True, note="gap closed on the public trials: 0% is one full trial, 100% the best of many"
-        ),
-        *(
-            [
+        (Column("strategy"), _link),
+    ]
+    if standing.ranked_on == "hidden":
+        columns += [
+            (
+                Column("hidden", numeric=True, note="gap closed on the hidden pool, ± half of a 95% interval"),
+                lambda entry: _gap(entry.hidden),
+            ),
+            (
                 Column(
-                    "public − hidden",
-                    numeric=True,
-                    note="in points; large where a strategy knows the public trials by heart",
-                )
-            ]
-            if hidden
-            else []
+                    "public − hidden", numeric=True, note="in points; large where it knows the public trials by heart"
+                ),
+                lambda entry: Cell(points(entry.overfit), entry.overfit),
+            ),
+        ]
+    columns += [
+        (
+            Column(
+                "public", numeric=True, note="gap closed on the public trials; 0%: one full trial, 100%: best of many"
+            ),
+            lambda entry: _gap(entry.public),
         ),
-        Column("compute", numeric=True, note="full trials that best-of-n needs for the same, per full trial of budget"),
-        Column("kind", note="an entry, or a baseline by the organisers"),
-    )
-    return Table(
-        columns, tuple(_board_row(entry, hidden) for entry in standing.entries), sortable=True, filterable=True
-    )
+        (
+            Column("compute", numeric=True, note="full trials that best-of-n needs, per full trial of budget"),
+            _multiplier,
+        ),
+        (Column("by"), lambda entry: ", ".join(entry.public.authors)),
+        (Column("kind", note="an entry, or a baseline by the organisers"), _kind),
+    ]
+    rows: tuple[tuple[CELL, ...], ...] = tuple(tuple(cell(entry) for _, cell in columns) for entry in standing.entries)
+    return Table(tuple(column for column, _ in columns), rows, sortable=True, filterable=True)
 
 
-def _board_row(entry: Entry, hidden: bool) -> tuple[CELL, ...]:
-    return (
-        Cell(rank(entry), None if entry.ranks is None else entry.ranks[0] + entry.ranks[1] / 1e6),
-        _link(entry),
-        ", ".join(entry.public.authors),
-        *([_gap(entry, "hidden")] if hidden else []),
-        _gap(entry, "public"),
-        *([Cell(points(entry.overfit), entry.overfit)] if hidden else []),
-        _multiplier(entry),
-        "baseline" if entry.public.organisers else "entry",
-    )
+def _rank(entry: Entry) -> Cell:
+    return Cell(rank(entry), None if entry.ranks is None else entry.ranks[0] + entry.ranks[1] / 1e6)
 
 
-def _gap(entry: Entry, pool: str) -> Cell:
-    result = entry.public if pool == "public" else entry.hidden
-    if result is None or result.measured is None:
+def _kind(entry: Entry) -> str:
+    return "baseline" if entry.public.organisers else "entry"
+
+
+def _gap(result: Result | None) -> Cell:
+    summary = summary_of(result)
+    if summary is None:
         return Cell(UNDEFINED, None)
-    summary = result.measured.summary
     return Cell(share(summary.gap_closed, summary.gap_closed_high), summary.gap_closed)
 
 
 def _multiplier(entry: Entry) -> Cell:
-    summary = entry.judged.measured.summary if entry.judged.measured else None
+    summary = summary_of(entry.judged)
     if summary is None:
         return Cell(UNDEFINED, None)
     needed = summary.compute_multiplier
@@ -160,17 +163,17 @@ def table_page(standing: Standing, table: str) -> Page:
     columns = (
         Column("strategy"),
         *(Column(f"{budget} trials", numeric=True) for budget in budgets),
-        Column("kind", note="scores are means over replicates on the held-out half, ± half of a 95% interval"),
+        Column("kind"),
     )
     lines = tuple(
         (
             _link(entry, "../strategies/"),
             *(_score(rows[entry.slug], budget) for budget in budgets),
-            "baseline" if entry.public.organisers else "entry",
+            _kind(entry),
         )
         for entry in standing.entries
     )
-    parts.append(Table(columns, lines, caption="Score at each budget", sortable=True, filterable=True))
+    parts.append(Table(columns, lines, caption=_SCORES, sortable=True, filterable=True))
     return Page(
         title=short(table),
         lead=("A trial table of the board ", Link(standing.board.name, "../index.html"), "; public trials."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from leaderboard.site.data import BEST_OF_N, Entry, Standing, rows_of
+from leaderboard.site.data import BEST_OF_N, Entry, Standing, rows_of, summary_of
 from seedbench.figures import Chart, Link, charts
 from seedbench.figures.charts import Axis
 from seedbench.result import Evaluation, Row
@@ -84,7 +84,7 @@ def gap_chart(standing: Standing) -> Chart:
     """Gap closed of every verified entry with its interval, where ranks come from."""
     rows = []
     for entry in standing.entries:
-        summary = entry.judged.measured.summary if entry.judged.measured else None
+        summary = summary_of(entry.judged)
         if summary is None or summary.gap_closed is None:
             continue
         rows.append(

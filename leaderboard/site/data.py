@@ -8,12 +8,13 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from seedbench.errors import SeedbenchError
-from seedbench.result import Evaluation, Row
+from seedbench.result import Evaluation, Row, Summary
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from leaderboard.results import Board, Result
+    from leaderboard.boards import Board
+    from leaderboard.results import Result
 
 BEST_OF_N = "full_trials"  # plain best-of-n, as the shipped strategy is called
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")  # a page is named by it
@@ -45,15 +46,24 @@ class Entry:
     @property
     def gap(self) -> float | None:
         """Gap closed of all tables together, where ranks come from."""
-        return self.judged.measured.summary.gap_closed if self.judged.measured else None
+        return gap_of(self.judged)
 
     @property
     def overfit(self) -> float | None:
         """Gap closed on the public trials minus that on the hidden pool."""
-        if self.hidden is None or self.hidden.measured is None or self.public.measured is None:
-            return None
-        public, hidden = (result.measured.summary.gap_closed for result in (self.public, self.hidden))
+        public, hidden = gap_of(self.public), gap_of(self.hidden)
         return None if public is None or hidden is None else public - hidden
+
+
+def summary_of(result: Result | None) -> Summary | None:
+    """All tables together; None where nothing was measured."""
+    return result.measured.summary if result is not None and result.measured is not None else None
+
+
+def gap_of(result: Result | None) -> float | None:
+    """Gap closed of all tables together; None where it is undefined or nothing was measured."""
+    summary = summary_of(result)
+    return summary.gap_closed if summary else None
 
 
 @dataclass(frozen=True)
@@ -111,9 +121,7 @@ def standing(
         rank = ranks.get(result.slug)
         entries.append(Entry(result.slug, result, by_slug.get(result.slug), rank, source if same else None))
     verified = [
-        entry
-        for entry in entries
-        if entry.public.measured and (not hidden or (entry.hidden is not None and entry.hidden.measured))
+        each for each in entries if each.public.verified and (not hidden or (each.hidden and each.hidden.verified))
     ]
     verified.sort(key=lambda entry: (entry.gap is None, -(entry.gap or 0), entry.slug))
     failed = sorted((entry for entry in entries if entry not in verified), key=lambda entry: entry.slug)
@@ -169,10 +177,10 @@ def results_frame(standings: Iterable[Standing]) -> pd.DataFrame:
                 }
                 for kind, evaluation in evaluations:
                     for row in evaluation.rows if evaluation else ():
-                        summary = evaluation.summary
+                        gap = evaluation.summary.gap_closed if evaluation else None
                         lines.append(
                             head
-                            | {"kind": kind, "summary_gap_closed": summary.gap_closed}
+                            | {"kind": kind, "summary_gap_closed": gap}
                             | {name: getattr(row, name) for name in columns}
                         )
     frame = pd.DataFrame(lines)

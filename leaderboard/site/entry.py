@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from leaderboard.site.curves import score_chart
-from leaderboard.site.data import Entry, Standing, rows_of, table_name, tables_of
+from leaderboard.site.data import Entry, Standing, rows_of, summary_of, table_name, tables_of
 from leaderboard.site.words import points, rank, score, share, short
 from seedbench.decisions_figure import decisions_figure
 from seedbench.figures import (
@@ -27,6 +28,9 @@ from seedbench.figures import (
 from seedbench.result import Evaluation, Row
 from seedbench.terminal import UNDEFINED
 
+if TYPE_CHECKING:
+    from leaderboard.results import Result
+
 
 def entry_page(standing: Standing, entry: Entry) -> Page:
     """The whole page; it lies one folder below the board's."""
@@ -41,7 +45,7 @@ def entry_page(standing: Standing, entry: Entry) -> Page:
 def _parts(standing: Standing, entry: Entry) -> Iterator[Part]:
     yield _facts(standing, entry)
     for pool, result in (("public", entry.public), ("hidden", entry.hidden)):
-        if result is not None and result.measured is None:
+        if result is not None and not result.verified:
             yield Note(f"Not verified on the {pool} trials: {result.verdict}. {result.said}".strip())
             if result.frames:
                 yield Details("Where it failed, in the strategy's own lines", (Source(result.frames),))
@@ -79,19 +83,18 @@ def _facts(standing: Standing, entry: Entry) -> Table:
         kind = "not verified"
     rows: list[tuple[Text, Text]] = [
         ("Standing", f"{kind} on the {standing.ranked_on} trials"),
-        ("Gap closed, public trials", _gap(result.measured)),
+        ("Gap closed, public trials", _gap(result)),
     ]
     if entry.hidden is not None:
-        rows.append(("Gap closed, hidden pool", _gap(entry.hidden.measured)))
+        rows.append(("Gap closed, hidden pool", _gap(entry.hidden)))
         rows.append(("Public minus hidden, in points", points(entry.overfit)))
     rows += [("Licence", result.license), ("Link", link), ("Folder", Code(f"submissions/{entry.slug}/"))]
     return Table((Column("about"), Column("this entry")), tuple(rows))
 
 
-def _gap(measured: Evaluation | None) -> str:
-    if measured is None:
-        return UNDEFINED
-    return share(measured.summary.gap_closed, measured.summary.gap_closed_high)
+def _gap(result: Result) -> str:
+    summary = summary_of(result)
+    return share(summary.gap_closed, summary.gap_closed_high) if summary else UNDEFINED
 
 
 def _measured(measured: Evaluation, claimed: Evaluation | None) -> Table:

@@ -39,17 +39,17 @@ class Axis:
     values: tuple[float, ...] | None = None
 
 
-def legend_of(names: Sequence[str], points: bool = False) -> alt.Legend:
-    """A legend above the chart, of lines or points, in as many columns as there is room for."""
+def legend_of(names: Sequence[str], points: bool = False, offset: int = 18) -> alt.Legend:
+    """A legend `offset` pixels above the chart, of lines or points, in as many columns as there is room for."""
     import altair as alt
 
     entry = LETTER * min(max(map(len, names)), 36) + 44
     symbol: dict[str, Any] = {"symbolSize": 300, "symbolType": "stroke"}
     if points:
         symbol = {"symbolSize": 110, "symbolStrokeWidth": 0}
-    return alt.Legend(
-        orient="top", columns=alt.ExprRef(f"max(1, floor(({ROOM} - 60) / {entry}))"), title=None, **symbol
-    )
+    symbol["symbolOpacity"] = 1  # not that of a band
+    columns = alt.ExprRef(f"max(1, floor(({ROOM} - 60) / {entry}))")
+    return alt.Legend(orient="top", columns=columns, offset=offset, title=None, **symbol)
 
 
 def values_of(rows: Rows) -> list[dict[str, Any]]:

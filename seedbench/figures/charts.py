@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     Drawn: TypeAlias = alt.LayerChart | alt.FacetChart  # as altair types what it layers
 
 HOVER = "hover"  # layers of this name are there for a pointer only; a static picture leaves them out
+_ABOVE = 30  # pixels between a legend and a chart that has labels above it
 _CROSS = "M-1,-1L1,1M-1,1L1,-1"
 
 
@@ -76,7 +77,7 @@ def lines(
     cut = x.domain is not None or y.domain is not None  # else nothing lies beyond, and an edge would halve its points
     known = any(row.get(low) is not None and row.get(high) is not None for row in rows) if low and high else False
     if known:
-        band = base.mark_area(style="band", clip=cut)
+        band = base.mark_area(opacity=min(0.2, 0.4 / max(len(names), 1)), clip=cut)
         shown.append(band.encode(y=upwards(y, low), y2=alt.Y2(high or ""), **colour))
     shown.append(base.mark_line(clip=cut).encode(y=upwards(y), **colour, **dashes))
     if points:
@@ -124,12 +125,13 @@ def intervals(
     base = alt.Chart().encode(y=alt.Y(label, type="nominal", sort=names, title=None))
     tips = [alt.Tooltip(label, type="nominal", title=" "), tip(value)]
     tips += [tip(value, low, "from"), tip(value, high, "to")]
-    shown = _levels(levels, x=value)
+    ends = [row[key] for row in rows for key in (value.field, low, high) if row.get(key) is not None]
+    shown = _levels(levels, x=value, middle=(min(ends) + max(ends)) / 2 if ends else 0.0)
     groups = list(dict.fromkeys(str(row[series]) for row in rows)) if series else []
     colour: dict[str, Any] = {}
     marks: dict[str, Any] = {}
     if series:
-        colour, marks = _told_apart(series, groups, True)
+        colour, marks = _told_apart(series, groups, True, _ABOVE if any(levels) else 18)
     if bars:
         shown.append(base.mark_bar(opacity=0.55, height={"band": 0.6}).encode(x=across(value), tooltip=tips))
     style = "muted" if bars else "accent"
@@ -198,7 +200,9 @@ def heatmap(
     return alt.layer(*shown, data=data, height=max(height * len(downwards), LETTER * len(y.title)))
 
 
-def _told_apart(series: str, names: Sequence[str], points: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+def _told_apart(
+    series: str, names: Sequence[str], points: bool, offset: int = 18
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """The colours of a series, and the shapes of its points or the dashes of its lines, as encodings.
 
     Where the colours begin again, the others are one further. Legends of one domain become one, if those of the same
@@ -206,7 +210,12 @@ def _told_apart(series: str, names: Sequence[str], points: bool) -> tuple[dict[s
     """
     import altair as alt
 
-    same: dict[str, Any] = {"type": "nominal", "sort": list(names), "title": None, "legend": legend_of(names, points)}
+    same: dict[str, Any] = {
+        "type": "nominal",
+        "sort": list(names),
+        "title": None,
+        "legend": legend_of(names, points, offset),
+    }
     others: Sequence[Any] = SHAPES if points else DASHES
     kinds = [others[(number + number // CATEGORIES) % CATEGORIES] for number in range(len(names))]
     scale = alt.Scale(domain=list(names), range=kinds)
@@ -216,8 +225,10 @@ def _told_apart(series: str, names: Sequence[str], points: bool) -> tuple[dict[s
     return colour, {"strokeDash": alt.StrokeDash(series, scale=scale, **same)}
 
 
-def _levels(levels: Mapping[str, float], *, x: Axis | None = None, y: Axis | None = None) -> list[alt.Chart]:
-    """Lines at values of one axis, and what they are."""
+def _levels(
+    levels: Mapping[str, float], *, x: Axis | None = None, y: Axis | None = None, middle: float = 0.0
+) -> list[alt.Chart]:
+    """Lines at values of one axis, and what they are; labels beyond the middle stand to the left."""
     import altair as alt
 
     drawn = []
@@ -228,20 +239,23 @@ def _levels(levels: Mapping[str, float], *, x: Axis | None = None, y: Axis | Non
             text = base.mark_text(align="left", baseline="top", dx=5, dy=4).encode(x=alt.value(0))
         elif x is not None:
             base = base.encode(x=across(x, "at"))
-            text = base.mark_text(baseline="bottom", dy=-5).encode(y=alt.value(0))
+            text = base.mark_text(align="right" if at > middle else "center", baseline="bottom", dy=-5).encode(
+                y=alt.value(0)
+            )
         drawn += [base.mark_rule(style="reference"), *([text.encode(text="label:N")] if label else [])]
     return drawn
 
 
 def _marked(rows: Rows, x: Axis, y: Axis) -> list[alt.Chart]:
-    """Grey lines, each with its label at its end."""
+    """Grey lines, each with its label at its end: above the one that ends highest, below the others."""
     import altair as alt
 
     values = [row for row in values_of(rows) if row[y.field] is not None]
     last = {row["label"]: row for row in sorted(values, key=lambda row: row[x.field])}
     base = alt.Chart(alt.InlineData(values=values)).encode(x=across(x), y=upwards(y), detail="label:N")
-    ends = alt.Chart(alt.InlineData(values=list(last.values()))).encode(x=across(x), y=upwards(y), text="label:N")
-    return [
-        base.mark_line(style="muted", strokeDash=[2, 3]),
-        ends.mark_text(style="muted", align="right", baseline="bottom", dy=-4),
-    ]
+    drawn = [base.mark_line(style="muted", strokeDash=[2, 3])]
+    for place, row in enumerate(sorted(last.values(), key=lambda row: -row[y.field])):
+        side: dict[str, Any] = {"baseline": "top", "dy": 4} if place else {"baseline": "bottom", "dy": -4}
+        end = alt.Chart(alt.InlineData(values=[row])).encode(x=across(x), y=upwards(y), text="label:N")
+        drawn.append(end.mark_text(style="muted", align="right", **side))
+    return drawn

@@ -52,23 +52,33 @@ def require() -> None:
         raise SeedbenchError(f"figures need {error.name}: pip install 'seedbench[html]'") from None
 
 
-def render(page: Page) -> str:
+def render(page: Page, vega: str | None = None) -> str:
     """The page as HTML; the same page gives the same text.
+
+    Args:
+        page: what is on it.
+        vega: path, from the page, of a file that holds `vega_bundle`; without it the page carries that itself. For a
+            site of many pages.
 
     Raises:
         SeedbenchError: altair or vl-convert-python is not installed.
     """
-    body = _parts(page.parts)
+    body, data, outside = _parts(page.parts), "", ""
     scripts = [_own("page.js")]
-    data = ""
+    allowed = []
     if 'class="plot"' in body:
         require()
-        scripts.insert(0, vega_bundle())
         data = _json_block({name: vega_config(name) for name in THEMES}, ' id="themes"')
+        if vega is None:
+            scripts.insert(0, vega_bundle())
+        else:
+            outside = f'<script src="{_quoted(vega)}"></script>\n'
+            allowed = ["'self'", "file:"]  # of the folder; browsers differ in what `self` is for a file
+    allowed += [f"'sha256-{_digest(script)}'" for script in scripts]
     policy = "; ".join(
         [
             "default-src 'none'",
-            "script-src " + " ".join(f"'sha256-{_digest(script)}'" for script in scripts),
+            f"script-src {' '.join(allowed)}",
             "style-src 'unsafe-inline'",
             "img-src data:",
             "base-uri 'none'",
@@ -83,7 +93,7 @@ def render(page: Page) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f'<link rel="icon" href="data:,">\n<title>{escape(page.title)}</title>\n'
         f"<style>{style_variables()}\n{_own('page.css')}</style>\n</head>\n<body>\n<main>\n"
-        f"<h1>{escape(page.title)}</h1>\n{lead}{_contents(page)}{body}</main>\n{footer}{data}"
+        f"<h1>{escape(page.title)}</h1>\n{lead}{_contents(page)}{body}</main>\n{footer}{data}{outside}"
         + "".join(f"<script>{script}</script>\n" for script in scripts)
         + "</body>\n</html>\n"
     )

@@ -67,6 +67,7 @@ def vega_config(name: str) -> dict[str, Any]:
         "titleFontSize": 12,
         "titleFontWeight": "normal",
         "labelLimit": 150,
+        "labelSeparation": 6,
     }
     return {
         "background": theme["paper"],
@@ -97,6 +98,5 @@ def vega_config(name: str) -> dict[str, Any]:
         "style": {
             **{meaning: {"color": theme[meaning]} for meaning in ("accent", "muted", "good", "bad")},
             "reference": {"color": theme["ink"], "strokeDash": [4, 3], "strokeWidth": 1.2},
-            "band": {"opacity": 0.2},
         },
     }

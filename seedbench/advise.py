@@ -13,11 +13,12 @@ from threadpoolctl import threadpool_limits
 
 from seedbench import __version__
 from seedbench.advice import Advice, BestOfN, Candidate, Needed, Verdict
+from seedbench.budgets import admitted_budgets, whole_number
 from seedbench.errors import SelectionError
 from seedbench.halves import stream
 from seedbench.intervals import Interval
 from seedbench.metrics import ROUNDING, best_of_n_of_ranked, full_trials_needed, gap_closed
-from seedbench.replay import Deletion, Replay, admitted_budgets, replay, whole_number
+from seedbench.replay import Deletion, Replay, replay
 from seedbench.result import TrialsIdentity
 from seedbench.scoring import (
     Pool,

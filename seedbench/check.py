@@ -18,13 +18,13 @@ from typing import Any
 
 import numpy as np
 
+from seedbench.budgets import admitted_budgets
 from seedbench.deadline import Deadline
 from seedbench.errors import SeedbenchError, StrategyFailed, StrategyFileError
 from seedbench.halves import Replicates, prepare
 from seedbench.history import PastTable
 from seedbench.ledger import Measurements
 from seedbench.recorded import RecordedSource, RecordedTrials
-from seedbench.replay import admitted_budgets
 from seedbench.run import run_campaign
 from seedbench.strategy import Strategy
 from seedbench.transfer import History, history_of_track

@@ -10,11 +10,11 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
+from seedbench.budgets import admitted_budgets
 from seedbench.decisions import Decision, Decisions, Kind, decision, parting, record_campaigns, steps_before
 from seedbench.errors import SelectionError
 from seedbench.evaluation import evaluate
 from seedbench.metrics import ROUNDING
-from seedbench.replay import admitted_budgets
 from seedbench.result import Evaluation
 from seedbench.strategy import Strategy, load_strategy
 from seedbench.transfer import history_of_track

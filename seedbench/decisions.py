@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Literal
 from threadpoolctl import threadpool_limits
 
 from seedbench.blocks import BLOCK, Work, rarely_collected, sandbox_for
+from seedbench.budgets import admitted_budgets
 from seedbench.deadline import Deadline
 from seedbench.halves import Replicates, prepare
 from seedbench.ledger import Measurements, Settlement, Source
 from seedbench.recorded import RecordedTrials
-from seedbench.replay import TIME_LIMIT, admitted_budgets
+from seedbench.replay import TIME_LIMIT
 from seedbench.run import run_campaign
 from seedbench.strategy import Strategy
 from seedbench.transfer import History

@@ -11,10 +11,11 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from seedbench import __version__
+from seedbench.budgets import whole_number
 from seedbench.errors import SelectionError
 from seedbench.intervals import Interval
 from seedbench.paired import pairs_of
-from seedbench.replay import Deletion, Replay, replay, whole_number
+from seedbench.replay import Deletion, Replay, replay
 from seedbench.result import (
     Against,
     BudgetSummary,

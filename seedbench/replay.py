@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from seedbench.blocks import BLOCK, Outcomes, Plan, Work, run_block, run_blocks, sandbox_for
+from seedbench.budgets import admitted_budgets, whole_number
 from seedbench.errors import SelectionError
 from seedbench.halves import require_protocol
 from seedbench.strategy import Strategy, load_strategy
 from seedbench.transfer import History
 from seedbench.trialset import TrialTable
-
-#: In full trials; a table takes part in those it has enough trials for.
-BUDGETS = (2, 4, 8, 16, 32)
 
 #: Wall time in seconds that one campaign may take.
 TIME_LIMIT = 60.0
@@ -54,7 +51,7 @@ class TableReplay:
 
     Attributes:
         table: the trial table.
-        budgets: those asked for, or of `BUDGETS` those that the table admits; in full trials.
+        budgets: those asked for, or of `seedbench.budgets.BUDGETS` those that the table admits; in full trials.
         score: float64 [budgets, replicates], of the kept checkpoint on the test half.
         validation_score: float64 [budgets, replicates], of the same on the validation half: what the strategy saw.
         trial: int32 [budgets, replicates], the kept trial's index in the table.
@@ -114,7 +111,7 @@ def replay(
         strategies: what `seedbench.strategy.load_strategy` takes. All meet the same replicates.
         tables: trial tables.
         budgets: in full trials; every table must have enough trials for them (four times as many in held-out-1).
-            Empty: of `BUDGETS`, each table takes part in those it has enough trials for.
+            Empty: of `seedbench.budgets.BUDGETS`, each table takes part in those it has enough trials for.
         replicates: campaigns of each strategy, table and budget; even, since they come in pairs.
         seed: of all randomness, any integer.
         protocol: see `seedbench.halves.PROTOCOLS`.
@@ -245,66 +242,3 @@ def _table_replay(plan: Plan, outcomes: Outcomes, strategy: int, deletion: int |
         best_validation_score=outcomes.best_validation_score[:replicates],
         best_test_score=outcomes.best_test_score[:replicates],
     )
-
-
-def whole_number(value: object, rule: str) -> int:
-    """An integer of any kind, NumPy's included, as an `int`; not a float, even if it is whole, and no bool.
-
-    Raises:
-        SelectionError: it is something else; the text is `rule` and the value.
-    """
-    try:
-        if isinstance(value, bool):
-            raise TypeError
-        return operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        raise SelectionError(f"{rule} {_shown(value)}") from None
-
-
-def budgets_of(given: Sequence[int] | int) -> tuple[int, ...]:
-    """Budgets as they may be given, one alone included -> ascending, each once.
-
-    Raises:
-        SelectionError: one that is no positive whole number.
-    """
-    rule = "a budget must be a whole number of full trials from 1, found"
-    # An array of no dimensions, too, is one alone; text is none, and no sequence of any.
-    alone = not isinstance(given, Iterable) or isinstance(given, str | bytes) or getattr(given, "ndim", 1) == 0
-    every: Iterable[Any] = [given] if alone else given  # type: ignore[assignment]
-    found = {whole_number(budget, rule) for budget in every}
-    if found and min(found) < 1:
-        raise SelectionError(f"{rule} {min(found)}")
-    return tuple(sorted(found))
-
-
-def _shown(value: object) -> str:
-    return " ".join(repr(value).split())[:80]
-
-
-def admitted_budgets(
-    tables: Sequence[TrialTable], budgets: Sequence[int] | int, protocol: str
-) -> list[tuple[int, ...]]:
-    """The budgets that each table takes part in, ascending; an empty sequence asks for those of `BUDGETS` that fit.
-
-    Raises:
-        SelectionError: a budget that is no positive whole number, or that one of the tables has too few trials for.
-    """
-    share = 4 if protocol == "held-out-1" else 1
-    asked = budgets_of(budgets)
-    for budget in asked:
-        for table in tables:
-            if share * budget > table.num_trials:
-                largest = table.num_trials // share
-                enough = f"enough for a budget of {largest}" if largest else "too few for any budget"
-                others = "; leave that table out, or the budget" if len(tables) > 1 else ""
-                raise SelectionError(
-                    f"budget {budget} needs a table of at least {share * budget} trials under protocol {protocol}; "
-                    f"{table.name} has {table.num_trials}, {enough}{others}"
-                )
-    wanted = asked or BUDGETS
-    admitted = [tuple(budget for budget in wanted if share * budget <= table.num_trials) for table in tables]
-    if not any(admitted):
-        raise SelectionError(
-            f"no table has the {share * wanted[0]} trials that the smallest budget, {wanted[0]}, needs"
-        )
-    return admitted

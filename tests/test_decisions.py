@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from seedbench.budgets import admitted_budgets
 from seedbench.decisions import (
     Decision,
     Decisions,
@@ -17,7 +18,6 @@ from seedbench.decisions import (
 from seedbench.errors import SelectionError, StrategyFailed
 from seedbench.evaluation import evaluate
 from seedbench.halves import prepare
-from seedbench.replay import admitted_budgets
 from seedbench.strategy import load_strategy
 from tests.synthetic import additive_predictions, table_by_hand
 

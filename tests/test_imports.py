@@ -19,7 +19,7 @@ LAYERS = [
     {"ledger", "history"},
     {"strategy"},
     {"sandbox"},
-    {"halves", "deadline"},
+    {"halves", "deadline", "budgets"},
     {"transfer"},
     {"recorded"},
     {"run"},

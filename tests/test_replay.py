@@ -8,11 +8,12 @@ import pytest
 
 from seedbench import PoolExhausted, SelectionError, StrategyFailed, StrategyFileError, UnknownCell
 from seedbench.blocks import BLOCK
+from seedbench.budgets import admitted_budgets
 from seedbench.halves import pair_halves, prepare, strategy_stream, stream, undefined_share
 from seedbench.ledger import open_campaign
 from seedbench.metrics import best_of_n
 from seedbench.recorded import RecordedTrials
-from seedbench.replay import Deletion, admitted_budgets, replay, replay_one
+from seedbench.replay import Deletion, replay, replay_one
 from tests.synthetic import additive_predictions, table_by_hand
 
 LABEL = [1, 1, 0, 0]

@@ -4,6 +4,10 @@ A campaign on a table is shown every table of the same model and another task, w
 which no campaign on the first table is scored on. Tables of the same task under another recipe are not shown, since
 they share the dev set. Hidden randomness is that of the cold track, and one stream more: what the seeds are called
 that only other tables have. So a strategy that does not look at history runs the same campaign on both tracks.
+
+What it does not guarantee: that nobody knows the seeds. Complete records tell by their scores which trials they are to
+whoever has them, and so which real seed a label stands for; of published tables the rest can be looked up. Results on
+this track are sound for strategies that were not made from these very tables, and in a contest on tables kept back.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""The leaderboard: rules, submissions, their verification and its site. Run from a checkout: python -m leaderboard.…"""
+"""The leaderboard, run from a checkout: its rules, entries, their verification, the site."""

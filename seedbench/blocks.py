@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -253,6 +254,10 @@ _open_here = ExitStack()  # for as long as a worker process lives
 
 def _start_worker(payload: bytes, arrays: str, places: list[tuple[int, int]]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it, too, and ends the pool
+    if sys.platform == "linux":  # and where it is killed, nobody waits for its workers
+        from seedbench.sandbox.kernel import die_with_parent
+
+        die_with_parent()
     with open(arrays, "rb") as file:
         shared = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     _work_here.append(pickle.loads(payload, buffers=[shared[start:stop] for start, stop in places]))

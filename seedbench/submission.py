@@ -83,6 +83,11 @@ class _Entry(msgspec.Struct, forbid_unknown_fields=True):
     claimed: Evaluation
 
 
+def is_slug(name: str) -> bool:
+    """Whether a folder of submissions may have this name, which then is harmless in any path."""
+    return _SLUG.fullmatch(name) is not None
+
+
 def slug_of(name: str) -> str:
     """The folder's name for an entry of this name: "Ünlike ASHA, v2" -> "unlike-asha-v2".
 
@@ -146,7 +151,7 @@ def check(submission: Submission) -> None:
         SeedbenchError: what is wrong, the rule and the value.
     """
     claimed, where = submission.claimed, f"{submission.slug}/{ENTRY}"
-    if not _SLUG.fullmatch(submission.slug):
+    if not is_slug(submission.slug):
         raise SeedbenchError(f"slug {submission.slug[:TEXT]!r}: a folder's name is of a-z, 0-9 and hyphens, at most 60")
     if not 1 <= len(submission.authors) <= 20:
         raise SeedbenchError(f"{where}: authors: from 1 to 20, found {len(submission.authors)}")
@@ -226,9 +231,9 @@ def read_submission(folder: Path) -> Submission:
     """
     _check_folder(folder)
     where = f"{folder.name}/{SOURCE}"
-    source = decode_source(_read(folder / SOURCE, SOURCE_BYTES), where)
+    source = decode_source(read_file(folder / SOURCE, SOURCE_BYTES), where)
     try:
-        entry = msgspec.json.decode(_read(folder / ENTRY, ENTRY_BYTES), type=_Entry)
+        entry = msgspec.json.decode(read_file(folder / ENTRY, ENTRY_BYTES), type=_Entry)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SeedbenchError(f"{folder.name}/{ENTRY}: {' '.join(str(error).split())[:200]}") from None
     named = {item.name: getattr(entry, item.name) for item in fields(Submission) if item.name != "source"}
@@ -251,8 +256,12 @@ def _check_folder(folder: Path) -> None:
         raise SeedbenchError(f"{folder.name}: holds {shown}; a submission holds {SOURCE} and {ENTRY} and nothing else")
 
 
-def _read(file: Path, limit: int) -> bytes:
-    """A regular file, no link, of at most so many bytes."""
+def read_file(file: Path, limit: int) -> bytes:
+    """The content of a regular file, no link, of at most so many bytes.
+
+    Raises:
+        SeedbenchError: it is something else, or larger.
+    """
     where = f"{file.parent.name}/{file.name}"
     try:
         opened = os.open(file, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))

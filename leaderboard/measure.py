@@ -1,0 +1,160 @@
+"""One entry measured once, in a process of its own: `python -m leaderboard.measure …`, started by `verify`.
+
+Whatever an entry does to this process (it should be able to do nothing) ends with it, and so does all it has started.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from leaderboard.boards import Board, minor_version
+from leaderboard.results import VERIFIED, Key, Result, write_result
+from seedbench.decisions import Decisions, record_campaigns
+from seedbench.errors import SeedbenchError, StrategyFailed, StrategyFileError
+from seedbench.evaluation import evaluate
+from seedbench.result import Evaluation
+from seedbench.sandbox.kernel import die_with_parent
+from seedbench.strategy import Strategy, load_strategy, shipped
+from seedbench.submission import SOURCE, Submission, read_submission
+from seedbench.trialset import TrialSet, load_trials
+
+ANOTHER_BOARD = 3  # exit code: the entry is not of this board
+
+_EXAMPLE_BUDGET = 8  # or less, where the table does not admit it
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to measure.
+
+    Attributes:
+        entry: the entry's folder.
+        key: of the result.
+        board: where it belongs.
+        trials: folder or Hub id of the trial set to measure on.
+        revision: of a trial set on the Hub.
+        hidden: whether that is the hidden pool, of which nothing but scores may be told.
+        processes: to split the work among.
+        out: folder for the result.
+    """
+
+    entry: str
+    key: Key
+    board: Board
+    trials: str
+    revision: str | None
+    hidden: bool
+    processes: int
+    out: str
+
+
+def main() -> None:
+    """Reads an order from standard input and writes the result; what is not the entry's fault is printed."""
+    die_with_parent()
+    order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
+    try:
+        result = measure(order)
+    except SeedbenchError as error:
+        print(error)
+        sys.exit(2)
+    if result is None:
+        sys.exit(ANOTHER_BOARD)
+    write_result(Path(order.out), result)
+
+
+def measure(order: Order) -> Result | None:
+    """Reads an entry and runs it in sealed processes; None where it is of another board.
+
+    Raises:
+        SeedbenchError: what is not the entry's fault: no trial set, a machine that cannot seal.
+    """
+    folder, board = Path(order.entry), order.board
+    blank = Result(folder.name, order.key, "bad submission", name=folder.name)
+    try:
+        entry = read_submission(folder)
+    except SeedbenchError as error:
+        return replace(blank, said=str(error))
+    if not _belongs(entry, board):
+        return None
+    blank = replace(
+        blank,
+        **{name: getattr(entry, name) for name in ("name", "authors", "url", "license", "source_sha256", "claimed")},
+        organisers=entry.source_sha256 in {load_strategy(name, sealed=True).sha256 for name in shipped()},
+    )
+    trials = load_trials(order.trials, revision=order.revision)
+    strategy = Strategy(entry.slug, entry.source, SOURCE, entry.attribute, sealed=True)
+    with _progress(entry.slug) as advance:
+        try:
+            measured = evaluate(
+                strategy,
+                trials,
+                seed=board.seed,
+                protocol=board.protocol,
+                track=board.track,
+                replicates=board.replicates,
+                processes=order.processes,
+                progress=advance,
+            )
+        except StrategyFailed as failed:
+            return replace(blank, verdict=failed.verdict, **_told(order, failed.reason, failed.frames))
+        except StrategyFileError as refused:
+            return replace(blank, verdict=refused.verdict, **_told(order, str(refused), refused.frames))
+    return replace(
+        blank,
+        verdict=VERIFIED,
+        measured=replace(measured, campaigns=None, pairs=None),
+        example=None if order.hidden else _example(strategy, measured, trials, board),
+        pairs=measured.pairs,
+    )
+
+
+def _belongs(entry: Submission, board: Board) -> bool:
+    """Whether an entry's claim is of this board: protocol, track, trial set and its version but for the last part."""
+    claimed = entry.claimed
+    of_board = (board.protocol, board.track, board.trials.name, minor_version(board.trials))
+    return (claimed.protocol, claimed.track, claimed.trials.name, minor_version(claimed.trials)) == of_board
+
+
+def _told(order: Order, said: str, frames: str) -> dict[str, Any]:
+    """What a strategy says when it fails may hold what it has seen, which on the hidden pool is not for everybody."""
+    return {} if order.hidden else {"said": said, "frames": frames}
+
+
+def _example(strategy: Strategy, measured: Evaluation, trials: TrialSet, board: Board) -> Decisions:
+    """The decisions of one campaign on the first table, to be drawn."""
+    first = measured.rows[0]
+    name = f"{first.model}/{first.task}/{first.recipe}"
+    budgets = [row.budget for row in measured.rows if f"{row.model}/{row.task}/{row.recipe}" == name]
+    budget = max((budget for budget in budgets if budget <= _EXAMPLE_BUDGET), default=budgets[0])
+    table = next(table for table in trials.tables if table.name == name)
+    history = trials.tables if board.track == "transfer" else ()
+    recorded = record_campaigns(
+        [strategy], table, [budget], range(1), seed=board.seed, protocol=board.protocol, history=history
+    )
+    return next(recorded)[0]
+
+
+@contextmanager
+def _progress(name: str) -> Iterator[Callable[[int, int], None] | None]:
+    """A bar on stderr; none where that is no terminal."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    columns = (TextColumn(name), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        job = bar.add_task(name, total=None)
+        yield lambda done, total: bar.update(job, completed=done, total=total)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+"""What verification found of every entry, as files, and how entries compare."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from leaderboard.boards import RESULTS, Board, to_json, write_whole
+from seedbench.decisions import Decisions
+from seedbench.errors import SeedbenchError
+from seedbench.paired import paired_difference
+from seedbench.result import Evaluation
+
+POOLS = ("public", "hidden")
+VERIFIED = "verified"
+
+#: Verdicts of verification itself; the others are those of `seedbench.sandbox.VERDICTS`.
+VERDICTS = {
+    VERIFIED: "two runs in sealed processes gave the same result",
+    "not reproducible": "two runs gave different results",
+    "took too long": "a run was not done in time",
+    "bad submission": "the entry's files are not what they must be",
+}
+
+
+@dataclass(frozen=True)
+class Key:
+    """What a result is of: with another key it is measured again.
+
+    Attributes:
+        entry_sha256: of the entry's two files.
+        trials_sha256: of the trial set measured on.
+        seed: of all hidden randomness.
+        replicates: campaigns per table and budget.
+    """
+
+    entry_sha256: str
+    trials_sha256: str
+    seed: int
+    replicates: int
+
+
+@dataclass(frozen=True)
+class Result:
+    """What verification found of one entry.
+
+    Attributes:
+        slug: name of the entry's folder.
+        key: what was measured, on what.
+        verdict: a name of `VERDICTS` or of `seedbench.sandbox.VERDICTS`.
+        said: why it is not verified, in one line; "" on the hidden pool, whose scores it could tell.
+        frames: the author's own lines of the traceback, if it raised.
+        name: the entry's, or the slug where it cannot be read.
+        authors: none where it cannot be read.
+        url: as the entry gives it.
+        license: of its source.
+        source_sha256: of its source.
+        organisers: whether the source is a strategy that ships with seedbench.
+        claimed: what its authors measured.
+        measured: what counts; None unless verified.
+        example: one campaign's decisions; None unless verified, and on the hidden pool, whose seeds it shows.
+        pairs: what `difference` needs; None unless verified. In a file of its own.
+    """
+
+    slug: str
+    key: Key
+    verdict: str
+    said: str = ""
+    frames: str = ""
+    name: str = ""
+    authors: tuple[str, ...] = ()
+    url: str | None = None
+    license: str = ""
+    source_sha256: str = ""
+    organisers: bool = False
+    claimed: Evaluation | None = None
+    measured: Evaluation | None = None
+    example: Decisions | None = None
+    pairs: Mapping[str, np.ndarray] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def verified(self) -> bool:
+        return self.verdict == VERIFIED
+
+
+def write_result(folder: Path, result: Result) -> None:
+    """Writes `<slug>.json`, and `<slug>.parquet` before it where there are pairs; each whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pairs = folder / f"{result.slug}.parquet"
+    if result.pairs is None:
+        pairs.unlink(missing_ok=True)
+    else:
+        sink = pa.BufferOutputStream()
+        pq.write_table(pa.table(dict(result.pairs)), sink)
+        write_whole(pairs, sink.getvalue().to_pybytes())
+    write_whole(folder / f"{result.slug}.json", to_json(replace(result, pairs=None)))
+
+
+def read_result(folder: Path, slug: str) -> Result | None:
+    """The result of an entry; None where there is none.
+
+    Raises:
+        SeedbenchError: the file is none.
+    """
+    file = folder / f"{slug}.json"
+    if not file.exists():
+        return None
+    try:
+        result = msgspec.json.decode(file.read_bytes(), type=Result)
+    except msgspec.DecodeError as error:
+        raise SeedbenchError(f"{file}: no result: {error}") from None
+    if not result.verified:
+        return result
+    table = pq.read_table(folder / f"{slug}.parquet")
+    return replace(result, pairs={name: table[name].to_numpy() for name in table.column_names})
+
+
+def results_of(board: Board, pool: str, results: Path = RESULTS) -> tuple[Result, ...]:
+    """All results of a board on one of the `POOLS`, by slug."""
+    folder = results / board.name / pool
+    found = (read_result(folder, file.stem) for file in sorted(folder.glob("*.json")))
+    return tuple(result for result in found if result is not None)
+
+
+def difference(one: Result, other: Result) -> tuple[float, float, float]:
+    """How much more of the gap the one closes, all tables together: paired, with its 95% interval; NaN if undefined."""
+    assert one.pairs is not None and other.pairs is not None, "only verified entries can be compared"
+    found = paired_difference(one.pairs, other.pairs)
+    return float(found.estimate[0]), float(found.low[0]), float(found.high[0])
+
+
+def rank_intervals(results: Sequence[Result]) -> dict[str, tuple[int, int]]:
+    """The ranks that each verified entry may have: from 1 + how many beat it, to how many it does not beat.
+
+    One beats the other if the 95% interval of their paired difference is above zero; an undefined one never is. Each
+    pair is looked at by itself: with many entries, some pairs will differ by luck.
+    """
+    ranked = [result for result in results if result.verified]
+    beats = {
+        (one.slug, other.slug)
+        for one in ranked
+        for other in ranked
+        if one is not other and difference(one, other)[1] > 0
+    }
+    return {
+        own.slug: (
+            1 + sum((other.slug, own.slug) in beats for other in ranked),
+            sum((own.slug, other.slug) not in beats for other in ranked),
+        )
+        for own in ranked
+    }
+
+
+def gap_closed(evaluation: Evaluation | None) -> str:
+    """The summary's gap closed with half of its interval: "61.2% ±14.0"."""
+    if evaluation is None or evaluation.summary.gap_closed is None:
+        return "–"
+    summary = evaluation.summary
+    if summary.gap_closed_low is None or summary.gap_closed_high is None:
+        return f"{summary.gap_closed:.1%}"
+    return f"{summary.gap_closed:.1%} ±{50 * (summary.gap_closed_high - summary.gap_closed_low):.1f}"

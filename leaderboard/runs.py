@@ -1,0 +1,166 @@
+"""Two runs of an entry, each in a process of its own, and what they say together."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from leaderboard.boards import HERE, Board, sha256_of
+from leaderboard.measure import ANOTHER_BOARD, Order
+from leaderboard.results import Key, Result, read_result, write_result
+from seedbench.errors import SeedbenchError
+from seedbench.submission import ENTRY, ENTRY_BYTES, SOURCE, SOURCE_BYTES, read_file
+from seedbench.trialset import TrialSet
+
+RUNS = 2
+WORK = ".work"  # folder in a board's, with the runs of entries that are not done
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What all entries of one call share.
+
+    Attributes:
+        board: where they belong.
+        trials: the trial set to measure on.
+        source: folder or Hub id that it was loaded from.
+        hidden: whether it is the hidden pool.
+        folder: of the results on it.
+        processes: to split the work of an entry among.
+        hours: limit of one run.
+    """
+
+    board: Board
+    trials: TrialSet
+    source: str
+    hidden: bool
+    folder: Path
+    processes: int
+    hours: float
+
+    def key(self, entry: Path) -> Key:
+        """What a result of an entry is of; any unreadable entry has a key of its own."""
+        try:
+            contents = [read_file(entry / SOURCE, SOURCE_BYTES), read_file(entry / ENTRY, ENTRY_BYTES)]
+        except SeedbenchError as unreadable:
+            contents = [str(unreadable).encode()]
+        return Key(sha256_of(*contents), self.trials.sha256, self.board.seed, self.board.replicates)
+
+
+def verify(entry: Path, verification: Verification) -> Result | None:
+    """Verifies one entry, or takes what an earlier call found of it.
+
+    Args:
+        entry: its folder.
+        verification: how.
+
+    Returns:
+        The result, which is written; None if the entry is of another board.
+
+    Raises:
+        SeedbenchError: what is not the entry's fault: this machine cannot seal, no trial set, no room for the result.
+    """
+    key = verification.key(entry)
+    known = read_result(verification.folder, entry.name)
+    if known is not None and known.key == key:
+        return known
+    runs = []
+    for number in range(1, RUNS + 1):
+        out = verification.folder / WORK / entry.name / str(number)
+        run = read_result(out, entry.name)
+        if run is None or run.key != key:
+            run = _measure(entry, key, verification, out)
+        if run is None:
+            return None
+        runs.append(run)
+        if not run.verified:
+            break
+    result = _together(runs)
+    write_result(verification.folder, result)
+    shutil.rmtree(verification.folder / WORK / entry.name)
+    return result
+
+
+def _together(runs: Sequence[Result]) -> Result:
+    """What the runs found, if they found the same; else how they failed."""
+    first, last = runs[0], runs[-1]
+    if not last.verified:
+        return last
+    if all(run == first and _same_pairs(run, first) for run in runs):
+        return first
+    closed = " and ".join(str(run.measured and run.measured.summary.gap_closed) for run in runs)
+    said = f"two runs differ: they closed {closed} of the gap; campaign.rng alone is the same in both"
+    return replace(first, verdict="not reproducible", said=said, measured=None, example=None, pairs=None)
+
+
+def _same_pairs(one: Result, other: Result) -> bool:
+    assert one.pairs is not None and other.pairs is not None
+    return all(np.array_equal(one.pairs[name], other.pairs[name], equal_nan=_number(name)) for name in one.pairs)
+
+
+def _number(column: str) -> bool:
+    return column in ("won", "to_win")
+
+
+def _measure(entry: Path, key: Key, verification: Verification, out: Path) -> Result | None:
+    """Has a process of its own run an entry once; None if the entry is of another board."""
+    shutil.rmtree(out, ignore_errors=True)
+    order = Order(
+        str(entry.absolute()),
+        key,
+        verification.board,
+        verification.source,
+        verification.trials.revision,
+        verification.hidden,
+        verification.processes,
+        str(out.absolute()),
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "leaderboard.measure"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=HERE.parent,
+        env=_environment(),
+        start_new_session=True,
+    )
+    try:
+        said, _ = process.communicate(msgspec.json.encode(order), timeout=verification.hours * 3600)
+    except subprocess.TimeoutExpired:
+        return _failed(entry, key, "took too long", f"one run took more than {verification.hours:g} hours")
+    finally:
+        _end(process)
+    if process.returncode == 2:
+        raise SeedbenchError(said.decode().strip())
+    if process.returncode == ANOTHER_BOARD:
+        return None
+    found = read_result(out, entry.name)
+    if process.returncode or found is None:
+        return _failed(entry, key, "crashed", f"the process that measured it ended with {process.returncode}")
+    return found
+
+
+def _failed(entry: Path, key: Key, verdict: str, said: str) -> Result:
+    return Result(entry.name, key, verdict, said, name=entry.name)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ends a process with all that it has started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def _environment() -> dict[str, str]:
+    """Without tokens: the trial set is on this machine already."""
+    secret = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_HUB_TOKEN")
+    return {**{name: value for name, value in os.environ.items() if name not in secret}, "HF_HUB_OFFLINE": "1"}

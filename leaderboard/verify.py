@@ -1,0 +1,190 @@
+"""Verifies entries: `python -m leaderboard.verify`. Nothing that an entry says is believed.
+
+Every entry is run twice, in sealed processes, each time by a process of its own under a limit of time. What was
+measured stands beside what is claimed, and counts. Two runs that differ fail it. Results are written one by one, and a
+run that is done is not repeated: a verification that was killed goes on where it was.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from leaderboard.boards import HIDDEN_POOL, RESULTS, SUBMISSIONS, expected_pool, open_board, write_board
+from leaderboard.results import Result, gap_closed
+from leaderboard.runs import Verification, verify
+from seedbench.errors import SeedbenchError
+from seedbench.result import Evaluation
+from seedbench.submission import is_slug
+from seedbench.trialset import BUNDLED, load_trials
+
+
+def prepare(
+    trials: str | None,
+    public: str,
+    revision: str | None,
+    track: str,
+    results: Path,
+    *,
+    replicates: int,
+    processes: int,
+    hours: float,
+    pool: Path = HIDDEN_POOL,
+) -> Verification:
+    """Loads the trial set to measure on and finds the board.
+
+    Args:
+        trials: folder of the hidden pool; None: measure on the public trial set.
+        public: folder or Hub id of the board's own trial set.
+        revision: of that on the Hub.
+        track: "cold" or "transfer".
+        results: folder of the boards.
+        replicates: campaigns per table and budget.
+        processes: to split the work of an entry among.
+        hours: limit of one run.
+        pool: file with the hidden pool's published SHA-256.
+
+    Raises:
+        SeedbenchError: the board is of other data, or the private trials are not the pool that was published.
+    """
+    shown = load_trials(public, revision=revision)
+    board = open_board(results, shown, track, replicates)
+    if trials is None:
+        return Verification(board, shown, public, False, results / board.name / "public", processes, hours)
+    private, expected = load_trials(trials), expected_pool(pool)
+    if private.sha256 != expected.sha256:
+        raise SeedbenchError(f"{trials}: its SHA-256 is {private.sha256}; {pool} has published {expected.sha256}")
+    return Verification(board, private, trials, True, results / board.name / "hidden", processes, hours)
+
+
+def entries_of(submissions: Path, wanted: Sequence[str] = ()) -> list[Path]:
+    """The folders of entries, by name; those wanted, or all.
+
+    Raises:
+        SeedbenchError: no such entry, or a folder of another name than an entry can have.
+    """
+    found = sorted(submissions.iterdir()) if submissions.is_dir() else []
+    found = [path for path in found if not path.name.startswith(".")]
+    names = [path.name for path in found]
+    for name in [*wanted, *names]:
+        if name not in names:
+            raise SeedbenchError(f"{submissions}: no entry {name!r}; there are {', '.join(names) or 'none'}")
+        if not is_slug(name):
+            raise SeedbenchError(f"{submissions}: {name!r} is no name of an entry: a-z, 0-9 and hyphens")
+    return [path for path in found if not wanted or path.name in wanted]
+
+
+def close_board(verification: Verification, entries: Iterable[Path], results: Path) -> Verification:
+    """Draws the board's seed and fixes its entries; what was measured with the public seed is measured again.
+
+    Raises:
+        SeedbenchError: it is closed already.
+    """
+    if verification.board.closed:
+        raise SeedbenchError(f"{verification.board.name}: closed already, and its seed is drawn once")
+    closed = verification.board.closes({entry.name: verification.key(entry).entry_sha256 for entry in entries})
+    write_board(results, closed)
+    return replace(verification, board=closed)
+
+
+def verify_all(entries: Sequence[Path], verification: Verification, console: Console) -> list[Result]:
+    """Verifies entries one after the other and says what was found of each.
+
+    Raises:
+        SeedbenchError: what is not an entry's fault; what was found before is written.
+    """
+    results = []
+    for entry in entries:
+        fixed = verification.board.entries
+        if fixed is not None and fixed.get(entry.name) != verification.key(entry).entry_sha256:
+            when = "changed" if entry.name in fixed else "came"
+            console.print(f"{entry.name}: {when} after the board was closed; left out")
+            continue
+        result = verify(entry, verification)
+        if result is None:
+            console.print(f"{entry.name}: claims a result of another board; left out")
+            continue
+        console.print(Text(f"{entry.name}: {result.verdict}" + (f": {result.said}" if result.said else "")))
+        results.append(result)
+    return results
+
+
+def table_of(results: Sequence[Result], verification: Verification) -> Table:
+    """Claimed and measured side by side."""
+    where = "hidden pool" if verification.hidden else verification.trials.name
+    table = Table(title=f"{verification.board.name}, {where}: gap closed", title_justify="left", box=None)
+    for column in ("entry", "verdict", "claimed", "measured", "difference"):
+        table.add_column(column, justify="left" if column in ("entry", "verdict") else "right")
+    for result in results:
+        claimed, measured = _estimate(result.claimed), _estimate(result.measured)
+        apart = None if claimed is None or measured is None else measured - claimed
+        table.add_row(
+            Text(result.slug + (" (organisers)" if result.organisers else "")),
+            Text(result.verdict, "green" if result.verified else "red"),
+            gap_closed(result.claimed),
+            gap_closed(result.measured),
+            "–" if apart is None else f"{apart:+.1%}",
+        )
+    return table
+
+
+def _estimate(evaluation: Evaluation | None) -> float | None:
+    return None if evaluation is None else evaluation.summary.gap_closed
+
+
+def main(
+    entries: Annotated[list[str] | None, typer.Argument(metavar="[SLUG]...", help="Without any, all.")] = None,
+    submissions: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the entries.")] = SUBMISSIONS,
+    results: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the boards.")] = RESULTS,
+    public: Annotated[str, typer.Option(metavar="DIR|HUB_ID", help="The board's trial set.")] = str(BUNDLED),
+    revision: Annotated[str | None, typer.Option(metavar="TAG", help="Of a trial set on the Hub.")] = None,
+    trials: Annotated[str | None, typer.Option(metavar="PRIVATE_DIR", help="Measure on the hidden pool.")] = None,
+    pool: Annotated[Path, typer.Option(metavar="FILE", help="The hidden pool's published SHA-256.")] = HIDDEN_POOL,
+    track: Annotated[str, typer.Option(metavar="NAME", help="cold or transfer.")] = "cold",
+    replicates: Annotated[int, typer.Option(metavar="N", help="Campaigns per table and budget.")] = 200,
+    processes: Annotated[int | None, typer.Option(metavar="N", help="Without it, one per core.")] = None,
+    hours: Annotated[float, typer.Option(metavar="H", help="Limit of one run of one entry.")] = 6.0,
+    close: Annotated[bool, typer.Option("--close", help="First draw the board's seed and fix its entries.")] = False,
+    pull_requests: Annotated[
+        bool, typer.Option("--pull-requests", help="Verify the Hub repo's open pull requests, and comment on them.")
+    ] = False,
+    repo: Annotated[str, typer.Option(metavar="HUB_ID", help="The leaderboard's repo.")] = "seedbench/leaderboard",
+) -> None:
+    """Run entries twice in sealed processes and write down what was measured beside what is claimed."""
+    console = Console(highlight=False)
+    try:
+        verification = prepare(
+            trials,
+            public,
+            revision,
+            track,
+            results,
+            replicates=replicates,
+            processes=processes or os.cpu_count() or 1,
+            hours=hours,
+            pool=pool,
+        )
+        if pull_requests:
+            from leaderboard.pull_requests import verify_pull_requests
+
+            verify_pull_requests(repo, verification, console)
+            return
+        found = entries_of(submissions, entries or ())
+        if close:
+            verification = close_board(verification, entries_of(submissions), results)
+        console.print(table_of(verify_all(found, verification, console), verification))
+    except SeedbenchError as error:
+        Console(stderr=True, markup=False, soft_wrap=True, highlight=False).print(f"leaderboard.verify: error: {error}")
+        raise typer.Exit(2) from None
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from leaderboard.site.curves import gap_chart, in_colour, score_chart
 from leaderboard.site.data import Entry, Standing, rows_of, summary_of, tables_of
@@ -15,7 +15,7 @@ from seedbench.terminal import UNDEFINED, multiplier
 if TYPE_CHECKING:
     from leaderboard.results import Result
 
-CELL = Text | Cell | float | None
+CELL: TypeAlias = Text | Cell | float | None
 _SCORES = "Mean score on the held-out half at each budget, ± half of a 95% interval over replicates and seeds"
 
 
@@ -165,7 +165,7 @@ def table_page(standing: Standing, table: str) -> Page:
         *(Column(f"{budget} trials", numeric=True) for budget in budgets),
         Column("kind"),
     )
-    lines = tuple(
+    lines: tuple[tuple[CELL, ...], ...] = tuple(
         (
             _link(entry, "../strategies/"),
             *(_score(rows[entry.slug], budget) for budget in budgets),

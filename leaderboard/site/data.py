@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from leaderboard.boards import Board
     from leaderboard.results import Result
 
-BEST_OF_N = "full_trials"  # plain best-of-n, as the shipped strategy is called
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")  # a page is named by it
 
 

@@ -1,0 +1,278 @@
+"""The leaderboard's site, built from files as verification writes them, and opened in a real browser."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+from dataclasses import dataclass, replace
+from html import unescape
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import typer
+
+from leaderboard.boards import Board, write_board
+from leaderboard.build import main, read_standings
+from leaderboard.results import Key, Result, difference, write_result
+from leaderboard.site.data import standing
+from leaderboard.site.files import CARD, site_files, write_site
+from seedbench.decisions import record_campaigns
+from seedbench.errors import SeedbenchError
+from seedbench.evaluation import evaluate
+from seedbench.result import TrialsIdentity
+from seedbench.strategy import load_strategy
+from seedbench.submission import Submission, write_submission
+from seedbench.trialset import TrialSet
+from tests.browser import DESKTOP, PHONE, opened
+
+REPLICATES = 6
+HOSTILE = "=</script><script>window.hacked=1</script><b>"
+FIRST_ONLY = """# A <b>bold</b> rule: </script> train one trial to its end.
+def strategy(campaign):
+    trial = campaign.start()
+    while not trial.complete:
+        trial.advance()
+    return trial
+"""
+
+
+@dataclass(frozen=True)
+class World:
+    """What a build reads, and the results in it."""
+
+    submissions: Path
+    results: Path
+    trials: TrialSet
+    board: Board
+    entries: dict[str, Result]
+
+    def standings(self, trials: TrialSet | None = None):
+        return read_standings(self.submissions, self.results, trials)
+
+
+def entry(slug: str, name: str, source: Path, trials: TrialSet, submissions: Path, *, organisers: bool) -> Result:
+    """An entry measured in process, and its submission's folder."""
+    strategy = load_strategy(source)
+    measured = evaluate(strategy, trials, replicates=REPLICATES, budgets=2)
+    (campaigns,) = record_campaigns([strategy], trials.tables[0], [2], range(1))
+    plain = replace(measured, campaigns=None, pairs=None)
+    text = source.read_text(encoding="utf-8")
+    write_submission(submissions, Submission(slug, name, ("Ada", HOSTILE), None, "MIT", "strategy", text, plain))
+    return Result(
+        slug,
+        Key("0" * 64, trials.sha256, 0, REPLICATES),
+        "verified",
+        name=name,
+        authors=("Ada", HOSTILE),
+        license="MIT",
+        source_sha256=hashlib.sha256(text.encode()).hexdigest(),
+        organisers=organisers,
+        claimed=plain,
+        measured=plain,
+        example=campaigns[0],
+        pairs=measured.pairs,
+    )
+
+
+@pytest.fixture(scope="module")
+def world(trials: TrialSet, tmp_path_factory) -> World:
+    """An open board: two baselines, two entries with their submissions, and one that failed."""
+    root = tmp_path_factory.mktemp("leaderboard")
+    submissions, results = root / "submissions", root / "results"
+    submissions.mkdir()
+    (root / "first_only.py").write_text(FIRST_ONLY, encoding="utf-8")
+    shipped = Path(load_strategy.__code__.co_filename).parent / "strategies"
+    made = [
+        entry("full-trials", "full_trials", shipped / "full_trials.py", trials, submissions, organisers=True),
+        entry("asha", "asha", shipped / "asha.py", trials, submissions, organisers=True),
+        entry("patience", "Patience", shipped / "patience.py", trials, submissions, organisers=False),
+        entry("first-only", HOSTILE, root / "first_only.py", trials, submissions, organisers=False),
+    ]
+    failed = replace(
+        made[0],
+        slug="bad",
+        name="Bad",
+        verdict="network",
+        said=f"opened a socket {HOSTILE}",
+        frames="line 3",
+        measured=None,
+        example=None,
+        pairs=None,
+        organisers=False,
+    )
+    identity = TrialsIdentity(trials.name, trials.version, trials.sha256, trials.revision)
+    board = Board("held-out-1", "cold", identity, 0, REPLICATES)
+    write_board(results, board)
+    for result in [*made, failed]:
+        write_result(results / board.name / "public", result)
+    return World(submissions, results, trials, board, {result.slug: result for result in [*made, failed]})
+
+
+@pytest.fixture(scope="module")
+def site(world, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("site") / "out"
+    write_site(site_files(world.standings(world.trials)), out)
+    return out
+
+
+def cells(page, table: int) -> list[list[str]]:
+    """The texts of a table's visible rows."""
+    rows = page.locator("table").nth(table).locator("tbody tr:visible").all()
+    return [row.locator("td").all_inner_texts() for row in rows]
+
+
+@pytest.mark.parametrize(("width", "dark"), [(DESKTOP, False), (PHONE, True)])
+def test_every_kind_of_page_opens(browser, world, site, width, dark):
+    board = site / world.board.name
+    assert len(list(site.rglob("*.html"))) == 1 + 1 + 3 + 5  # the first, the board's, three tables', five entries'
+    strategies = [board / "strategies" / f"{slug}.html" for slug in ("first-only", "bad")]
+    for page in [site / "index.html", board / "index.html", next((board / "tables").iterdir()), *strategies]:
+        with opened(browser, page, width=width, dark=dark) as seen:
+            assert seen.page.locator(".plot svg").count() == seen.page.locator(".plot").count()
+            assert seen.overflow() == 0, page
+            assert seen.complaints == [], page
+            assert {Path(request).name for request in seen.requests} <= {"vega.js"}
+            assert seen.page.evaluate("window.hacked") is None
+
+
+def test_every_link_leads_to_a_file(site):
+    for page in site.rglob("*.html"):
+        for href in re.findall(r'href="([^"#][^"]*)"', page.read_text(encoding="utf-8")):
+            if not href.startswith(("http", "data:")):
+                assert (page.parent / unescape(href)).is_file(), (page, href)
+
+
+def test_the_board_sorts_and_filters(browser, world, site):
+    gaps = {slug: result.measured.summary.gap_closed for slug, result in world.entries.items() if result.measured}
+    names = {slug: result.name for slug, result in world.entries.items()}
+    best_first = [names[slug] for slug in sorted(gaps, key=lambda slug: (-gaps[slug], slug))]
+    with opened(browser, site / world.board.name / "index.html") as seen:
+        assert [row[1] for row in cells(seen.page, 0)] == best_first
+        seen.page.get_by_role("button", name="public").click()
+        seen.page.get_by_role("button", name="public").click()
+        assert [row[1] for row in cells(seen.page, 0)] == best_first[::-1]
+        seen.page.get_by_label("Filter").fill("baseline asha")
+        assert [row[1] for row in cells(seen.page, 0)] == ["asha"]
+        assert cells(seen.page, 2) == [["Bad", f"Ada, {HOSTILE}", "network", f"opened a socket {HOSTILE}"]]
+
+
+def test_ranks_are_shared_where_the_difference_includes_zero(world, site):
+    (found,) = world.standings()
+    ranks = {each.slug: each.ranks for each in found.entries}
+    assert ranks["asha"] is None and ranks["full-trials"] is None  # the organisers' have none
+    _, low, high = difference(world.entries["patience"], world.entries["first-only"])
+    if low > 0:
+        assert (ranks["patience"], ranks["first-only"]) == ((1, 1), (2, 2))
+    elif high < 0:
+        assert (ranks["patience"], ranks["first-only"]) == ((2, 2), (1, 1))
+    else:
+        assert (ranks["patience"], ranks["first-only"]) == ((1, 2), (1, 2))
+    assert found.ranked_on == "public" and found.oracle is None
+
+
+def test_an_entry_has_its_source_its_decisions_and_both_results(browser, world, site):
+    result = world.entries["first-only"]
+    with opened(browser, site / world.board.name / "strategies" / "first-only.html") as seen:
+        assert seen.page.locator("h1").inner_text() == HOSTILE
+        assert seen.page.locator("pre").inner_text().strip() == FIRST_ONLY.strip()
+        figure = seen.page.locator("figure").last
+        paid = sum(len(trial.validation_score) for trial in result.example.trials)
+        assert figure.locator(".role-mark.mark-rect path").count() == paid == world.trials.tables[0].num_checkpoints
+        rows = cells(seen.page, 1)
+        assert [row[2].split(" ")[0] for row in rows] == [f"{row.score:.4f}" for row in result.measured.rows]
+        assert [row[3] for row in rows] == [f"{row.score:.4f}" for row in result.claimed.rows]
+    with opened(browser, site / world.board.name / "strategies" / "bad.html") as seen:
+        assert f"network. opened a socket {HOSTILE}" in seen.page.locator(".note").first.inner_text()
+
+
+def test_the_oracle_is_drawn_where_its_trials_are_at_hand(browser, world, site):
+    (table,) = [name for name in (site / world.board.name / "tables").iterdir() if "sst2-few" in name.name]
+    with opened(browser, table) as seen:
+        labels = seen.page.locator(".role-mark.mark-text text").all_text_contents()
+        assert {"one full trial", "best of many", "oracle", "full_trials", "asha"} == set(labels)
+        assert seen.page.locator(".role-legend-label text").all_text_contents()  # the two entries, in colour
+    other = replace(world.trials, sha256="0" * 64)
+    (without,) = world.standings(other)
+    assert without.oracle is None
+
+
+def test_a_hidden_pool_ranks_and_shows_the_gap(browser, world, tmp_path):
+    def moved(result: Result, points: float) -> Result:
+        summary = replace(result.measured.summary, gap_closed=result.measured.summary.gap_closed - points)
+        return replace(result, measured=replace(result.measured, summary=summary), example=None)
+
+    public = [result for result in world.entries.values() if result.verified]
+    hidden = [moved(result, 5.0 if result.slug == "patience" else 0.1) for result in public[:-1]]
+    found = standing(world.board, public, hidden, {"patience": (1, 1)}, {})
+    assert found.ranked_on == "hidden"
+    assert found.entries[-1].slug == "patience"  # worst there, whatever it is on the public trials
+    assert [each.slug for each in found.failed] == ["first-only"]  # not run on the hidden pool
+    write_site(site_files([found]), tmp_path / "site")
+    with opened(browser, tmp_path / "site" / world.board.name / "index.html") as seen:
+        last = cells(seen.page, 0)[-1]
+        assert (last[0], last[1], last[3]) == ("1", "Patience", "+500")
+        assert cells(seen.page, 2)[0][2:] == ["not run", "It has no result on the hidden pool yet."]
+
+
+def test_all_results_are_data(world, site):
+    csv, parquet = pd.read_csv(site / "results.csv"), pd.read_parquet(site / "results.parquet")
+    assert list(csv.columns) == list(parquet.columns) and len(csv) == len(parquet)
+    mine = parquet[(parquet.slug == "patience") & (parquet.kind == "measured")]
+    assert mine.score.tolist() == [row.score for row in world.entries["patience"].measured.rows]
+    assert set(parquet.name) >= {HOSTILE}  # as it is
+    assert set(csv.name) >= {f"'{HOSTILE}"}  # no formula
+    assert set(parquet[parquet.slug == "bad"].kind) == {"claimed"}
+
+
+def test_the_same_boards_are_the_same_bytes(world, site):
+    again = site_files(world.standings(world.trials))
+    assert again == {str(path.relative_to(site)): path.read_bytes() for path in site.rglob("*") if path.is_file()}
+
+
+def test_a_source_that_is_not_the_verified_one_is_not_shown(world):
+    public = [result for result in world.entries.values() if result.verified]
+    found = standing(world.board, public, [], {}, {"patience": "something else", "first-only": FIRST_ONLY})
+    assert {each.slug: each.source for each in found.entries if each.source} == {"first-only": FIRST_ONLY}
+
+
+@pytest.mark.parametrize("slug", ["../up", "a/b", "A", "", ".hidden", "a" * 61])
+def test_a_slug_that_names_no_page_is_refused(world, slug):
+    with pytest.raises(SeedbenchError, match="a-z, 0-9 and hyphens"):
+        standing(world.board, [replace(world.entries["bad"], slug=slug)], [], {}, {})
+
+
+def test_no_board_yet(tmp_path):
+    files = site_files(read_standings(tmp_path / "none", tmp_path / "none", None))
+    assert sorted(files) == ["README.md", "index.html", "results.csv", "results.parquet", "vega.js"]
+    assert pd.read_parquet(io.BytesIO(files["results.parquet"])).empty
+
+
+def test_the_command_builds_again(world, tmp_path, capsys):
+    out = tmp_path / "site"
+    write_site({"README.md": CARD.encode(), "old.html": b"from the build before"}, out)
+    main(out, world.submissions, world.results)
+    assert (out / "README.md").read_text(encoding="utf-8") == CARD and not (out / "old.html").exists()
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"no oracle on {world.board.name}: its public trials are not those of --trials" in said
+    assert re.search(r"wrote \d+ files, \d\.\d MiB, in ", said)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["site"]
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path, capsys):
+    (tmp_path / "thesis.tex").write_text("mine")
+    with pytest.raises(typer.Exit) as ended:
+        main(tmp_path, tmp_path / "none", tmp_path / "none")
+    assert ended.value.exit_code == 2
+    assert "holds something other than the site" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_failed_build_leaves_the_last_one(tmp_path):
+    out = tmp_path / "site"
+    write_site({"README.md": CARD.encode(), "index.html": b"old"}, out)
+    with pytest.raises(SeedbenchError, match="cannot be written"):
+        write_site({"README.md": CARD.encode(), "index.html": b"new", "index.html/x": b"no folder"}, out)
+    assert (out / "index.html").read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["site"]

@@ -55,7 +55,10 @@ def halving() -> SuccessiveHalvingPruner:
 def replicates() -> list[RecordedTrials]:
     table = table_by_hand(additive_predictions(25, 25, checkpoints=LENGTH, examples=200), [1, 0, 1, 0, 1] * 40)
     block = prepare(table, seed=0, replicates=range(REPLICATES))
-    return [RecordedTrials(block, replicate) for replicate in block.replicates]
+    every = [RecordedTrials(block, replicate) for replicate in block.replicates]
+    for recorded in every:
+        recorded.read_ahead()
+    return every
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,7 @@ def found(tmp_path_factory) -> Findings:
         split_of(additive_predictions(SIDE, SIDE, seed=2), missing=[(1, 2)]),
         split_of(additive_predictions(1, 5, task="cola", seed=3), task="cola", recipe="row"),
     )
-    return findings(load_trials(folder))
+    return findings(load_trials(folder), permutations=199)
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,7 @@ def test_without_variance_or_with_one_trial_there_is_a_page(tmp_path, browser):
         split_of(additive_predictions(1, 1, checkpoints=1), recipe="one"),
     )
     file = tmp_path / "page.html"
-    file.write_text(findings_html(findings(load_trials(folder))), encoding="utf-8")
+    file.write_text(findings_html(findings(load_trials(folder), permutations=199)), encoding="utf-8")
     with opened(browser, file, width=PHONE) as seen:
         assert seen.page.locator("figure .plot svg").count() == seen.page.locator("figure").count() > 4
         assert seen.page.locator(".note").count() >= 4

@@ -12,6 +12,7 @@ A strategy gets a campaign and returns what to keep: a trial (meaning its best c
     campaign.grid                     numbers of weight-init and of data-order seeds; labels count from 0
     campaign.checkpoints_per_trial    validation points of a full trial
     campaign.majority_score           what predicting the majority class scores
+    campaign.history                  on the transfer track: complete trials of other tasks, under the same seed labels
     campaign.rng                      a numpy Generator: the only randomness that can be replayed
     trial.advance()                   trains to the next validation point, pays for it, returns the checkpoint
     trial.checkpoints, trial.best, trial.complete, trial.weight_init_seed, trial.data_order_seed

@@ -62,7 +62,11 @@ def optuna(curves: Curves, pruner: object) -> list[int]:
 
 
 def syne_tune(curves: Curves, poll: int) -> list[int]:
-    """ASHA on the simulator with one worker; simulated time passes a whole trial at a time, which costs it least."""
+    """ASHA on the simulator with one worker, whose clock goes on by `poll` checkpoints between two looks at results.
+
+    With 1 a decision comes before the next checkpoint, as in training. With a whole trial at once it is the same, since
+    results after a stop are ignored, and costs least.
+    """
     from syne_tune import Tuner, tuner
     from syne_tune.backend.simulator_backend.simulator_backend import SimulatorBackend
     from syne_tune.backend.trial_status import Status

@@ -87,7 +87,9 @@ def verify(entry: Path, verification: Verification) -> Result | None:
             break
     result = _together(runs)
     write_result(verification.folder, result)
-    shutil.rmtree(verification.folder / WORK / entry.name)
+    shutil.rmtree(verification.folder / WORK / entry.name, ignore_errors=True)
+    with suppress(OSError):  # not empty: another entry is on its way
+        (verification.folder / WORK).rmdir()
     return result
 
 

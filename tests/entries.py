@@ -1,0 +1,44 @@
+"""Entries made for tests: honest ones as `seedbench submit` writes them, others with claims that nobody measured."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from seedbench import evaluate
+from seedbench.result import Evaluation
+from seedbench.submission import Submission, write_submission
+from seedbench.trialset import TrialSet
+
+REPLICATES = 2
+
+HONEST = '''"""The first trial."""
+
+
+def strategy(campaign):
+    trial = campaign.start()
+    while not trial.complete:
+        trial.advance()
+    return trial
+'''
+
+
+def claim(trials: TrialSet, track: str = "cold") -> Evaluation:
+    """What the honest strategy scores."""
+    scored = evaluate(_first_trial, trials, replicates=REPLICATES, track=track)
+    return replace(scored, campaigns=None, pairs=None)
+
+
+def _first_trial(campaign):
+    trial = campaign.start()
+    while not trial.complete:
+        trial.advance()
+    return trial
+
+
+def enter(folder: Path, slug: str, source: str, claimed: Evaluation) -> Path:
+    """Writes an entry that claims this result for its source."""
+    folder.mkdir(parents=True, exist_ok=True)
+    entry = Submission(slug, slug.replace("-", " "), ("Somebody",), None, "MIT", "strategy", source, claimed)
+    identity = replace(claimed.strategy, name="strategy.py", sha256=entry.source_sha256)
+    return write_submission(folder, replace(entry, claimed=replace(claimed, strategy=identity)))

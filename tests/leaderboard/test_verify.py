@@ -1,0 +1,334 @@
+"""Verification: what is measured counts, whatever an entry claims or does; killed, it goes on where it was."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from leaderboard.baselines import main as baselines
+from leaderboard.boards import PUBLIC_SEED, read_board, read_boards
+from leaderboard.results import Key, Result, gap_closed, rank_intervals, read_result, results_of, write_result
+from leaderboard.verify import close_board, entries_of, prepare, table_of, verify_all
+from seedbench import CannotSeal, SeedbenchError, load_trials
+from seedbench.sandbox import open_sandbox
+from seedbench.strategy import load_strategy, shipped
+from tests.entries import HONEST, REPLICATES, claim, enter
+from tests.synthetic import split_like_training, write
+
+ROOT = Path(__file__).parents[2]
+BOARD = "held-out-1-cold-1.0"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def sealing():
+    try:
+        open_sandbox().close()
+    except CannotSeal as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A trial set that is quick to verify on: one table of 4 × 4 trials."""
+    return write(tmp_path_factory.mktemp("trials") / "small", split_like_training(4, 4, checkpoints=3, examples=20))
+
+
+@pytest.fixture(scope="module")
+def claimed(folder):
+    return claim(load_trials(folder))
+
+
+@pytest.fixture
+def verifying(folder, tmp_path):
+    """A verification with its files in this test's folder."""
+
+    def prepared(trials=None, **options):
+        options = {"replicates": REPLICATES, "processes": 1, "hours": 1.0} | options
+        return prepare(trials, str(folder), None, "cold", tmp_path / "results", **options)
+
+    return prepared
+
+
+def quiet() -> Console:
+    return Console(record=True, width=200, file=open(os.devnull, "w"))
+
+
+# --- many entries, some hostile ---------------------------------------------------------------------------------------
+
+UNSTABLE = """
+def strategy(campaign):
+    \"\"\"The seed of text hashes differs from process to process.\"\"\"
+    trials = [campaign.start() for _ in range(campaign.unstarted)]
+    for trial in sorted(trials, key=lambda trial: hash(f"trial {trial.weight_init_seed} {trial.data_order_seed}")):
+        while not trial.complete:
+            trial.advance()
+"""
+
+ENTRIES = {
+    "a-forks": "import os\nos.fork()\n" + HONEST,
+    "b-raises": "def strategy(campaign):\n    raise ValueError(f'saw {campaign.start().advance().score}')\n",
+    "c-unstable": UNSTABLE,
+    "d-waits": "def strategy(campaign):\n    import os\n    os.read(3, 1)\n",
+    "e-lies": HONEST,
+    "g-ours": load_strategy("full_trials").source,
+}
+
+
+@pytest.fixture(scope="module")
+def verified(folder, claimed, tmp_path_factory):
+    """All of `ENTRIES`, one that is spoiled and one of another track: results by slug, and what was printed."""
+    place = tmp_path_factory.mktemp("leaderboard")
+    submissions, results = place / "submissions", place / "results"
+    for slug, source in ENTRIES.items():
+        enter(submissions, slug, source, claimed)
+    lie = json.loads((submissions / "e-lies" / "submission.json").read_text())
+    lie["claimed"]["summary"]["gap_closed"] = 0.99
+    (submissions / "e-lies" / "submission.json").write_text(json.dumps(lie))
+    (enter(submissions, "h-spoiled", HONEST, claimed) / "notes.txt").touch()
+    enter(submissions, "i-elsewhere", HONEST, replace(claimed, track="transfer"))
+    verification = prepare(
+        None, str(folder), None, "cold", results, replicates=REPLICATES, processes=1, hours=12 / 3600
+    )
+    console = quiet()
+    found = verify_all(entries_of(submissions), verification, console)
+    console.print(table_of(found, verification))
+    return {result.slug: result for result in found}, console.export_text(), results
+
+
+def test_a_hostile_entry_does_not_stop_the_others(verified):
+    results, _, _ = verified
+    assert {slug: result.verdict for slug, result in results.items()} == {
+        "a-forks": "forbidden system call",
+        "b-raises": "raised",
+        "c-unstable": "not reproducible",
+        "d-waits": "took too long",
+        "e-lies": "verified",
+        "g-ours": "verified",
+        "h-spoiled": "bad submission",
+    }
+    assert (
+        "raised ValueError: saw 0." in results["b-raises"].said and "line 2, in strategy" in results["b-raises"].frames
+    )
+    assert "two runs differ" in results["c-unstable"].said
+    assert "holds 'notes.txt'" in results["h-spoiled"].said
+
+
+def test_what_was_measured_counts(verified, claimed):
+    results, printed, _ = verified
+    lies = results["e-lies"]
+    assert lies.claimed.summary.gap_closed == 0.99
+    assert lies.measured.rows == claimed.rows and lies.measured.summary == claimed.summary
+    (line,) = (line for line in printed.splitlines() if line.split()[:2] == ["e-lies", "verified"])
+    assert "99.0%" in line and gap_closed(claimed) in line
+    assert "i-elsewhere: claims a result of another board; left out" in printed
+
+
+def test_the_organisers_entries_are_known_by_their_source(verified):
+    results, printed, _ = verified
+    assert [slug for slug, result in results.items() if result.organisers] == ["g-ours"]
+    assert "g-ours (organisers)" in printed
+
+
+def test_results_are_read_as_they_were_found(verified):
+    results, _, folder = verified
+    (board,) = read_boards(folder)
+    assert (board.name, board.seed, board.replicates, board.closed) == (BOARD, PUBLIC_SEED, REPLICATES, False)
+    found = results_of(board, "public", folder)
+    assert {result.slug: result for result in found} == results
+    for result in found:
+        if result.verified:
+            assert np.array_equal(result.pairs["won"], results[result.slug].pairs["won"])
+            assert result.example.table == "mini/sst2/few" and result.example.budget == 4
+        else:
+            assert result.measured is result.pairs is result.example is None
+    assert results_of(board, "hidden", folder) == ()
+    assert (
+        sorted(path.name for path in (folder / BOARD / "public").iterdir() if path.suffix not in (".json", ".parquet"))
+        == []
+    )
+
+
+# --- again, killed, closed, hidden ------------------------------------------------------------------------------------
+
+
+def test_a_killed_verification_goes_on_where_it_was(folder, claimed, tmp_path):
+    """The second entry is slow: what was found of the first before the kill is not measured again."""
+    slow = "def strategy(campaign):\n    sum(range(10**6))\n" + HONEST.partition("\n\n\n")[2].partition("\n")[2]
+    submissions, results = tmp_path / "submissions", tmp_path / "results"
+    enter(submissions, "a-quick", HONEST, claimed)
+    enter(submissions, "b-slow", slow, claimed)
+    arguments = ["--submissions", submissions, "--results", results, "--public", folder, "--replicates", REPLICATES]
+    line = [sys.executable, "-m", "leaderboard.verify", *map(str, arguments), "--processes", "2"]
+    public = results / BOARD / "public"
+    running = subprocess.Popen(line, cwd=ROOT, stdout=subprocess.DEVNULL)
+    while not (public / ".work" / "b-slow").exists():
+        time.sleep(0.02)
+        assert running.poll() is None
+    started = family(running.pid)
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    assert len(started) > 1
+    until = time.monotonic() + 20
+    while any(map(alive, started)) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not any(map(alive, started))
+    assert read_result(public, "b-slow") is None
+    first = (public / "a-quick.json").stat().st_mtime_ns
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "a-quick: verified\nb-slow: verified\n" in done.stdout
+    assert (public / "a-quick.json").stat().st_mtime_ns == first
+    assert read_result(public, "b-slow").measured.rows == read_result(public, "a-quick").measured.rows
+    assert not (public / ".work").exists()
+
+
+def family(pid: int) -> list[int]:
+    """A process and those it has started, and so on."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except FileNotFoundError:
+        return []
+    return [pid, *(one for child in children for one in family(int(child)))]
+
+
+def alive(pid: int) -> bool:
+    try:
+        return " Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_a_closed_board_has_its_own_seed_and_its_entries(verifying, claimed, tmp_path):
+    submissions, results, console = tmp_path / "submissions", tmp_path / "results", quiet()
+    enter(submissions, "a", HONEST, claimed)
+    (provisional,) = verify_all(entries_of(submissions), verifying(), console)
+    closed = close_board(verifying(), entries_of(submissions), results)
+    assert closed.board.seed != PUBLIC_SEED and closed.board.seed.bit_length() <= 63
+    assert read_board(results / BOARD) == closed.board
+    enter(submissions, "b-late", HONEST, claimed)
+    (final,) = verify_all(entries_of(submissions), verifying(), console)
+    assert (provisional.measured.seed, final.measured.seed) == (PUBLIC_SEED, closed.board.seed)
+    assert provisional.measured.rows != final.measured.rows
+    assert "b-late: came after the board was closed; left out" in console.export_text(clear=False)
+    (submissions / "a" / "strategy.py").write_text(HONEST + "# better\n")
+    assert verify_all(entries_of(submissions, ["a"]), verifying(), console) == []
+    assert "a: changed after the board was closed; left out" in console.export_text()
+    with pytest.raises(SeedbenchError, match="closed already, and its seed is drawn once"):
+        close_board(verifying(), [], results)
+
+
+def test_the_hidden_pool_is_the_one_that_was_published_and_tells_nothing_but_scores(verifying, claimed, tmp_path):
+    private = write(tmp_path / "private", split_like_training(4, 4, checkpoints=3, examples=20, seed=9), name="private")
+    pool, submissions = tmp_path / "hidden_pool.json", tmp_path / "submissions"
+    with pytest.raises(
+        SeedbenchError, match="hidden_pool.json: the hidden pool's name, version and sha256 belong there"
+    ):
+        verifying(str(private), pool=pool)
+    published = {"name": "private", "version": "1.0.0", "sha256": "0" * 64}
+    pool.write_text(json.dumps(published))
+    with pytest.raises(
+        SeedbenchError, match=f"private: its SHA-256 is {load_trials(private).sha256}; .* published 0000"
+    ):
+        verifying(str(private), pool=pool)
+    pool.write_text(json.dumps(published | {"sha256": load_trials(private).sha256}))
+    enter(submissions, "a-honest", HONEST, claimed)
+    enter(submissions, "b-raises", ENTRIES["b-raises"], claimed)
+    honest, raises = verify_all(entries_of(submissions), verifying(str(private), pool=pool), quiet())
+    assert honest.verified and honest.measured.trials.name == "private" and honest.example is None
+    assert (raises.verdict, raises.said, raises.frames) == ("raised", "", "")
+    public = tmp_path / "results" / BOARD / "public"
+    assert not public.exists() and (public.parent / "hidden" / "a-honest.json").exists()
+
+
+def test_a_board_is_not_rewritten(verifying, folder, tmp_path, claimed):
+    verifying()
+    with pytest.raises(SeedbenchError, match="measured on other replicates .2, not 4.; it is not rewritten"):
+        verifying(replicates=4)
+    other = write(tmp_path / "other", split_like_training(4, 4, checkpoints=3, examples=20, seed=3))
+    with pytest.raises(SeedbenchError, match="measured on other trials"):
+        prepare(None, str(other), None, "cold", tmp_path / "results", replicates=2, processes=1, hours=1)
+    newer = write(tmp_path / "newer", split_like_training(4, 4, checkpoints=3, examples=20, seed=3), version="1.1.0")
+    prepare(None, str(newer), None, "cold", tmp_path / "results", replicates=2, processes=1, hours=1)
+    assert [board.name for board in read_boards(tmp_path / "results")] == ["held-out-1-cold-1.1", BOARD]
+
+
+def test_names_of_folders(tmp_path, claimed):
+    enter(tmp_path, "a", HONEST, claimed)
+    assert [path.name for path in entries_of(tmp_path)] == ["a"]
+    with pytest.raises(SeedbenchError, match="no entry 'b'; there are a"):
+        entries_of(tmp_path, ["b"])
+    (tmp_path / "Not One\n").mkdir()
+    with pytest.raises(SeedbenchError, match=r"'Not One\\n' is no name of an entry"):
+        entries_of(tmp_path)
+    assert entries_of(tmp_path / "none") == []
+
+
+# --- the commands -----------------------------------------------------------------------------------------------------
+
+
+def test_the_command_says_what_is_wrong_in_one_line(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "leaderboard.verify", "--public", str(tmp_path), "--results", str(tmp_path / "r")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("leaderboard.verify: error: ") and done.stderr.count("\n") == 1
+    assert not (tmp_path / "r").exists()
+
+
+def test_baselines_are_the_shipped_strategies(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("leaderboard.baselines.shipped", lambda: ("full_trials", "oracle", "last_checkpoint"))
+    baselines(tmp_path, str(folder), None, "cold", REPLICATES, 1)
+    assert sorted(os.listdir(tmp_path)) == ["full-trials", "last-checkpoint"]
+    written = (tmp_path / "full-trials" / "submission.json").stat().st_mtime_ns
+    baselines(tmp_path, str(folder), None, "cold", REPLICATES, 1)  # what is there stays
+    assert (tmp_path / "full-trials" / "submission.json").stat().st_mtime_ns == written
+    source = (tmp_path / "full-trials" / "strategy.py").read_text()
+    assert source == load_strategy("full_trials").source and "full_trials" in shipped()
+
+
+# --- ranks ------------------------------------------------------------------------------------------------------------
+
+
+def with_points(slug: str, won: list[float], claimed) -> Result:
+    """An entry of two pairs of replicates and of two groups of either axis, all alike, so that intervals are exact."""
+    deletions = [(-1, ""), *((number, axis) for number, axis in enumerate(("w", "w", "d", "d")))]
+    pairs = {
+        "deletion": np.repeat([number for number, _ in deletions], 2),
+        "model": np.repeat(np.array(["", *["m"] * 4], dtype=object), 2),
+        "axis": np.repeat(np.array([axis for _, axis in deletions], dtype=object), 2),
+        "pair": np.tile([0, 1], 5),
+        "won": np.tile(won, 5),
+        "to_win": np.ones(10),
+    }
+    return Result(slug, Key("", "", 0, 2), "verified", measured=claimed, pairs=pairs)
+
+
+def test_ranks_are_intervals(claimed):
+    """a and b differ by 0.3 always; c differs from both by more or less than nothing, so shares their ranks."""
+    a, b, c = (with_points(*entry, claimed) for entry in (("a", [0.8, 0.9]), ("b", [0.5, 0.6]), ("c", [0.1, 1.2])))
+    failed = Result("d", Key("", "", 0, 2), "raised")
+    assert rank_intervals([a, b, c, failed]) == {"a": (1, 2), "b": (2, 3), "c": (1, 3)}
+    assert rank_intervals([b, a]) == {"a": (1, 1), "b": (2, 2)}
+
+
+def test_pairs_survive_the_file(claimed, tmp_path):
+    result = with_points("a", [0.25, 0.5], claimed)
+    write_result(tmp_path, result)
+    found = read_result(tmp_path, "a")
+    assert found == result
+    for name, column in result.pairs.items():
+        assert found.pairs[name].tolist() == column.tolist()
+    write_result(tmp_path, Result("a", result.key, "raised", "said"))
+    assert sorted(os.listdir(tmp_path)) == ["a.json"]

@@ -78,13 +78,14 @@ class OpenCampaign(NamedTuple):
     close: Callable[[], None]
 
 
+Marks = tuple[tuple[float, int, float], ...]
+
+
 @lru_cache(maxsize=256)
-def _marks(steps: tuple[int, ...]) -> list[tuple[float, int, float]]:
+def marks_of(steps: tuple[int, ...]) -> Marks:
     """What each checkpoint costs, its step and its fraction; and one more, into which a complete trial runs."""
-    marks: list[tuple[float, int, float]] = [
-        (after - before, after, after / steps[-1]) for before, after in zip((0, *steps), steps, strict=False)
-    ]
-    return [*marks, (float("inf"), 0, 0.0)]
+    marks = ((after - before, after, after / steps[-1]) for before, after in zip((0, *steps), steps, strict=False))
+    return (*marks, (float("inf"), 0, 0.0))
 
 
 def open_campaign(
@@ -112,7 +113,7 @@ def open_campaign(
             a paid checkpoint of this campaign.
         close: takes the campaign's objects apart, so that they are freed at once instead of by the garbage collector.
     """
-    marks = _marks(tuple(source.steps))
+    marks = marks_of(tuple(source.steps))
     length, steps_of_trial = len(source.steps), source.steps[-1]
     total: int = budget * steps_of_trial
     remaining: float = total  # a whole number; float only for the type of an endless cost
@@ -129,16 +130,11 @@ def open_campaign(
         if idle_since != (remaining, unstarted):
             idle, idle_since = 0, (remaining, unstarted)
         idle += 1
-        if idle > IDLE_CALLS:
-            raise StrategyStopped(
-                f"made {IDLE_CALLS:,} calls in a row that paid for nothing; was the budget's end swallowed?"
-            )
+        stop_if_idle(idle)
 
     def refuse(trial: Trial, index: int) -> BaseException:
         count_idle()
-        if index == length:
-            return TrialComplete(f"{trial!r} is complete; check trial.complete before trial.advance()")
-        return BudgetSpent(f"the next checkpoint of {trial!r} costs {marks[index][0]} steps, and {remaining} are left")
+        return refusal(trial, marks[index][0], remaining)
 
     def start(weight_init_seed: int | None, data_order_seed: int | None) -> Trial:
         nonlocal unstarted
@@ -193,26 +189,11 @@ def open_campaign(
         return trial
 
     def settle(returned: object) -> Settlement:
-        if not paid:
-            raise InvalidReturn("paid for no checkpoint, so there is none to keep")
-        if returned is None:
-            checkpoint = paid[0].best
-            for trial in paid:
-                if trial.best.score > checkpoint.score:  # the first among ties
-                    checkpoint = trial.best
-        elif type(returned) is Trial and returned in paid:
-            checkpoint = returned.best
-        elif isinstance(returned, Checkpoint):
-            checkpoint = returned
-        elif isinstance(returned, Trial):
-            raise InvalidReturn(f"returned {returned!r}, which is not of this campaign or without a paid checkpoint")
-        else:
-            found = repr(returned) if type(returned) in (bool, int, float, str) else f"a {type(returned).__name__}"
-            raise InvalidReturn(f"returned {found:.80}; a strategy returns a Trial, a Checkpoint or None")
+        checkpoint = chosen(returned, paid)
         for (row, column), (_, booked) in started.items():
             if checkpoint in booked:
                 return Settlement(row, column, booked.index(checkpoint), total - int(remaining), len(paid))
-        raise InvalidReturn("returned a checkpoint that was not paid for in this campaign")
+        raise not_paid_for()
 
     def ended() -> Checkpoint:
         raise InvalidReturn("advanced a trial of an earlier campaign; every campaign starts its own")
@@ -238,6 +219,54 @@ def open_campaign(
     campaign._new_rng = lambda: rng()
     campaign._rng = None
     return OpenCampaign(campaign, settle, close)
+
+
+def stop_if_idle(calls: int) -> None:
+    """Raises `StrategyStopped` after so many calls in a row that paid for nothing and started nothing."""
+    if calls > IDLE_CALLS:
+        raise StrategyStopped(
+            f"made {IDLE_CALLS:,} calls in a row that paid for nothing; was the budget's end swallowed?"
+        )
+
+
+def refusal(trial: Trial, cost: float, remaining: float) -> BudgetSpent | TrialComplete:
+    """Why a trial is not advanced for a cost, which is endless at its end."""
+    if cost == float("inf"):
+        return TrialComplete(f"{trial!r} is complete; check trial.complete before trial.advance()")
+    return BudgetSpent(f"the next checkpoint of {trial!r} costs {cost} steps, and {remaining} are left")
+
+
+def chosen(returned: object, paid: Sequence[Trial]) -> Checkpoint:
+    """The checkpoint that a strategy's answer means.
+
+    Args:
+        returned: a trial, a checkpoint, or None for the best checkpoint seen.
+        paid: the campaign's trials with a checkpoint.
+
+    Raises:
+        InvalidReturn: it is something else, of another campaign, or nothing was paid for.
+    """
+    if not paid:
+        raise InvalidReturn("paid for no checkpoint, so there is none to keep")
+    if returned is None:
+        checkpoint = paid[0].best
+        for trial in paid:
+            if trial.best.score > checkpoint.score:  # the first among ties
+                checkpoint = trial.best
+        return checkpoint
+    if isinstance(returned, Checkpoint):
+        return returned
+    if isinstance(returned, Trial):
+        if any(returned is trial for trial in paid):
+            return returned.best
+        raise InvalidReturn(f"returned {returned!r}, which is not of this campaign or without a paid checkpoint")
+    found = repr(returned) if type(returned) in (bool, int, float, str) else f"a {type(returned).__name__}"
+    raise InvalidReturn(f"returned {found:.80}; a strategy returns a Trial, a Checkpoint or None")
+
+
+def not_paid_for() -> InvalidReturn:
+    """Why a checkpoint is not kept."""
+    return InvalidReturn("returned a checkpoint that was not paid for in this campaign")
 
 
 def check_label(axis: int, label: object, size: int) -> int:

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from leaderboard.boards import RESULTS, SUBMISSIONS, Board, read_boards
+from leaderboard.boards import HIDDEN_POOL, RESULTS, SUBMISSIONS, Board, expected_pool, read_boards
 from leaderboard.results import rank_intervals, results_of
 from leaderboard.site.data import Standing, standing
 from leaderboard.site.files import site_files, write_site
@@ -24,19 +24,23 @@ from seedbench.submission import read_submission
 from seedbench.trialset import TrialSet, load_trials
 
 
-def read_standings(submissions: Path, results: Path, trials: TrialSet | None) -> tuple[Standing, ...]:
+def read_standings(
+    submissions: Path, results: Path, trials: TrialSet | None, pool: Path | None = None
+) -> tuple[Standing, ...]:
     """Every board, newest first.
 
     Args:
         submissions: a folder of submissions.
         results: a folder of boards, as the verification writes them.
         trials: the public trials of one of the boards, for the oracle; None leaves it out.
+        pool: the file with the hidden pool's published SHA-256, if there is one.
 
     Raises:
         SeedbenchError: a board or a result that cannot be read.
     """
     sources = read_sources(submissions)
-    return tuple(_standing(board, results, sources, trials) for board in read_boards(results))
+    published = expected_pool(pool).sha256 if pool is not None and pool.exists() else None
+    return tuple(_standing(board, results, sources, trials, published) for board in read_boards(results))
 
 
 def read_sources(submissions: Path) -> dict[str, str]:
@@ -50,12 +54,14 @@ def read_sources(submissions: Path) -> dict[str, str]:
     return found
 
 
-def _standing(board: Board, results: Path, sources: dict[str, str], trials: TrialSet | None) -> Standing:
+def _standing(
+    board: Board, results: Path, sources: dict[str, str], trials: TrialSet | None, published: str | None
+) -> Standing:
     public, hidden = results_of(board, "public", results), results_of(board, "hidden", results)
     verified = {result.slug for result in public if result.verified}
     judged = [result for result in hidden or public if result.slug in verified and not result.organisers]
     ranks = rank_intervals(judged)
-    return standing(board, public, hidden, ranks, sources, _oracle(board, trials))
+    return standing(board, public, hidden, ranks, sources, _oracle(board, trials), published)
 
 
 def _oracle(board: Board, trials: TrialSet | None) -> Evaluation | None:
@@ -80,12 +86,13 @@ def main(
     trials: Annotated[
         str | None, typer.Option(metavar="FOLDER|NAME", help="Public trials, for the oracle; else the bundled ones.")
     ] = None,
+    pool: Annotated[Path, typer.Option(metavar="FILE", help="The hidden pool's published SHA-256.")] = HIDDEN_POOL,
 ) -> None:
     """Build the leaderboard's static site."""
     console = Console(stderr=True)
     try:
         require()
-        standings = read_standings(submissions, results, load_trials(trials))
+        standings = read_standings(submissions, results, load_trials(trials), pool)
         files = site_files(standings)
         write_site(files, out)
     except SeedbenchError as error:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from leaderboard.site.curves import gap_chart, in_colour, score_chart
 from leaderboard.site.data import Entry, Standing, rows_of, summary_of, tables_of
 from leaderboard.site.words import points, rank, score, share, short
-from seedbench.figures import Cell, Column, Grid, Heading, Link, Note, Page, Paragraph, Part, Table, Text
+from seedbench.figures import Cell, Code, Column, Grid, Heading, Link, Note, Page, Paragraph, Part, Table, Text
 from seedbench.result import Row
 from seedbench.terminal import UNDEFINED, multiplier
 
@@ -32,7 +32,8 @@ def board_page(standing: Standing) -> Page:
         ),
         parts=tuple(_board_parts(standing)),
         footer=(
-            f"{board.replicates} replicates, seed {board.seed}; trial set sha256 {board.trials.sha256}. All results: ",
+            f"{board.replicates} replicates, seed {board.seed}; trial set sha256 {board.trials.sha256}; hidden pool "
+            f"{f'sha256 {standing.pool_sha256}' if standing.pool_sha256 else 'not yet published'}. All results: ",
             Link("CSV", "../results.csv"),
             ", ",
             Link("parquet", "../results.parquet"),
@@ -215,6 +216,15 @@ def first_page(standings: Sequence[Standing]) -> Page:
         lead="How good is a rule for choosing among fine-tuning trials that differ only in their random seeds?",
         parts=(
             Table(columns, rows),
+            Paragraph(
+                (
+                    "Take part with ",
+                    Code("seedbench submit my_strategy.py --name … --authors …"),
+                    ", which opens a pull request at ",
+                    Link("seedbench/leaderboard", "https://huggingface.co/datasets/seedbench/leaderboard"),
+                    ".",
+                )
+            ),
             Paragraph(
                 (
                     "A strategy starts, stops and keeps recorded trials under a budget, and sees nothing it has not "

@@ -75,6 +75,7 @@ class Standing:
         failed: the others, by slug.
         ranked_on: the pool that ranks come from, "hidden" or "public".
         oracle: the oracle on the public trials; None where those are not at hand.
+        pool_sha256: of the hidden pool, if there is one.
     """
 
     board: Board
@@ -82,6 +83,7 @@ class Standing:
     failed: tuple[Entry, ...]
     ranked_on: str
     oracle: Evaluation | None
+    pool_sha256: str | None
 
 
 def standing(
@@ -91,6 +93,7 @@ def standing(
     ranks: Mapping[str, tuple[int, int]],
     sources: Mapping[str, str],
     oracle: Evaluation | None = None,
+    published: str | None = None,
 ) -> Standing:
     """Puts a board together.
 
@@ -101,9 +104,11 @@ def standing(
         ranks: of those entries that are ranked.
         sources: of the submissions, by slug; each is used where its SHA-256 is the verified one.
         oracle: on the public trials.
+        published: SHA-256 of the hidden pool of the season; a board that has results on one keeps its own.
 
     Raises:
-        SeedbenchError: a slug that names no page, or a result on the hidden pool without one on the public trials.
+        SeedbenchError: a slug that names no page, a result on the hidden pool without one on the public trials, or
+            hidden results of more than one pool.
     """
     from hashlib import sha256
 
@@ -113,6 +118,11 @@ def standing(
             raise SeedbenchError(f"board {board.name}: slug {slug[:60]!r}: a-z, 0-9 and hyphens, at most 60")
     if alone := sorted(by_slug.keys() - {result.slug for result in public}):
         raise SeedbenchError(f"board {board.name}: {alone[0]} has a result on the hidden pool only; verify it on both")
+    pools = sorted({result.key.trials_sha256 for result in hidden})
+    if len(pools) > 1:
+        raise SeedbenchError(
+            f"board {board.name}: results on {len(pools)} hidden pools ({', '.join(pools)}); one is its own"
+        )
     entries = []
     for result in public:
         source = sources.get(result.slug)
@@ -124,7 +134,8 @@ def standing(
     ]
     verified.sort(key=lambda entry: (entry.gap is None, -(entry.gap or 0), entry.slug))
     failed = sorted((entry for entry in entries if entry not in verified), key=lambda entry: entry.slug)
-    return Standing(board, tuple(verified), tuple(failed), "hidden" if hidden else "public", oracle)
+    pool = pools[0] if pools else None if board.closed else published
+    return Standing(board, tuple(verified), tuple(failed), "hidden" if hidden else "public", oracle, pool)
 
 
 def table_name(row: Row) -> str:

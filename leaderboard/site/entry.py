@@ -34,21 +34,26 @@ if TYPE_CHECKING:
 
 def entry_page(standing: Standing, entry: Entry) -> Page:
     """The whole page; it lies one folder below the board's."""
+    by = f"by {', '.join(entry.public.authors)}, " if entry.public.authors else ""
     return Page(
         title=entry.public.name,
-        lead=(f"by {', '.join(entry.public.authors)}, on the board ", Link(standing.board.name, "../index.html"), "."),
+        lead=(f"{by}on the board ", Link(standing.board.name, "../index.html"), "."),
         parts=tuple(_parts(standing, entry)),
-        footer=f"Board {standing.board.name}; source sha256 {entry.public.source_sha256}",
+        footer=f"Source sha256 {entry.public.source_sha256}" if entry.public.source_sha256 else "",
     )
 
 
 def _parts(standing: Standing, entry: Entry) -> Iterator[Part]:
     yield _facts(standing, entry)
-    for pool, result in (("public", entry.public), ("hidden", entry.hidden)):
-        if result is not None and not result.verified:
-            yield Note(f"Not verified on the {pool} trials: {result.verdict}. {result.said}".strip())
-            if result.frames:
-                yield Details("Where it failed, in the strategy's own lines", (Source(result.frames),))
+    failures = {
+        f"{result.verdict}. {result.said}".strip(): (pool, result.frames)
+        for pool, result in (("hidden", entry.hidden), ("public", entry.public))
+        if result is not None and not result.verified
+    }
+    for said, (pool, frames) in failures.items():
+        yield Note(f"Not verified on the {pool} trials: {said}")
+        if frames:
+            yield Details("Where it failed, in the strategy's own lines", (Source(frames),))
     tables = tables_of(standing)
     figures = [score_chart(standing, table, [entry], short(table)) for table in tables]
     if entry.public.measured:
@@ -88,7 +93,7 @@ def _facts(standing: Standing, entry: Entry) -> Table:
     if entry.hidden is not None:
         rows.append(("Gap closed, hidden pool", _gap(entry.hidden)))
         rows.append(("Public minus hidden, in points", points(entry.overfit)))
-    rows += [("Licence", result.license), ("Link", link), ("Folder", Code(f"submissions/{entry.slug}/"))]
+    rows += [("Licence", result.license or UNDEFINED), ("Link", link), ("Folder", Code(f"submissions/{entry.slug}/"))]
     return Table((Column("about"), Column("this entry")), tuple(rows))
 
 

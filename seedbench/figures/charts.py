@@ -127,7 +127,7 @@ def intervals(
     tips += [tip(value, low, "from"), tip(value, high, "to")]
     ends = [row[key] for row in rows for key in (value.field, low, high) if row.get(key) is not None]
     shown = _levels(levels, x=value, middle=(min(ends) + max(ends)) / 2 if ends else 0.0)
-    groups = list(dict.fromkeys(str(row[series]) for row in rows)) if series else []
+    groups = sorted({str(row[series]) for row in rows}) if series else []  # the same colours whatever the order
     colour: dict[str, Any] = {}
     marks: dict[str, Any] = {}
     if series:

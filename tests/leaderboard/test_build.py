@@ -201,16 +201,18 @@ def test_the_oracle_is_drawn_where_its_trials_are_at_hand(browser, world, site):
 def test_a_hidden_pool_ranks_and_shows_the_gap(browser, world, tmp_path):
     def moved(result: Result, points: float) -> Result:
         summary = replace(result.measured.summary, gap_closed=result.measured.summary.gap_closed - points)
-        return replace(result, measured=replace(result.measured, summary=summary), example=None)
+        key = replace(result.key, trials_sha256="1" * 64)
+        return replace(result, key=key, measured=replace(result.measured, summary=summary), example=None)
 
     public = [result for result in world.entries.values() if result.verified]
     hidden = [moved(result, 5.0 if result.slug == "patience" else 0.1) for result in public[:-1]]
     found = standing(world.board, public, hidden, {"patience": (1, 1)}, {})
-    assert found.ranked_on == "hidden"
+    assert found.ranked_on == "hidden" and found.pool_sha256 == "1" * 64
     assert found.entries[-1].slug == "patience"  # worst there, whatever it is on the public trials
     assert [each.slug for each in found.failed] == ["first-only"]  # not run on the hidden pool
     write_site(site_files([found]), tmp_path / "site")
     with opened(browser, tmp_path / "site" / world.board.name / "index.html") as seen:
+        assert "1" * 64 in seen.page.locator("footer").inner_text()
         last = cells(seen.page, 0)[-1]
         assert (last[0], last[1], last[3]) == ("1", "Patience", "+500")
         assert cells(seen.page, 2)[0][2:] == ["not run", "It has no result on the hidden pool yet."]
@@ -276,3 +278,19 @@ def test_a_failed_build_leaves_the_last_one(tmp_path):
         write_site({"README.md": CARD.encode(), "index.html": b"new", "index.html/x": b"no folder"}, out)
     assert (out / "index.html").read_bytes() == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["site"]
+
+
+def test_a_hidden_pool_is_published_before_its_results(world, tmp_path):
+    pool = tmp_path / "hidden_pool.json"
+    pool.write_text('{"name": "private", "version": "1.0.0", "sha256": "abc"}')
+    (open_board,) = read_standings(world.submissions, world.results, None, pool)
+    assert (open_board.ranked_on, open_board.pool_sha256) == ("public", "abc")
+    closed = replace(world.board, entries={})
+    assert standing(closed, [], [], {}, {}, published="abc").pool_sha256 is None  # that of another season
+
+
+def test_two_hidden_pools_on_one_board_are_refused(world):
+    public = [result for result in world.entries.values() if result.verified]
+    hidden = [replace(each, key=replace(each.key, trials_sha256=each.slug)) for each in public]
+    with pytest.raises(SeedbenchError, match="results on 4 hidden pools"):
+        standing(world.board, public, hidden, {}, {})

@@ -17,6 +17,7 @@ shows it), and the processor's cycle counter, which tells nothing, since no answ
     imports     what may be imported
     zygote      the process that sealed ones are forked from
     inside      what runs in a sealed process
+    late        the campaign there, which asks only when somebody looks
     process     the trusted end of a sealed process
     campaigns   campaigns over it
     verdicts    how it can end

@@ -18,13 +18,18 @@ from seedbench.errors import (
 from seedbench.history import PastTable
 from seedbench.sandbox.imports import allowed
 from seedbench.sandbox.messages import (
+    START,
     Advance,
+    Answers,
     AskHistory,
+    Calls,
     Failed,
     Imports,
     Keep,
+    Labels,
     Load,
     Loaded,
+    Measured,
     Refused,
     Run,
     Said,
@@ -169,11 +174,7 @@ def _serve(process: SealedProcess, campaign: Campaign, past: Callable[[], Sequen
     while True:
         content = read()
         if advance := advances.get(content):
-            try:
-                checkpoint = advance()
-            except (BudgetSpent, TrialComplete):
-                raise Breach("not paid for", "asked for a checkpoint that its budget does not pay for") from None
-            tell(encode((checkpoint.score, checkpoint.validation_loss, checkpoint.train_loss)))
+            tell(encode(_paid(advance)))
             continue
         message = process.decode(content)
         if isinstance(message, Start):
@@ -185,9 +186,10 @@ def _serve(process: SealedProcess, campaign: Campaign, past: Callable[[], Sequen
                 )
                 tell(encode(Refused(name, str(error))))
                 continue
-            advances[encode(Advance(len(trials)))] = trial.advance
-            trials.append(trial)
+            _book(trial, trials, advances)
             tell(encode(Started(trial.weight_init_seed, trial.data_order_seed)))
+        elif isinstance(message, Calls):
+            tell(with_length(encode(_answers(message.calls, campaign, trials, advances))))
         elif isinstance(message, AskHistory):
             tell(with_length(encode_history(past())))
         elif isinstance(message, Keep):
@@ -201,6 +203,39 @@ def _serve(process: SealedProcess, campaign: Campaign, past: Callable[[], Sequen
             raise _breach(message)
         else:
             raise _out_of_turn(message)
+
+
+def _book(trial: Trial, trials: list[Trial], advances: dict[bytes, Callable[[], Checkpoint]]) -> None:
+    advances[encode(Advance(len(trials)))] = trial.advance
+    trials.append(trial)
+
+
+def _answers(
+    calls: Sequence[int], campaign: Campaign, trials: list[Trial], advances: dict[bytes, Callable[[], Checkpoint]]
+) -> Answers:
+    labels: list[Labels] = []
+    measured: list[Measured] = []
+    for call in calls:
+        if call == START:
+            try:
+                trial = campaign.start()
+            except PoolExhausted:
+                raise Breach("not paid for", "started a trial where there is none left") from None
+            _book(trial, trials, advances)
+            labels.append((trial.weight_init_seed, trial.data_order_seed))
+        elif call < len(trials):
+            measured.append(_paid(trials[call].advance))
+        else:
+            raise Breach("not paid for", "trained a trial that it has not started")
+    return labels, measured
+
+
+def _paid(advance: Callable[[], Checkpoint]) -> Measured:
+    try:
+        checkpoint = advance()
+    except (BudgetSpent, TrialComplete):
+        raise Breach("not paid for", "asked for a checkpoint that its budget does not pay for") from None
+    return checkpoint.score, checkpoint.validation_loss, checkpoint.train_loss
 
 
 def _breach(failed: Failed) -> Breach:

@@ -23,6 +23,9 @@ MESSAGE_BYTES = 4096
 #: Bytes of the two texts of `Failed`, which leave room for the rest of the message.
 SAID_BYTES, FRAMES_BYTES = 600, 3300
 
+#: Calls in one message, of 3 bytes each at most; what stands for `campaign.start()`, in place of a trial's number.
+CALLS, START = 1000, -1
+
 #: Modules and characters of their names in `Imports`.
 MODULES, NAME = 100, 60
 
@@ -51,6 +54,12 @@ class Advance(Message, tag=2):
     """`trial.advance` of a trial, by its number in the order of starting."""
 
     trial: Number
+
+
+class Calls(Message, tag=8):
+    """Several calls: the number of a trial for its `advance`, or `START`."""
+
+    calls: Annotated[list[Annotated[int, msgspec.Meta(ge=START, lt=2**16)]], msgspec.Meta(max_length=CALLS)]
 
 
 class AskHistory(Message, tag=3):
@@ -82,7 +91,7 @@ class Failed(Message, tag=7):
     frames: str
 
 
-Said = Sealed | Start | Advance | AskHistory | Keep | Imports | Loaded | Failed
+Said = Sealed | Start | Advance | Calls | AskHistory | Keep | Imports | Loaded | Failed
 
 
 # --- what it is told --------------------------------------------------------------------------------------------------
@@ -142,7 +151,9 @@ class Refused(Message, tag=1):
         return (PoolExhausted if self.error == "PoolExhausted" else UnknownCell)(self.said)
 
 
+Labels = tuple[int, int]  # of a trial that was started
 Measured = tuple[float, float, float]  # answers `Advance`: score, validation loss, train loss
+Answers = tuple[list[Labels], list[Measured]]  # answers `Calls`: the starts', and the advances', in order
 
 
 # --- between whoever evaluates and the process that forks sealed ones -------------------------------------------------
@@ -198,6 +209,7 @@ decode_job = msgspec.msgpack.Decoder(Scan | Load | Run).decode
 decode_started = msgspec.msgpack.Decoder(Started | Refused).decode
 decode_order = msgspec.msgpack.Decoder(Import | Fork | Kill).decode
 decode_report = msgspec.msgpack.Decoder(Ready | Ended).decode
+decode_answers = msgspec.msgpack.Decoder(Answers).decode
 decode_measured = msgspec.msgpack.Decoder(Measured).decode
 
 

@@ -97,6 +97,50 @@ def test_random_numbers_are_the_campaign_s(write, table):
     assert len(np.unique(in_process.tables[0].trial)) > 1
 
 
+def test_late_values_are_there_whenever_they_are_looked_at(write, table):
+    """Started at random, trained without a look; then labels, scores, the best, in any order, and one more label."""
+    file = write("""
+        def strategy(campaign):
+            first, second, third = (campaign.start() for _ in range(3))
+            assert campaign.trials == () and campaign.unstarted == 13
+            one = second.advance()
+            other = first.advance()
+            assert (one.index, one.fraction, campaign.remaining) == (0, 0.25, 1.5)
+            assert campaign.trials == (second, first)
+            while not third.complete:
+                last = third.advance()
+            seeds = {(trial.weight_init_seed, trial.data_order_seed) for trial in (third, first, second)}
+            assert len(seeds) == 3 and campaign.start(*sorted(seeds)[0]) in (first, second, third)
+            assert third.best.score == max(point.score for point in third.checkpoints) >= last.score
+            assert repr(one).startswith(f"<Checkpoint 0 of <Trial weight_init_seed={second.weight_init_seed} ")
+            assert not hasattr(one, "nothing") and not hasattr(third, "nothing")
+            try:
+                campaign.start().best
+            except ValueError as error:
+                assert "has no best checkpoint: advance it first" in str(error)
+            return other
+    """)
+    run = partial(replay, tables=[table], budgets=[2], replicates=4, seed=1)
+    (sealed,), (in_process,) = run([load_strategy(file, sealed=True)]), run([file])
+    for name in ("trial", "checkpoint", "steps_spent", "trials_started", "score"):
+        assert (getattr(sealed.tables[0], name) == getattr(in_process.tables[0], name)).all()
+
+
+def test_more_calls_than_a_message_holds(write):
+    """2,200 checkpoints that nobody looks at, of a table where a trial has so many."""
+    table = table_by_hand(additive_predictions(3, 3, checkpoints=1100, examples=5), [1, 0, 1, 0, 1])
+    (tmp_path / "mine.py").write_text(
+        "def strategy(campaign):\n    while True:\n        trial = campaign.start()\n        while not trial.complete:\n            trial.advance()\n"
+    )
+    run = partial(replay, tables=[table], budgets=[2], replicates=2)
+    (sealed,), (in_process,) = (
+        run([load_strategy(tmp_path / "mine.py", sealed=True)]),
+        run([tmp_path / "mine.py"]),
+    )
+    assert (sealed.tables[0].checkpoint == in_process.tables[0].checkpoint).all()
+    assert (sealed.tables[0].steps_spent == 2 * 11000).all()
+
+
 def test_scipy_and_numpy_are_there(write, sealed_run):
     """As an import statement, inside a function, and as an attribute of the package."""
     settled = sealed_run(

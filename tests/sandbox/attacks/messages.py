@@ -4,7 +4,19 @@ import os
 import pickle
 import struct
 
-from seedbench.sandbox.messages import Advance, AskHistory, Failed, Imports, Keep, Loaded, Sealed, Start, encode
+from seedbench.sandbox.messages import (
+    START,
+    Advance,
+    AskHistory,
+    Calls,
+    Failed,
+    Imports,
+    Keep,
+    Loaded,
+    Sealed,
+    Start,
+    encode,
+)
 
 
 def say(content):
@@ -46,6 +58,31 @@ def train_beyond_the_end(campaign):
     start()
     for _ in range(campaign.checkpoints_per_trial + 1):
         say(encode(Advance(0)))
+
+
+def many_calls_that_are_not_paid_for(campaign):
+    """not paid for: its budget does not pay for"""
+    say(encode(Calls([START] + [0] * campaign.checkpoints_per_trial * (campaign.budget + 1))))
+
+
+def many_calls_of_trials_that_were_not_started(campaign):
+    """not paid for: trained a trial that it has not started"""
+    say(encode(Calls([START, 0, 1])))
+
+
+def more_trials_than_there_are(campaign):
+    """not paid for: started a trial where there is none left"""
+    say(encode(Calls([START] * (campaign.unstarted + 1))))
+
+
+def too_many_calls(campaign):
+    """malformed message"""
+    say(encode(Calls([START] * 1001)))
+
+
+def call_of_another_kind(campaign):
+    """malformed message"""
+    say(encode(Calls([-2])))
 
 
 def label_beyond_the_grid(campaign):

@@ -11,6 +11,7 @@ import numpy as np
 import seedbench.campaign
 import seedbench.ledger
 from seedbench import Trial
+from seedbench.sandbox import late
 from seedbench.sandbox.messages import Keep
 
 
@@ -96,8 +97,7 @@ def cheaper_checkpoints_in_the_books(campaign):
 
 def settle_otherwise(campaign):
     """not paid for"""
-    runner = sys._getframe(1).f_globals
-    runner["Keep"] = lambda trial, checkpoint: Keep(trial, checkpoint + 1)
+    late.Keep = lambda trial, checkpoint: Keep(trial, checkpoint + 1)
     return honest(campaign)
 
 

@@ -81,7 +81,7 @@ def test_same_bytes_for_any_number_of_processes(sandbox, trials):
         assert (sealed.campaigns[name] == column).all()
 
 
-def test_random_numbers_are_the_campaign_s(write, table):
+def test_random_numbers_are_the_campaign_s(sandbox, write, table):
     """The generator, and those spawned from it, decide which trials are trained and which is kept."""
     file = write("""
         def strategy(campaign):
@@ -97,7 +97,7 @@ def test_random_numbers_are_the_campaign_s(write, table):
     assert len(np.unique(in_process.tables[0].trial)) > 1
 
 
-def test_late_values_are_there_whenever_they_are_looked_at(write, table):
+def test_late_values_are_there_whenever_they_are_looked_at(sandbox, write, table):
     """Started at random, trained without a look; then labels, scores, the best, in any order, and one more label."""
     file = write("""
         def strategy(campaign):
@@ -126,17 +126,18 @@ def test_late_values_are_there_whenever_they_are_looked_at(write, table):
         assert (getattr(sealed.tables[0], name) == getattr(in_process.tables[0], name)).all()
 
 
-def test_more_calls_than_a_message_holds(write):
-    """2,200 checkpoints that nobody looks at, of a table where a trial has so many."""
+def test_more_calls_than_a_message_holds(sandbox, write):
+    """2,200 checkpoints that nobody looks at: twice a trial of 1,100."""
     table = table_by_hand(additive_predictions(3, 3, checkpoints=1100, examples=5), [1, 0, 1, 0, 1])
-    (tmp_path / "mine.py").write_text(
-        "def strategy(campaign):\n    while True:\n        trial = campaign.start()\n        while not trial.complete:\n            trial.advance()\n"
-    )
+    file = write("""
+        def strategy(campaign):
+            while True:
+                trial = campaign.start()
+                while not trial.complete:
+                    trial.advance()
+    """)
     run = partial(replay, tables=[table], budgets=[2], replicates=2)
-    (sealed,), (in_process,) = (
-        run([load_strategy(tmp_path / "mine.py", sealed=True)]),
-        run([tmp_path / "mine.py"]),
-    )
+    (sealed,), (in_process,) = run([load_strategy(file, sealed=True)]), run([file])
     assert (sealed.tables[0].checkpoint == in_process.tables[0].checkpoint).all()
     assert (sealed.tables[0].steps_spent == 2 * 11000).all()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,9 @@ from seedbench.cli import main
 from seedbench.trialset import TrialSet, load_trials
 from tests.browser import browser  # noqa: F401 - a fixture
 from tests.synthetic import split_like_training, write
+
+# A shell that runs the tests in the background has all its children ignore Ctrl-C; some tests send it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

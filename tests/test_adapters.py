@@ -186,12 +186,13 @@ def test_nothing_is_carried_from_campaign_to_campaign(pruner):
 
 
 def test_nothing_is_said(capfd):
+    before = optuna.logging.get_verbosity()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for pruner in EVERY.values():
             decisions(from_pruner(pruner), next(pools(ties=True)), 4)
     assert capfd.readouterr() == ("", "")
-    assert optuna.logging.get_verbosity() == optuna.logging.INFO  # as it was
+    assert optuna.logging.get_verbosity() == before
 
 
 # --- from a file, and from Python ----------------------------------------------------------------------------------

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
 
 from seedbench.errors import SeedbenchError
 from seedbench.result import Evaluation, Row, Summary
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     from leaderboard.results import Result
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")  # a page is named by it
+# Columns of all results, before those of a `Row`.
+_ABOUT = (
+    *("board", "slug", "name", "authors", "organisers", "verdict", "rank_best", "rank_worst"),
+    *("pool", "kind", "summary_gap_closed"),
+)
 
 
 @dataclass(frozen=True)
@@ -110,8 +116,6 @@ def standing(
         SeedbenchError: a slug that names no page, a result on the hidden pool without one on the public trials, or
             hidden results of more than one pool.
     """
-    from hashlib import sha256
-
     by_slug = {result.slug: result for result in hidden}
     for slug in [*(result.slug for result in public), *by_slug]:
         if not SLUG.fullmatch(slug):
@@ -143,12 +147,11 @@ def table_name(row: Row) -> str:
     return f"{row.model}/{row.task}/{row.recipe}"
 
 
-def tables_of(standing: Standing, pool: str = "public") -> dict[str, str]:
-    """The trial tables of a pool: name -> the name of its page."""
+def tables_of(standing: Standing) -> dict[str, str]:
+    """The public trial tables: name -> the name of its page."""
     found: dict[str, str] = {}
     for entry in standing.entries:
-        result = entry.public if pool == "public" else entry.hidden
-        for row in result.measured.rows if result is not None and result.measured else ():
+        for row in entry.public.measured.rows if entry.public.measured else ():
             if (name := table_name(row)) not in found:
                 page = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:80]
                 found[name] = page if page not in found.values() else f"{page}-{len(found)}"
@@ -164,39 +167,23 @@ def results_frame(standings: Iterable[Standing]) -> pd.DataFrame:
     """All results as one table: a line per board, entry, pool, kind (measured or claimed), trial table and budget."""
     import pandas as pd
 
-    columns = [item.name for item in fields(Row)]
-    lines = []
-    for each in standings:
-        for entry in (*each.entries, *each.failed):
-            for pool, result in (("public", entry.public), ("hidden", entry.hidden)):
-                if result is None:
-                    continue
-                evaluations = [("measured", result.measured)]
-                if pool == "public":
-                    evaluations.append(("claimed", result.claimed))
-                head = {
-                    "board": each.board.name,
-                    "slug": entry.slug,
-                    "name": result.name,
-                    "authors": "; ".join(result.authors),
-                    "organisers": result.organisers,
-                    "verdict": result.verdict,
-                    "rank_best": entry.ranks[0] if entry.ranks else None,
-                    "rank_worst": entry.ranks[1] if entry.ranks else None,
-                    "pool": pool,
-                }
-                for kind, evaluation in evaluations:
-                    for row in evaluation.rows if evaluation else ():
-                        gap = evaluation.summary.gap_closed if evaluation else None
-                        lines.append(
-                            head
-                            | {"kind": kind, "summary_gap_closed": gap}
-                            | {name: getattr(row, name) for name in columns}
-                        )
-    frame = pd.DataFrame(lines)
-    if frame.empty:
-        return frame
-    whole = ["rank_best", "rank_worst"]
+    lines = [line for each in standings for entry in (*each.entries, *each.failed) for line in _lines(each, entry)]
+    frame = pd.DataFrame(lines, columns=[*_ABOUT, *(item.name for item in fields(Row))])
     numbers = [item.name for item in fields(Row) if item.type in ("float", "float | None")] + ["summary_gap_closed"]
-    types = dict.fromkeys(whole, "Int64") | dict.fromkeys(numbers, "float64") | {"no_signal": "boolean"}
+    types = {"rank_best": "Int64", "rank_worst": "Int64", "no_signal": "boolean"} | dict.fromkeys(numbers, "float64")
     return frame.astype(types)
+
+
+def _lines(standing: Standing, entry: Entry) -> Iterator[tuple[Any, ...]]:
+    """The lines of an entry: `_ABOUT`, then a row's fields."""
+    ranks = entry.ranks or (None, None)
+    for pool, result in (("public", entry.public), ("hidden", entry.hidden)):
+        if result is None:
+            continue
+        about = (standing.board.name, entry.slug, result.name, "; ".join(result.authors), result.organisers)
+        kinds = {"measured": result.measured, "claimed": result.claimed if pool == "public" else None}
+        for kind, evaluation in kinds.items():
+            for row in evaluation.rows if evaluation else ():
+                gap = evaluation.summary.gap_closed if evaluation else None
+                values = (getattr(row, item.name) for item in fields(Row))
+                yield (*about, result.verdict, *ranks, pool, kind, gap, *values)

@@ -74,10 +74,10 @@ def lines(
     if series:
         colour, told = _told_apart(series, names, points)
         marks, dashes = (told, {}) if points else ({}, told)
-    cut = x.domain is not None or y.domain is not None  # else nothing lies beyond, and an edge would halve its points
+    cut = _beyond(rows, x) or _beyond(rows, y)  # else nothing is cut, and no point on an edge is halved
     known = any(row.get(low) is not None and row.get(high) is not None for row in rows) if low and high else False
     if known:
-        band = base.mark_area(opacity=min(0.2, 0.4 / max(len(names), 1)), clip=cut)
+        band = base.mark_area(opacity=min(0.2, 0.4 / max(len(names), 1)), clip=cut or y.domain is not None)
         shown.append(band.encode(y=upwards(y, low), y2=alt.Y2(high or ""), **colour))
     shown.append(base.mark_line(clip=cut).encode(y=upwards(y), **colour, **dashes))
     if points:
@@ -223,6 +223,12 @@ def _told_apart(
     if points:
         return colour, {"shape": alt.Shape(series, scale=scale, **same)}
     return colour, {"strokeDash": alt.StrokeDash(series, scale=scale, **same)}
+
+
+def _beyond(rows: Rows, axis: Axis) -> bool:
+    """Whether a value lies beyond the ends that an axis is given."""
+    values = [row[axis.field] for row in rows if row[axis.field] is not None]
+    return axis.domain is not None and any(not axis.domain[0] <= value <= axis.domain[1] for value in values)
 
 
 def _levels(

@@ -55,7 +55,8 @@ for (const table of document.querySelectorAll("table.sortable")) {
     const compare = (a, b) => {
       if (a.none !== undefined || b.none !== undefined) return (a.none !== undefined) - (b.none !== undefined);
       if (a.number !== undefined && b.number !== undefined) return sign * (a.number - b.number);
-      return sign * a.text.localeCompare(b.text, "en", { numeric: true });
+      const [left, right] = [a, b].map((each) => each.text ?? each.number);
+      return sign * left.localeCompare(right, "en", { numeric: true });
     };
     heads.forEach((each) => each.removeAttribute("aria-sort"));
     head.setAttribute("aria-sort", order);

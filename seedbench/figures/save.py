@@ -51,8 +51,7 @@ def save(
 
 def _static(spec: dict[str, Any]) -> dict[str, Any]:
     """The specification without layers for a pointer, tooltips and a description per mark."""
-    spec = {**spec, "config": None}
-    del spec["config"]
+    spec = {key: value for key, value in spec.items() if key != "config"}
     if "layer" in spec:
         spec["layer"] = [_static(layer) for layer in spec["layer"] if layer.get("name") != HOVER]
     if "mark" in spec:

@@ -234,6 +234,7 @@ def _search_table(found: Search, checkpoints: int) -> Table:
         Column(
             "gain", numeric=True, note="relative error reduction against best-of-n, error = 1 - score, with hindsight"
         ),
+        Column("95% interval", numeric=True),
         Column("held out", numeric=True, note="the same, chosen on half of the seeds and valued on the other half"),
         Column("of", numeric=True, note="combinations that spend the budget exactly"),
     )
@@ -247,6 +248,7 @@ def _search_table(found: Search, checkpoints: int) -> Table:
             _interval(row.low, row.high, ".4f"),
             f"{row.best_of_n:.4f}",
             number(row.error_reduction, ".1%"),
+            _interval(row.error_reduction_low, row.error_reduction_high, ".1%"),
             number(row.held_out_error_reduction, "+.1%"),
             f"{row.combinations:,}",
         )

@@ -1,4 +1,4 @@
-"""What runs in a sealed process: a strategy, with a campaign whose source is a pipe.
+"""What runs in a sealed process: a strategy, with a campaign at the other end of a pipe.
 
 Nothing here needs to be trusted: whoever evaluates keeps the books again, and believes none of what it is told. A
 strategy that takes this code apart finds two pipes and what it has paid for.

@@ -109,8 +109,8 @@ class SealedProcess:
         self._zygote, self._limits, self._ended = zygote, limits, False
         theirs_in, self._told = os.pipe()
         self._said, theirs_out = os.pipe()
-        # Both sides on one core, where this process is now: else one core sleeps while the other works, and waking it
-        # takes longer than all the rest. Between campaigns the scheduler is free to move this process.
+        # Both sides on one core, the one that this process is on now: else one sleeps while the other works, and waking
+        # it takes longer than all the rest. Between campaigns the scheduler is free to move this process.
         self._cores, core = os.sched_getaffinity(0), kernel.current_core()
         os.sched_setaffinity(0, {core})
         try:
@@ -125,10 +125,17 @@ class SealedProcess:
             os.close(theirs_out)
 
     def __enter__(self) -> SealedProcess:
-        first = self.hear()
-        if not isinstance(first, Sealed):
+        try:
+            first = self.hear()
+            problem = first.said if isinstance(first, Failed) else "" if isinstance(first, Sealed) else repr(first)
+        except Breach as breach:  # not the strategy's, of which the process knows nothing yet
+            problem = f"it {breach.said}"
+        except BaseException:
             self.close()
-            raise CannotSeal(f"a process could not be sealed: {first.said if isinstance(first, Failed) else first}")
+            raise
+        if problem:
+            self.close()
+            raise CannotSeal(f"a process could not be sealed: {problem}")
         return self
 
     def __exit__(self, *raised: object) -> None:

@@ -1,9 +1,7 @@
 """A process that has imported what strategies may import, knows nothing else, and forks sealed processes.
 
-    python -I -c BOOTSTRAP CONTROL PATH...
-
-It is started anew, so there is no trial set in its memory, nor anything of the environment. It talks to whoever
-evaluates over one socket, CONTROL, and runs no foreign code: it never sees a strategy's source. A sealed process is a
+It is started anew by `process`, so there is no trial set in its memory, nor anything of the environment. It talks to
+whoever evaluates over one socket and runs no foreign code: it never sees a strategy's source. A sealed process is a
 fork of it, so that it starts in milliseconds and comes with everything imported.
 """
 
@@ -39,9 +37,6 @@ from seedbench.sandbox.messages import (
     encode,
 )
 
-#: How the parent starts this: the interpreter is isolated, and finds modules where the parent does.
-BOOTSTRAP = "import sys; sys.path[:] = sys.argv[2:]; from seedbench.sandbox.zygote import main; main(int(sys.argv[1]))"
-
 _ORDER_BYTES = 65536
 _COLLECT_AFTER = 100_000  # as in a replay: campaigns make little garbage in cycles
 
@@ -51,13 +46,13 @@ _FILTER = program()
 
 
 def main(control: int) -> NoReturn:
-    """Serves forks until the other end of the socket is closed."""
+    """Imports and forks as told, until the other end of the socket, a file that was inherited, is closed."""
     link = socket.socket(fileno=control)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when it ends
     gc.set_threshold(_COLLECT_AFTER, *gc.get_threshold()[1:])
     _import(ALWAYS)
     np.random.default_rng(0).normal(size=4) @ np.ones(4)  # whatever is set up on first use
-    kernel.silence_vdso()
+    kernel.silence_vdso()  # where the kernel lets it; else a clock of some milliseconds is left
     link.send(encode(Ready()))
     while True:
         content, files, _, _ = socket.recv_fds(link, _ORDER_BYTES, 2)

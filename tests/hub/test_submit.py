@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,9 +25,16 @@ def strategy(campaign):
 
 
 @pytest.fixture(scope="module")
-def leaderboard(hub: LocalHub) -> LocalHub:
-    hub.new_repo("dataset", REPO, False, "maintainer")
-    return hub
+def leaderboard() -> Iterator[LocalHub]:
+    with LocalHub() as hub:
+        hub.new_repo("dataset", REPO, False, "maintainer")
+        yield hub
+
+
+@pytest.fixture(scope="module")
+def client(leaderboard: LocalHub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    with Client(leaderboard.url, tmp_path_factory.mktemp("home"), token=GUEST) as client:
+        yield client
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from seedbench.halves import prepare
 from seedbench.recorded import RecordedTrials
 from seedbench.replay import replay, replay_one
 from seedbench.run import run_campaign
-from seedbench.sandbox import Limits
+from seedbench.sandbox import Limits, open_sandbox
 from seedbench.sandbox.filter import ALLOWED, UNAVAILABLE
 from seedbench.sandbox.imports import allowed, imported
 from seedbench.sandbox.messages import FRAMES_BYTES, cut
@@ -269,6 +269,16 @@ def test_what_cannot_be_sealed_is_refused(sandbox, trials):
         evaluate(lambda campaign: None, trials, sandbox=True)
     with pytest.raises(StrategyFileError, match="oracle.py is an oracle"):
         evaluate("oracle", trials, sandbox=True)
+
+
+def test_one_campaign_again(sandbox, run, trials_folder):
+    only = ("evaluate", "asha", "--trials", trials_folder, "--only", "mini/sst2/few:4:1")
+    assert run(*only, "--sandbox") == run(*only)
+
+
+def test_a_process_that_ends_before_it_is_sealed_is_not_the_strategy_s_fault(sandbox):
+    with pytest.raises(CannotSeal, match="a process could not be sealed: it ran for more than 0.0001 seconds"):
+        open_sandbox(Limits(seconds=0.0001))
 
 
 def test_a_long_traceback_is_cut_in_the_middle(sealed_run, write):

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from leaderboard.boards import Board, minor_version
-from leaderboard.results import VERIFIED, Key, Result, write_result
+from leaderboard.results import BAD_SUBMISSION, VERIFIED, Key, Result, write_result
 from seedbench.decisions import Decisions, record_campaigns
 from seedbench.errors import SeedbenchError, StrategyFailed, StrategyFileError
 from seedbench.evaluation import evaluate
@@ -78,7 +78,7 @@ def measure(order: Order) -> Result | None:
         SeedbenchError: what is not the entry's fault: no trial set, a machine that cannot seal.
     """
     folder, board = Path(order.entry), order.board
-    blank = Result(folder.name, order.key, "bad submission", name=folder.name)
+    blank = Result(folder.name, order.key, BAD_SUBMISSION, name=folder.name)
     try:
         entry = read_submission(folder)
     except SeedbenchError as error:

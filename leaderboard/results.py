@@ -18,14 +18,14 @@ from seedbench.paired import paired_difference
 from seedbench.result import Evaluation
 
 POOLS = ("public", "hidden")
-VERIFIED = "verified"
+VERIFIED, BAD_SUBMISSION = "verified", "bad submission"
 
 #: Verdicts of verification itself; the others are those of `seedbench.sandbox.VERDICTS`.
 VERDICTS = {
     VERIFIED: "two runs in sealed processes gave the same result",
     "not reproducible": "two runs gave different results",
     "took too long": "a run was not done in time",
-    "bad submission": "the entry's files are not what they must be",
+    BAD_SUBMISSION: "the entry's files are not what they must be",
 }
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from leaderboard.boards import HERE, Board, sha256_of
 from leaderboard.measure import ANOTHER_BOARD, Order
-from leaderboard.results import Key, Result, read_result, write_result
+from leaderboard.results import BAD_SUBMISSION, Key, Result, read_result, write_result
 from seedbench.errors import SeedbenchError
 from seedbench.submission import ENTRY, ENTRY_BYTES, SOURCE, SOURCE_BYTES, read_file
 from seedbench.trialset import TrialSet
@@ -72,8 +72,8 @@ def verify(entry: Path, verification: Verification) -> Result | None:
     """
     key = verification.key(entry)
     known = read_result(verification.folder, entry.name)
-    if known is not None and known.key == key:
-        return known
+    if known is not None and known.key == key and known.verdict != BAD_SUBMISSION:
+        return known  # what else is in a bad one's folder is not in its key, and it is soon read again
     runs = []
     for number in range(1, RUNS + 1):
         out = verification.folder / WORK / entry.name / str(number)

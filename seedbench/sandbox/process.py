@@ -44,16 +44,20 @@ class Zygote:
     def __init__(self) -> None:
         self._link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", "-c", _BOOTSTRAP, str(theirs.fileno()), *_module_folders()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                pass_fds=[theirs.fileno()],
-                env=_environment(),
-                cwd="/",
-                start_new_session=True,  # Ctrl-C is for this process to hear
-            )
+            try:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-I", "-c", _BOOTSTRAP, str(theirs.fileno()), *_module_folders()],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE,
+                    pass_fds=[theirs.fileno()],
+                    env=_environment(),
+                    cwd="/",
+                    start_new_session=True,  # Ctrl-C is for this process to hear
+                )
+            except OSError as error:
+                self._link.close()
+                raise CannotSeal(f"{sys.executable}: cannot be started anew: {error.strerror}") from None
         try:
             self.report(_PATIENCE)
         except BaseException:

@@ -261,6 +261,15 @@ def test_a_board_is_not_rewritten(verifying, folder, tmp_path, claimed):
     assert [board.name for board in read_boards(tmp_path / "results")] == ["held-out-1-cold-1.1", BOARD]
 
 
+def test_an_entry_that_was_mended_is_looked_at_again(verifying, claimed, tmp_path):
+    note = enter(tmp_path / "submissions", "a", HONEST, claimed) / "notes.txt"
+    note.touch()
+    (bad,) = verify_all(entries_of(tmp_path / "submissions"), verifying(), quiet())
+    note.unlink()
+    (good,) = verify_all(entries_of(tmp_path / "submissions"), verifying(), quiet())
+    assert (bad.verdict, good.verdict) == ("bad submission", "verified") and bad.key == good.key
+
+
 def test_names_of_folders(tmp_path, claimed):
     enter(tmp_path, "a", HONEST, claimed)
     assert [path.name for path in entries_of(tmp_path)] == ["a"]

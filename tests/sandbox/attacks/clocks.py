@@ -42,11 +42,8 @@ def coarse(campaign):
 
 
 def cpu_time(campaign):
-    """raised: nothing found"""
-    before = time.process_time()
-    sum(range(10**6))
-    if time.process_time() == before:
-        raise LookupError("nothing found")
+    """forbidden system call"""
+    time.process_time()  # ends at times(), which the C library takes for a success when it is refused
     return honest(campaign)
 
 

@@ -182,10 +182,10 @@ class SealedProcess:
         Raises:
             Breach: there is nobody to hear it.
         """
-        rest = memoryview(content)
         try:
-            while rest:
-                rest = rest[os.write(self._told, rest) :]
+            sent = os.write(self._told, content)
+            while sent < len(content):
+                sent += os.write(self._told, content[sent:])
         except BrokenPipeError:
             raise self._breach() from None
 

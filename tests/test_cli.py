@@ -18,6 +18,7 @@ from seedbench import __version__
 from seedbench.deadline import Deadline
 from seedbench.result import Evaluation
 from seedbench.trialset import write_manifest
+from tests.synthetic import split_like_training
 
 ROOT = Path(__file__).parents[1]
 QUICK = ("--replicates", "4", "--no-intervals", "--processes", "1")
@@ -68,7 +69,7 @@ def test_json_holds_what_is_promised(run, trials_folder):
     assert Evaluation.from_json(text).to_json() == text
 
 
-def test_the_transfer_track(run, refused, trials_folder):
+def test_the_transfer_track(run, refused, trials_folder, write_set):
     file = write(
         "def strategy(campaign):\n"
         "    past = max(campaign.history[0].trials, key=lambda trial: trial.best.score).weight_init_seed\n"
@@ -89,7 +90,8 @@ def test_the_transfer_track(run, refused, trials_folder):
     code, out, _ = run("check", file, *options)
     assert code == 0 and out.count("ok") == 3
     refused("evaluate", file, "--trials", trials_folder, "--only", "mini/mrpc/few:4:3", rule="IndexError", frames=True)
-    refused("evaluate", file, "--track", "transfer", rule="needs a second task of the same model")
+    alone = ("--trials", write_set(split_like_training(4, 4)), "--track", "transfer")
+    refused("evaluate", file, *alone, rule="needs a second task of the same model")
     refused("evaluate", file, "--track", "warm", rule="unknown track 'warm': there are cold, transfer")
 
 

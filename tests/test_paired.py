@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from seedbench import SelectionError, evaluate
 from seedbench.paired import paired_difference
-from tests.synthetic import table_by_hand
 
 
 @pytest.mark.parametrize("track", ["cold", "transfer"])

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import Annotated
 
 import typer
 
 from seedbench.cli.app import app
-from seedbench.cli.common import check_writable, progress, write_whole
+from seedbench.cli.common import check_outputs, progress, write_text
 from seedbench.cli.options import (
     JSON,
     MODELS,
@@ -56,8 +55,7 @@ def advise(
     from seedbench.advise_report import print_advice
     from seedbench.trialset import load_trials
 
-    to_stdout = str(json) == "-"
-    check_writable(None if to_stdout else json)
+    to_stdout = check_outputs(json)
     with progress(f"budget {budget}") as advance:
         result = run(
             budget,
@@ -73,9 +71,5 @@ def advise(
             processes=processes or os.cpu_count() or 1,
             progress=advance,
         )
-    text = result.to_json()
-    if to_stdout:
-        sys.stdout.write(text)
-    elif json is not None:
-        write_whole(json, lambda part: part.write_text(text, encoding="utf-8"))
+    write_text(json, result.to_json())
     print_advice(result, Console(stderr=to_stdout))

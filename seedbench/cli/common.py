@@ -11,10 +11,27 @@ from pathlib import Path
 from seedbench.errors import SeedbenchError
 
 
-def check_writable(path: Path | None) -> None:
-    """Said before the work is done, not after."""
-    if path is None:
-        return
+def check_outputs(json: Path | None, other: Path | None = None, option: str = "--html") -> bool:
+    """Refuses files that could not be written: before the work is done, not after.
+
+    Args:
+        json: what --json says; - is standard output.
+        other: what another option says.
+        option: that option.
+
+    Returns:
+        Whether the JSON goes to standard output.
+    """
+    to_stdout = str(json) == "-"
+    for path in (None if to_stdout else json, other):
+        if path is not None:
+            _check_writable(path)
+    if json is not None and other is not None and json.resolve() == other.resolve():
+        raise SeedbenchError(f"{json}: given as --json and as {option}; give two files")
+    return to_stdout
+
+
+def _check_writable(path: Path) -> None:
     if path.is_dir():
         raise SeedbenchError(f"{path}: is a folder; give a file")
     if path.exists() and not path.is_file():  # a device, a pipe: the file would take its place
@@ -41,6 +58,14 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         raise SeedbenchError(f"{path}: cannot be written: {error.strerror or error}") from None
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_text(path: Path | None, text: str) -> None:
+    """Writes a text file whole or not at all; - is standard output, None nowhere."""
+    if str(path) == "-":
+        sys.stdout.write(text)
+    elif path is not None:
+        write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
 
 
 @contextmanager

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import Annotated
 
 import typer
 
 from seedbench.cli.app import app
-from seedbench.cli.common import check_writable, prints_to_stderr, progress, write_whole
+from seedbench.cli.common import check_outputs, prints_to_stderr, progress, write_text
 from seedbench.cli.options import (
     BUDGETS,
     HTML,
@@ -26,7 +25,6 @@ from seedbench.cli.options import (
     TRACK,
     TRIALS,
 )
-from seedbench.errors import SeedbenchError
 
 ONE = Annotated[str, typer.Argument(metavar="A", help="A file.py, file.py:name, or a shipped strategy.")]
 OTHER = Annotated[str, typer.Argument(metavar="B", help="Another one; differences are A minus B.")]
@@ -60,11 +58,7 @@ def compare(
 
     from seedbench.strategy import load_strategy
 
-    to_stdout = str(json) == "-"
-    for path in (None if to_stdout else json, html):
-        check_writable(path)
-    if json is not None and html is not None and json.resolve() == html.resolve():
-        raise SeedbenchError(f"{json}: given as --json and as --html; give two files")
+    to_stdout = check_outputs(json, html)
     if html is not None:
         from seedbench import figures
 
@@ -91,14 +85,9 @@ def compare(
             sandbox=sandbox,
             progress=advance,
         )
-    text = result.to_json()
-    if to_stdout:
-        sys.stdout.write(text)
-    elif json is not None:
-        write_whole(json, lambda part: part.write_text(text, encoding="utf-8"))
+    write_text(json, result.to_json())
     if html is not None:
         from seedbench.compare_html import comparison_html
 
-        page = comparison_html(result)
-        write_whole(html, lambda part: part.write_text(page, encoding="utf-8"))
+        write_text(html, comparison_html(result))
     print_comparison(result, Console(stderr=to_stdout))

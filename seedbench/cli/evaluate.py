@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from seedbench.cli.app import app
-from seedbench.cli.common import check_writable, prints_to_stderr, progress, write_whole
+from seedbench.cli.common import check_outputs, prints_to_stderr, progress, write_text, write_whole
 from seedbench.cli.options import (
     BUDGETS,
     JSON,
@@ -67,11 +66,7 @@ def evaluate(
 
     from seedbench.strategy import load_strategy
 
-    to_stdout = str(json) == "-"
-    for path in (None if to_stdout else json, replicates_out):
-        check_writable(path)
-    if json is not None and replicates_out is not None and json.resolve() == replicates_out.resolve():
-        raise SeedbenchError(f"{json}: given as --json and as --replicates-out; give two files")
+    to_stdout = check_outputs(json, replicates_out, "--replicates-out")
     loaded = load_strategy(strategy, sealed=sandbox)
     console = Console(stderr=to_stdout)
     if only is not None:
@@ -106,11 +101,7 @@ def evaluate(
             sandbox=sandbox,
             progress=advance,
         )
-    text = result.to_json()
-    if to_stdout:
-        sys.stdout.write(text)
-    elif json is not None:
-        write_whole(json, lambda part: part.write_text(text, encoding="utf-8"))
+    write_text(json, result.to_json())
     if replicates_out is not None:
         write_whole(replicates_out, result.write_campaigns)
     print_report(result, console)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-
 from seedbench.cli.app import app
-from seedbench.cli.common import check_writable, progress, write_whole
+from seedbench.cli.common import check_outputs, progress, write_text
 from seedbench.cli.options import HTML, JSON, MODELS, RECIPES, REVISION, SEED, TASKS, TRIALS
-from seedbench.errors import SeedbenchError
 
 
 @app.command()
@@ -33,11 +30,7 @@ def findings(
     from seedbench.findings import findings_report
     from seedbench.trialset import load_trials
 
-    to_stdout = str(json) == "-"
-    for path in (None if to_stdout else json, html):
-        check_writable(path)
-    if json is not None and html is not None and json.resolve() == html.resolve():
-        raise SeedbenchError(f"{json}: given as --json and as --html; give two files")
+    to_stdout = check_outputs(json, html)
     if html is not None:
         from seedbench import figures
 
@@ -51,14 +44,10 @@ def findings(
             seed=seed,
             progress=advance,
         )
-    if to_stdout:
-        sys.stdout.write(found.to_json())
-    elif json is not None:
-        write_whole(json, lambda part: part.write_text(found.to_json(), encoding="utf-8"))
+    write_text(json, found.to_json())
     if html is not None:
         from seedbench.findings.html import findings_html
 
-        page = findings_html(found)
-        write_whole(html, lambda part: part.write_text(page, encoding="utf-8"))
+        write_text(html, findings_html(found))
     console = Console(stderr=to_stdout)
     console.print(findings_report(found, console.width))

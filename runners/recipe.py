@@ -89,8 +89,10 @@ RECIPES = {
         # The same with Adam as published, after Mosbach et al. (2021) and Zhang et al. (2021).
         Recipe("stable"),
         # Few-sample fine-tuning, for machines without an accelerator.
+        Recipe("few64", epochs=10, learning_rate=2e-4, train_examples=64, validations_per_epoch=1),
         Recipe("few128", epochs=10, learning_rate=1e-4, train_examples=128, validations_per_epoch=1),
         Recipe("few256", epochs=5, learning_rate=1e-4, train_examples=256, validations_per_epoch=2),
+        Recipe("few512", epochs=5, learning_rate=2e-4, train_examples=512, validations_per_epoch=2),
     )
 }
 

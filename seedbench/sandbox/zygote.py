@@ -136,4 +136,5 @@ def _keep_only(files: list[int]) -> None:
     apart = [fcntl.fcntl(file, fcntl.F_DUPFD, SAID + 1) for file in files]
     for file, place in zip(apart, (TOLD, SAID), strict=True):
         os.dup2(file, place, inheritable=False)
+    os.dup2(1, 2)  # what its parent has there is a pipe, which would fill up and keep the next one waiting
     os.closerange(SAID + 1, os.sysconf("SC_OPEN_MAX"))

@@ -35,6 +35,9 @@ class TableSpec:
         out: folder of the logs.
         stack: trials trained together by the stacked engine; None: as many as fit.
         compiled: whether the stacked engine compiles; None: on CUDA only. Worth it on a CPU for tens of trials.
+
+    Raises:
+        TableError: no such engine, or a stack of less than two trials.
     """
 
     model: str
@@ -46,6 +49,12 @@ class TableSpec:
     out: Path
     stack: int | None = None
     compiled: bool | None = None
+
+    def __post_init__(self) -> None:
+        if self.engine not in ENGINES:
+            raise TableError(f"--engine {self.engine!r}: expected {' or '.join(ENGINES)}")
+        if self.stack is not None and self.stack < 2:
+            raise TableError(f"--stack {self.stack}: the stacked engine trains at least 2 trials together")
 
     def log_path(self, cell: Cell) -> Path:
         """Where the cell's log lies."""
@@ -71,10 +80,6 @@ def table_spec(
     """
     if task not in TEXT_COLUMNS:
         raise TableError(f"--task {task!r}: no such task; there are {', '.join(TEXT_COLUMNS)}")
-    if engine not in ENGINES:
-        raise TableError(f"--engine {engine!r}: expected {' or '.join(ENGINES)}")
-    if stack is not None and stack < 2:
-        raise TableError(f"--stack {stack}: the stacked engine trains at least 2 trials together")
     if model_name is None and Path(model).exists():
         raise TableError(f"--model {model}: a folder has no public name; give one with --model-name")
     changed = get_recipe(recipe, **parse_changes(changes))

@@ -1,0 +1,241 @@
+"""Recorded trials against the same trials trained again, checkpoint by checkpoint, and the file that keeps it.
+
+Equal means equal as recorded: predicted labels, scores, and losses in the precision that a trial set has them in.
+Differences are taken where both values are finite; None is what the record does not hold.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from runners.errors import RunnerError
+from runners.export import example_loss, predicted_label, trial_row
+from runners.trial_log import TrialLog
+from seedbench.trialset import TrialTable
+
+#: What may differ between two runs of a trial without making it another one.
+PROVENANCE = ("engine", "device", "seedbench_version", "torch_version", "transformers_version")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A recorded trial and the same one trained again. Lists run over checkpoints.
+
+    Attributes:
+        model, task, recipe, trial_id, weight_init_seed, data_order_seed: which trial.
+        equal: whether everything that is compared is equal as recorded.
+        recorded_status, status: finished or diverged.
+        recorded_score, score: the task's metric on the whole dev set.
+        predictions_changed: dev examples with another predicted label; None without recorded predictions.
+        example_loss: largest difference in the loss of a dev example, nats.
+        train_loss: difference in the mean training loss since the checkpoint before, nats.
+        step_train_loss: largest difference in the loss of a training step, nats; None without the config ``steps``.
+        recorded_by, by: engine, device and versions of the two runs.
+    """
+
+    model: str
+    task: str
+    recipe: str
+    trial_id: str
+    weight_init_seed: int
+    data_order_seed: int
+    equal: bool
+    recorded_status: str
+    status: str
+    recorded_score: list[float]
+    score: list[float]
+    predictions_changed: list[int] | None
+    example_loss: list[float | None] | None
+    train_loss: list[float | None] | None
+    step_train_loss: float | None
+    recorded_by: dict[str, str | None]
+    by: dict[str, str]
+
+
+@dataclass(frozen=True)
+class TableDrawnFrom:
+    """A trial table that trials were drawn from; ``best_score_sd``, of the best scores of its trials, is for scale."""
+
+    model: str
+    task: str
+    recipe: str
+    trials: int
+    best_score_sd: float | None
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """Trials drawn at random from a trial set and trained again.
+
+    Attributes:
+        name, version: of the trial set.
+        tables: what was drawn from, all trials alike.
+        seed: of the draw.
+        engine: which one trained again.
+        trials: a comparison each.
+    """
+
+    name: str
+    version: str
+    tables: list[TableDrawnFrom]
+    seed: int
+    engine: str
+    trials: list[Comparison]
+
+
+def compare(
+    table: TrialTable, trial: int, log: TrialLog, recorded_by: Mapping[str, str | None], steps: np.ndarray | None
+) -> Comparison:
+    """A recorded trial against the log of the same trial trained again.
+
+    Args:
+        table: where it is recorded.
+        trial: its place there.
+        log: of the same model, data, recipe and seeds.
+        recorded_by: the record's ``PROVENANCE``.
+        steps: [steps], the recorded loss of every training step; None where not recorded.
+    """
+    row = trial_row(log)
+    pairs = [(table.score[trial], row["score"])]
+    changed = losses = means = largest_step = None
+    if table.predicted_label is not None:
+        found = predicted_label(log)
+        changed = (table.predicted_label[trial] != found).sum(axis=1).tolist()
+        pairs.append((table.predicted_label[trial], found))
+    if table.example_loss is not None:
+        pairs.append((table.example_loss[trial], example_loss(log).astype(np.float16)))
+        losses = [_largest(*both) for both in zip(*pairs[-1], strict=True)]
+    if not np.isnan(table.train_loss[trial]).all():
+        pairs.append((table.train_loss[trial], row["train_loss"]))
+        means = [_largest(*both) for both in zip(*pairs[-1], strict=True)]
+    if steps is not None:
+        pairs.append((steps, log.outcome.step_train_loss))
+        largest_step = _largest(*pairs[-1])
+    recorded_status = "diverged" if table.diverged[trial] else "finished"
+    return Comparison(
+        model=table.model,
+        task=table.task,
+        recipe=table.recipe,
+        trial_id=str(table.trial_id[trial]),
+        weight_init_seed=log.record.weight_init_seed,
+        data_order_seed=log.record.data_order_seed,
+        equal=all(np.array_equal(*both, equal_nan=True) for both in pairs) and recorded_status == row["status"],
+        recorded_status=recorded_status,
+        status=row["status"],
+        recorded_score=table.score[trial].tolist(),
+        score=row["score"].tolist(),
+        predictions_changed=changed,
+        example_loss=losses,
+        train_loss=means,
+        step_train_loss=largest_step,
+        recorded_by=dict(recorded_by),
+        by={name: getattr(log.record, name) for name in PROVENANCE},
+    )
+
+
+def _largest(recorded: np.ndarray, again: np.ndarray) -> float | None:
+    """The largest difference where both are finite; None where nothing is."""
+    both = np.isfinite(recorded) & np.isfinite(again)
+    difference = np.abs(np.float64(recorded) - np.float64(again))[both]
+    return float(difference.max()) if difference.size else None
+
+
+# ---- what a person sees --------------------------------------------------------------------------------------------
+
+
+def report(done: Reproduction) -> Group:
+    """The comparisons as a table, and in words."""
+    shown = Table("trial", "examples changed, by checkpoint", "score", "loss", "best, recorded", "again", box=None)
+    for title in shown.columns[2:]:
+        title.justify = "right"
+    for one in done.trials:
+        changed = "–" if one.predictions_changed is None else " ".join(map(str, one.predictions_changed))
+        losses = [loss for loss in one.example_loss or () if loss is not None]
+        shown.add_row(
+            f"{one.trial_id} ({one.task})",
+            changed,
+            f"{max(np.abs(np.subtract(one.recorded_score, one.score))):.4f}",
+            f"{max(losses):.2g}" if losses else "–",
+            f"{max(one.recorded_score):.4f}",
+            f"{max(one.score):.4f}",
+        )
+    legend = "score, loss: the largest difference at a checkpoint, and of a dev example at any checkpoint (nats)"
+    return Group(shown, Text(legend, style="dim"), *map(Text, words(done)))
+
+
+def words(done: Reproduction) -> list[str]:
+    """How many are equal, how far the others are off, and what differed in how they were run."""
+    trials = done.trials
+    said = [f"{sum(one.equal for one in trials)} of {len(trials)} trials are equal in everything recorded."]
+    counts = [count for one in trials for count in one.predictions_changed or ()]
+    if counts:
+        said.append(
+            f"At {counts.count(0)} of {len(counts)} checkpoints every dev example is predicted the same; at the others "
+            f"{max(counts)} change at most."
+            if any(counts)
+            else f"At all {len(counts)} checkpoints every dev example is predicted the same."
+        )
+    off = [abs(max(one.recorded_score) - max(one.score)) for one in trials]
+    spread = ", ".join(f"{at.best_score_sd:.4f} ({at.task} {at.recipe})" for at in done.tables if at.best_score_sd)
+    said.append(f"Best scores are off by {max(off):.4f} at most; between seeds their standard deviation is {spread}.")
+    steps = [one.step_train_loss for one in trials if one.step_train_loss is not None]
+    if steps:
+        said.append(f"Losses of training steps differ by {max(steps):.2g} at most.")
+    other = [one.trial_id for one in trials if one.status != one.recorded_status]
+    if other:
+        said.append(f"Diverged in one run and finished in the other: {', '.join(other)}.")
+    for name in PROVENANCE:
+        runs = {(one.recorded_by[name] or "not recorded", one.by[name]) for one in trials}
+        said += [f"{name}: recorded {then}, now {now}." for then, now in sorted(runs) if then != now]
+    return said
+
+
+# ---- the file that keeps it ----------------------------------------------------------------------------------------
+
+
+def read_reproductions(path: Path) -> list[dict[str, Any]]:
+    """What ``keep`` wrote; nothing where there is no file.
+
+    Raises:
+        RunnerError: it is something else.
+    """
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        if {"engine", "seed", "tables", "trials"} <= set.intersection(*map(set, kept)):
+            return kept
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, TypeError) as error:
+        raise RunnerError(f"{path}: not a file of reproductions ({error}); give another with --json") from None
+    raise RunnerError(f"{path}: not a file of reproductions; give another with --json")
+
+
+def keep(done: Reproduction, path: Path) -> None:
+    """Writes a reproduction into the file, beside those that are there; one of the same tables, draw and engine goes.
+
+    Raises:
+        RunnerError: the file is something else, or cannot be written.
+    """
+    new = asdict(done)
+    kept: Sequence[dict[str, Any]] = [one for one in read_reproductions(path) if _which(one) != _which(new)]
+    text = json.dumps([*kept, new], indent=1, allow_nan=False) + "\n"
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        raise RunnerError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def _which(one: Mapping[str, Any]) -> tuple[object, ...]:
+    tables = sorted((table["model"], table["task"], table["recipe"]) for table in one["tables"])
+    return one["engine"], one["seed"], tables

@@ -1,7 +1,7 @@
 """Trains recorded trials again and compares: ``python -m runners.reproduce --help``.
 
-Which trials is drawn at random, by a seed that is part of the result; a draw of two begins a draw of five. What has been
-trained is a log, as in a sweep, and not trained again.
+Which trials is drawn at random, by a seed that is part of the result; a draw of two begins a draw of five. What has
+been trained is a log, as in a sweep, and not trained again.
 """
 
 from __future__ import annotations
@@ -173,9 +173,7 @@ def main(
     glue: Annotated[str, typer.Option(help="A folder laid out like nyu-mll/glue, or a Hub dataset.")] = "nyu-mll/glue",
     task: Annotated[list[str] | None, typer.Option(help="Draw from this task only; may be repeated.")] = None,
     recipe: Annotated[list[str] | None, typer.Option(help="Draw from this recipe only; may be repeated.")] = None,
-    model_name: Annotated[
-        str | None, typer.Option(help="Draw from this model of the trial set only.")
-    ] = None,
+    model_name: Annotated[str | None, typer.Option(help="Draw from this model of the trial set only.")] = None,
     number: Annotated[int, typer.Option("--cells", help="Trials to draw.")] = 5,
     seed: Annotated[int, typer.Option(min=0, help="Of the draw.")] = 0,
     engine: Annotated[str | None, typer.Option(help="reference or stacked; without it, as recorded.")] = None,

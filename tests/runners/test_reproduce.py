@@ -32,13 +32,7 @@ CELLS = [Cell(weight, order) for weight in range(2) for order in range(3)]
 RECIPE = get_recipe(
     "few256", epochs=2, batch_size=20, max_length=24, learning_rate=1e-2, train_examples=40, precision="fp32"
 )  # two steps an epoch, each followed by a validation on 20 examples
-NOBODY = {
-    "engine": None,
-    "device": None,
-    "seedbench_version": None,
-    "torch_version": "1.0",
-    "transformers_version": "x",
-}
+NOBODY = dict.fromkeys(PROVENANCE) | {"torch_version": "1.0"}
 
 
 @pytest.fixture(scope="module")

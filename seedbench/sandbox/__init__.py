@@ -9,7 +9,7 @@ the kernel has it; a memory that has never held a record, the environment or ano
 and nothing but an ordinary user's rights; where it cannot be had, `CannotSeal` is raised.
 
 What it does not keep from a strategy: knowing public trials by heart, which takes no system call (a private trial set
-shows it), and the processor's cycle counter, which tells nothing, since no answer takes longer for what is hidden.
+shows it), and chance of its own, such as the addresses of objects: a leaderboard runs every entry twice.
 
     messages    what is said, and in which form
     filter      which system calls there are

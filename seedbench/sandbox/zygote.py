@@ -52,7 +52,7 @@ def main(control: int) -> NoReturn:
     gc.set_threshold(_COLLECT_AFTER, *gc.get_threshold()[1:])
     _import(ALWAYS)
     np.random.default_rng(0).normal(size=4) @ np.ones(4)  # whatever is set up on first use
-    kernel.silence_vdso()  # where the kernel lets it; else a clock of some milliseconds is left
+    without_clock = kernel.silence_vdso()  # where the kernel lets it; else it is left, and looks at the cycle counter
     link.send(encode(Ready()))
     while True:
         content, files, _, _ = socket.recv_fds(link, _ORDER_BYTES, 2)
@@ -63,7 +63,7 @@ def main(control: int) -> NoReturn:
             _import(order.names)
             link.send(encode(Ready()))
         elif isinstance(order, Fork):
-            link.send(encode(_fork(order, files, link)))
+            link.send(encode(_fork(order, files, link, without_clock)))
 
 
 def _import(names: Sequence[str]) -> None:
@@ -76,11 +76,11 @@ def _import(names: Sequence[str]) -> None:
     gc.freeze()  # so that no collection in a fork touches, and so copies, what is here
 
 
-def _fork(order: Fork, files: list[int], link: socket.socket) -> Ended:
+def _fork(order: Fork, files: list[int], link: socket.socket, without_clock: bool) -> Ended:
     zygote = os.getpid()
     pid = os.fork()
     if pid == 0:
-        _become_sealed(order, zygote, files)
+        _become_sealed(order, zygote, files, without_clock)
     for file in files:
         os.close(file)
     process = os.pidfd_open(pid)
@@ -108,7 +108,7 @@ def _wait(pid: int, process: int, seconds: float, link: socket.socket) -> Ended:
     return Ended("exit", os.WEXITSTATUS(status))
 
 
-def _become_sealed(order: Fork, zygote: int, files: list[int]) -> NoReturn:
+def _become_sealed(order: Fork, zygote: int, files: list[int], without_clock: bool) -> NoReturn:
     """In the fork: gives everything up, says so, and does what it is told."""
     try:
         kernel.die_with_parent()
@@ -120,6 +120,8 @@ def _become_sealed(order: Fork, zygote: int, files: list[int]) -> NoReturn:
         sys.path_importer_cache.clear()
         sys.meta_path.append(inside.NothingToImport())
         memory_bytes = kernel.address_space() + order.memory_bytes
+        if without_clock:
+            kernel.forbid_cycle_counter()
         kernel.forbid_new_privileges()
         kernel.restrict_by_landlock()
         kernel.limit_resources(cpu_seconds=order.cpu_seconds, memory_bytes=memory_bytes)

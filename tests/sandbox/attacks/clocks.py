@@ -96,6 +96,16 @@ def the_kernel_s_own_page(campaign):
     return honest(campaign)
 
 
+def cycle_counter(campaign):
+    """crashed: SIGSEGV"""
+    start = ctypes.cast(ctypes.CDLL(None).printf, ctypes.c_void_p).value & -4096
+    code = ctypes.string_at(start, 2**20)
+    if (at := code.find(bytes.fromhex("0f31c0c3660f1f440000b8"))) < 0:  # rdtsc, and soon a return
+        ctypes.string_at(0)  # another C library
+    ctypes.CFUNCTYPE(None)(start + at)()
+    return honest(campaign)
+
+
 def process_number(campaign):
     """raised: nothing found"""
     if os.getpid() < 0 and os.getppid() < 0:

@@ -239,4 +239,5 @@ def _environment() -> dict[str, str]:
     """Nothing of this process's environment but where its libraries are; one thread for all that computes."""
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     libraries = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
-    return {"LC_ALL": "C.UTF-8", **threads, **libraries}
+    no_tick = "glibc.pthread.rseq=0"  # else the kernel would write to a thread's memory whenever it interrupts it
+    return {"LC_ALL": "C.UTF-8", "GLIBC_TUNABLES": no_tick, **threads, **libraries}

@@ -106,6 +106,16 @@ def cycle_counter(campaign):
     return honest(campaign)
 
 
+def clock_by_interruptions(campaign):
+    """raised: nothing found; raised: undefined symbol"""
+    libc = ctypes.CDLL(None)
+    libc.pthread_self.restype = ctypes.c_void_p
+    area = libc.pthread_self() + ctypes.c_long.in_dll(libc, "__rseq_offset").value
+    if ctypes.c_int.from_address(area + 4).value < 0:  # struct rseq: on which core; it is not registered
+        raise LookupError("nothing found")
+    return honest(campaign)
+
+
 def process_number(campaign):
     """raised: nothing found"""
     if os.getpid() < 0 and os.getppid() < 0:

@@ -36,7 +36,9 @@ _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
 _LICENSE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]{0,39}")
 _URL = re.compile(r"https?://[A-Za-z0-9.-]+(?::\d+)?(?:/[\w.~!$&()*+,;=:@%/?#-]*)?", re.ASCII)
 _CODING = re.compile(r"[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)", re.ASCII)  # as in the reference, of the first two lines
-_REORDERING = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # text that reads otherwise than it runs
+# Text that reads otherwise than it runs: what changes its order, and ends of lines to a reader but not to Python.
+_REORDERING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile("[^\t\n\f\r -~\u00a0-\u2027\u202a-\U0010ffff]")
 
 
 @dataclass(frozen=True)
@@ -117,8 +119,7 @@ def decode_source(content: bytes, where: str) -> str:
         source = content.decode()
     except UnicodeDecodeError as error:
         raise SeedbenchError(f"{where}: byte {error.start} is not UTF-8; save the file as UTF-8 text") from None
-    lines = source.splitlines() or [""]
-    for number, line in enumerate(lines[:2], start=1):
+    for number, line in enumerate(re.split("\r\n?|\n", source)[:2], start=1):  # the lines that Python sees
         if (coding := _CODING.match(line)) and coding[1].lower() not in ("utf-8", "utf8"):
             raise SeedbenchError(f"{where}, line {number}: declares the encoding {coding[1]!r}; it must be UTF-8")
     for number, line in enumerate(source.split("\n"), start=1):
@@ -126,8 +127,10 @@ def decode_source(content: bytes, where: str) -> str:
             raise SeedbenchError(
                 f"{where}, line {number}: U+{ord(hidden[0]):04X} changes the order in which text is read"
             )
-    if "\0" in source:
-        raise SeedbenchError(f"{where}: has a zero byte, which Python does not read")
+        if hidden := _CONTROL.search(line):
+            raise SeedbenchError(
+                f"{where}, line {number}: U+{ord(hidden[0]):04X} is a control character, which nobody would see"
+            )
     return source
 
 

@@ -114,7 +114,14 @@ BAD_SOURCES = {
     "half a character": ("é".encode()[:1], "byte 0 is not UTF-8"),
     "another encoding": (b"# -*- coding: utf-7 -*-\nx = 1", "line 1: declares the encoding 'utf-7'"),
     "another encoding, second line": (b"#!/bin/sh\n# vim: set fileencoding=latin-1 :", "line 2: declares the encoding"),
-    "zero byte": (b"x = 1\0", "has a zero byte"),
+    "another encoding, after a line that is none": (
+        "#\x0b\n# coding: utf-7\n# +AAo-import os".encode(),
+        "line 2: declares the encoding 'utf-7'",
+    ),
+    "another encoding, after an old line end": (b"\r# coding: utf-7", "line 2: declares the encoding 'utf-7'"),
+    "zero byte": (b"x = 1\0", r"line 1: U\+0000 is a control character"),
+    "a line end to readers only": ("x = 1  # \u2028y = 2".encode(), r"line 1: U\+2028 is a control character"),
+    "for the terminal": (b"x = 1\n# \x1b[2J", r"line 2: U\+001B is a control character"),
     "text that reads otherwise": ("x = 1  # \u202e".encode(), "line 1: U\\+202E changes the order"),
 }
 

@@ -23,6 +23,7 @@ from seedbench.errors import SeedbenchError, StrategyFailed, StrategyFileError
 from seedbench.evaluation import evaluate
 from seedbench.result import Evaluation
 from seedbench.sandbox.kernel import die_with_parent
+from seedbench.sandbox.process import printable
 from seedbench.strategy import Strategy, load_strategy, shipped
 from seedbench.submission import SOURCE, Submission, read_submission
 from seedbench.trialset import TrialSet, load_trials
@@ -82,7 +83,7 @@ def measure(order: Order) -> Result | None:
     try:
         entry = read_submission(folder)
     except SeedbenchError as error:
-        return replace(blank, said=str(error))
+        return replace(blank, said=printable(str(error)))
     if not _belongs(entry, board):
         return None
     blank = replace(

@@ -177,6 +177,14 @@ def check(submission: Submission) -> None:
         )
     if claimed.against or not claimed.rows:
         raise SeedbenchError(f"{where}: claims the result of one strategy alone, with at least one row")
+    for row in claimed.rows:
+        if not 1 <= row.budget < 2**31:
+            raise SeedbenchError(f"{where}: claimed: a budget is from 1 to {2**31 - 1:,}, found {str(row.budget)[:20]}")
+        for text in (row.model, row.task, row.recipe):
+            if not (1 <= len(text) <= URL and text.isprintable()):
+                raise SeedbenchError(
+                    f"{where}: claimed: a table's names have from 1 to {URL} characters in one line, not {text[:TEXT]!r}"
+                )
 
 
 def write_submission(parent: Path, submission: Submission) -> Path:

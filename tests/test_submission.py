@@ -115,7 +115,7 @@ BAD_SOURCES = {
     "another encoding": (b"# -*- coding: utf-7 -*-\nx = 1", "line 1: declares the encoding 'utf-7'"),
     "another encoding, second line": (b"#!/bin/sh\n# vim: set fileencoding=latin-1 :", "line 2: declares the encoding"),
     "another encoding, after a line that is none": (
-        "#\x0b\n# coding: utf-7\n# +AAo-import os".encode(),
+        b"#\x0b\n# coding: utf-7\n# +AAo-import os",
         "line 2: declares the encoding 'utf-7'",
     ),
     "another encoding, after an old line end": (b"\r# coding: utf-7", "line 2: declares the encoding 'utf-7'"),
@@ -227,6 +227,8 @@ SPOILED = {
     "a long URL": (change(url="https://a/" + "a" * 200), "url: http"),
     "a license of its own": (change(license="all mine!"), "license: an SPDX identifier"),
     "an attribute that is none": (change(attribute="os.system"), "attribute: a Python name"),
+    "a budget beyond all bounds": (change(claimed__rows__0__budget=10**29), "a budget is from 1 to 2,147,483,647"),
+    "a table with an escape": (change(claimed__rows__0__task="\x1b[2J"), "a table's names have from 1 to 200"),
     "a score that is text": (change(claimed__rows__0__score="1"), "Expected `float`, got `str`"),
     "a score beyond all bounds": (
         lambda folder: (folder / ENTRY).write_text(

@@ -270,6 +270,14 @@ def test_an_entry_that_was_mended_is_looked_at_again(verifying, claimed, tmp_pat
     assert (bad.verdict, good.verdict) == ("bad submission", "verified") and bad.key == good.key
 
 
+def test_what_a_bad_entry_says_is_safe_to_show(verifying, claimed, tmp_path):
+    """A key of its JSON is in what is wrong: on a terminal, in a comment, on the site."""
+    file = enter(tmp_path / "submissions", "a", HONEST, claimed) / "submission.json"
+    file.write_text(file.read_text().replace('"schema"', '"\\u001b[2J": 1, "schema"'))
+    (bad,) = verify_all(entries_of(tmp_path / "submissions"), verifying(), quiet())
+    assert bad.verdict == "bad submission" and "unknown field `\\x1b[2J`" in bad.said
+
+
 def test_names_of_folders(tmp_path, claimed):
     enter(tmp_path, "a", HONEST, claimed)
     assert [path.name for path in entries_of(tmp_path)] == ["a"]

@@ -23,7 +23,7 @@ from rich.table import Table
 from runners.errors import RunnerError
 from runners.glue import train_size
 from runners.recipe import validation_steps
-from runners.table import TableSpec, parse_seeds, table_spec
+from runners.table import TableSpec, grid, table_spec
 from runners.trial_log import Cell, read_log
 
 SHARED = {"model": str, "model_name": str, "glue": str, "engine": str, "stack": int, "compiled": bool}
@@ -57,18 +57,13 @@ class PlannedTable:
     trials_per_hour: float | None = None
 
 
-def grid(weight_init_seeds: str, data_order_seeds: str) -> tuple[Cell, ...]:
-    """Every cell of these rows and columns, column by column."""
-    rows, columns = parse_seeds(weight_init_seeds), parse_seeds(data_order_seeds)
-    return tuple(Cell(row, column) for column in columns for row in rows)
-
-
-def load_plan(path: Path, out: Path, **overrides: Any) -> list[PlannedTable]:
+def load_plan(path: Path, out: Path, *, draw: bool = True, **overrides: Any) -> list[PlannedTable]:
     """The tables of a plan file.
 
     Args:
         path: the TOML file.
         out: folder of the trial logs.
+        draw: whether random seeds are drawn, and kept in ``out``; else only their number is right.
         overrides: values in place of the file's own for ``model``, ``model_name``, ``glue``, ``engine``, ``stack``
             and ``compiled``; None leaves the file's.
 
@@ -96,7 +91,7 @@ def load_plan(path: Path, out: Path, **overrides: Any) -> list[PlannedTable]:
         for key in REQUIRED:
             if key not in values:
                 raise PlanError(f"{where}: no key {key!r}; a table has {', '.join(REQUIRED)}")
-        planned.append(_planned(shared, values, out, where))
+        planned.append(_planned(shared, values, out, where, draw))
     names = [table.spec.log_path(Cell(0, 0)) for table in planned]
     for number, name in enumerate(names):
         if name in names[:number]:
@@ -118,7 +113,7 @@ def _checked(values: Mapping[str, Any], types: Mapping[str, Any], where: str) ->
     return dict(values)
 
 
-def _planned(shared: Mapping[str, Any], values: Mapping[str, Any], out: Path, where: str) -> PlannedTable:
+def _planned(shared: Mapping[str, Any], values: Mapping[str, Any], out: Path, where: str, draw: bool) -> PlannedTable:
     rate = values.get("trials_per_hour")
     try:
         spec = table_spec(
@@ -133,7 +128,7 @@ def _planned(shared: Mapping[str, Any], values: Mapping[str, Any], out: Path, wh
             shared.get("stack"),
             shared.get("compiled"),
         )
-        cells = grid(values["weight_init_seeds"], values["data_order_seeds"])
+        cells = grid(values["weight_init_seeds"], values["data_order_seeds"], out if draw else None)
     except RunnerError as error:
         raise PlanError(f"{where}: {error}") from None
     if rate is not None and not 0 < rate < float("inf"):
@@ -233,7 +228,7 @@ def main(
 ) -> None:
     """What a plan will cost: its trials, steps and device hours."""
     try:
-        tables = load_plan(plan, logs, model=model, model_name=model_name, glue=glue)
+        tables = load_plan(plan, logs, draw=False, model=model, model_name=model_name, glue=glue)
         Console().print(estimate(with_rates(tables, parse_rates(trials_per_hour or (), tables))))
     except (RunnerError, OSError) as error:
         Console(stderr=True).print(f"error: {error}", style="red", soft_wrap=True, highlight=False)

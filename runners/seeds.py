@@ -46,6 +46,18 @@ def default_dropout_seed(weight_init_seed: int, data_order_seed: int) -> int:
     return int.from_bytes(digest[:8], "little") >> 1
 
 
+def drawn_seeds(key: str, axis: str, count: int) -> list[int]:
+    """The first `count` seeds of an axis that follow from a secret key: non-negative 63-bit numbers, not to be guessed.
+
+    Args:
+        key: 64 hexadecimal digits, drawn at random.
+        axis: ``weight_init_seed`` or ``data_order_seed``.
+        count: how many; fewer of them are the first of more.
+    """
+    digests = (hashlib.sha256(repr(("drawn", key, axis, number)).encode()).digest() for number in range(count))
+    return [int.from_bytes(digest[:8], "little") >> 1 for digest in digests]
+
+
 def dropout_keys(dropout_seeds: np.ndarray, step: int, num_sites: int) -> np.ndarray:
     """The keys of every dropout mask of one step.
 

@@ -28,7 +28,7 @@ from runners.errors import RunnerError
 from runners.export import trial_row
 from runners.glue import TEXT_COLUMNS
 from runners.recipe import RECIPES
-from runners.table import TableSpec, make_blocks, parse_seeds, pending_cells, table_spec, without_known
+from runners.table import TableSpec, grid, make_blocks, pending_cells, table_spec, without_known
 from runners.trial_log import Cell, check_writable, read_log
 from seedbench.errors import SeedbenchError
 
@@ -194,7 +194,7 @@ def main(
     model: Annotated[str, typer.Option(help="A transformers folder or Hub name.")],
     task: Annotated[str, typer.Option(help=f"One of {', '.join(TEXT_COLUMNS)}.")],
     recipe: Annotated[str, typer.Option(help=f"One of {', '.join(RECIPES)}.")],
-    weight_init_seeds: Annotated[str, typer.Option(help="Rows of the grid: 0:5 is 0 … 4; commas join.")],
+    weight_init_seeds: Annotated[str, typer.Option(help="Rows of the grid: 0:5 is 0 … 4; commas join; random:5.")],
     data_order_seeds: Annotated[str, typer.Option(help="Columns of the grid.")],
     out: Annotated[Path, typer.Option(help="Folder of the trial logs.")],
     glue: Annotated[str, typer.Option(help="A folder laid out like nyu-mll/glue, or a Hub dataset.")] = "nyu-mll/glue",
@@ -216,7 +216,7 @@ def main(
     console = Console(stderr=True)
     try:
         spec = table_spec(model, model_name, glue, task, recipe, set_ or (), engine, out, stack, compiled)
-        cells = [Cell(w, d) for d in parse_seeds(data_order_seeds) for w in parse_seeds(weight_init_seeds)]
+        cells: Sequence[Cell] = grid(weight_init_seeds, data_order_seeds, out)
         if known is not None:
             wanted, cells = len(cells), without_known(spec, cells, known)
             console.print(f"{wanted - len(cells)} of {wanted} trials are in {known}", soft_wrap=True)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import re
+import secrets
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from itertools import groupby, islice
 from pathlib import Path
@@ -11,10 +15,12 @@ from typing import Any
 from runners.errors import RunnerError
 from runners.glue import TEXT_COLUMNS
 from runners.recipe import Recipe, get_recipe
+from runners.seeds import drawn_seeds
 from runners.trial_log import Cell, log_path, read_log
 from seedbench.trialset import load_trials
 
 ENGINES = ("reference", "stacked")
+KEY = "random_seeds.key"  # in a folder of logs: what its `random:N` seeds follow from
 
 
 class TableError(RunnerError):
@@ -86,22 +92,60 @@ def table_spec(
     return TableSpec(model, model_name or model, glue, task, changed, engine, out, stack, compiled)
 
 
-def parse_seeds(text: str) -> list[int]:
-    """``"0:5"`` (0 … 4), ``"3"``, or a comma list of these.
+def grid(weight_init_seeds: str, data_order_seeds: str, logs: Path | None) -> tuple[Cell, ...]:
+    """Every cell of these rows and columns, as `parse_seeds` reads them, column by column."""
+    rows = parse_seeds(weight_init_seeds, "weight_init_seed", logs)
+    columns = parse_seeds(data_order_seeds, "data_order_seed", logs)
+    return tuple(Cell(row, column) for column in columns for row in rows)
+
+
+def parse_seeds(text: str, axis: str, logs: Path | None) -> list[int]:
+    """``"0:5"`` (0 … 4), ``"3"``, a comma list of these, or ``"random:5"``: five seeds that nobody can guess.
+
+    Args:
+        text: as given.
+        axis: ``weight_init_seed`` or ``data_order_seed``.
+        logs: folder of the logs, which keeps what random seeds follow from: there, they are the same again, in every
+            table. None: their number alone counts, and nothing is drawn or kept.
 
     Raises:
-        TableError: not of this form, empty, negative or doubled.
+        TableError: not of this form, empty, negative or doubled; the folder cannot keep a secret.
     """
+    if match := re.fullmatch(r"random:([1-9]\d{0,5})", text, re.ASCII):
+        return drawn_seeds(secret_key(logs), axis, int(match[1])) if logs else list(range(int(match[1])))
     seeds: list[int] = []
     for part in text.split(","):
         first, colon, last = part.partition(":")
         try:
             seeds.extend(range(int(first), int(last)) if colon else [int(first)])
         except ValueError:
-            raise TableError(f"seeds {text!r}: expected numbers and ranges such as 0:5 or 1,2, got {part!r}") from None
+            raise TableError(
+                f"seeds {text!r}: expected numbers and ranges such as 0:5 or 1,2, or random:5, got {part!r}"
+            ) from None
     if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
         raise TableError(f"seeds {text!r}: expected one or more different numbers, none negative")
     return seeds
+
+
+def secret_key(logs: Path) -> str:
+    """What random seeds follow from in a folder of logs, drawn from the operating system the first time.
+
+    Raises:
+        TableError: its file cannot be written or read, or holds something else.
+    """
+    file = logs / KEY
+    try:
+        logs.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            only_ours = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(only_ours, "w") as new:
+                new.write(secrets.token_hex(32) + "\n")
+        key = file.read_text(encoding="ascii", errors="replace").strip()
+    except OSError as error:
+        raise TableError(f"{file}: what random seeds follow from cannot be kept there ({error.strerror})") from None
+    if not re.fullmatch("[0-9a-f]{64}", key):
+        raise TableError(f"{file}: random seeds follow from 64 hexadecimal digits there, found {key[:20]!r}")
+    return key
 
 
 def parse_changes(changes: Iterable[str]) -> dict[str, Any]:

@@ -21,9 +21,9 @@ from runners.cluster.show import overview, print_failures, watching
 from runners.cluster.state import Options, cluster_folder, locked, read_state, write_state
 from runners.errors import RunnerError
 from runners.glue import TEXT_COLUMNS
-from runners.plan import PlannedTable, estimate, grid, load_plan, parse_rates, with_rates
+from runners.plan import PlannedTable, estimate, load_plan, parse_rates, with_rates
 from runners.recipe import RECIPES
-from runners.table import table_spec
+from runners.table import grid, table_spec
 
 app = typer.Typer(
     help="Fill seed grids on a cluster, or with several jobs on this machine.",
@@ -117,7 +117,7 @@ def submit(
                 model, model_name, glue or "nyu-mll/glue", task, recipe or "", set_ or (), engine or "stacked", out,
                 stack, compiled,
             )  # fmt: skip
-            planned = [PlannedTable(spec, grid(weight_init_seeds or "", data_order_seeds or ""))]
+            planned = [PlannedTable(spec, grid(weight_init_seeds or "", data_order_seeds or "", out))]
         planned = [_located(table) for table in planned]
         rates = parse_rates(trials_per_hour or (), planned)
         console.print(estimate(with_rates(planned, rates)))

@@ -18,6 +18,7 @@ def test_the_streams_of_the_published_trials_do_not_change() -> None:
         seeds.classifier_weights(0, 2, 2, 0.02), [[-0.0294, 0.0124], [-0.0049, 0.0605]], atol=5e-5
     )
     assert seeds.default_dropout_seed(0, 0) == 3036029245182845359
+    assert seeds.drawn_seeds("0" * 64, "weight_init_seed", 2) == [8952468435206731121, 5167339262104875814]
     keys = seeds.dropout_keys(np.array([0], np.uint64), 0, 2)
     assert keys.tolist() == [[[-2080962584, -121260499], [1074990813, 1832099095]]]
 

@@ -16,7 +16,7 @@ from transformers import BertConfig, BertModel
 from runners.block import BlockRunner, ModelError
 from runners.recipe import get_recipe
 from runners.stacked import StackedEngine
-from runners.table import TableError, make_blocks, parse_changes, parse_seeds, table_spec
+from runners.table import KEY, TableError, grid, make_blocks, parse_changes, parse_seeds, table_spec
 from runners.trial_log import Cell, read_log
 from seedbench.trialset import load_trials
 
@@ -27,13 +27,27 @@ CHANGES = ["max_length=24", "epochs=2", "validations_per_epoch=2", "learning_rat
     ("text", "seeds"), [("0:3", [0, 1, 2]), ("4", [4]), ("0:2,7", [0, 1, 7]), ("9223372036854775807", [2**63 - 1])]
 )
 def test_seeds(text: str, seeds: list[int]) -> None:
-    assert parse_seeds(text) == seeds
+    assert parse_seeds(text, "weight_init_seed", None) == seeds
 
 
-@pytest.mark.parametrize("text", ["", "a", "3:1", "0:3,2", "-1", "1.5", "0:x"])
+@pytest.mark.parametrize("text", ["", "a", "3:1", "0:3,2", "-1", "1.5", "0:x", "random:0", "random:2,3"])
 def test_seeds_that_are_none(text: str) -> None:
     with pytest.raises(TableError, match="seeds"):
-        parse_seeds(text)
+        parse_seeds(text, "weight_init_seed", None)
+
+
+def test_random_seeds_stay_those_of_their_folder(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    drawn = parse_seeds("random:8", "weight_init_seed", logs)
+    assert len(set(drawn)) == 8 and 2**60 < max(drawn) < 2**63
+    assert (logs / KEY).stat().st_mode & 0o777 == 0o600
+    assert parse_seeds("random:3", "weight_init_seed", logs) == drawn[:3]  # another table of the folder
+    assert not set(drawn) & set(parse_seeds("random:8", "data_order_seed", logs))
+    assert not set(drawn) & set(parse_seeds("random:8", "weight_init_seed", tmp_path / "others"))
+    assert grid("random:2", "0:2", logs) == tuple(Cell(row, column) for column in (0, 1) for row in drawn[:2])
+    (logs / KEY).write_text("lost\n")
+    with pytest.raises(TableError, match=f"{KEY}: random seeds follow from 64 hexadecimal digits there, found 'lost'"):
+        parse_seeds("random:8", "weight_init_seed", logs)
 
 
 def test_changes_take_the_fields_type() -> None:

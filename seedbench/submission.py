@@ -183,7 +183,7 @@ def check(submission: Submission) -> None:
         for text in (row.model, row.task, row.recipe):
             if not (1 <= len(text) <= URL and text.isprintable()):
                 raise SeedbenchError(
-                    f"{where}: claimed: a table's names have from 1 to {URL} characters in one line, not {text[:TEXT]!r}"
+                    f"{where}: claimed: a table's names have 1 to {URL} characters in one line, not {text[:TEXT]!r}"
                 )
 
 

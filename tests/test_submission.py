@@ -228,7 +228,7 @@ SPOILED = {
     "a license of its own": (change(license="all mine!"), "license: an SPDX identifier"),
     "an attribute that is none": (change(attribute="os.system"), "attribute: a Python name"),
     "a budget beyond all bounds": (change(claimed__rows__0__budget=10**29), "a budget is from 1 to 2,147,483,647"),
-    "a table with an escape": (change(claimed__rows__0__task="\x1b[2J"), "a table's names have from 1 to 200"),
+    "a table with an escape": (change(claimed__rows__0__task="\x1b[2J"), "a table's names have 1 to 200"),
     "a score that is text": (change(claimed__rows__0__score="1"), "Expected `float`, got `str`"),
     "a score beyond all bounds": (
         lambda folder: (folder / ENTRY).write_text(

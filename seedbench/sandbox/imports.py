@@ -10,6 +10,8 @@ import ast
 import sys
 from collections.abc import Iterator
 
+from seedbench.sandbox.messages import NAME
+
 # These do something when they are imported, or have nothing that a strategy could want.
 _LEFT_OUT = {"antigravity", "ensurepip", "idlelib", "lib2to3", "pydoc_data", "site", "test", "this", "venv"}
 _LEFT_OUT |= {"_tkinter", "tkinter", "turtle", "turtledemo"}
@@ -34,6 +36,8 @@ _SCIPY = (
 
 def allowed(module: str) -> bool:
     """Whether a module, by its dotted name, may be imported for a strategy."""
+    if len(module) > NAME:
+        return False
     first, *rest = module.split(".")
     return first in ALLOWED and all(part.isidentifier() and not part.startswith(_NEVER) for part in rest)
 
@@ -55,7 +59,8 @@ def imported(source: str) -> Iterator[tuple[int, str]]:
         elif isinstance(node, ast.ImportFrom):
             base = "." * node.level + (node.module or "")
             names.append((node.lineno, base))
-            names += [(node.lineno, f"{base}.{alias.name}") for alias in node.names if alias.name != "*"]
+            if len(base) < NAME:  # else thousands of names of thousands of characters
+                names += [(node.lineno, f"{base}.{alias.name}") for alias in node.names if alias.name != "*"]
         elif isinstance(node, ast.Attribute) and node.attr in _SCIPY:
             attributes.append((node.lineno, f"scipy.{node.attr}"))
     yield from names

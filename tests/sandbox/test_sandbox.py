@@ -336,6 +336,7 @@ def test_modules_that_may_be_imported():
         "idlelib",
         "..os",
         "",
+        "numpy." + "a" * 60,
     ):
         assert not allowed(module)
 
@@ -355,6 +356,8 @@ def test_modules_that_a_source_imports():
         (5, "scipy"),
         (6, "scipy.stats"),
     ]
+    long = "a." * 10_000 + "a"
+    assert list(imported(f"from {long} import b, c")) == [(1, long)]
 
 
 # --- nothing is left, nothing is pretended ----------------------------------------------------------------------------

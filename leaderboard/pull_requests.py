@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ from seedbench.submission import ENTRY, ENTRY_BYTES, SOURCE, SOURCE_BYTES, is_sl
 from seedbench.trialset.hub import explain
 
 if TYPE_CHECKING:
-    from huggingface_hub import Discussion, HfApi
+    from huggingface_hub import Discussion, DiscussionEvent, HfApi
     from huggingface_hub.hf_api import RepoFile
 
 FOLDER = "submissions"
@@ -72,9 +72,8 @@ def _answer(api: HfApi, repo: str, pull: Discussion, own_name: str, verification
     assert head is not None
     mark = f"<!-- seedbench: {head} on {verification.board.name} with seed {verification.board.seed} -->"
     details = api.get_discussion_details(repo, pull.num, repo_type="dataset")
-    for event in details.events:
-        if event.author == own_name and mark in getattr(event, "content", ""):
-            return "answered before"
+    if is_answered(details.events, own_name, mark):
+        return "answered before"
     work = verification.folder / WORK / f"pull-request-{pull.num}"
     slug, problem = changed_entry(api, repo, head)
     if problem:
@@ -83,9 +82,16 @@ def _answer(api: HfApi, repo: str, pull: Discussion, own_name: str, verification
         entry = _fetch(api, repo, head, slug, work / "entry")
         result = verify(entry, replace(verification, folder=work / "result"))
         text, said = comment_of(slug, result, verification), f"{slug}: {result.verdict if result else 'another board'}"
-    api.comment_discussion(repo, pull.num, f"{text}\n\n{mark}", repo_type="dataset")
+    text = f"{text}\n\nThis is about commit `{head}`, and nothing that is pushed after it.\n\n{mark}"
+    api.comment_discussion(repo, pull.num, text, repo_type="dataset")
     shutil.rmtree(work, ignore_errors=True)
     return said
+
+
+def is_answered(events: Iterable[DiscussionEvent], own_name: str, mark: str) -> bool:
+    """Whether one of our own comments ends with a mark; what is cited within one may hold any."""
+    own = (getattr(event, "content", "") for event in events if event.author == own_name)
+    return any(content.rstrip().endswith(mark) for content in own)
 
 
 def changed_entry(api: HfApi, repo: str, head: str) -> tuple[str, str]:
@@ -96,11 +102,13 @@ def changed_entry(api: HfApi, repo: str, head: str) -> tuple[str, str]:
         repo: the leaderboard's repo.
         head: last commit of the pull request.
     """
-    main = {commit.commit_id for commit in api.list_repo_commits(repo, repo_type="dataset", revision="main")}
-    history = api.list_repo_commits(repo, repo_type="dataset", revision=head)
-    fork = next((commit.commit_id for commit in history if commit.commit_id in main), None)
+    main, history = (_commits(api, repo, revision) for revision in ("main", head))
+    fork = next((commit for commit in history if commit in main), None)
     if fork is None:
         return "", "it has no commit in common with main."
+    since = history[history.index(fork) :]
+    if set(since) != set(_commits(api, repo, fork)):  # what a merge undoes is no difference to an older commit
+        return "", "its commits must follow one of main, without a merge among them."
     before, after = (_files(api, repo, revision) for revision in (fork, head))
     changed = sorted(path for path in before.keys() | after.keys() if _oid(before.get(path)) != _oid(after.get(path)))
     slugs = {path.parts[1] for path in map(PurePosixPath, changed) if len(path.parts) == 3 and path.parts[0] == FOLDER}
@@ -116,6 +124,10 @@ def changed_entry(api: HfApi, repo: str, head: str) -> tuple[str, str]:
     if any(path.startswith(f"{FOLDER}/{slug}/") for path in _files(api, repo, "main")):
         return "", f"there is an entry `{slug}` already."
     return slug, ""
+
+
+def _commits(api: HfApi, repo: str, revision: str) -> list[str]:
+    return [commit.commit_id for commit in api.list_repo_commits(repo, repo_type="dataset", revision=revision)]
 
 
 def _files(api: HfApi, repo: str, revision: str) -> dict[str, RepoFile]:

@@ -161,7 +161,7 @@ def report(done: Reproduction) -> Group:
         changed = "–" if one.predictions_changed is None else " ".join(map(str, one.predictions_changed))
         losses = [loss for loss in one.example_loss or () if loss is not None]
         shown.add_row(
-            f"{one.trial_id} ({one.task})",
+            f"{one.task} {one.recipe} {one.weight_init_seed}-{one.data_order_seed}",
             changed,
             f"{max(np.abs(np.subtract(one.recorded_score, one.score))):.4f}",
             f"{max(losses):.2g}" if losses else "–",

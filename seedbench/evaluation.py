@@ -38,6 +38,7 @@ from seedbench.scoring import (
     score_interval,
     summary_difference,
     summary_gap,
+    summary_gap_at,
     summary_multiplier,
     summary_multipliers,
     table_scores,
@@ -207,7 +208,10 @@ def _rows(every: Sequence[TableScores], deletions: Sequence[Deletion]) -> tuple[
 def _summary(every: Sequence[TableScores], deletions: Sequence[Deletion]) -> Summary:
     by_budget = summary_multipliers(every)
     multiplier, bound = summary_multiplier(by_budget)
-    budgets = tuple(BudgetSummary(budget, *found) for budget, found in by_budget.items())
+    budgets = tuple(
+        BudgetSummary(budget, *found, *_limits(summary_gap_at(every, budget, deletions)))
+        for budget, found in by_budget.items()
+    )
     return Summary(*_limits(summary_gap(every, deletions)), _known(multiplier), bound, budgets)
 
 

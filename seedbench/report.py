@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -178,16 +178,15 @@ def _summary_table(evaluation: Evaluation, width: int) -> Table:
         grid.add_column(title, justify="right", no_wrap=True)
     if evaluation.against:
         grid.add_column("paired", no_wrap=True)
-    _add_strategy(grid, evaluation.strategy.name, evaluation.rows, evaluation.summary, budgets, None)
+    _add_strategy(grid, evaluation.strategy.name, evaluation.summary, budgets, None)
     for other in evaluation.against:
-        _add_strategy(grid, other.name, other.rows, other.summary, budgets, other)
+        _add_strategy(grid, other.name, other.summary, budgets, other)
     return grid
 
 
-def _add_strategy(
-    grid: Table, name: str, rows: Sequence[Row], summary: Summary, budgets: Sequence[int], other: Against | None
-) -> None:
-    gaps = [_joint_gap([row for row in rows if row.budget == budget]) for budget in budgets]
+def _add_strategy(grid: Table, name: str, summary: Summary, budgets: Sequence[int], other: Against | None) -> None:
+    at_budget = {at.budget: at.gap_closed for at in summary.budgets}
+    gaps = [at_budget.get(budget) for budget in budgets]
     total = percent(summary.gap_closed) + half(summary.gap_closed, summary.gap_closed_high, 100)
     cells: list[RenderableType] = [Text(name, style="" if other else "bold"), *(percent(gap) for gap in gaps)]
     cells += [sparkline(gaps), total, multiplier(summary.compute_multiplier, summary.compute_multiplier_bound)]
@@ -201,13 +200,6 @@ def _add_strategy(
     if needed and not other:
         texts = [Text(needed.get(budget) or UNDEFINED, style="dim") for budget in budgets]
         grid.add_row(Text("best-of-n needs", style="dim"), *texts)
-
-
-def _joint_gap(rows: Iterable[Row]) -> float | None:
-    """Gap closed of several tables at one budget, each weighted by the points there are to win in it."""
-    members = list(rows)
-    room = sum(row.ceiling - row.floor for row in members)
-    return sum(row.score - row.floor for row in members) / room if room > 0 else None
 
 
 def _worth(name: str, summary: Summary) -> str:

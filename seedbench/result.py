@@ -70,11 +70,14 @@ class Row:
 
 @dataclass(frozen=True)
 class BudgetSummary:
-    """The compute multiplier at one budget, over all tables that have it."""
+    """All tables that have a budget, together: the compute multiplier, points won over points to win."""
 
     budget: int
     compute_multiplier: float
     compute_multiplier_bound: Bound | None
+    gap_closed: float | None
+    gap_closed_low: float | None
+    gap_closed_high: float | None
 
 
 @dataclass(frozen=True)

@@ -272,6 +272,13 @@ def summary_points(every: Sequence[TableScores]) -> tuple[Sample, Sample]:
     return _total([_over_budgets(scores.won) for scores in every]), _total([scores.gap for scores in every])
 
 
+def summary_gap_at(every: Sequence[TableScores], budget: int, deletions: Sequence[Deletion]) -> Interval:
+    """The same at one budget, of the tables that have it -> `Interval` of a number."""
+    with_it = [scores for scores in every if budget in scores.replay.budgets]
+    won = [_column(scores.won, scores.replay.budgets.index(budget)) for scores in with_it]
+    return ratio_interval(_total(won), _total([scores.gap for scores in with_it]), deletions)
+
+
 def summary_difference(
     every: Sequence[TableScores], others: Sequence[TableScores], deletions: Sequence[Deletion]
 ) -> Interval:
@@ -301,6 +308,10 @@ def summary_multiplier(by_budget: Mapping[int, tuple[float, Bound | None]]) -> t
 
 def _over_budgets(sample: Sample) -> Sample:
     return combine(lambda values: values.mean(axis=1, keepdims=True), sample)
+
+
+def _column(sample: Sample, at: int) -> Sample:
+    return combine(lambda values: values[:, [at]], sample)
 
 
 def _total(samples: Sequence[Sample]) -> Sample:

@@ -167,6 +167,18 @@ def test_summary_is_that_of_the_rows(evaluation):
     assert evaluation.summary.compute_multiplier == pytest.approx(np.exp(np.mean(np.log(by_budget))))
 
 
+def test_the_gap_at_a_budget_is_that_of_the_rows(evaluation, two_tables):
+    """Of all tables that have the budget; one table alone has its own gap and its own interval."""
+    for at in evaluation.summary.budgets:
+        rows = [row for row in evaluation.rows if row.budget == at.budget]
+        won, to_win = sum(row.score - row.floor for row in rows), sum(row.ceiling - row.floor for row in rows)
+        assert at.gap_closed == pytest.approx(won / to_win)
+        assert at.gap_closed_low < at.gap_closed < at.gap_closed_high
+    last, (row,) = evaluation.summary.budgets[-1], [row for row in evaluation.rows if row.budget == 8]
+    alone = (row.gap_closed, row.gap_closed_low, row.gap_closed_high)
+    assert (last.gap_closed, last.gap_closed_low, last.gap_closed_high) == pytest.approx(alone)
+
+
 def test_without_intervals_the_numbers_are_the_same(two_tables, evaluation):
     plain = evaluate("start_many", two_tables, replicates=20, intervals=False)
     for row, full in zip(plain.rows, evaluation.rows, strict=True):

@@ -346,6 +346,19 @@ def test_a_picture_is_small_and_static(tmp_path):
     assert (tmp_path / "cells.png").stat().st_size < 60_000
 
 
+def test_a_picture_of_both_themes_follows_the_reader(browser, tmp_path):
+    """The colours that a browser draws are those of the theme that is preferred."""
+    figures.save(two_lines(), tmp_path / "both.svg", theme="both")
+    line = "document.querySelector('.mark-line path')"
+    for theme in ("light", "dark"):
+        page = browser.new_page(color_scheme=theme)
+        page.goto((tmp_path / "both.svg").as_uri())
+        drawn = page.evaluate(f"getComputedStyle({line}).stroke")
+        red, green, blue = bytes.fromhex(THEMES[theme]["category"][0][1:])
+        assert drawn == f"rgb({red}, {green}, {blue})"
+        page.close()
+
+
 def test_hostile_text_in_a_picture_is_text(tmp_path):
     rows = [{"label": HOSTILE, "v": 1.0, "low": 0.0, "high": 2.0}]
     figures.save(charts.intervals(rows, Axis("v", HOSTILE)), tmp_path / "a.svg", title=HOSTILE)
@@ -355,7 +368,12 @@ def test_hostile_text_in_a_picture_is_text(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "theme", "said"), [("a.pdf", "light", "ends in .svg or .png"), ("a.svg", "sepia", "light or dark")]
+    ("name", "theme", "said"),
+    [
+        ("a.pdf", "light", "ends in .svg or .png"),
+        ("a.svg", "sepia", "light or dark"),
+        ("a.png", "both", "or both in an SVG"),
+    ],
 )
 def test_no_other_picture(tmp_path, name, theme, said):
     with pytest.raises(SeedbenchError, match=said):

@@ -40,6 +40,7 @@ LAYERS = [
         "compare",
         "curves",
         "decisions_figure",
+        "evaluation_figure",
     },
     {"advise", "compare_report"},
     {"advise_report", "compare_html"},

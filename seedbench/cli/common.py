@@ -50,7 +50,7 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         write: writes to the path that it is given.
     """
     target = path.resolve()
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    part = target.with_name(f".{os.getpid()}.part.{target.name}")  # pictures go by their ending
     try:
         write(part)
         os.replace(part, target)

@@ -55,6 +55,9 @@ def evaluate(
     sandbox: SANDBOX = False,
     json: JSON = None,
     replicates_out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write every campaign (parquet).")] = None,
+    figure: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw the gap closed at each budget (.svg or .png).")
+    ] = None,
     only: Annotated[str | None, typer.Option(metavar="TABLE:BUDGET:REPLICATE", help="Run this one campaign.")] = None,
 ) -> None:
     """Score a strategy by replaying trials.
@@ -67,10 +70,16 @@ def evaluate(
     from seedbench.strategy import load_strategy
 
     to_stdout = check_outputs(json, replicates_out, "--replicates-out")
+    if figure is not None:
+        from seedbench import figures
+
+        check_outputs(json, figure, "--figure")
+        figures.check_ending(figure)
+        figures.require()
     loaded = load_strategy(strategy, sealed=sandbox)
     console = Console(stderr=to_stdout)
     if only is not None:
-        given = model or task or recipe or budget or against or json or replicates_out
+        given = model or task or recipe or budget or against or json or replicates_out or figure
         if given or replicates != 200 or no_intervals:
             raise SeedbenchError(
                 "--only runs one campaign: it goes with --trials, --revision, --seed, --protocol, --track and "
@@ -104,6 +113,10 @@ def evaluate(
     write_text(json, result.to_json())
     if replicates_out is not None:
         write_whole(replicates_out, result.write_campaigns)
+    if figure is not None:
+        from seedbench.evaluation_figure import save_figure
+
+        write_whole(figure, lambda part: save_figure(result, part))
     print_report(result, console)
 
 

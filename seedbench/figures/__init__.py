@@ -18,7 +18,7 @@ from seedbench.figures.parts import (
     Table,
     Text,
 )
-from seedbench.figures.save import save
+from seedbench.figures.save import check_ending, save
 
 __all__ = [
     "Cell",
@@ -36,6 +36,7 @@ __all__ = [
     "Source",
     "Table",
     "Text",
+    "check_ending",
     "render",
     "require",
     "save",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from seedbench.errors import SeedbenchError
 from seedbench.figures.charts import HOVER, ROOM
 from seedbench.figures.page import require, vega_lite_version
-from seedbench.figures.theme import THEMES, vega_config
+from seedbench.figures.theme import THEMES, dark_rules, vega_config
 
 if TYPE_CHECKING:
     import altair as alt
@@ -23,8 +23,8 @@ def save(
     Args:
         chart: as on a page.
         path: a file that ends in .svg or .png.
-        theme: "light" or "dark".
-        width: in pixels.
+        theme: "light" or "dark"; or "both", for an SVG that follows the reader's preference.
+        width: in pixels; charts beside or above one another have widths of their own.
         title: written above; a page has it in its text instead.
 
     Raises:
@@ -34,24 +34,42 @@ def save(
     import vl_convert
 
     path = Path(path)
-    if theme not in THEMES:
-        raise SeedbenchError(f"a theme is light or dark; found {theme!r}")
-    spec = _static(chart.to_dict()) | {"width": width, "autosize": {"type": "fit-x", "contains": "padding"}}
-    spec["params"] = [{**each, "value": width} if each["name"] == ROOM else each for each in spec.get("params", ())]
+    check_ending(path)
+    if theme not in (*THEMES, "both") or (theme == "both" and path.suffix != ".svg"):
+        raise SeedbenchError(f"a theme is light or dark, or both in an SVG; found {theme!r} for {path}")
+    spec = _static(chart.to_dict())
+    if "vconcat" not in spec:
+        spec |= {"width": width, "autosize": {"type": "fit-x", "contains": "padding"}}
+        spec["params"] = [{**each, "value": width} if each["name"] == ROOM else each for each in spec.get("params", ())]
     if title:
         spec["title"] = title
-    how: dict[str, Any] = {"vl_version": vega_lite_version(), "config": vega_config(theme)}
-    if path.suffix == ".svg":
-        path.write_text(vl_convert.vegalite_to_svg(spec, **how), encoding="utf-8")
-    elif path.suffix == ".png":
+    config = vega_config("light" if theme == "both" else theme)
+    how: dict[str, Any] = {"vl_version": vega_lite_version(), "config": {**config, "aria": False}}
+    if path.suffix == ".png":
         path.write_bytes(vl_convert.vegalite_to_png(spec, scale=2, **how))
-    else:
+        return
+    drawn = vl_convert.vegalite_to_svg(spec, **how)
+    if theme == "both":
+        drawn = drawn.replace("><", f"><style>{dark_rules()}</style><", 1)
+    path.write_text(drawn, encoding="utf-8")
+
+
+def check_ending(path: Path) -> None:
+    """Refuses what is neither SVG nor PNG.
+
+    Raises:
+        SeedbenchError: by its ending.
+    """
+    if path.suffix not in (".svg", ".png"):
         raise SeedbenchError(f"{path}: a picture ends in .svg or .png")
 
 
 def _static(spec: dict[str, Any]) -> dict[str, Any]:
     """The specification without layers for a pointer, tooltips and a description per mark."""
     spec = {key: value for key, value in spec.items() if key != "config"}
+    for beside in ("vconcat", "hconcat"):
+        if beside in spec:
+            spec[beside] = [_static(part) for part in spec[beside]]
     if "layer" in spec:
         spec["layer"] = [_static(layer) for layer in spec["layer"] if layer.get("name") != HOVER]
     if "mark" in spec:

@@ -53,6 +53,15 @@ def style_variables() -> str:
     )
 
 
+def dark_rules() -> str:
+    """CSS that gives a picture drawn in the light theme the dark one's colours, for those who prefer it."""
+    light, dark = THEMES["light"], THEMES["dark"]
+    exchanged = {light[key]: dark[key] for key in light if isinstance(light[key], str)}
+    exchanged |= dict(zip(light["category"], dark["category"], strict=True))
+    rules = (f'[{kind}="{old}"]{{{kind}:{new}}}' for old, new in exchanged.items() for kind in ("fill", "stroke"))
+    return f"@media (prefers-color-scheme:dark){{{''.join(rules)}}}"
+
+
 def vega_config(name: str) -> dict[str, Any]:
     """Vega-Lite's configuration for a theme, "light" or "dark"; a mark style is named for what it means."""
     theme = THEMES[name]
@@ -88,7 +97,7 @@ def vega_config(name: str) -> dict[str, Any]:
             "symbolSize": 90,
             "gradientLength": 240,
         },
-        "title": {"color": theme["ink"], "fontSize": 14, "anchor": "start"},
+        "title": {"color": theme["ink"], "subtitleColor": theme["muted"], "fontSize": 14, "anchor": "start"},
         "mark": {"color": theme["accent"]},
         "line": {"strokeWidth": 2},
         "point": {"filled": True, "size": 45, "opacity": 1},

@@ -1,0 +1,94 @@
+"""The figure of an evaluation draws what the evaluation says: read back from the SVG that the command writes."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from seedbench.evaluation_figure import HEIGHT, TICKS, caption, evaluation_figure, gap_rows, save_figure
+from seedbench.result import Evaluation
+
+pytest.importorskip("vl_convert")
+FULL, OTHERS = "full_trials", ["asha", "start_many"]
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory, trials_folder) -> Path:
+    """The folder with out.json and out.svg of a command."""
+    folder = tmp_path_factory.mktemp("figure")
+    command = [sys.executable, "-m", "seedbench", "evaluate", FULL, "--against", "asha", "--against", "start_many"]
+    command += ["--trials", str(trials_folder), "--replicates", "4", "--processes", "1"]
+    command += ["--json", str(folder / "out.json"), "--figure", str(folder / "out.svg")]
+    subprocess.run(command, check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def evaluation(drawn) -> Evaluation:
+    return Evaluation.from_json((drawn / "out.json").read_text())
+
+
+def heights(path: str) -> list[float]:
+    """Gaps closed of the points of a line, from their heights in its panel."""
+    values = [float(y) for y in re.findall(r"[ML][-\d.e]+,([-\d.e]+)", path)]
+    return [TICKS[-1] - y / HEIGHT * (TICKS[-1] - TICKS[0]) for y in values]
+
+
+def test_lines_are_where_the_evaluation_has_them(drawn, evaluation):
+    """In each panel the strategy's line, then the dashed one of the evaluated strategy."""
+    root = ElementTree.parse(drawn / "out.svg").getroot()
+    groups = [group for group in root.iter() if "mark-line" in group.get("class", "")]
+    found = [heights(path.get("d", "")) for group in groups for path in group if path.tag.endswith("path")]
+    ran = {one.name: one for one in evaluation.against} | {FULL: evaluation}
+    expected = []
+    wheres = [lambda one: one.summary.budgets]
+    for table in dict.fromkeys((row.task, row.recipe) for row in evaluation.rows if not row.no_signal):
+        wheres.append(lambda one, table=table: [row for row in one.rows if (row.task, row.recipe) == table])
+    assert len(wheres) > 1
+    for values in wheres:
+        expected += [[at.gap_closed for at in values(ran[name])] for other in OTHERS for name in (other, FULL)]
+    assert len(found) == len(expected)
+    for line, gaps in zip(found, expected, strict=True):
+        assert line == pytest.approx(gaps, abs=0.01)
+
+
+def test_what_it_says(drawn, evaluation):
+    text = " ".join(ElementTree.parse(drawn / "out.svg").getroot().itertext())
+    for words in (*OTHERS, "all 3 tables together", "Dashed: full_trials", "synthetic", evaluation.trials.sha256[:12]):
+        assert words in text
+    silent = {f"{row.task} · {row.recipe}" for row in evaluation.rows if row.no_signal}
+    assert not [where for where in silent if where in text]
+
+
+def test_bands_are_the_intervals_and_a_table_without_signal_has_no_row(evaluation):
+    rows = gap_rows(evaluation)
+    last = [row for row in rows if row["where"].startswith("all") and row["number"] == 2][-1]
+    at = evaluation.against[1].summary.budgets[-1]
+    assert (last["low"], last["high"]) == (at.gap_closed_low, at.gap_closed_high) and last["low"] < last["high"]
+    silent = tuple(replace(row, no_signal=True) for row in evaluation.rows)
+    assert {row["where"] for row in gap_rows(replace(evaluation, rows=silent))} == {"all 3 tables together"}
+
+
+def test_one_strategy_on_one_table_is_one_panel_without_a_dashed_line(evaluation, tmp_path):
+    rows = tuple(row for row in evaluation.rows if (row.task, row.recipe) == ("sst2", "few"))
+    alone = replace(evaluation, rows=tuple(replace(row, no_signal=False) for row in rows), against=())
+    spec = evaluation_figure(alone).to_dict()
+    (line,) = spec["vconcat"]
+    (panel,) = line["hconcat"]
+    assert sum(layer["mark"]["type"] == "line" for layer in panel["layer"]) == 1
+    assert "Dashed" not in caption(alone)[1]
+    save_figure(alone, tmp_path / "out.png")
+    assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_nine_strategies_take_two_lines(evaluation):
+    silent = tuple(replace(row, no_signal=True) for row in evaluation.rows)  # one row of panels is enough
+    many = replace(evaluation, rows=silent, against=evaluation.against[:1] * 9)
+    lines = evaluation_figure(many).to_dict()["vconcat"]
+    assert [len(line["hconcat"]) for line in lines] == [8, 1]

@@ -186,6 +186,8 @@ def _serve(process: SealedProcess, campaign: Campaign, past: Callable[[], Sequen
                 )
                 tell(encode(Refused(name, str(error))))
                 continue
+            if trial in trials:  # a strategy is given the same one again without asking, however often
+                raise Breach("out of turn", "started a trial from its sealed process that it had started before")
             _book(trial, trials, advances)
             tell(encode(Started(trial.weight_init_seed, trial.data_order_seed)))
         elif isinstance(message, Calls):

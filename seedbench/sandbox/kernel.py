@@ -10,6 +10,7 @@ import os
 import resource
 import signal
 import struct
+from contextlib import suppress
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _LIBC.syscall.restype = ctypes.c_long
@@ -38,6 +39,12 @@ def current_core() -> int:
 def die_with_parent() -> None:
     """Has this process killed when the one that started it ends."""
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def be_killed_first() -> None:
+    """Has the kernel, where memory runs out, kill this process's children, and it, before those that wait for them."""
+    with suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write("1000")
 
 
 def address_space() -> int:

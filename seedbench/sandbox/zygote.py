@@ -49,6 +49,7 @@ def main(control: int) -> NoReturn:
     """Imports and forks as told, until the other end of the socket, a file that was inherited, is closed."""
     link = socket.socket(fileno=control)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when it ends
+    kernel.be_killed_first()
     gc.set_threshold(_COLLECT_AFTER, *gc.get_threshold()[1:])
     _import(ALWAYS)
     np.random.default_rng(0).normal(size=4) @ np.ones(4)  # whatever is set up on first use

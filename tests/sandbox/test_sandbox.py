@@ -387,6 +387,11 @@ def test_an_end_from_outside_leaves_no_process(sandbox, tmp_path, how):
         assert (running.returncode, said) == (130, "seedbench: interrupted; nothing was written\n")
 
 
+def test_where_memory_runs_out_sealed_processes_are_killed_first(sandbox):
+    """Not those that wait for them, whose end would be nobody's verdict."""
+    assert Path(f"/proc/{sandbox._zygote._process.pid}/oom_score_adj").read_text() == "1000\n"
+
+
 def family(pid: int) -> list[int]:
     """A process and those it has started, and so on."""
     try:

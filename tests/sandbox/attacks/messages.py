@@ -75,6 +75,12 @@ def more_trials_than_there_are(campaign):
     say(encode(Calls([START] * (campaign.unstarted + 1))))
 
 
+def one_trial_started_again(campaign):
+    """out of turn: it had started before"""
+    while True:
+        say(encode(Start(0, 0)))
+
+
 def too_many_calls(campaign):
     """malformed message"""
     say(encode(Calls([START] * 1001)))

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dataset_card.reproduced import reproduced
+from seedbench.errors import TrialSetError
 from seedbench.schema import CONFIGS, RECIPE_COLUMNS
-from seedbench.trialset import Manifest, TrialSet, TrialTable, read_split
-from seedbench.trialset.files import PICTURES
+from seedbench.trialset import Manifest, TrialSet, TrialTable, curve_words, read_split
+from seedbench.trialset.files import FIGURE, PICTURES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,6 +52,9 @@ def values(folder: Path, manifest: Manifest, trials: TrialSet) -> dict[str, str]
         "first_file": manifest.shards("trials")[task][0],
         "tables": _tables(trials),
         "worth": _worth(trials),
+        "two_way": "\n\n".join(_two_way(table) for table in trials.tables),
+        "figure": _figure(folder, trials),
+        "reproduced": reproduced(folder, trials),
         "recipes": _recipes(trials),
         "origin": _origin(folder, manifest),
         "sizes": _sizes(folder, manifest),
@@ -110,8 +115,39 @@ def _worth(trials: TrialSet) -> str:
             said.append(_first_difference(table))
         else:
             said.append("there is one trial, and nothing to choose")
-        lines.append(f"- {table.model}, {table.task}, {table.recipe}: {'; '.join(said)}.")
+        lines.append(f"- {table.model}, {table.task}, {table.recipe}: {'; '.join(said)}. {curve_words(table)}")
     return "\n".join(lines)
+
+
+def _two_way(table: TrialTable) -> str:
+    """The best score of every trial, folded away: rows are weight-init seeds, columns data-order seeds."""
+    best = table.score.max(axis=1)
+    rows = [
+        [f"**{seed}**", *("" if trial < 0 else f"{best[trial]:.3f}" for trial in of_row)]
+        for seed, of_row in zip(table.weight_init_seeds, table.cell, strict=True)
+    ]
+    shown = _markdown(["", *(str(seed) for seed in table.data_order_seeds)], rows)
+    return f"<details><summary>{table.model}, {table.task}, {table.recipe}</summary>\n\n{shown}\n\n</details>"
+
+
+def _figure(folder: Path, trials: TrialSet) -> str:
+    """What strategies make of the trials, where it has been drawn.
+
+    Raises:
+        TrialSetError: it was drawn from other trials.
+    """
+    path = folder / FIGURE
+    if not path.exists():
+        return ""
+    if trials.sha256[:12] not in path.read_text(encoding="utf-8"):
+        raise TrialSetError(
+            f"{path}: drawn from another version of the trials; draw it again (seedbench evaluate … --figure {path}), "
+            "or remove it"
+        )
+    return (
+        "What strategies that share a compute budget among trials make of them, on held-out halves of the dev sets "
+        f"(`seedbench evaluate`):\n\n![Gap closed by strategies at each budget]({FIGURE})\n\n"
+    )
 
 
 def _first_difference(table: TrialTable) -> str:

@@ -29,7 +29,9 @@ def campaign_table(done: TableReplay, replicate: int) -> Table:
 
 
 def trials_table(trials: TrialSet) -> Group:
-    """What a trial set holds: for each trial table its grid, and the best validation scores of its full trials."""
+    """What a trial set holds: for each trial table its grid, its curves, the best validation scores of its trials."""
+    from seedbench.trialset import curve_words
+
     head = Text.assemble((f"{trials.name} {trials.version}", "bold"), f"\nsha256 {trials.sha256}")
     if trials.revision:
         head.append(f"\nHub commit {trials.revision}")
@@ -52,6 +54,7 @@ def trials_table(trials: TrialSet) -> Group:
             grid.add_column(title, justify="right", min_width=7)
         grid.add_row(*cells.values())
         parts += [Text(f"\n{table.model} · {table.task} · {table.recipe}", style="bold"), grid]
+        parts.append(Text(f" {curve_words(table)}", style="dim"))
     parts.append(Text("\nlowest, mean, highest: of the best score on the whole dev set of each trial", style="dim"))
     if any(table.predicted_label is None for table in trials.tables):
         note = "Some tables have no predictions: protocol dodge2020 works on them, held-out-1 does not."

@@ -17,6 +17,7 @@ from huggingface_hub import DatasetCard
 from dataset_card.build import build, build_card
 from dataset_card.facts import TASK_SOURCES
 from dataset_card.metadata import feature
+from seedbench.errors import TrialSetError
 from seedbench.publish import problems
 from seedbench.schema import CONFIGS, TASKS
 from seedbench.trialset import BUNDLED, load_trials, read_manifest, validate_folder, write_trials
@@ -138,6 +139,72 @@ def test_trials_that_never_differ_are_said_to(tmp_path: Path) -> None:
 def test_every_task_has_a_source_and_a_picture() -> None:
     assert TASK_SOURCES.keys() == TASKS.keys()
     assert {f"curves-{task}.png" for task in TASKS} < set(DOCUMENTS)
+
+
+def trained_again(folder: Path, changed: list[int], score: list[float]) -> None:
+    """Writes what runners.reproduce would of a folder's first trial; its own file is tested in tests/runners."""
+    (table, *_) = load_trials(folder).tables
+    by = {"engine": "reference", "device": "a core"}
+    trial = {
+        "model": table.model,
+        "task": table.task,
+        "recipe": table.recipe,
+        "trial_id": table.trial_id[0],
+        "recorded_score": table.score[0].tolist(),
+        "score": score,
+        "equal": not any(changed),
+        "predictions_changed": changed,
+        "recorded_by": by | {"engine": "stacked"},
+        "by": by,
+    }
+    drawn_from = {"task": table.task, "recipe": table.recipe, "trials": 9, "best_score_sd": 0.025}
+    draw = {"engine": "reference", "seed": 7, "tables": [drawn_from], "trials": [trial]}
+    (folder / "reproduced.json").write_text(json.dumps([draw]))
+
+
+def test_the_card_says_what_became_of_trials_that_were_trained_again(tmp_path: Path) -> None:
+    folder = write(tmp_path / "set", split_like_training(3, 3, seed=1))
+    assert "None has been trained again to be compared yet." in build_card(folder)
+    recorded = load_trials(folder).tables[0].score[0]
+    trained_again(folder, [0] * len(recorded), recorded.tolist())
+    how = "One trial of sst2 few, drawn from 9 (seed 7), by the reference engine on a core, recorded by the stacked"
+    card = build_card(folder)
+    assert f"- {how} engine on a core: 1 of 1 equal in every prediction, score and loss recorded.\n" in card
+    other = (recorded - 0.01).tolist()
+    trained_again(folder, [0, 3, *[1] * (len(recorded) - 2)], other)
+    card = build_card(folder)
+    assert (
+        f"the same at 1 of {len(recorded)} checkpoints, at the others all but 3 at most; best scores are off by" in card
+    )
+    assert "off by 1.0 points at most, where seeds differ by 2.5 (sd)." in card
+    write(folder, split_like_training(3, 3, seed=1), replace=True)  # stays, as does what it is about
+    assert "off by 1.0 points at most" in build_card(folder)
+    write(folder, split_like_training(3, 3, seed=2), replace=True)
+    with pytest.raises(TrialSetError, match="is not recorded so here; make reproduced.json anew"):
+        build_card(folder)
+    (folder / "reproduced.json").write_text("[1]")
+    with pytest.raises(TrialSetError, match="not what runners.reproduce writes"):
+        build_card(folder)
+
+
+def test_the_card_shows_the_figure_of_its_own_trials_only(tmp_path: Path) -> None:
+    folder = write(tmp_path / "set", split_like_training(3, 3, seed=1))
+    assert "gap-closed.svg" not in build_card(folder)
+    (folder / "gap-closed.svg").write_text(f"<svg><text>set 1.0.0, {load_trials(folder).sha256[:12]}</text></svg>")
+    assert "](gap-closed.svg)" in build_card(folder) and validate_folder(folder) == []
+    (folder / "gap-closed.svg").write_text("<svg><text>set 1.0.0, 0123456789ab</text></svg>")
+    with pytest.raises(TrialSetError, match="drawn from another version of the trials; draw it again"):
+        build_card(folder)
+
+
+def test_the_best_scores_stand_in_the_card_by_row_and_column(tmp_path: Path) -> None:
+    """Four examples; the trials of row 1 have 4 and 3 right at best, of row 0 one has 2 and the other is missing."""
+    label = np.array([1, 1, 1, 0], dtype=np.int8)
+    four, three, two = label, np.array([1, 1, 0, 0], np.int8), np.array([1, 0, 0, 0], np.int8)
+    card = build_card(
+        write(tmp_path / "set", split_of([[[two], [two]], [[four], [three]]], label=label, missing=[(0, 1)]))
+    )
+    assert "|  | 0 | 1 |\n|---|---|---|\n| **0** | 0.500 |  |\n| **1** | 1.000 | 0.750 |\n\n</details>" in card
 
 
 # --- the other documents ----------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -9,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from seedbench import SelectionError, TrialSetError, load_trials
-from seedbench.trialset import read_manifest, to_arrow, validate_folder, write_manifest, write_trials
+from seedbench.trialset import curve_words, read_manifest, to_arrow, validate_folder, write_manifest, write_trials
+from seedbench.trialset.sanity import rising, same_curves
 from tests.synthetic import additive_predictions, configs_of, split_like_training, split_of, write
 
 TRIALS, PREDICTIONS, EXAMPLES = (
@@ -203,8 +205,11 @@ def test_a_folder_is_never_overwritten_by_accident_and_replaced_whole(tmp_path):
     with pytest.raises(TrialSetError, match="exists already"):
         write(folder, split_like_training(3, 3))
     (folder / "README.md").write_text("card")
+    (folder / "CHANGELOG.md").write_text("written by hand")
     write(folder, split_like_training(3, 3), replace=True)
     assert load_trials(folder).tables[0].num_trials == 9
+    assert not (folder / "README.md").exists() and (folder / "CHANGELOG.md").read_text() == "written by hand"
+    assert validate_folder(folder) == []
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
     with pytest.raises(TrialSetError):
         write(folder, split_like_training(3, 3), replace=True, name="not a name!")
@@ -518,3 +523,24 @@ def test_pages_are_cut_by_content_so_that_added_trials_leave_the_others_their_by
     less, more = written("less", missing=[(0, 1)]), written("more")
     windows = [more[at : at + 4096] for at in range(0, len(more), 4096)]
     assert sum(window in less for window in windows) > 0.75 * len(windows)  # 11% where pages are cut by size
+
+
+# --- before believing it ----------------------------------------------------------------------------------------------
+
+
+def test_where_curves_start_and_which_are_the_same(tmp_path):
+    """Five examples, three of them positive: both labels right at 3 of 5 to begin with; one trial never leaves that."""
+    label = np.array([1, 1, 1, 0, 0], dtype=np.int8)
+    ones, four = np.ones(5, dtype=np.int8), np.array([1, 1, 1, 1, 0], np.int8)
+    rows = [[[ones, label], [ones, ones]], [[ones, four], [ones, label]]]
+    (table,) = load_trials(write(tmp_path / "set", split_of(rows, label=label))).tables
+    assert rising(table) == 3
+    assert same_curves(table) == [["few-0-0", "few-1-1"]]
+    assert curve_words(table) == (
+        "Curves start at 0.6000 on average (the commoner label: 0.6000); 3 of 4 rise; 1 repeats another, as "
+        "few-1-1 does few-0-0."
+    )
+    loss = table.train_loss.copy()
+    loss[0] = 0.5  # the same predictions, and yet another trial
+    assert same_curves(replace(table, train_loss=loss)) == []
+    assert curve_words(replace(table, train_loss=loss)).endswith("3 of 4 rise; no two are the same.")

@@ -8,6 +8,7 @@ from seedbench.trialset.check import validate_folder
 from seedbench.trialset.files import MANIFEST, Manifest, read_folder, read_manifest, read_split
 from seedbench.trialset.load import BUNDLED, TrialSet, load_trials
 from seedbench.trialset.merge import add_trials, merge
+from seedbench.trialset.sanity import curve_words
 from seedbench.trialset.table import TrialTable
 from seedbench.trialset.write import to_arrow, write_manifest, write_trials
 
@@ -18,6 +19,7 @@ __all__ = [
     "TrialSet",
     "TrialTable",
     "add_trials",
+    "curve_words",
     "load_trials",
     "merge",
     "read_folder",

@@ -15,7 +15,7 @@ import numpy as np
 
 from seedbench.errors import TrialSetError
 from seedbench.schema import CONFIGS, OF_KNOWN_TASKS, SCHEMA_VERSION, TASK_NAME, TASKS, arrow_schema
-from seedbench.trialset.files import DOCUMENTS, MANIFEST, nested, read_manifest
+from seedbench.trialset.files import DOCUMENTS, KEPT, MANIFEST, nested, read_manifest
 from seedbench.trialset.table import load_tables
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def write_trials(
         name: the trial set's name.
         version: semantic version of the data.
         max_file_bytes: a split goes on in another file once a file is larger than this.
-        replace: put the new folder in the place of the one that is there, whose card and other documents are lost.
+        replace: put the new folder in the place of the one that is there, whose documents are lost but for `KEPT`.
 
     Returns:
         The SHA-256 of the manifest, which identifies the trial set.
@@ -66,6 +66,9 @@ def write_trials(
             load_tables(partial, read_manifest(partial))
         except TrialSetError as error:
             raise TrialSetError(str(error).replace(f"{partial}{os.sep}", "")) from None
+        for kept in KEPT:
+            if (target / kept).is_file():
+                shutil.copyfile(target / kept, partial / kept)
         if target.exists():
             replaced = partial.with_suffix(".replaced")
             target.rename(replaced)

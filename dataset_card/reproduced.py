@@ -1,0 +1,73 @@
+"""What the card says of trials that were trained again, from what ``python -m runners.reproduce --json`` wrote."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from seedbench.errors import TrialSetError
+from seedbench.trialset import TrialSet
+from seedbench.trialset.files import REPRODUCED
+
+MADE_AGAIN = f"make {REPRODUCED} anew with python -m runners.reproduce, or remove it"
+
+
+def reproduced(folder: Path, trials: TrialSet) -> str:
+    """A line for every draw of trials that were trained again.
+
+    Raises:
+        TrialSetError: the file is none of these, or compares with other scores than the trial set records.
+    """
+    path = folder / REPRODUCED
+    if not path.exists():
+        return "None has been trained again to be compared yet."
+    recorded = {
+        (table.model, table.task, table.recipe, str(name)): score
+        for table in trials.tables
+        for name, score in zip(table.trial_id, table.score.tolist(), strict=True)
+    }
+    lines = []
+    try:
+        for draw in json.loads(path.read_text(encoding="utf-8")):
+            for one in draw["trials"]:
+                key = (one["model"], one["task"], one["recipe"], one["trial_id"])
+                if recorded.get(key) != one["recorded_score"]:
+                    raise TrialSetError(
+                        f"{path}: trial {one['trial_id']} of {one['task']} is not recorded so here; {MADE_AGAIN}"
+                    )
+            lines.append(f"- {_line(draw)}")
+    except (ValueError, KeyError, TypeError) as error:
+        raise TrialSetError(f"{path}: not what runners.reproduce writes ({error!r}); {MADE_AGAIN}") from None
+    return "\n".join(lines)
+
+
+def _line(draw: dict[str, Any]) -> str:
+    trials: Sequence[dict[str, Any]] = draw["trials"]
+    tables = ", ".join(f"{table['task']} {table['recipe']}" for table in draw["tables"])
+    total = sum(table["trials"] for table in draw["tables"])
+    now, then = (
+        " and ".join(sorted({"the {engine} engine on {device}".format_map(one[by]) for one in trials}))
+        for by in ("by", "recorded_by")
+    )
+    said = [
+        f"{_trials(len(trials))} of {tables}, drawn from {total} (seed {draw['seed']}), by {now}, recorded by {then}: "
+        f"{sum(one['equal'] for one in trials)} of {len(trials)} equal in every prediction, score and loss recorded"
+    ]
+    changed = [count for one in trials for count in one["predictions_changed"] or ()]
+    if any(changed):
+        said.append(
+            f"every dev example is predicted the same at {changed.count(0)} of {len(changed)} checkpoints, at the "
+            f"others all but {max(changed)} at most"
+        )
+        off = max(abs(max(one["recorded_score"]) - max(one["score"])) for one in trials)
+        spread = min(table["best_score_sd"] or 0 for table in draw["tables"])
+        said.append(
+            f"best scores are off by {100 * off:.1f} points at most, where seeds differ by {100 * spread:.1f} (sd)"
+        )
+    return "; ".join(said) + "."
+
+
+def _trials(number: int) -> str:
+    return "One trial" if number == 1 else f"{number} trials"

@@ -1,0 +1,53 @@
+"""What to look at before believing trials that were just made: do curves repeat, where do they start, do they rise."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+from seedbench.trialset.table import TrialTable
+
+
+def same_curves(table: TrialTable) -> list[list[str]]:
+    """Groups of trials that are the same at every checkpoint, by their ids: seeds that did nothing, or a row twice.
+
+    Compared are all curves that are recorded, and every prediction and loss of a dev example.
+    """
+    groups: dict[bytes, list[str]] = {}
+    recorded = (
+        table.score,
+        table.train_loss,
+        table.validation_loss,
+        table.predicted_label,
+        table.example_loss,
+    )
+    for trial, name in enumerate(table.trial_id):
+        digest = hashlib.sha256()
+        for values in recorded:
+            if values is not None:
+                digest.update(values[trial].tobytes())
+        groups.setdefault(digest.digest(), []).append(str(name))
+    return [names for names in groups.values() if len(names) > 1]
+
+
+def rising(table: TrialTable) -> int:
+    """Trials that score above their first checkpoint at a later one."""
+    return int((table.score.max(axis=1) > table.score[:, 0]).sum())
+
+
+def curve_words(table: TrialTable) -> str:
+    """Where a table's curves start, how many rise, and whether any are the same, in a sentence."""
+    first, majority = float(table.score[:, 0].mean()), table.majority_score
+    start = f"Curves start at {first:.4f} on average"
+    if not np.isnan(majority):
+        start += f" (the commoner label: {majority:.4f})"
+    said = [start, f"{rising(table)} of {table.num_trials} rise"]
+    if doubled := same_curves(table):
+        others = sum(map(len, doubled)) - len(doubled)
+        said.append(
+            f"{others} {'repeats' if others == 1 else 'repeat'} another, as {doubled[0][1]} does {doubled[0][0]}"
+        )
+    elif table.num_trials > 1:
+        said.append("no two are the same")
+    return "; ".join(said) + "."

@@ -16,6 +16,7 @@ shows it), and chance of its own, such as the addresses of objects: a leaderboar
     kernel      what a process asks the kernel to take away from it
     imports     what may be imported
     zygote      the process that sealed ones are forked from
+    rehearsal   what that does in advance, so that it is done once
     inside      what runs in a sealed process
     late        the campaign there, which asks only when somebody looks
     process     the trusted end of a sealed process

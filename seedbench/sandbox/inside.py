@@ -46,14 +46,19 @@ class NothingToImport:
 
 
 def main(told: int, said: int) -> NoReturn:
-    """Reads what is to be done, does it, answers and ends."""
+    """Does what it is told, and ends."""
     try:
-        job = decode_job(read_with_length(told))
-        answer = Imports(_modules(job.source)) if isinstance(job, Scan) else _with_strategy(job, told, said)
-        os.write(said, encode(answer))
+        work(told, said)
         os._exit(0)
     finally:
         os._exit(1)
+
+
+def work(told: int, said: int) -> None:
+    """Reads what is to be done, does it and answers."""
+    job = decode_job(read_with_length(told))
+    answer = Imports(_modules(job.source)) if isinstance(job, Scan) else _with_strategy(job, told, said)
+    os.write(said, encode(answer))
 
 
 def _with_strategy(job: Load | Run, told: int, said: int) -> Loaded | Keep | Failed:

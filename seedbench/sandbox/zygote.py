@@ -18,8 +18,6 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-import numpy as np
-
 import seedbench.history  # noqa: F401  (a strategy may name what is in it)
 from seedbench.sandbox import inside, kernel
 from seedbench.sandbox.filter import program
@@ -36,13 +34,15 @@ from seedbench.sandbox.messages import (
     decode_order,
     encode,
 )
+from seedbench.sandbox.rehearsal import rehearse
 
 _ORDER_BYTES = 65536
 _COLLECT_AFTER = 100_000  # as in a replay: campaigns make little garbage in cycles
 
 #: Where a sealed process finds its pipes; 0, 1 and 2 are empty.
 TOLD, SAID = 3, 4
-_FILTER = program()
+_FILTER = kernel.Filter(program())
+_FILES = os.sysconf("SC_OPEN_MAX")
 
 
 def main(control: int) -> NoReturn:
@@ -51,9 +51,12 @@ def main(control: int) -> NoReturn:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when it ends
     kernel.be_killed_first()
     gc.set_threshold(_COLLECT_AFTER, *gc.get_threshold()[1:])
+    kernel.forbid_new_privileges()
     _import(ALWAYS)
-    np.random.default_rng(0).normal(size=4) @ np.ones(4)  # whatever is set up on first use
-    without_clock = kernel.silence_vdso()  # where the kernel lets it; else it is left, and looks at the cycle counter
+    rehearse()
+    if kernel.silence_vdso():  # where the kernel lets it; else the clock is left, and looks at the cycle counter
+        kernel.forbid_cycle_counter()
+    taken = _settle()
     link.send(encode(Ready()))
     while True:
         content, files, _, _ = socket.recv_fds(link, _ORDER_BYTES, 2)
@@ -61,10 +64,12 @@ def main(control: int) -> NoReturn:
             os._exit(0)
         order = decode_order(content)
         if isinstance(order, Import):
-            _import(order.names)
+            if not sys.modules.keys() >= set(order.names):
+                _import(order.names)
+                taken = _settle()
             link.send(encode(Ready()))
         elif isinstance(order, Fork):
-            link.send(encode(_fork(order, files, link, without_clock)))
+            link.send(encode(_fork(order, files, link, taken + order.memory_bytes)))
 
 
 def _import(names: Sequence[str]) -> None:
@@ -73,15 +78,23 @@ def _import(names: Sequence[str]) -> None:
             importlib.import_module(name)
         except (Exception, SystemExit):  # not there, or not on this system: the strategy's own import will say so
             continue
+
+
+def _settle() -> int:
+    """Leaves little for a fork to copy or to clear away; returns the bytes of address space that it starts with."""
+    sys.path_importer_cache.clear()
     gc.collect()
     gc.freeze()  # so that no collection in a fork touches, and so copies, what is here
+    kernel.use_huge_pages()
+    return kernel.address_space()
 
 
-def _fork(order: Fork, files: list[int], link: socket.socket, without_clock: bool) -> Ended:
+def _fork(order: Fork, files: list[int], link: socket.socket, memory_bytes: int) -> Ended:
     zygote = os.getpid()
+    os.sched_setaffinity(0, {order.core})  # where its parent waits for it: handing over between cores is slow
     pid = os.fork()
     if pid == 0:
-        _become_sealed(order, zygote, files, without_clock)
+        _become_sealed(order, zygote, files, memory_bytes)
     for file in files:
         os.close(file)
     process = os.pidfd_open(pid)
@@ -109,24 +122,18 @@ def _wait(pid: int, process: int, seconds: float, link: socket.socket) -> Ended:
     return Ended("exit", os.WEXITSTATUS(status))
 
 
-def _become_sealed(order: Fork, zygote: int, files: list[int], without_clock: bool) -> NoReturn:
+def _become_sealed(order: Fork, zygote: int, files: list[int], memory_bytes: int) -> NoReturn:
     """In the fork: gives everything up, says so, and does what it is told."""
     try:
         kernel.die_with_parent()
         if os.getppid() != zygote:
             os._exit(1)
         _keep_only(files)
-        os.sched_setaffinity(0, {order.core})  # where its parent waits for it: handing over between cores is slow
         sys.path.clear()
-        sys.path_importer_cache.clear()
         sys.meta_path.append(inside.NothingToImport())
-        memory_bytes = kernel.address_space() + order.memory_bytes
-        if without_clock:
-            kernel.forbid_cycle_counter()
-        kernel.forbid_new_privileges()
         kernel.restrict_by_landlock()
         kernel.limit_resources(cpu_seconds=order.cpu_seconds, memory_bytes=memory_bytes)
-        kernel.filter_system_calls(_FILTER)
+        _FILTER.install()
         os.write(SAID, encode(Sealed()))
     except BaseException as error:
         os.write(SAID, encode(Failed("unusable", cut(f"{type(error).__name__}: {error}", SAID_BYTES), "")))
@@ -140,4 +147,4 @@ def _keep_only(files: list[int]) -> None:
     for file, place in zip(apart, (TOLD, SAID), strict=True):
         os.dup2(file, place, inheritable=False)
     os.dup2(1, 2)  # what its parent has there is a pipe, which would fill up and keep the next one waiting
-    os.closerange(SAID + 1, os.sysconf("SC_OPEN_MAX"))
+    os.closerange(SAID + 1, _FILES)

@@ -38,6 +38,8 @@ class Board:
         seed: of all hidden randomness.
         replicates: campaigns per table and budget.
         entries: folder name -> SHA-256 of the entry; what there was when the board was closed. None: it is open.
+        pool: the hidden pool whose SHA-256 was published when the board was closed, if there was one; its revision is
+            the Hub commit it was revealed as, None before that.
     """
 
     protocol: str
@@ -46,6 +48,7 @@ class Board:
     seed: int
     replicates: int
     entries: dict[str, str] | None = None
+    pool: TrialsIdentity | None = None
 
     @property
     def name(self) -> str:
@@ -57,9 +60,9 @@ class Board:
         """Whether the seed is drawn and the entries are fixed."""
         return self.entries is not None
 
-    def closes(self, entries: dict[str, str]) -> Board:
-        """The same with a seed drawn now, and no entries but these."""
-        return replace(self, seed=secrets.randbits(63), entries=dict(sorted(entries.items())))
+    def closes(self, entries: dict[str, str], pool: TrialsIdentity | None) -> Board:
+        """The same with a seed drawn now, no entries but these, and no hidden pool but this."""
+        return replace(self, seed=secrets.randbits(63), entries=dict(sorted(entries.items())), pool=pool)
 
 
 def minor_version(trials: TrialsIdentity) -> str:
@@ -116,12 +119,14 @@ def write_board(results: Path, board: Board) -> None:
     write_whole(folder / FILE, to_json(board))
 
 
-def expected_pool(file: Path = HIDDEN_POOL) -> TrialsIdentity:
-    """The private trial set whose SHA-256 was published before the season.
+def published_pool(file: Path = HIDDEN_POOL) -> TrialsIdentity | None:
+    """The private trial set whose SHA-256 is published; None if there is none.
 
     Raises:
-        SeedbenchError: none was published.
+        SeedbenchError: the file says something else.
     """
+    if not file.exists():
+        return None
     try:
         published = msgspec.json.decode(file.read_bytes(), type=dict[str, str])
         return TrialsIdentity(published["name"], published["version"], published["sha256"], None)

@@ -12,14 +12,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from leaderboard.boards import HIDDEN_POOL, RESULTS, SUBMISSIONS, Board, expected_pool, read_boards
+from leaderboard.boards import HIDDEN_POOL, RESULTS, SUBMISSIONS, Board, published_pool, read_boards
 from leaderboard.results import rank_intervals, results_of
 from leaderboard.site.data import Standing, standing
 from leaderboard.site.files import site_files, write_site
 from seedbench.errors import SeedbenchError
 from seedbench.evaluation import evaluate
 from seedbench.figures import require
-from seedbench.result import Evaluation
+from seedbench.result import Evaluation, TrialsIdentity
 from seedbench.submission import read_submission
 from seedbench.trialset import TrialSet, load_trials
 
@@ -39,7 +39,7 @@ def read_standings(
         SeedbenchError: a board or a result that cannot be read.
     """
     sources = read_sources(submissions)
-    published = expected_pool(pool).sha256 if pool is not None and pool.exists() else None
+    published = published_pool(pool) if pool is not None else None
     return tuple(_standing(board, results, sources, trials, published) for board in read_boards(results))
 
 
@@ -55,7 +55,7 @@ def read_sources(submissions: Path) -> dict[str, str]:
 
 
 def _standing(
-    board: Board, results: Path, sources: dict[str, str], trials: TrialSet | None, published: str | None
+    board: Board, results: Path, sources: dict[str, str], trials: TrialSet | None, published: TrialsIdentity | None
 ) -> Standing:
     public, hidden = results_of(board, "public", results), results_of(board, "hidden", results)
     verified = {result.slug for result in public if result.verified}

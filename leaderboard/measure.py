@@ -131,8 +131,8 @@ def _told(order: Order, said: str, frames: str) -> dict[str, Any]:
 
 
 def _example(strategy: Strategy, measured: Evaluation, trials: TrialSet, board: Board) -> Decisions:
-    """The decisions of one campaign on the first table, to be drawn."""
-    first = measured.rows[0]
+    """The decisions of one campaign on the table where there is most to win, to be drawn."""
+    first = max(measured.rows, key=lambda row: row.ceiling - row.floor)
     name = f"{first.model}/{first.task}/{first.recipe}"
     budgets = [row.budget for row in measured.rows if f"{row.model}/{row.task}/{row.recipe}" == name]
     budget = max((budget for budget in budgets if budget <= _EXAMPLE_BUDGET), default=budgets[0])

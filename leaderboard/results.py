@@ -122,10 +122,22 @@ def read_result(folder: Path, slug: str) -> Result | None:
 
 
 def results_of(board: Board, pool: str, results: Path = RESULTS) -> tuple[Result, ...]:
-    """All results of a board on one of the `POOLS`, by slug."""
+    """All results of a board on one of the `POOLS`, by slug.
+
+    Of a closed board, those of its entries as they were then, with its seed, and on its own hidden pool.
+    """
     folder = results / board.name / pool
     found = (read_result(folder, file.stem) for file in sorted(folder.glob("*.json")))
-    return tuple(result for result in found if result is not None)
+    return tuple(result for result in found if result is not None and _counts(result, board, pool))
+
+
+def _counts(result: Result, board: Board, pool: str) -> bool:
+    if pool == "hidden" and (board.pool is None or result.key.trials_sha256 != board.pool.sha256):
+        return False
+    return board.entries is None or (result.key.seed, result.key.entry_sha256) == (
+        board.seed,
+        board.entries.get(result.slug),
+    )
 
 
 def difference(one: Result, other: Result) -> tuple[float, float, float]:

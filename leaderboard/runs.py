@@ -57,12 +57,13 @@ class Verification:
         return Key(sha256_of(*contents), self.trials.sha256, self.board.seed, self.board.replicates)
 
 
-def verify(entry: Path, verification: Verification) -> Result | None:
+def verify(entry: Path, verification: Verification, *, again: bool = False) -> Result | None:
     """Verifies one entry, or takes what an earlier call found of it.
 
     Args:
         entry: its folder.
         verification: how.
+        again: whether an earlier call's result is left aside.
 
     Returns:
         The result, which is written; None if the entry is of another board.
@@ -72,7 +73,7 @@ def verify(entry: Path, verification: Verification) -> Result | None:
     """
     key = verification.key(entry)
     known = read_result(verification.folder, entry.name)
-    if known is not None and known.key == key and known.verdict != BAD_SUBMISSION:
+    if not again and known is not None and known.key == key and known.verdict != BAD_SUBMISSION:
         return known  # what else is in a bad one's folder is not in its key, and it is soon read again
     runs = []
     for number in range(1, RUNS + 1):

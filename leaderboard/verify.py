@@ -18,11 +18,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from leaderboard.boards import HIDDEN_POOL, RESULTS, SUBMISSIONS, expected_pool, open_board, write_board
+from leaderboard.boards import HIDDEN_POOL, RESULTS, SUBMISSIONS, open_board, published_pool, read_boards, write_board
 from leaderboard.results import Result, gap_closed
 from leaderboard.runs import Verification, verify
 from seedbench.errors import SeedbenchError
-from seedbench.result import Evaluation
+from seedbench.result import Evaluation, TrialsIdentity
 from seedbench.submission import is_slug
 from seedbench.trialset import BUNDLED, load_trials
 
@@ -37,7 +37,6 @@ def prepare(
     replicates: int,
     processes: int,
     hours: float,
-    pool: Path = HIDDEN_POOL,
 ) -> Verification:
     """Loads the trial set to measure on and finds the board.
 
@@ -50,18 +49,27 @@ def prepare(
         replicates: campaigns per table and budget.
         processes: to split the work of an entry among.
         hours: limit of one run.
-        pool: file with the hidden pool's published SHA-256.
 
     Raises:
-        SeedbenchError: the board is of other data, or the private trials are not the pool that was published.
+        SeedbenchError: the board is of other data; or it is to be measured on the hidden pool, and is still open, was
+            closed without one, or with another.
     """
     shown = load_trials(public, revision=revision)
     board = open_board(results, shown, track, replicates)
     if trials is None:
         return Verification(board, shown, public, False, results / board.name / "public", processes, hours)
-    private, expected = load_trials(trials), expected_pool(pool)
-    if private.sha256 != expected.sha256:
-        raise SeedbenchError(f"{trials}: its SHA-256 is {private.sha256}; {pool} has published {expected.sha256}")
+    if not board.closed:
+        raise SeedbenchError(
+            f"{board.name} is open: measured on the hidden pool now, it could be climbed one entry after the other; "
+            "close it first, with --close"
+        )
+    if board.pool is None:
+        raise SeedbenchError(f"{board.name}: was closed before a hidden pool was published, and has none")
+    private = load_trials(trials, revision=None if Path(trials).is_dir() else f"v{board.pool.version}")
+    if private.sha256 != board.pool.sha256:
+        raise SeedbenchError(
+            f"{trials}: its SHA-256 is {private.sha256}; {board.name} was closed with the pool {board.pool.sha256}"
+        )
     return Verification(board, private, trials, True, results / board.name / "hidden", processes, hours)
 
 
@@ -82,20 +90,33 @@ def entries_of(submissions: Path, wanted: Sequence[str] = ()) -> list[Path]:
     return [path for path in found if not wanted or path.name in wanted]
 
 
-def close_board(verification: Verification, entries: Iterable[Path], results: Path) -> Verification:
-    """Draws the board's seed and fixes its entries; what was measured with the public seed is measured again.
+def close_board(
+    verification: Verification, entries: Iterable[Path], results: Path, pool: TrialsIdentity | None = None
+) -> Verification:
+    """Draws the board's seed, fixes its entries and its pool; what was measured with the public seed is so again.
+
+    Args:
+        verification: of the board.
+        entries: the folders of all entries.
+        results: folder of the boards.
+        pool: the hidden pool, whose SHA-256 is published; None: ranks will be of the public trials.
 
     Raises:
-        SeedbenchError: it is closed already.
+        SeedbenchError: it is closed already, or the pool is that of an earlier season, which everybody has.
     """
     if verification.board.closed:
         raise SeedbenchError(f"{verification.board.name}: closed already, and its seed is drawn once")
-    closed = verification.board.closes({entry.name: verification.key(entry).entry_sha256 for entry in entries})
+    for other in read_boards(results):
+        if pool is not None and other.pool is not None and other.pool.revision and other.pool.sha256 == pool.sha256:
+            raise SeedbenchError(f"the hidden pool {pool.name} v{pool.version} was revealed with {other.name}")
+    closed = verification.board.closes({entry.name: verification.key(entry).entry_sha256 for entry in entries}, pool)
     write_board(results, closed)
     return replace(verification, board=closed)
 
 
-def verify_all(entries: Sequence[Path], verification: Verification, console: Console) -> list[Result]:
+def verify_all(
+    entries: Sequence[Path], verification: Verification, console: Console, *, again: bool = False
+) -> list[Result]:
     """Verifies entries one after the other and says what was found of each.
 
     Raises:
@@ -108,7 +129,7 @@ def verify_all(entries: Sequence[Path], verification: Verification, console: Con
             when = "changed" if entry.name in fixed else "came"
             console.print(f"{entry.name}: {when} after the board was closed; left out")
             continue
-        result = verify(entry, verification)
+        result = verify(entry, verification, again=again)
         if result is None:
             console.print(f"{entry.name}: claims a result of another board; left out")
             continue
@@ -146,13 +167,16 @@ def main(
     results: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the boards.")] = RESULTS,
     public: Annotated[str, typer.Option(metavar="DIR|HUB_ID", help="The board's trial set.")] = str(BUNDLED),
     revision: Annotated[str | None, typer.Option(metavar="TAG", help="Of a trial set on the Hub.")] = None,
-    trials: Annotated[str | None, typer.Option(metavar="PRIVATE_DIR", help="Measure on the hidden pool.")] = None,
+    trials: Annotated[str | None, typer.Option(metavar="DIR|HUB_ID", help="Measure on the hidden pool.")] = None,
     pool: Annotated[Path, typer.Option(metavar="FILE", help="The hidden pool's published SHA-256.")] = HIDDEN_POOL,
     track: Annotated[str, typer.Option(metavar="NAME", help="cold or transfer.")] = "cold",
     replicates: Annotated[int, typer.Option(metavar="N", help="Campaigns per table and budget.")] = 200,
     processes: Annotated[int | None, typer.Option(metavar="N", help="Without it, one per core.")] = None,
     hours: Annotated[float, typer.Option(metavar="H", help="Limit of one run of one entry.")] = 6.0,
-    close: Annotated[bool, typer.Option("--close", help="First draw the board's seed and fix its entries.")] = False,
+    close: Annotated[
+        bool, typer.Option("--close", help="First draw the board's seed and fix entries and pool.")
+    ] = False,
+    again: Annotated[bool, typer.Option("--again", help="Measure again what was measured before.")] = False,
     pull_requests: Annotated[
         bool, typer.Option("--pull-requests", help="Verify the Hub repo's open pull requests, and comment on them.")
     ] = False,
@@ -161,6 +185,8 @@ def main(
     """Run entries twice in sealed processes and write down what was measured beside what is claimed."""
     console = Console(highlight=False)
     try:
+        if close and trials is not None:
+            raise SeedbenchError("--close, then --trials: a hidden pool is for a board that is closed")
         verification = prepare(
             trials,
             public,
@@ -170,7 +196,6 @@ def main(
             replicates=replicates,
             processes=processes or os.cpu_count() or 1,
             hours=hours,
-            pool=pool,
         )
         if pull_requests:
             from leaderboard.pull_requests import verify_pull_requests
@@ -179,8 +204,8 @@ def main(
             return
         found = entries_of(submissions, entries or ())
         if close:
-            verification = close_board(verification, entries_of(submissions), results)
-        console.print(table_of(verify_all(found, verification, console), verification))
+            verification = close_board(verification, entries_of(submissions), results, published_pool(pool))
+        console.print(table_of(verify_all(found, verification, console, again=again), verification))
     except SeedbenchError as error:
         Console(stderr=True, markup=False, soft_wrap=True, highlight=False).print(f"leaderboard.verify: error: {error}")
         raise typer.Exit(2) from None

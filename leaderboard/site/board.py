@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from leaderboard.site.curves import gap_chart, in_colour, score_chart
 from leaderboard.site.data import Entry, Standing, rows_of, summary_of, tables_of
-from leaderboard.site.words import points, rank, score, share, short
-from seedbench.figures import Cell, Code, Column, Grid, Heading, Link, Note, Page, Paragraph, Part, Table, Text
+from leaderboard.site.words import by, points, rank, score, share, short
+from seedbench.figures import Cell, Column, Grid, Heading, Link, Note, Page, Paragraph, Part, Source, Table, Text
 from seedbench.result import Row
 from seedbench.terminal import UNDEFINED, multiplier
 
 if TYPE_CHECKING:
     from leaderboard.results import Result
+    from seedbench.result import TrialsIdentity
 
+HUB = "https://huggingface.co/datasets"
+SAID = 100  # characters; an entry's own page says all
 CELL: TypeAlias = Text | Cell | float | None
 _SCORES = "Mean score on the held-out half at each budget, ± half of a 95% interval over replicates and seeds"
 
@@ -27,13 +30,16 @@ def board_page(standing: Standing) -> Page:
         lead=(
             f"Rules for choosing among fine-tuning trials that differ only in their seeds, scored by replay: protocol "
             f"{board.protocol}, track {board.track}, trial set {board.trials.name} {board.trials.version}. ",
-            Link("All boards", "../index.html"),
+            Link("Rules", "../rules.html"),
+            ", ",
+            Link("all boards", "../index.html"),
             ".",
         ),
         parts=tuple(_board_parts(standing)),
         footer=(
-            f"{board.replicates} replicates, seed {board.seed}; trial set sha256 {board.trials.sha256}; hidden pool "
-            f"{f'sha256 {standing.pool_sha256}' if standing.pool_sha256 else 'not yet published'}. All results: ",
+            f"{board.replicates} replicates, seed {board.seed}; trial set sha256 {board.trials.sha256}",
+            *(_pool(standing.pool) if standing.pool else ("; no hidden pool",)),
+            ". All results: ",
             Link("CSV", "../results.csv"),
             ", ",
             Link("parquet", "../results.parquet"),
@@ -43,12 +49,7 @@ def board_page(standing: Standing) -> Page:
 
 
 def _board_parts(standing: Standing) -> Iterator[Part]:
-    if not standing.board.closed:
-        yield Note(
-            "Provisional: the seed is public. It is drawn anew when the entries are closed, and all are run again."
-        )
-    if standing.ranked_on == "public":
-        yield Note("There is no hidden pool yet: ranks are those of public trials, which anybody can learn by heart.")
+    yield from map(Note, _caveats(standing))
     if not standing.entries:
         yield Paragraph("No entry is verified yet.")
     else:
@@ -70,13 +71,38 @@ def _board_parts(standing: Standing) -> Iterator[Part]:
     if standing.failed:
         yield Heading("Not verified", anchor="failed")
         rows = tuple(
-            (_link(entry), ", ".join(entry.public.authors), verdict, said)
+            (_link(entry), verdict, said if len(said) <= SAID else f"{said[:SAID]}…", by(entry))
             for entry in standing.failed
             for verdict, said in [_failure(entry)]
         )
         yield Table(
-            (Column("strategy"), Column("by"), Column("verdict"), Column("what was wrong")), rows, sortable=True
+            (Column("strategy"), Column("verdict"), Column("what was wrong"), Column("by")), rows, sortable=True
         )
+
+
+def _caveats(standing: Standing) -> Iterator[str]:
+    """Why the ranks are not the last word, as long as they are not."""
+    board = standing.board
+    if not board.closed:
+        yield "Provisional: the seed is public. It is drawn anew when the board is closed, and all are run again."
+    if standing.pool is None:
+        season = "This board has" if board.closed else "There is"
+        yield f"{season} no hidden pool: ranks are those of public trials, which anybody can learn by heart."
+    elif standing.ranked_on == "public":
+        when = "soon" if board.closed else "when the board is closed"
+        yield (
+            "Ranks are those of public trials, which anybody can learn by heart. They are replaced by those of the "
+            f"hidden pool {when}; its SHA-256, which says that it is chosen already, is at the end of this page."
+        )
+    if standing.waiting:
+        yield f"Not run with the board's seed yet: {', '.join(standing.waiting)}."
+
+
+def _pool(pool: TrialsIdentity) -> tuple[str | Link, ...]:
+    said = f"; hidden pool sha256 {pool.sha256}, "
+    if pool.revision is None:
+        return (f"{said}to be revealed after the season as {pool.name} v{pool.version}",)
+    return (f"{said}revealed as ", Link(f"{pool.name} v{pool.version}", f"{HUB}/{pool.name}/tree/{pool.revision}"))
 
 
 def _failure(entry: Entry) -> tuple[str, str]:
@@ -123,7 +149,7 @@ def _board_table(standing: Standing) -> Table:
             Column("compute", numeric=True, note="full trials that best-of-n needs, per full trial of budget"),
             _multiplier,
         ),
-        (Column("by"), lambda entry: ", ".join(entry.public.authors)),
+        (Column("by"), by),
         (Column("kind", note="an entry, or a baseline by the organisers"), _kind),
     ]
     rows: tuple[tuple[CELL, ...], ...] = tuple(tuple(cell(entry) for _, cell in columns) for entry in standing.entries)
@@ -197,8 +223,9 @@ def first_page(standings: Sequence[Standing]) -> Page:
         Column("protocol"),
         Column("track"),
         Column("trial set"),
-        Column("entries", numeric=True),
-        Column("state", note="final: the seed was drawn after the entries were closed, and nothing is rewritten"),
+        Column("entries", numeric=True, note="verified ones"),
+        Column("baselines", numeric=True, note="by the organisers, unranked"),
+        Column("state", note="provisional: the seed is public; final: it was drawn after the entries were closed"),
     )
     rows = tuple(
         (
@@ -206,7 +233,11 @@ def first_page(standings: Sequence[Standing]) -> Page:
             each.board.protocol,
             each.board.track,
             f"{each.board.trials.name} {each.board.trials.version}",
-            Cell(str(len(each.entries)), len(each.entries)),
+            *(
+                Cell(str(count), count)
+                for organisers in (False, True)
+                for count in [sum(entry.public.organisers == organisers for entry in each.entries)]
+            ),
             "final" if each.board.closed else "provisional",
         )
         for each in standings
@@ -215,21 +246,25 @@ def first_page(standings: Sequence[Standing]) -> Page:
         title="seedbench leaderboard",
         lead="How good is a rule for choosing among fine-tuning trials that differ only in their random seeds?",
         parts=(
-            Table(columns, rows),
+            Table(columns, rows) if rows else Paragraph("There is no board yet."),
+            Heading("What is measured", anchor="measured"),
             Paragraph(
-                (
-                    "Take part with ",
-                    Code("seedbench submit my_strategy.py --name … --authors …"),
-                    ", which opens a pull request at ",
-                    Link("seedbench/leaderboard", "https://huggingface.co/datasets/seedbench/leaderboard"),
-                    ".",
-                )
+                "A strategy starts, stops and keeps recorded trials under a budget, and sees nothing it has not paid "
+                "for. It chooses on one half of the dev set and is scored on the other. The gap it closes is 0% where "
+                "it does as well as one full trial, and 100% where it does as well as the best of 64."
+            ),
+            Heading("Taking part", anchor="submit"),
+            Source(
+                "seedbench new my_strategy.py\nseedbench check my_strategy.py\n"
+                'seedbench submit my_strategy.py --name "My strategy" --authors "A. Author"'
             ),
             Paragraph(
                 (
-                    "A strategy starts, stops and keeps recorded trials under a budget, and sees nothing it has not "
-                    "paid for. Every entry was run again in a sealed process, and what that measured is shown. All "
-                    "results: ",
+                    "This opens a pull request at ",
+                    Link("seedbench/leaderboard", f"{HUB}/seedbench/leaderboard"),
+                    ". Every entry is run again in sealed processes, and what that measures counts. Read the ",
+                    Link("rules", "rules.html"),
+                    " first. All results: ",
                     Link("CSV", "results.csv"),
                     ", ",
                     Link("parquet", "results.parquet"),

@@ -44,6 +44,7 @@ def score_chart(standing: Standing, table: str, entries: Sequence[Entry], title:
         rows, marked = [{**row, "which": row["label"]} for row in marked], []
     some = next(row for entry in standing.entries for row in rows_of(entry.public.measured, table))
     budgets = tuple(sorted({row["budget"] for row in (*rows, *marked)}))
+    several = {row["which"] for row in rows}
     drawn = charts.lines(
         rows,
         Axis("budget", "budget, in full trials", format=",d", scale="log", values=budgets),
@@ -54,12 +55,16 @@ def score_chart(standing: Standing, table: str, entries: Sequence[Entry], title:
         points=True,
         levels=_levels(standing.oracle, table, some),
         marked=marked,
+        banded=rows[0]["which"] if len(several) > 1 else None,
+    )
+    band = "its 95% interval over replicates and seeds" + (
+        " is the band, drawn for one at a time" if len(several) > 1 else " is the band"
     )
     return Chart(
         drawn,
         title,
-        "A line is the mean score of what a strategy keeps, the band its 95% interval over replicates and seeds; grey "
-        "lines are baselines, dashed levels what one full trial, the best of many, and the oracle score.",
+        f"A line is the mean score of what a strategy keeps; {band}. Grey lines are baselines, dashed levels what one "
+        "full trial, the best of many, and the oracle score.",
         sources=(DODGE,),
         notes=("Full trials of this table differ too little for any choice among them to matter.",)
         if some.no_signal
@@ -102,7 +107,7 @@ def gap_chart(standing: Standing) -> Chart:
         rows,
         Axis("gap", "gap closed, all tables together", format=".0%"),
         series="kind",
-        levels={"one full trial": 0.0, "best of many": 1.0},
+        levels={"one trial": 0.0, "best of many": 1.0},
         row_height=26,
     )
     return Chart(

@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from seedbench.errors import SeedbenchError
-from seedbench.result import Evaluation, Row, Summary
+from seedbench.result import Evaluation, Row, Summary, TrialsIdentity
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,7 +81,7 @@ class Standing:
         failed: the others, by slug.
         ranked_on: the pool that ranks come from, "hidden" or "public".
         oracle: the oracle on the public trials; None where those are not at hand.
-        pool_sha256: of the hidden pool, if there is one.
+        pool: the hidden pool: the board's own, or while it is open the one that is published; None if there is none.
     """
 
     board: Board
@@ -89,7 +89,12 @@ class Standing:
     failed: tuple[Entry, ...]
     ranked_on: str
     oracle: Evaluation | None
-    pool_sha256: str | None
+    pool: TrialsIdentity | None
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """The entries of a closed board that are not measured with its seed yet."""
+        return tuple(sorted((self.board.entries or {}).keys() - {each.slug for each in (*self.entries, *self.failed)}))
 
 
 def standing(
@@ -99,7 +104,7 @@ def standing(
     ranks: Mapping[str, tuple[int, int]],
     sources: Mapping[str, str],
     oracle: Evaluation | None = None,
-    published: str | None = None,
+    published: TrialsIdentity | None = None,
 ) -> Standing:
     """Puts a board together.
 
@@ -110,11 +115,10 @@ def standing(
         ranks: of those entries that are ranked.
         sources: of the submissions, by slug; each is used where its SHA-256 is the verified one.
         oracle: on the public trials.
-        published: SHA-256 of the hidden pool of the season; a board that has results on one keeps its own.
+        published: the hidden pool of the season; a closed board has its own.
 
     Raises:
-        SeedbenchError: a slug that names no page, a result on the hidden pool without one on the public trials, or
-            hidden results of more than one pool.
+        SeedbenchError: a slug that names no page, or a result on the hidden pool without one on the public trials.
     """
     by_slug = {result.slug: result for result in hidden}
     for slug in [*(result.slug for result in public), *by_slug]:
@@ -122,11 +126,6 @@ def standing(
             raise SeedbenchError(f"board {board.name}: slug {slug[:60]!r}: a-z, 0-9 and hyphens, at most 60")
     if alone := sorted(by_slug.keys() - {result.slug for result in public}):
         raise SeedbenchError(f"board {board.name}: {alone[0]} has a result on the hidden pool only; verify it on both")
-    pools = sorted({result.key.trials_sha256 for result in hidden})
-    if len(pools) > 1:
-        raise SeedbenchError(
-            f"board {board.name}: results on {len(pools)} hidden pools ({', '.join(pools)}); one is its own"
-        )
     entries = []
     for result in public:
         source = sources.get(result.slug)
@@ -138,7 +137,7 @@ def standing(
     ]
     verified.sort(key=lambda entry: (entry.gap is None, -(entry.gap or 0), entry.slug))
     failed = sorted((entry for entry in entries if entry not in verified), key=lambda entry: entry.slug)
-    pool = pools[0] if pools else None if board.closed else published
+    pool = board.pool if board.closed else published
     return Standing(board, tuple(verified), tuple(failed), "hidden" if hidden else "public", oracle, pool)
 
 

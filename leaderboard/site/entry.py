@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from leaderboard.results import VERDICTS
 from leaderboard.site.curves import score_chart
 from leaderboard.site.data import Entry, Standing, rows_of, summary_of, table_name, tables_of
 from leaderboard.site.words import points, rank, score, share, short
+from seedbench import sandbox
 from seedbench.decisions_figure import decisions_figure
 from seedbench.figures import (
     Cell,
@@ -46,7 +48,7 @@ def entry_page(standing: Standing, entry: Entry) -> Page:
 def _parts(standing: Standing, entry: Entry) -> Iterator[Part]:
     yield _facts(standing, entry)
     failures = {
-        f"{result.verdict}. {result.said}".strip(): (pool, result.frames)
+        f"{_verdict(result.verdict)}. {result.said}".strip(): (pool, result.frames)
         for pool, result in (("hidden", entry.hidden), ("public", entry.public))
         if result is not None and not result.verified
     }
@@ -78,6 +80,11 @@ def _parts(standing: Standing, entry: Entry) -> Iterator[Part]:
         yield Note("The source that was verified is not among the submissions.")
     else:
         yield Source(entry.source)
+
+
+def _verdict(name: str) -> str:
+    meaning = {**sandbox.VERDICTS, **VERDICTS}.get(name)
+    return f"{name} ({meaning})" if meaning else name
 
 
 def _facts(standing: Standing, entry: Entry) -> Table:

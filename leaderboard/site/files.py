@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from leaderboard.site.board import board_page, first_page, table_page
 from leaderboard.site.data import Standing, results_frame, tables_of
 from leaderboard.site.entry import entry_page
+from leaderboard.site.rules import rules_page
 from seedbench.errors import SeedbenchError
 from seedbench.figures import render
 from seedbench.figures.page import vega_bundle
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 VEGA = "vega.js"
+RULES = Path(__file__).parents[1] / "README.md"
 CARD = """\
 ---
 title: seedbench leaderboard
@@ -47,7 +49,10 @@ def site_files(standings: Sequence[Standing]) -> dict[str, bytes]:
     frame = results_frame(standings)
     parquet = io.BytesIO()
     frame.to_parquet(parquet, index=False)
-    pages = {"index.html": render(first_page(standings), VEGA)}
+    pages = {
+        "index.html": render(first_page(standings), VEGA),
+        "rules.html": render(rules_page(RULES.read_text(encoding="utf-8"))),
+    }
     for each in standings:
         board = each.board.name
         pages[f"{board}/index.html"] = render(board_page(each), f"../{VEGA}")

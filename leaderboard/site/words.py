@@ -29,6 +29,12 @@ def rank(entry: Entry) -> str:
     return str(best) if best == worst else f"{best}–{worst}"
 
 
+def by(entry: Entry) -> str:
+    """Its authors, where there is little room: the first of more than two."""
+    authors = entry.public.authors
+    return f"{authors[0]} et al." if len(authors) > 2 else ", ".join(authors)
+
+
 def short(table: str) -> str:
     """`owner/model/task/recipe` without the owner."""
     return " · ".join(table.split("/")[-3:])

@@ -46,6 +46,7 @@ def lines(
     points: bool = False,
     levels: Mapping[str, float] = MappingProxyType({}),
     marked: Rows = (),
+    banded: str | None = None,
     height: int = 280,
 ) -> Drawn:
     """Lines over x, one for each value of `series` in the order of their appearance, with a band from low to high.
@@ -60,6 +61,7 @@ def lines(
         points: whether values are marked, by shapes instead of dashes.
         levels: values of y to draw across, by what they are ("" goes without saying).
         marked: more lines to see the others against, in grey; the key "label" says at its end what each is.
+        banded: the one line whose band is drawn, of many; a menu chooses another. None: all bands.
         height: in pixels.
     """
     import altair as alt
@@ -78,6 +80,11 @@ def lines(
     known = any(row.get(low) is not None and row.get(high) is not None for row in rows) if low and high else False
     if known:
         band = base.mark_area(opacity=min(0.2, 0.4 / max(len(names), 1)), clip=cut or y.domain is not None)
+        if banded is not None and series:
+            menu = alt.binding_select(options=names, name="Band of ")
+            chosen = alt.selection_point(fields=[series], value=[{series: banded}], bind=menu, empty=False)
+            shades = alt.condition(chosen, alt.value(0.25), alt.value(0))
+            band = band.encode(opacity=shades).add_params(chosen)
         shown.append(band.encode(y=upwards(y, low), y2=alt.Y2(high or ""), **colour))
     shown.append(base.mark_line(clip=cut).encode(y=upwards(y), **colour, **dashes))
     if points:

@@ -28,6 +28,7 @@ from seedbench.trialset import TrialSet
 from tests.browser import DESKTOP, PHONE, opened
 
 REPLICATES = 6
+POOL = TrialsIdentity("seedbench/hidden-2027", "1.0.0", "1" * 64, None)
 HOSTILE = "=</script><script>window.hacked=1</script><b>"
 FIRST_ONLY = """# A <b>bold</b> rule: </script> train one trial to its end.
 def strategy(campaign):
@@ -126,7 +127,9 @@ def cells(page, table: int) -> list[list[str]]:
 @pytest.mark.parametrize(("width", "dark"), [(DESKTOP, False), (PHONE, True)])
 def test_every_kind_of_page_opens(browser, world, site, width, dark):
     board = site / world.board.name
-    assert len(list(site.rglob("*.html"))) == 1 + 1 + 3 + 5  # the first, the board's, three tables', five entries'
+    assert (
+        len(list(site.rglob("*.html"))) == 2 + 1 + 3 + 5
+    )  # the first, the rules, the board's, three tables', five entries'
     strategies = [board / "strategies" / f"{slug}.html" for slug in ("first-only", "bad")]
     for page in [site / "index.html", board / "index.html", next((board / "tables").iterdir()), *strategies]:
         with opened(browser, page, width=width, dark=dark) as seen:
@@ -155,7 +158,7 @@ def test_the_board_sorts_and_filters(browser, world, site):
         assert [row[1] for row in cells(seen.page, 0)] == best_first[::-1]
         seen.page.get_by_label("Filter").fill("baseline asha")
         assert [row[1] for row in cells(seen.page, 0)] == ["asha"]
-        assert cells(seen.page, 2) == [["Bad", f"Ada, {HOSTILE}", "network", f"opened a socket {HOSTILE}"]]
+        assert cells(seen.page, 2) == [["Bad", "network", f"opened a socket {HOSTILE}", f"Ada, {HOSTILE}"]]
 
 
 def test_ranks_are_shared_where_the_difference_includes_zero(world, site):
@@ -184,7 +187,7 @@ def test_an_entry_has_its_source_its_decisions_and_both_results(browser, world, 
         assert [row[2].split(" ")[0] for row in rows] == [f"{row.score:.4f}" for row in result.measured.rows]
         assert [row[3] for row in rows] == [f"{row.score:.4f}" for row in result.claimed.rows]
     with opened(browser, site / world.board.name / "strategies" / "bad.html") as seen:
-        assert f"network. opened a socket {HOSTILE}" in seen.page.locator(".note").first.inner_text()
+        assert f"network (opened a socket). opened a socket {HOSTILE}" in seen.page.locator(".note").first.inner_text()
 
 
 def test_the_oracle_is_drawn_where_its_trials_are_at_hand(browser, world, site):
@@ -206,16 +209,18 @@ def test_a_hidden_pool_ranks_and_shows_the_gap(browser, world, tmp_path):
 
     public = [result for result in world.entries.values() if result.verified]
     hidden = [moved(result, 5.0 if result.slug == "patience" else 0.1) for result in public[:-1]]
-    found = standing(world.board, public, hidden, {"patience": (1, 1)}, {})
-    assert found.ranked_on == "hidden" and found.pool_sha256 == "1" * 64
+    board = replace(world.board, entries=dict.fromkeys([*world.entries, "late"], ""), pool=POOL)
+    found = standing(board, public, hidden, {"patience": (1, 1)}, {})
+    assert found.ranked_on == "hidden" and found.waiting == ("bad", "late")
     assert found.entries[-1].slug == "patience"  # worst there, whatever it is on the public trials
     assert [each.slug for each in found.failed] == ["first-only"]  # not run on the hidden pool
     write_site(site_files([found]), tmp_path / "site")
     with opened(browser, tmp_path / "site" / world.board.name / "index.html") as seen:
-        assert "1" * 64 in seen.page.locator("footer").inner_text()
+        assert f"sha256 {POOL.sha256}, to be revealed after the season" in seen.page.locator("footer").inner_text()
+        assert "Not run with the board's seed yet: bad, late." in seen.page.locator(".note").inner_text()
         last = cells(seen.page, 0)[-1]
         assert (last[0], last[1], last[3]) == ("1", "Patience", "+500")
-        assert cells(seen.page, 2)[0][2:] == ["not run", "It has no result on the hidden pool yet."]
+        assert cells(seen.page, 2)[0][1:3] == ["not run", "It has no result on the hidden pool yet."]
 
 
 def test_all_results_are_data(world, site):
@@ -247,7 +252,8 @@ def test_a_slug_that_names_no_page_is_refused(world, slug):
 
 def test_no_board_yet(tmp_path):
     files = site_files(read_standings(tmp_path / "none", tmp_path / "none", None))
-    assert sorted(files) == ["README.md", "index.html", "results.csv", "results.parquet", "vega.js"]
+    assert sorted(files) == ["README.md", "index.html", "results.csv", "results.parquet", "rules.html", "vega.js"]
+    assert b"There is no board yet." in files["index.html"]
     assert pd.read_parquet(io.BytesIO(files["results.parquet"])).empty
 
 
@@ -282,15 +288,40 @@ def test_a_failed_build_leaves_the_last_one(tmp_path):
 
 def test_a_hidden_pool_is_published_before_its_results(world, tmp_path):
     pool = tmp_path / "hidden_pool.json"
-    pool.write_text('{"name": "private", "version": "1.0.0", "sha256": "abc"}')
-    (open_board,) = read_standings(world.submissions, world.results, None, pool)
-    assert (open_board.ranked_on, open_board.pool_sha256) == ("public", "abc")
+    pool.write_text(f'{{"name": "{POOL.name}", "version": "1.0.0", "sha256": "{POOL.sha256}"}}')
+    (before,) = read_standings(world.submissions, world.results, None, pool)
+    assert (before.ranked_on, before.pool) == ("public", POOL)
+    page = site_files([before])[f"{world.board.name}/index.html"].decode()
+    assert "hidden pool when the board is closed" in page and f"sha256 {POOL.sha256}, to be revealed" in page
     closed = replace(world.board, entries={})
-    assert standing(closed, [], [], {}, {}, published="abc").pool_sha256 is None  # that of another season
+    assert standing(closed, [], [], {}, {}, published=POOL).pool is None  # that of another season
 
 
-def test_two_hidden_pools_on_one_board_are_refused(world):
-    public = [result for result in world.entries.values() if result.verified]
-    hidden = [replace(each, key=replace(each.key, trials_sha256=each.slug)) for each in public]
-    with pytest.raises(SeedbenchError, match="results on 4 hidden pools"):
-        standing(world.board, public, hidden, {}, {})
+def test_a_revealed_pool_is_linked(world):
+    board = replace(world.board, entries={}, pool=replace(POOL, revision="c0ffee"))
+    page = site_files([standing(board, [], [], {}, {})])[f"{board.name}/index.html"].decode()
+    assert f'revealed as <a href="https://huggingface.co/datasets/{POOL.name}/tree/c0ffee">' in page
+
+
+def test_the_rules_are_a_page(browser, site):
+    rules = (Path(__file__).parents[2] / "leaderboard" / "README.md").read_text(encoding="utf-8")
+    with opened(browser, site / "rules.html", width=PHONE) as seen:
+        assert seen.complaints == [] and seen.requests == [] and seen.overflow() == 0
+        shown = seen.page.locator("main").inner_text()
+    plain = " ".join(re.sub(r"[`*|#•-]|```bash", " ", shown).split())
+    for line in rules.splitlines():
+        for words in re.split(r"[`*|#-]+|bash$", line):
+            assert " ".join(words.split()) in plain, words
+
+
+def test_a_menu_chooses_the_band(browser, world, site):
+    """Two entries: the band of the best is drawn, and that of the other one when it is chosen, by keyboard."""
+    with opened(browser, site / world.board.name / "index.html") as seen:
+        figure = seen.page.locator("figure", has=seen.page.locator("select")).first
+        bands = figure.locator(".mark-area path")
+        before = [band.get_attribute("opacity") for band in bands.all()]
+        figure.locator("select").focus()
+        seen.page.keyboard.press("ArrowDown")
+        after = [band.get_attribute("opacity") for band in bands.all()]
+        assert sorted(before) == sorted(after) and before != after
+        assert seen.complaints == []

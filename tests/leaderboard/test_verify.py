@@ -16,10 +16,11 @@ import pytest
 from rich.console import Console
 
 from leaderboard.baselines import main as baselines
-from leaderboard.boards import PUBLIC_SEED, read_board, read_boards
+from leaderboard.boards import PUBLIC_SEED, read_board, read_boards, write_board
 from leaderboard.results import Key, Result, gap_closed, rank_intervals, read_result, results_of, write_result
 from leaderboard.verify import close_board, entries_of, prepare, table_of, verify_all
 from seedbench import CannotSeal, SeedbenchError, load_trials
+from seedbench.result import TrialsIdentity
 from seedbench.sandbox import open_sandbox
 from seedbench.strategy import load_strategy, shipped
 from tests.entries import HONEST, REPLICATES, claim, enter
@@ -224,25 +225,56 @@ def test_a_closed_board_has_its_own_seed_and_its_entries(verifying, claimed, tmp
     assert "a: changed after the board was closed; left out" in console.export_text()
     with pytest.raises(SeedbenchError, match="closed already, and its seed is drawn once"):
         close_board(verifying(), [], results)
+    assert closed.board.pool is None
+    with pytest.raises(SeedbenchError, match="was closed before a hidden pool was published"):
+        verifying("private")
 
 
-def test_the_hidden_pool_is_the_one_that_was_published_and_tells_nothing_but_scores(verifying, claimed, tmp_path):
+def test_a_closed_board_has_no_results_of_before(verifying, claimed, tmp_path):
+    submissions, results = tmp_path / "submissions", tmp_path / "results"
+    enter(submissions, "a", HONEST, claimed)
+    verify_all(entries_of(submissions), verifying(), quiet())
+    board = close_board(verifying(), entries_of(submissions), results).board
+    assert results_of(board, "public", results) == ()  # of the public seed
+    verify_all(entries_of(submissions), verifying(), quiet())
+    (found,) = results_of(board, "public", results)
+    assert found.measured.seed == board.seed
+    assert results_of(replace(board, entries={"b": found.key.entry_sha256}), "public", results) == ()
+
+
+def test_a_pool_that_everybody_has_ranks_nobody(verifying, tmp_path):
+    pool = TrialsIdentity("seedbench/pool", "1.0.0", "1" * 64, "c0ffee")
+    write_board(tmp_path / "results", replace(verifying().board, track="transfer", entries={}, pool=pool))
+    with pytest.raises(
+        SeedbenchError, match=f"seedbench/pool v1.0.0 was revealed with {BOARD.replace('cold', 'transfer')}"
+    ):
+        close_board(verifying(), [], tmp_path / "results", replace(pool, revision=None))
+
+
+def test_measured_again(verifying, claimed, tmp_path):
+    enter(tmp_path / "submissions", "a", HONEST, claimed)
+    entries = entries_of(tmp_path / "submissions")
+    (first,) = verify_all(entries, verifying(), quiet())
+    file = tmp_path / "results" / BOARD / "public" / "a.json"
+    written = file.stat().st_mtime_ns
+    verify_all(entries, verifying(), quiet())
+    assert file.stat().st_mtime_ns == written
+    assert verify_all(entries, verifying(), quiet(), again=True) == [first] and file.stat().st_mtime_ns > written
+
+
+def test_the_hidden_pool_is_the_boards_own_and_tells_nothing_but_scores(verifying, folder, claimed, tmp_path):
     private = write(tmp_path / "private", split_like_training(4, 4, checkpoints=3, examples=20, seed=9), name="private")
-    pool, submissions = tmp_path / "hidden_pool.json", tmp_path / "submissions"
-    with pytest.raises(
-        SeedbenchError, match="hidden_pool.json: the hidden pool's name, version and sha256 belong there"
-    ):
-        verifying(str(private), pool=pool)
-    published = {"name": "private", "version": "1.0.0", "sha256": "0" * 64}
-    pool.write_text(json.dumps(published))
-    with pytest.raises(
-        SeedbenchError, match=f"private: its SHA-256 is {load_trials(private).sha256}; .* published 0000"
-    ):
-        verifying(str(private), pool=pool)
-    pool.write_text(json.dumps(published | {"sha256": load_trials(private).sha256}))
+    submissions, results = tmp_path / "submissions", tmp_path / "results"
+    pool = TrialsIdentity("private", "1.0.0", load_trials(private).sha256, None)
     enter(submissions, "a-honest", HONEST, claimed)
     enter(submissions, "b-raises", ENTRIES["b-raises"], claimed)
-    honest, raises = verify_all(entries_of(submissions), verifying(str(private), pool=pool), quiet())
+    verifying()
+    with pytest.raises(SeedbenchError, match=f"{BOARD} is open: .* close it first"):
+        verifying(str(private))
+    close_board(verifying(), entries_of(submissions), results, pool)
+    with pytest.raises(SeedbenchError, match=f"its SHA-256 is .*; {BOARD} was closed with the pool {pool.sha256}"):
+        verifying(str(folder))
+    honest, raises = verify_all(entries_of(submissions), verifying(str(private)), quiet())
     assert honest.verified and honest.measured.trials.name == "private" and honest.example is None
     assert (raises.verdict, raises.said, raises.frames) == ("raised", "", "")
     public = tmp_path / "results" / BOARD / "public"

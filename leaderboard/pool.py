@@ -1,0 +1,148 @@
+"""The hidden pool: `python -m leaderboard.pool publish` its SHA-256 before the season, `reveal` it after the season."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from leaderboard.boards import (
+    HERE,
+    HIDDEN_POOL,
+    RESULTS,
+    Board,
+    published_pool,
+    read_boards,
+    to_json,
+    write_board,
+    write_whole,
+)
+from seedbench.errors import SeedbenchError
+from seedbench.result import TrialsIdentity
+from seedbench.trialset import BUNDLED, TrialSet, TrialTable, load_trials
+
+SMALL = 2**32  # one of 100 random 63-bit seeds is below it once in 20 million pools
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
+
+app = typer.Typer(help="The hidden pool's SHA-256 before the season, the pool itself after it.", no_args_is_help=True)
+
+
+def unfit(private: TrialSet, public: TrialSet) -> Iterator[str]:
+    """Why trials cannot be a board's hidden pool, one line each.
+
+    Args:
+        private: the pool.
+        public: the board's trial set.
+    """
+    if not _HUB_ID.fullmatch(private.name):
+        yield f"its name is {private.name!r}: give it that of the Hub dataset as which it is to be revealed, owner/name"
+    if private.name == public.name:
+        yield f"it has the public trial set's name, {public.name}"
+    shown = {table.name: table for table in public.tables}
+    for table in private.tables:
+        if table.predicted_label is None:
+            yield f"{table.name} has no predictions, without which nothing is scored on held-out examples"
+        if table.name not in shown:
+            yield f"{table.name} is no table of {public.name}: there is nothing public to compare it with"
+        elif table.fields != shown[table.name].fields:
+            fields = [name for name, value in table.fields.items() if value != shown[table.name].fields.get(name)]
+            yield f"{table.name} was trained otherwise than in {public.name}: {', '.join(fields)}"
+        for axis in ("weight_init_seeds", "data_order_seeds"):
+            seeds = set(getattr(table, axis).tolist())
+            if min(seeds) < SMALL:
+                yield (
+                    f"{table.name} has {min(seeds)} among its {axis}, which anybody can train; "
+                    "draw them at random: runners.sweep --weight-init-seeds random:N --data-order-seeds random:N"
+                )
+            known = {seed for other in public.tables for seed in getattr(other, axis).tolist()}
+            if seeds & known:
+                yield f"{table.name} shares {axis} with {public.name}, such as {min(seeds & known)}"
+
+
+@app.command()
+def publish(
+    folder: Annotated[Path, typer.Argument(metavar="PRIVATE_DIR", help="The private trial set.")],
+    public: Annotated[str, typer.Option(metavar="DIR|HUB_ID", help="The board's trial set.")] = str(BUNDLED),
+    revision: Annotated[str | None, typer.Option(metavar="TAG", help="Of a trial set on the Hub.")] = None,
+    pool: Annotated[Path, typer.Option(metavar="FILE", help="Where the SHA-256 goes.")] = HIDDEN_POOL,
+) -> None:
+    """Check a private trial set and write down its SHA-256, to be committed before the season."""
+    with _one_line("publish"):
+        if not folder.is_dir():
+            raise SeedbenchError(f"{folder}: no such folder; a hidden pool is one on this machine")
+        if folder.resolve().is_relative_to(HERE.parent.resolve()):
+            raise SeedbenchError(f"{folder}: lies in the checkout, which is public; keep the hidden pool elsewhere")
+        private, shown = load_trials(folder), load_trials(public, revision=revision)
+        for problem in unfit(private, shown):
+            raise SeedbenchError(f"{folder}: {problem}")
+        before = published_pool(pool)
+        if before is not None and before.sha256 != private.sha256:
+            raise SeedbenchError(
+                f"{pool}: another pool is published there, {before.sha256}, and a season keeps its own; delete the "
+                "file once that season's board is closed"
+            )
+        write_whole(pool, to_json({"name": private.name, "version": private.version, "sha256": private.sha256}))
+        console = Console(highlight=False, soft_wrap=True)
+        for table in private.tables:
+            console.print(f"{table.name}: {_grid(table)}", markup=False)
+        missing = sorted({table.name for table in shown.tables} - {table.name for table in private.tables})
+        if missing:
+            console.print(f"Public tables without hidden trials: {', '.join(missing)}", markup=False)
+        console.print(f"{pool}: sha256 {private.sha256}. Commit it, and keep {folder} to yourself.", markup=False)
+
+
+@app.command()
+def reveal(
+    results: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the boards.")] = RESULTS,
+) -> None:
+    """Fetch the hidden pool of every closed board from the Hub and check it against the SHA-256 that was published."""
+    with _one_line("reveal"):
+        console = Console(highlight=False, soft_wrap=True)
+        boards = [(board, board.pool) for board in read_boards(results) if board.pool is not None]
+        if not boards:
+            raise SeedbenchError(f"{results}: no board was closed with a hidden pool")
+        for board, pool in boards:
+            found = revealed(board, pool)
+            write_board(results, found)
+            assert found.pool is not None
+            console.print(f"{board.name}: {pool.name} v{pool.version} is the pool that was published", markup=False)
+
+
+def revealed(board: Board, pool: TrialsIdentity) -> Board:
+    """The board with the Hub commit that its pool can be had from.
+
+    Raises:
+        SeedbenchError: it is not there, or is another one.
+    """
+    found = load_trials(pool.name, revision=f"v{pool.version}")
+    if found.sha256 != pool.sha256:
+        raise SeedbenchError(
+            f"{pool.name} v{pool.version}: its SHA-256 is {found.sha256}; {board.name} was closed with {pool.sha256}"
+        )
+    return replace(board, pool=replace(pool, revision=found.revision))
+
+
+def _grid(table: TrialTable) -> str:
+    rows, columns = table.grid
+    return f"{rows} × {columns} seeds, {table.num_trials} trials"
+
+
+@contextmanager
+def _one_line(command: str) -> Iterator[None]:
+    """Says what is wrong in one line, and exits with 2."""
+    try:
+        yield
+    except SeedbenchError as error:
+        said = f"leaderboard.pool {command}: error: {error}"
+        Console(stderr=True, markup=False, soft_wrap=True, highlight=False).print(said)
+        raise typer.Exit(2) from None
+
+
+if __name__ == "__main__":
+    app()

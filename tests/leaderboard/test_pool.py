@@ -1,0 +1,111 @@
+"""The hidden pool: what cannot be one is refused, what is published is what is revealed."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import typer
+
+from leaderboard.boards import Board, published_pool, read_board, write_board
+from leaderboard.pool import publish, reveal, unfit
+from runners.seeds import drawn_seeds
+from seedbench.result import TrialsIdentity
+from seedbench.trialset import TrialSet, TrialTable, load_trials
+from tests.synthetic import split_like_training, write
+
+NAME = "seedbench/hidden-2027"
+
+
+@pytest.fixture(scope="module")
+def public(tmp_path_factory):
+    return write(tmp_path_factory.mktemp("public") / "set", split_like_training(4, 4, checkpoints=3, examples=20))
+
+
+def drawn(table: TrialTable, key: str = "0" * 64) -> TrialTable:
+    """The same trials under seeds as a sweep draws them."""
+    seeds = {axis: np.sort(drawn_seeds(key, axis, 4)) for axis in ("weight_init_seed", "data_order_seed")}
+    return replace(table, weight_init_seeds=seeds["weight_init_seed"], data_order_seeds=seeds["data_order_seed"])
+
+
+def made(public, **changes) -> TrialSet:
+    (table,) = load_trials(public).tables
+    return TrialSet(NAME, "1.0.0", "1" * 64, None, (replace(drawn(table), **changes),))
+
+
+def test_random_seeds_of_the_public_tables_are_fit(public):
+    assert list(unfit(made(public), load_trials(public))) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"weight_init_seeds": np.array([7, 2**60, 2**61, 2**62])}, "has 7 among its weight_init_seeds"),
+        ({"predicted_label": None}, "has no predictions"),
+        ({"recipe": "other"}, "mini/sst2/other is no table of"),
+        ({"fields": {"epochs": 99}}, "was trained otherwise than in .*: epochs"),
+    ],
+)
+def test_what_cannot_be_a_hidden_pool(public, changes, said):
+    (found,) = unfit(made(public, **changes), load_trials(public))
+    assert re.search(said, found)
+
+
+def test_a_pool_that_was_revealed_cannot_be_hidden_again(public):
+    shown = load_trials(public)
+    pool = made(public)
+    known = replace(shown, tables=(drawn(shown.tables[0]),))
+    assert len(found := list(unfit(pool, known))) == 2
+    assert (
+        f"shares weight_init_seeds with {shown.name}, such as {min(drawn_seeds('0' * 64, 'weight_init_seed', 4))}"
+        in (found[0])
+    )
+
+
+def test_the_command_refuses_small_seeds_and_writes_nothing(public, tmp_path, capsys):
+    small = write(tmp_path / "small", split_like_training(4, 4, checkpoints=3, examples=20, seed=9), name=NAME)
+    with pytest.raises(typer.Exit) as ended:
+        publish(small, str(public), None, tmp_path / "pool.json")
+    assert ended.value.exit_code == 2 and not (tmp_path / "pool.json").exists()
+    assert "among its weight_init_seeds, which anybody can train; draw them at random" in capsys.readouterr().err
+
+
+def test_published_revealed(public, tmp_path, monkeypatch, capsys):
+    """The set that is fetched is compared with what a board was closed with; its commit is written down."""
+    pool, results = made(public), tmp_path / "results"
+    monkeypatch.setattr("leaderboard.pool.load_trials", lambda source, revision=None: load(source, revision))
+    revisions = []
+
+    def load(source, revision):
+        revisions.append(revision)
+        return load_trials(public) if str(source) == str(public) else replace(pool, revision="c0ffee")
+
+    (tmp_path / "private").mkdir()
+    publish(tmp_path / "private", str(public), None, tmp_path / "pool.json")
+    published = published_pool(tmp_path / "pool.json")
+    assert published == TrialsIdentity(NAME, "1.0.0", "1" * 64, None)
+    publish(tmp_path / "private", str(public), None, tmp_path / "pool.json")  # the same again
+    (tmp_path / "pool.json").write_text(json.dumps({"name": NAME, "version": "1.0.0", "sha256": "2" * 64}))
+    with pytest.raises(typer.Exit):
+        publish(tmp_path / "private", str(public), None, tmp_path / "pool.json")
+    assert "another pool is published there, 2222" in capsys.readouterr().err
+    shown = load_trials(public)
+    identity = TrialsIdentity(shown.name, shown.version, shown.sha256, None)
+    board = Board("held-out-1", "cold", identity, 5, 2, {}, published)
+    write_board(results, board)
+    reveal(results)
+    assert revisions[-1] == "v1.0.0" and read_board(results / board.name).pool == replace(published, revision="c0ffee")
+    write_board(results, replace(board, pool=replace(published, sha256="2" * 64)))
+    with pytest.raises(typer.Exit):
+        reveal(results)
+    assert "its SHA-256 is 1111" in capsys.readouterr().err
+    assert read_board(results / board.name).pool.revision is None
+
+
+def test_no_pool_to_reveal(tmp_path, capsys):
+    with pytest.raises(typer.Exit):
+        reveal(tmp_path)
+    assert "no board was closed with a hidden pool" in capsys.readouterr().err

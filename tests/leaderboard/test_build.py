@@ -22,12 +22,13 @@ from seedbench.decisions import record_campaigns
 from seedbench.errors import SeedbenchError
 from seedbench.evaluation import evaluate
 from seedbench.result import TrialsIdentity
+from seedbench.sandbox import VERDICTS
 from seedbench.strategy import load_strategy
 from seedbench.submission import Submission, write_submission
 from seedbench.trialset import TrialSet
 from tests.browser import DESKTOP, PHONE, opened
 
-REPLICATES = 6
+REPLICATES, VERDICT = 6, "forbidden system call"
 POOL = TrialsIdentity("seedbench/hidden-2027", "1.0.0", "1" * 64, None)
 HOSTILE = "=</script><script>window.hacked=1</script><b>"
 FIRST_ONLY = """# A <b>bold</b> rule: </script> train one trial to its end.
@@ -95,7 +96,7 @@ def world(trials: TrialSet, tmp_path_factory) -> World:
         made[0],
         slug="bad",
         name="Bad",
-        verdict="network",
+        verdict=VERDICT,
         said=f"opened a socket {HOSTILE}",
         frames="line 3",
         measured=None,
@@ -127,9 +128,8 @@ def cells(page, table: int) -> list[list[str]]:
 @pytest.mark.parametrize(("width", "dark"), [(DESKTOP, False), (PHONE, True)])
 def test_every_kind_of_page_opens(browser, world, site, width, dark):
     board = site / world.board.name
-    assert (
-        len(list(site.rglob("*.html"))) == 2 + 1 + 3 + 5
-    )  # the first, the rules, the board's, three tables', five entries'
+    pages = len(list(site.rglob("*.html")))
+    assert pages == 2 + 1 + 3 + 5  # the first and the rules, the board's, three tables', five entries'
     strategies = [board / "strategies" / f"{slug}.html" for slug in ("first-only", "bad")]
     for page in [site / "index.html", board / "index.html", next((board / "tables").iterdir()), *strategies]:
         with opened(browser, page, width=width, dark=dark) as seen:
@@ -158,7 +158,7 @@ def test_the_board_sorts_and_filters(browser, world, site):
         assert [row[1] for row in cells(seen.page, 0)] == best_first[::-1]
         seen.page.get_by_label("Filter").fill("baseline asha")
         assert [row[1] for row in cells(seen.page, 0)] == ["asha"]
-        assert cells(seen.page, 2) == [["Bad", "network", f"opened a socket {HOSTILE}", f"Ada, {HOSTILE}"]]
+        assert cells(seen.page, 2) == [["Bad", VERDICT, f"opened a socket {HOSTILE}", f"Ada, {HOSTILE}"]]
 
 
 def test_ranks_are_shared_where_the_difference_includes_zero(world, site):
@@ -187,7 +187,8 @@ def test_an_entry_has_its_source_its_decisions_and_both_results(browser, world, 
         assert [row[2].split(" ")[0] for row in rows] == [f"{row.score:.4f}" for row in result.measured.rows]
         assert [row[3] for row in rows] == [f"{row.score:.4f}" for row in result.claimed.rows]
     with opened(browser, site / world.board.name / "strategies" / "bad.html") as seen:
-        assert f"network (opened a socket). opened a socket {HOSTILE}" in seen.page.locator(".note").first.inner_text()
+        said = f"{VERDICT} ({VERDICTS[VERDICT]}). opened a socket {HOSTILE}"
+        assert said in seen.page.locator(".note").first.inner_text()
 
 
 def test_the_oracle_is_drawn_where_its_trials_are_at_hand(browser, world, site):
@@ -217,7 +218,7 @@ def test_a_hidden_pool_ranks_and_shows_the_gap(browser, world, tmp_path):
     write_site(site_files([found]), tmp_path / "site")
     with opened(browser, tmp_path / "site" / world.board.name / "index.html") as seen:
         assert f"sha256 {POOL.sha256}, to be revealed after the season" in seen.page.locator("footer").inner_text()
-        assert "Not run with the board's seed yet: bad, late." in seen.page.locator(".note").inner_text()
+        assert "Not run with the board's seed yet: bad, late." in seen.page.locator(".note").first.inner_text()
         last = cells(seen.page, 0)[-1]
         assert (last[0], last[1], last[3]) == ("1", "Patience", "+500")
         assert cells(seen.page, 2)[0][1:3] == ["not run", "It has no result on the hidden pool yet."]

@@ -59,10 +59,8 @@ def test_a_pool_that_was_revealed_cannot_be_hidden_again(public):
     pool = made(public)
     known = replace(shown, tables=(drawn(shown.tables[0]),))
     assert len(found := list(unfit(pool, known))) == 2
-    assert (
-        f"shares weight_init_seeds with {shown.name}, such as {min(drawn_seeds('0' * 64, 'weight_init_seed', 4))}"
-        in (found[0])
-    )
+    least = min(drawn_seeds("0" * 64, "weight_init_seed", 4))
+    assert found[0].endswith(f"shares weight_init_seeds with {shown.name}, such as {least}")
 
 
 def test_the_command_refuses_small_seeds_and_writes_nothing(public, tmp_path, capsys):

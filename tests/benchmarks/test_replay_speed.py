@@ -4,19 +4,18 @@
 
 In each benchmark's extra info: `campaigns_per_second`, and `bare_loops`, how many times as long a campaign takes as a
 bare loop over the same 600 scores in the same run, each at its fastest: that hardly depends on the machine, nor on what
-else it does. Without `--benchmark-enable` everything but the paper's trials runs once, as a test that it works.
+else it does. Without `--benchmark-enable` everything runs once, as a test that it works.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import cycle
 from timeit import repeat
 
 import numpy as np
 import pytest
 
-from seedbench.blocks import BLOCK, rarely_collected
+from seedbench.blocks import rarely_collected
 from seedbench.deadline import Deadline
 from seedbench.halves import prepare
 from seedbench.recorded import RecordedTrials
@@ -26,8 +25,6 @@ from seedbench.trialset import TrialTable
 from tests.synthetic import additive_predictions, table_by_hand
 
 BUDGET, REPLICATES = 20, 20
-#: Grid and dev examples of each task in Dodge et al. (2020): 2,100 trials.
-PAPER = {"cola": (25, 25, 1043), "mrpc": (25, 25, 408), "rte": (25, 25, 277), "sst2": (15, 15, 872)}
 
 
 @pytest.fixture(scope="module")
@@ -73,24 +70,3 @@ def test_preparing_replicates(benchmark, table):
     block = benchmark(lambda: prepare(table, seed=0, replicates=range(REPLICATES)))
     assert block.validation_score.shape == (REPLICATES, 625, 30)
     assert np.isfinite(block.validation_loss).all()
-
-
-@pytest.mark.parametrize("task", PAPER)
-def test_preparing_the_papers_trials(benchmark, request, task):
-    """One round is one block of replicates, as a replay prepares it; `seconds_per_1000` replicates in extra info."""
-    if not request.config.getoption("--benchmark-enable"):
-        pytest.skip("a large table: only with --benchmark-enable")
-    rows, columns, examples = PAPER[task]
-    rng = np.random.default_rng(0)
-    label = (np.arange(examples) % 5 < 3).astype(np.int8)
-    right = rng.random((rows * columns, 30, examples), dtype=np.float32) < 0.8
-    small = table_by_hand(np.zeros((rows, columns, 30, 2)), [1, 0], task=task)
-    large = replace(
-        small,
-        predicted_label=np.where(right, label, 1 - label).astype(np.int8),
-        example_loss=rng.random(right.shape, dtype=np.float32).astype(np.float16),
-        label=label,
-    )
-    block = benchmark(lambda: prepare(large, seed=0, replicates=range(BLOCK)))
-    assert block.test_score.shape == (BLOCK, rows * columns, 30)
-    benchmark.extra_info["seconds_per_1000"] = round(benchmark.stats["median"] * 1000 / BLOCK, 2)

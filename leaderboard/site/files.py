@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,7 +73,10 @@ def _csv(frame: pd.DataFrame) -> str:
 
 
 def _no_formula(text: Any) -> Any:
-    return f"'{text}" if isinstance(text, str) and text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    if not isinstance(text, str):
+        return text
+    plain = unicodedata.normalize("NFKC", text)  # a spreadsheet takes a wide = for one, too
+    return f"'{text}" if plain.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def write_site(files: Mapping[str, bytes], out: Path) -> None:

@@ -27,6 +27,11 @@ ALWAYS = (
     *("_strptime", "unicodedata", "encodings.ascii", "encodings.latin_1", "encodings.utf_8"),
 )
 
+_OPTIMIZERS = ("multiprocessing", "scipy._lib.cobyqa", "scipy._lib.pyprima")
+
+#: What functions of a module import when they are called.
+LATE = {"scipy.optimize": _OPTIMIZERS, "scipy.stats": _OPTIMIZERS}
+
 # Packages of SciPy that `scipy.stats` loads as an attribute, without an import statement.
 _SCIPY = (
     "cluster constants differentiate fft fftpack integrate interpolate io linalg ndimage optimize signal sparse "

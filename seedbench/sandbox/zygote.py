@@ -21,7 +21,7 @@ from typing import NoReturn
 import seedbench.history  # noqa: F401  (a strategy may name what is in it)
 from seedbench.sandbox import inside, kernel
 from seedbench.sandbox.filter import program
-from seedbench.sandbox.imports import ALWAYS
+from seedbench.sandbox.imports import ALWAYS, LATE
 from seedbench.sandbox.messages import (
     SAID_BYTES,
     Ended,
@@ -78,6 +78,7 @@ def _import(names: Sequence[str]) -> None:
             importlib.import_module(name)
         except (Exception, SystemExit):  # not there, or not on this system: the strategy's own import will say so
             continue
+        _import(LATE.get(name, ()))
 
 
 def _settle() -> int:

@@ -150,10 +150,13 @@ def test_scipy_and_numpy_are_there(write, sealed_run):
         import scipy
 
         def strategy(campaign):
-            from scipy.optimize import curve_fit
+            from scipy.optimize import curve_fit, differential_evolution, minimize
             trial = campaign.start()
             scores = [trial.advance().score for _ in range(4)]
             curve_fit(lambda x, a, b: a * x + b, np.arange(4), np.array(scores))
+            for method in ("COBYLA", "COBYQA"):  # these and the next import something when they are called
+                minimize(lambda x: x @ x, [0.3, 0.4], method=method, bounds=[(-1, 1)] * 2)
+            differential_evolution(lambda x: x @ x, [(-1, 1)], rng=campaign.rng, maxiter=2)
             assert scipy.stats.rankdata(scores).size == np.fft.fft(scores).size == 4
             assert np.linalg.norm(np.polynomial.Polynomial.fit(np.arange(4), scores, 1).coef) > 0
             return trial

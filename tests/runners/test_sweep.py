@@ -11,11 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import typer
 from transformers import BertConfig, BertModel
+from typer.testing import CliRunner
 
 from runners.block import BlockRunner, ModelError
 from runners.recipe import get_recipe
 from runners.stacked import StackedEngine
+from runners.sweep import main as sweep_main
 from runners.table import KEY, TableError, grid, make_blocks, parse_changes, parse_seeds, table_spec
 from runners.trial_log import Cell, read_log
 from seedbench.trialset import load_trials
@@ -212,9 +215,11 @@ def test_what_cannot_be_is_one_line_and_exit_code_2(
         "fresh": str(tmp_path / "out"),
         "file": str(tmp_path / "file"),
     }
-    result = run(sweep_command(tiny_model, tiny_glue, complete, *[part.format(**places) for part in more]))
-    assert result.returncode == 2, result.stderr
-    assert "Traceback" not in result.stderr
+    command = typer.Typer()
+    command.command()(sweep_main)
+    words = sweep_command(tiny_model, tiny_glue, complete, *[part.format(**places) for part in more])
+    result = CliRunner().invoke(command, words[words.index("runners.sweep") + 1 :])
+    assert result.exit_code == 2 and isinstance(result.exception, SystemExit), result.output
     errors = [line for line in result.stderr.splitlines() if line.startswith("error:")]
     assert len(errors) == 1 and message.format(**places) in errors[0]
 

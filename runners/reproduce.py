@@ -20,10 +20,9 @@ from runners.block import BlockRunner
 from runners.comparison import PROVENANCE, Reproduction, TableDrawnFrom, compare, keep, read_reproductions, report
 from runners.errors import RunnerError
 from runners.recipe import Recipe
-from runners.sweep import sweep
+from runners.sweep import devices_of, resumable, sweep
 from runners.table import TableSpec
 from runners.trial_log import Cell, read_log
-from seedbench.errors import SeedbenchError
 from seedbench.trialset import BUNDLED, TrialTable, load_trials, read_manifest, read_split
 
 #: What must be the same for a trial to be the same trial; recorded by column of the config ``trials``.
@@ -187,10 +186,8 @@ def main(
     json: Annotated[Path | None, typer.Option(help="Write the comparison into this file, beside others in it.")] = None,
 ) -> None:
     """Train recorded trials again and compare them with the record; run the same command again to go on."""
-    import torch
-
     console = Console(stderr=True)
-    try:
+    with resumable(console):
         read_manifest(trials)  # a folder, and no dataset of the Hub
         tables = load_trials(trials).select(model_name or (), task or (), recipe or ()).tables
         if len(models := {table.model for table in tables}) > 1:
@@ -203,16 +200,9 @@ def main(
         specs = [spec_of(each, model, glue, engine, out, stack=stack, compiled=compiled) for each in drawn]
         for each, spec in zip(drawn, specs, strict=True):
             check_same(each, spec)
-        devices = (device or ["cuda" if torch.cuda.is_available() else "cpu"]) * workers
-        done = reproduce(trials, tables, drawn, specs, seed, devices, threads, console)
+        done = reproduce(trials, tables, drawn, specs, seed, devices_of(device, workers), threads, console)
         if json is not None:
             keep(done, json)
-    except (RunnerError, SeedbenchError, OSError) as error:
-        console.print(f"error: {error}", style="red", soft_wrap=True, highlight=False)
-        raise typer.Exit(2) from None
-    except KeyboardInterrupt:
-        console.print("interrupted; finished trials are kept, run the same command again to go on")
-        raise typer.Exit(130) from None
     Console().print(report(done), soft_wrap=not Console().is_terminal)
 
 

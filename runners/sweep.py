@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -190,6 +191,26 @@ def sweep(spec: TableSpec, cells: Sequence[Cell], devices: Sequence[str], thread
 # ---- the command ---------------------------------------------------------------------------------------------------
 
 
+@contextmanager
+def resumable(console: Console) -> Iterator[None]:
+    """Ends a command that fills a folder of logs: what a user can cause is one line, and an interruption says so."""
+    try:
+        yield
+    except (RunnerError, SeedbenchError, OSError) as error:
+        console.print(f"error: {error}", style="red", soft_wrap=True, highlight=False)
+        raise typer.Exit(2) from None
+    except KeyboardInterrupt:
+        console.print("interrupted; finished trials are kept, run the same command again to go on")
+        raise typer.Exit(130) from None
+
+
+def devices_of(given: Sequence[str] | None, workers: int) -> list[str]:
+    """A device for every process; without any given, the accelerator if there is one."""
+    import torch
+
+    return list(given or ["cuda" if torch.cuda.is_available() else "cpu"]) * workers
+
+
 def main(
     model: Annotated[str, typer.Option(help="A transformers folder or Hub name.")],
     task: Annotated[str, typer.Option(help=f"One of {', '.join(TEXT_COLUMNS)}.")],
@@ -211,23 +232,14 @@ def main(
     known: Annotated[Path | None, typer.Option(help="A trial set whose cells are not run again.")] = None,
 ) -> None:
     """Fill a seed grid with trials; run the same command again to go on."""
-    import torch
-
     console = Console(stderr=True)
-    try:
+    with resumable(console):
         spec = table_spec(model, model_name, glue, task, recipe, set_ or (), engine, out, stack, compiled)
         cells: Sequence[Cell] = grid(weight_init_seeds, data_order_seeds, out)
         if known is not None:
             wanted, cells = len(cells), without_known(spec, cells, known)
             console.print(f"{wanted - len(cells)} of {wanted} trials are in {known}", soft_wrap=True)
-        devices = (device or ["cuda" if torch.cuda.is_available() else "cpu"]) * workers
-        ran = sweep(spec, cells, devices, threads, console)
-    except (RunnerError, SeedbenchError, OSError) as error:
-        console.print(f"error: {error}", style="red", soft_wrap=True, highlight=False)
-        raise typer.Exit(2) from None
-    except KeyboardInterrupt:
-        console.print("interrupted; finished trials are kept, run the same command again to go on")
-        raise typer.Exit(130) from None
+        ran = sweep(spec, cells, devices_of(device, workers), threads, console)
     folder = spec.log_path(Cell(0, 0)).parent
     console.print(f"{ran} trials run; the logs of all {len(cells)} are in {folder}", soft_wrap=True)
 

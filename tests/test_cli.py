@@ -226,6 +226,7 @@ def test_without_a_command_it_helps(run):
         (("--json", "."), "is a folder"),
         (("--json", "/dev/null"), "is no regular file"),
         (("--json", "out", "--replicates-out", "./out"), "give two files"),
+        (("--figure", "out.svg", "--replicates-out", "out.svg"), "given as --replicates-out and as --figure"),
         (("--figure", "out.pdf"), "out.pdf: a picture ends in .svg or .png"),
         (("--figure", "no/such/out.svg"), "no such folder"),
         (("--replicates-out", "no/such/out.parquet"), "no such folder"),

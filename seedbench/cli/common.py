@@ -11,23 +11,25 @@ from pathlib import Path
 from seedbench.errors import SeedbenchError
 
 
-def check_outputs(json: Path | None, other: Path | None = None, option: str = "--html") -> bool:
-    """Refuses files that could not be written: before the work is done, not after.
+def check_outputs(json: Path | None, **others: Path | None) -> bool:
+    """Refuses files that could not be written, or that are the same: before the work is done, not after.
 
     Args:
         json: what --json says; - is standard output.
-        other: what another option says.
-        option: that option.
+        others: what other options say, by their names.
 
     Returns:
         Whether the JSON goes to standard output.
     """
     to_stdout = str(json) == "-"
-    for path in (None if to_stdout else json, other):
-        if path is not None:
-            _check_writable(path)
-    if json is not None and other is not None and json.resolve() == other.resolve():
-        raise SeedbenchError(f"{json}: given as --json and as {option}; give two files")
+    taken: dict[Path, str] = {}
+    for name, path in {"json": None if to_stdout else json, **others}.items():
+        if path is None:
+            continue
+        _check_writable(path)
+        option = f"--{name.replace('_', '-')}"
+        if (other := taken.setdefault(path.resolve(), option)) != option:
+            raise SeedbenchError(f"{path}: given as {other} and as {option}; give two files")
     return to_stdout
 
 

@@ -69,11 +69,10 @@ def evaluate(
 
     from seedbench.strategy import load_strategy
 
-    to_stdout = check_outputs(json, replicates_out, "--replicates-out")
+    to_stdout = check_outputs(json, replicates_out=replicates_out, figure=figure)
     if figure is not None:
         from seedbench import figures
 
-        check_outputs(json, figure, "--figure")
         figures.check_ending(figure)
         figures.require()
     loaded = load_strategy(strategy, sealed=sandbox)

@@ -1,4 +1,8 @@
-"""Writes the organisers' entries, the strategies that ship with seedbench: `python -m leaderboard.baselines`."""
+"""Writes the organisers' entries, the strategies that ship with seedbench: `python -m leaderboard.baselines`.
+
+Which sources those are is written to `baselines.json`: a board marks them, and does not rank them, also when a later
+version of seedbench ships other ones.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from leaderboard.boards import PROTOCOL, PUBLIC_SEED, SUBMISSIONS
-from seedbench.errors import SeedbenchError
+from leaderboard.boards import BASELINES, PROTOCOL, PUBLIC_SEED, SUBMISSIONS, read_baselines, to_json, write_whole
+from leaderboard.results import gap_closed
+from leaderboard.terminal import one_line
 from seedbench.evaluation import evaluate
 from seedbench.strategy import load_strategy, shipped
 from seedbench.submission import Submission, is_slug, write_submission
@@ -27,39 +32,45 @@ def main(
     track: Annotated[str, typer.Option(metavar="NAME", help="cold or transfer.")] = "cold",
     replicates: Annotated[int, typer.Option(metavar="N", help="Campaigns per table and budget.")] = 200,
     processes: Annotated[int | None, typer.Option(metavar="N", help="Without it, one per core.")] = None,
+    known: Annotated[
+        Path, typer.Option(metavar="FILE", help="Where it is written which entries these are.")
+    ] = BASELINES,
 ) -> None:
     """Evaluate every shipped strategy that has no entry yet, and write one; the oracle is none."""
     console = Console(highlight=False)
-    try:
-        trials = load_trials(public, revision=revision)
+    with one_line("leaderboard.baselines"):
+        trials, written = load_trials(public, revision=revision), read_baselines(known)
         for name in shipped():
             strategy, slug = load_strategy(name), name.replace("_", "-") + ("" if track == "cold" else f"-{track}")
             assert is_slug(slug)
-            if strategy.oracle or (submissions / slug).exists():
+            if strategy.oracle or slug in written:
                 continue
-            claimed = evaluate(
-                strategy,
-                trials,
-                protocol=PROTOCOL,
-                track=track,
-                replicates=replicates,
-                seed=PUBLIC_SEED,
-                processes=processes or os.cpu_count() or 1,
-            )
-            submissions.mkdir(parents=True, exist_ok=True)
-            title = name.replace("_", " ")
-            write_submission(
-                submissions,
-                Submission(slug, title, AUTHORS, None, LICENSE, strategy.attribute, strategy.source, claimed),
-            )
-            console.print(
-                f"{slug}: {claimed.summary.gap_closed:.1%}" if claimed.summary.gap_closed is not None else slug
-            )
-    except SeedbenchError as error:
-        Console(stderr=True, markup=False, soft_wrap=True, highlight=False).print(
-            f"leaderboard.baselines: error: {error}"
-        )
-        raise typer.Exit(2) from None
+            if not (submissions / slug).exists():
+                claimed = evaluate(
+                    strategy,
+                    trials,
+                    protocol=PROTOCOL,
+                    track=track,
+                    replicates=replicates,
+                    seed=PUBLIC_SEED,
+                    processes=processes or os.cpu_count() or 1,
+                )
+                submissions.mkdir(parents=True, exist_ok=True)
+                entry = Submission(
+                    slug,
+                    name.replace("_", " "),
+                    AUTHORS,
+                    None,
+                    LICENSE,
+                    strategy.attribute,
+                    strategy.source,
+                    claimed,
+                )
+                write_submission(submissions, entry)
+                console.print(f"{slug}: {gap_closed(claimed)}")
+            assert strategy.sha256 is not None  # it comes from a file
+            written[slug] = strategy.sha256
+            write_whole(known, to_json(written))
 
 
 if __name__ == "__main__":

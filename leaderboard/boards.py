@@ -1,8 +1,8 @@
 """Boards: what is measured on, which seed, and whether entries are still taken.
 
 A board is a protocol, a track and a version of the trial set (major.minor). It is provisional while its seed is public;
-closing it draws a seed that nobody could know and fixes the entries. A board never changes after that: a new version of
-the trial set starts a new one.
+closing it draws a seed that nobody could know and fixes the entries. No score of it changes after that: a new version
+of the trial set starts a new board, on which the entries of the older ones take part.
 """
 
 from __future__ import annotations
@@ -10,17 +10,20 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
 
 from seedbench.errors import SeedbenchError
-from seedbench.result import TrialsIdentity
+from seedbench.result import Evaluation, TrialsIdentity
 from seedbench.trialset import TrialSet
+from seedbench.trialset.version import parse
 
 HERE = Path(__file__).parent
-SUBMISSIONS, RESULTS, HIDDEN_POOL = HERE / "submissions", HERE / "results", HERE / "hidden_pool.json"
+SUBMISSIONS, RESULTS = HERE / "submissions", HERE / "results"
+HIDDEN_POOL, BASELINES = HERE / "hidden_pool.json", HERE / "baselines.json"
 
 PROTOCOL = "held-out-1"
 PUBLIC_SEED = 0  # of a provisional board, and of what entries claim
@@ -40,6 +43,8 @@ class Board:
         entries: folder name -> SHA-256 of the entry; what there was when the board was closed. None: it is open.
         pool: the hidden pool whose SHA-256 was published when the board was closed, if there was one; its revision is
             the Hub commit it was revealed as, None before that.
+        removed: folder name -> why; entries that were taken off the board, which keeps their line.
+        notes: what went wrong on it, for its readers.
     """
 
     protocol: str
@@ -49,6 +54,8 @@ class Board:
     replicates: int
     entries: dict[str, str] | None = None
     pool: TrialsIdentity | None = None
+    removed: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -65,32 +72,42 @@ class Board:
         return replace(self, seed=secrets.randbits(63), entries=dict(sorted(entries.items())), pool=pool)
 
 
+def belongs(claimed: Evaluation, board: Board) -> bool:
+    """Whether an entry takes part in a board: it was made for it, or for an earlier version of its trial set."""
+    if (claimed.protocol, claimed.track, claimed.trials.name) != (board.protocol, board.track, board.trials.name):
+        return False
+    try:
+        return parse(claimed.trials.version)[:2] <= parse(board.trials.version)[:2]
+    except ValueError:  # the entry's, which can say anything
+        return False
+
+
 def minor_version(trials: TrialsIdentity) -> str:
     """The part of a trial set's version that makes a board: "1.4.2" -> "1.4"."""
     return ".".join(trials.version.split(".")[:2])
 
 
 def open_board(results: Path, trials: TrialSet, track: str, replicates: int) -> Board:
-    """The board of a trial set; one that is not there yet is made.
+    """The board of a trial set; a new one is not written before it has a result.
 
     Raises:
         SeedbenchError: it is there with other data, or other replicates.
     """
     identity = TrialsIdentity(trials.name, trials.version, trials.sha256, trials.revision)
     fresh = Board(PROTOCOL, track, identity, PUBLIC_SEED, replicates)
-    folder = results / fresh.name
-    if not (folder / FILE).exists():
-        write_board(results, fresh)
+    file = results / fresh.name / FILE
+    if not file.exists():
         return fresh
-    found = read_board(folder)
-    for what, there, here in (
-        ("trials", found.trials.sha256, identity.sha256),
-        ("replicates", found.replicates, replicates),
-    ):
-        if there != here:
-            raise SeedbenchError(
-                f"{folder / FILE}: this board was measured on other {what} ({there}, not {here}); it is not rewritten"
-            )
+    found = read_board(file.parent)
+    if found.trials.sha256 != identity.sha256:
+        raise SeedbenchError(
+            f"{file}: measured on {found.trials.name} {found.trials.version}, sha256 {found.trials.sha256}, not on "
+            f"{identity.version}, {identity.sha256}; a board is not rewritten: give its own (--public, --revision)"
+        )
+    if found.replicates != replicates:
+        raise SeedbenchError(
+            f"{file}: measured with --replicates {found.replicates}, not {replicates}; a board is not rewritten"
+        )
     return found
 
 
@@ -109,14 +126,16 @@ def read_board(folder: Path) -> Board:
 def read_boards(results: Path = RESULTS) -> tuple[Board, ...]:
     """All boards, the newest version first, then by name."""
     found = sorted((read_board(file.parent) for file in results.glob(f"*/{FILE}")), key=lambda board: board.name)
-    return tuple(sorted(found, key=lambda board: [-int(part) for part in minor_version(board.trials).split(".")]))
+    return tuple(sorted(found, key=lambda board: [-number for number in parse(board.trials.version)[:2]]))
 
 
 def write_board(results: Path, board: Board) -> None:
-    """Writes `board.json`, whole or not at all."""
-    folder = results / board.name
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / FILE, to_json(board))
+    """Writes `board.json`, whole or not at all.
+
+    Raises:
+        SeedbenchError: it cannot be written.
+    """
+    write_whole(results / board.name / FILE, to_json(board))
 
 
 def published_pool(file: Path = HIDDEN_POOL) -> TrialsIdentity | None:
@@ -134,16 +153,40 @@ def published_pool(file: Path = HIDDEN_POOL) -> TrialsIdentity | None:
         raise SeedbenchError(f"{file}: the hidden pool's name, version and sha256 belong there: {error}") from None
 
 
+def read_baselines(file: Path = BASELINES) -> dict[str, str]:
+    """Folder name -> SHA-256 of the source, of the organisers' entries; empty where none are written.
+
+    Raises:
+        SeedbenchError: the file says something else.
+    """
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=dict[str, str]) if file.exists() else {}
+    except (OSError, msgspec.DecodeError) as error:
+        raise SeedbenchError(
+            f"{file}: the names and SHA-256 of the organisers' entries belong there: {error}"
+        ) from None
+
+
 def to_json(content: object) -> bytes:
     """As JSON text, the same bytes for the same content."""
     return msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"
 
 
 def write_whole(file: Path, content: bytes) -> None:
-    """Writes a file whole or not at all."""
+    """Writes a file whole or not at all; its folder is made.
+
+    Raises:
+        SeedbenchError: it cannot be written.
+    """
     part = file.with_name(f".{file.name}.{os.getpid()}.part")
-    part.write_bytes(content)
-    os.replace(part, file)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(content)
+        os.replace(part, file)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink()
+        raise SeedbenchError(f"{file}: cannot be written: {error.strerror}; nothing of it was kept") from None
 
 
 def sha256_of(*contents: bytes) -> str:

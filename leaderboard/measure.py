@@ -16,7 +16,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from leaderboard.boards import Board, minor_version
+from leaderboard.boards import Board, belongs
 from leaderboard.results import BAD_SUBMISSION, VERIFIED, Key, Result, write_result
 from seedbench.decisions import Decisions, record_campaigns
 from seedbench.errors import SeedbenchError, StrategyFailed, StrategyFileError
@@ -24,8 +24,8 @@ from seedbench.evaluation import evaluate
 from seedbench.result import Evaluation
 from seedbench.sandbox.kernel import die_with_parent
 from seedbench.sandbox.process import printable
-from seedbench.strategy import Strategy, load_strategy, shipped
-from seedbench.submission import SOURCE, Submission, read_submission
+from seedbench.strategy import Strategy
+from seedbench.submission import SOURCE, read_submission
 from seedbench.trialset import TrialSet, load_trials
 
 ANOTHER_BOARD = 3  # exit code: the entry is not of this board
@@ -46,6 +46,7 @@ class Order:
         hidden: whether that is the hidden pool, of which nothing but scores may be told.
         processes: to split the work among.
         out: folder for the result.
+        baselines: SHA-256 of the sources of the organisers' entries.
     """
 
     entry: str
@@ -56,6 +57,7 @@ class Order:
     hidden: bool
     processes: int
     out: str
+    baselines: tuple[str, ...] = ()
 
 
 def main() -> None:
@@ -64,12 +66,13 @@ def main() -> None:
     order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
     try:
         result = measure(order)
+        if result is not None:
+            write_result(Path(order.out), result)
     except SeedbenchError as error:
         print(error)
         sys.exit(2)
     if result is None:
         sys.exit(ANOTHER_BOARD)
-    write_result(Path(order.out), result)
 
 
 def measure(order: Order) -> Result | None:
@@ -84,12 +87,12 @@ def measure(order: Order) -> Result | None:
         entry = read_submission(folder)
     except SeedbenchError as error:
         return replace(blank, said=printable(str(error)))
-    if not _belongs(entry, board):
+    if not belongs(entry.claimed, board):
         return None
     blank = replace(
         blank,
         **{name: getattr(entry, name) for name in ("name", "authors", "url", "license", "source_sha256", "claimed")},
-        organisers=entry.source_sha256 in {load_strategy(name, sealed=True).sha256 for name in shipped()},
+        organisers=entry.source_sha256 in order.baselines,
     )
     trials = load_trials(order.trials, revision=order.revision)
     strategy = Strategy(entry.slug, entry.source, SOURCE, entry.attribute, sealed=True)
@@ -105,6 +108,7 @@ def measure(order: Order) -> Result | None:
                 processes=order.processes,
                 progress=advance,
             )
+            example = None if order.hidden else _example(strategy, measured, trials, board)
         except StrategyFailed as failed:
             return replace(blank, verdict=failed.verdict, **_told(order, failed.reason, failed.frames))
         except StrategyFileError as refused:
@@ -113,16 +117,9 @@ def measure(order: Order) -> Result | None:
         blank,
         verdict=VERIFIED,
         measured=replace(measured, campaigns=None, pairs=None),
-        example=None if order.hidden else _example(strategy, measured, trials, board),
+        example=example,
         pairs=measured.pairs,
     )
-
-
-def _belongs(entry: Submission, board: Board) -> bool:
-    """Whether an entry's claim is of this board: protocol, track, trial set and its version but for the last part."""
-    claimed = entry.claimed
-    of_board = (board.protocol, board.track, board.trials.name, minor_version(board.trials))
-    return (claimed.protocol, claimed.track, claimed.trials.name, minor_version(claimed.trials)) == of_board
 
 
 def _told(order: Order, said: str, frames: str) -> dict[str, Any]:

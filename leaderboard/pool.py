@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +14,7 @@ from rich.console import Console
 from leaderboard.boards import (
     HERE,
     HIDDEN_POOL,
+    PROTOCOL,
     RESULTS,
     Board,
     published_pool,
@@ -23,6 +23,8 @@ from leaderboard.boards import (
     write_board,
     write_whole,
 )
+from leaderboard.terminal import one_line
+from seedbench.budgets import admitted_budgets
 from seedbench.errors import SeedbenchError
 from seedbench.result import TrialsIdentity
 from seedbench.trialset import BUNDLED, TrialSet, TrialTable, load_trials
@@ -45,6 +47,8 @@ def unfit(private: TrialSet, public: TrialSet) -> Iterator[str]:
     if private.name == public.name:
         yield f"it has the public trial set's name, {public.name}"
     shown = {table.name: table for table in public.tables}
+    for name in sorted(shown.keys() - {table.name for table in private.tables}):
+        yield f"it has no trials of {name}, a table of {public.name}; a pool has the same tables"
     for table in private.tables:
         if table.predicted_label is None:
             yield f"{table.name} has no predictions, without which nothing is scored on held-out examples"
@@ -53,6 +57,8 @@ def unfit(private: TrialSet, public: TrialSet) -> Iterator[str]:
         elif table.fields != shown[table.name].fields:
             fields = [name for name, value in table.fields.items() if value != shown[table.name].fields.get(name)]
             yield f"{table.name} was trained otherwise than in {public.name}: {', '.join(fields)}"
+        else:
+            yield from _too_small(table, shown[table.name])
         for axis in ("weight_init_seeds", "data_order_seeds"):
             seeds = set(getattr(table, axis).tolist())
             if min(seeds) < SMALL:
@@ -65,6 +71,17 @@ def unfit(private: TrialSet, public: TrialSet) -> Iterator[str]:
                 yield f"{table.name} shares {axis} with {public.name}, such as {min(seeds & known)}"
 
 
+def _too_small(table: TrialTable, public: TrialTable) -> Iterator[str]:
+    if min(table.grid) < 2:
+        yield f"{table.name} is a grid of {_grid(table)}: without two of each there are no intervals, and no ranks"
+    (budgets,) = admitted_budgets([public], (), PROTOCOL)
+    if table.num_trials < 4 * max(budgets):
+        yield (
+            f"{table.name} has {table.num_trials} trials; the public one takes part in a budget of {max(budgets)}, "
+            f"which needs {4 * max(budgets)}"
+        )
+
+
 @app.command()
 def publish(
     folder: Annotated[Path, typer.Argument(metavar="PRIVATE_DIR", help="The private trial set.")],
@@ -73,7 +90,7 @@ def publish(
     pool: Annotated[Path, typer.Option(metavar="FILE", help="Where the SHA-256 goes.")] = HIDDEN_POOL,
 ) -> None:
     """Check a private trial set and write down its SHA-256, to be committed before the season."""
-    with _one_line("publish"):
+    with one_line("leaderboard.pool publish"):
         if not folder.is_dir():
             raise SeedbenchError(f"{folder}: no such folder; a hidden pool is one on this machine")
         if folder.resolve().is_relative_to(HERE.parent.resolve()):
@@ -91,9 +108,6 @@ def publish(
         console = Console(highlight=False, soft_wrap=True)
         for table in private.tables:
             console.print(f"{table.name}: {_grid(table)}", markup=False)
-        missing = sorted({table.name for table in shown.tables} - {table.name for table in private.tables})
-        if missing:
-            console.print(f"Public tables without hidden trials: {', '.join(missing)}", markup=False)
         console.print(f"{pool}: sha256 {private.sha256}. Commit it, and keep {folder} to yourself.", markup=False)
 
 
@@ -102,7 +116,7 @@ def reveal(
     results: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the boards.")] = RESULTS,
 ) -> None:
     """Fetch the hidden pool of every closed board from the Hub and check it against the SHA-256 that was published."""
-    with _one_line("reveal"):
+    with one_line("leaderboard.pool reveal"):
         console = Console(highlight=False, soft_wrap=True)
         boards = [(board, board.pool) for board in read_boards(results) if board.pool is not None]
         if not boards:
@@ -131,17 +145,6 @@ def revealed(board: Board, pool: TrialsIdentity) -> Board:
 def _grid(table: TrialTable) -> str:
     rows, columns = table.grid
     return f"{rows} × {columns} seeds, {table.num_trials} trials"
-
-
-@contextmanager
-def _one_line(command: str) -> Iterator[None]:
-    """Says what is wrong in one line, and exits with 2."""
-    try:
-        yield
-    except SeedbenchError as error:
-        said = f"leaderboard.pool {command}: error: {error}"
-        Console(stderr=True, markup=False, soft_wrap=True, highlight=False).print(said)
-        raise typer.Exit(2) from None
 
 
 if __name__ == "__main__":

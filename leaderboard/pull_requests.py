@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from leaderboard.results import Result, gap_closed
+from leaderboard.results import Result, comparable_claim, gap_closed
 from leaderboard.runs import WORK, Verification, verify
 from seedbench.errors import SeedbenchError
 from seedbench.submission import ENTRY, ENTRY_BYTES, SOURCE, SOURCE_BYTES, is_slug
@@ -74,7 +74,7 @@ def _answer(api: HfApi, repo: str, pull: Discussion, own_name: str, verification
     details = api.get_discussion_details(repo, pull.num, repo_type="dataset")
     if is_answered(details.events, own_name, mark):
         return "answered before"
-    work = verification.folder / WORK / f"pull-request-{pull.num}"
+    work = verification.folder / WORK / f"pull_request_{pull.num}"  # no entry's name
     slug, problem = changed_entry(api, repo, head)
     if problem:
         text, said = f"**Refused**: {problem}", f"refused: {problem}"
@@ -171,7 +171,8 @@ def _lines(slug: str, result: Result | None, verification: Verification) -> Iter
     measured_on = f"{board.trials.name} {board.trials.version}, seed {board.seed}, {board.replicates} replicates"
     yield f"**Verified**: `{slug}` on board `{board.name}` ({measured_on})."
     yield "\n| | gap closed |\n|---|---|"
-    yield f"| claimed | {gap_closed(result.claimed)} |"
+    claim = comparable_claim(result)
+    yield f"| claimed | {gap_closed(result.claimed)}{'' if claim else ' (of other trials or another seed)'} |"
     yield f"| measured | {gap_closed(result.measured)} |"
     yield "\nTwo runs in sealed processes gave the same result. What was measured counts."
     if board.closed:

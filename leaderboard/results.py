@@ -18,7 +18,7 @@ from seedbench.paired import paired_difference
 from seedbench.result import Evaluation
 
 POOLS = ("public", "hidden")
-VERIFIED, BAD_SUBMISSION = "verified", "bad submission"
+VERIFIED, BAD_SUBMISSION, NOT_MEASURED, REMOVED = "verified", "bad submission", "not measured", "removed"
 
 #: Verdicts of verification itself; the others are those of `seedbench.sandbox.VERDICTS`.
 VERDICTS = {
@@ -26,7 +26,12 @@ VERDICTS = {
     "not reproducible": "two runs gave different results",
     "took too long": "a run was not done in time",
     BAD_SUBMISSION: "the entry's files are not what they must be",
+    NOT_MEASURED: "the process that was to measure it died; the next verification tries again",
+    REMOVED: "taken off the board by the organisers",
 }
+
+#: Verdicts of now, which the next verification looks at anew.
+PASSING = (BAD_SUBMISSION, NOT_MEASURED)
 
 
 @dataclass(frozen=True)
@@ -90,16 +95,19 @@ class Result:
 
 
 def write_result(folder: Path, result: Result) -> None:
-    """Writes `<slug>.json`, and `<slug>.parquet` before it where there are pairs; each whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Writes `<slug>.json`, and `<slug>.parquet` before it where there are pairs; each whole or not at all.
+
+    Raises:
+        SeedbenchError: they cannot be written.
+    """
     pairs = folder / f"{result.slug}.parquet"
-    if result.pairs is None:
-        pairs.unlink(missing_ok=True)
-    else:
+    if result.pairs is not None:
         sink = pa.BufferOutputStream()
         pq.write_table(pa.table(dict(result.pairs)), sink)
         write_whole(pairs, sink.getvalue().to_pybytes())
     write_whole(folder / f"{result.slug}.json", to_json(replace(result, pairs=None)))
+    if result.pairs is None:
+        pairs.unlink(missing_ok=True)
 
 
 def read_result(folder: Path, slug: str) -> Result | None:
@@ -117,7 +125,14 @@ def read_result(folder: Path, slug: str) -> Result | None:
         raise SeedbenchError(f"{file}: no result: {error}") from None
     if not result.verified:
         return result
-    table = pq.read_table(folder / f"{slug}.parquet")
+    try:
+        table = pq.read_table(folder / f"{slug}.parquet")
+    except (OSError, pa.ArrowInvalid) as error:
+        said = " ".join(str(error).split())
+        raise SeedbenchError(
+            f"{folder / slug}.parquet: cannot be read beside {slug}.json: {said}; measure it again: "
+            f"python -m leaderboard.verify {slug} --again"
+        ) from None
     return replace(result, pairs={name: table[name].to_numpy() for name in table.column_names})
 
 
@@ -129,6 +144,15 @@ def results_of(board: Board, pool: str, results: Path = RESULTS) -> tuple[Result
     folder = results / board.name / pool
     found = (read_result(folder, file.stem) for file in sorted(folder.glob("*.json")))
     return tuple(result for result in found if result is not None and _counts(result, board, pool))
+
+
+def comparable_claim(result: Result) -> Evaluation | None:
+    """What an entry claims, where that was scored on what the measurement was: the same trials and seed."""
+    claimed, measured = result.claimed, result.measured
+    if claimed is None or measured is None:
+        return claimed
+    same = (claimed.trials.sha256, claimed.seed) == (measured.trials.sha256, measured.seed)
+    return claimed if same else None
 
 
 def _counts(result: Result, board: Board, pool: str) -> bool:

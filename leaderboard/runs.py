@@ -17,7 +17,7 @@ import numpy as np
 
 from leaderboard.boards import HERE, Board, sha256_of
 from leaderboard.measure import ANOTHER_BOARD, Order
-from leaderboard.results import BAD_SUBMISSION, Key, Result, read_result, write_result
+from leaderboard.results import NOT_MEASURED, PASSING, Key, Result, read_result, write_result
 from seedbench.errors import SeedbenchError
 from seedbench.submission import ENTRY, ENTRY_BYTES, SOURCE, SOURCE_BYTES, read_file
 from seedbench.trialset import TrialSet
@@ -38,6 +38,7 @@ class Verification:
         folder: of the results on it.
         processes: to split the work of an entry among.
         hours: limit of one run.
+        baselines: SHA-256 of the sources of the organisers' entries.
     """
 
     board: Board
@@ -47,6 +48,7 @@ class Verification:
     folder: Path
     processes: int
     hours: float
+    baselines: tuple[str, ...] = ()
 
     def key(self, entry: Path) -> Key:
         """What a result of an entry is of; any unreadable entry has a key of its own."""
@@ -72,9 +74,9 @@ def verify(entry: Path, verification: Verification, *, again: bool = False) -> R
         SeedbenchError: what is not the entry's fault: this machine cannot seal, no trial set, no room for the result.
     """
     key = verification.key(entry)
-    known = read_result(verification.folder, entry.name)
-    if not again and known is not None and known.key == key and known.verdict != BAD_SUBMISSION:
-        return known  # what else is in a bad one's folder is not in its key, and it is soon read again
+    known = None if again else read_result(verification.folder, entry.name)
+    if known is not None and known.key == key and known.verdict not in PASSING:
+        return known  # what else is in a bad one's folder is not in its key
     runs = []
     for number in range(1, RUNS + 1):
         out = verification.folder / WORK / entry.name / str(number)
@@ -86,7 +88,7 @@ def verify(entry: Path, verification: Verification, *, again: bool = False) -> R
         runs.append(run)
         if not run.verified:
             break
-    result = _together(runs)
+    result = _together(runs, verification.hidden)
     write_result(verification.folder, result)
     shutil.rmtree(verification.folder / WORK / entry.name, ignore_errors=True)
     with suppress(OSError):  # not empty: another entry is on its way
@@ -94,8 +96,8 @@ def verify(entry: Path, verification: Verification, *, again: bool = False) -> R
     return result
 
 
-def _together(runs: Sequence[Result]) -> Result:
-    """What the runs found, if they found the same; else how they failed."""
+def _together(runs: Sequence[Result], hidden: bool) -> Result:
+    """What the runs found, if they found the same; else how they failed, without scores on the hidden pool."""
     first, last = runs[0], runs[-1]
     if not last.verified:
         return last
@@ -103,7 +105,8 @@ def _together(runs: Sequence[Result]) -> Result:
         return first
     closed = " and ".join(str(run.measured and run.measured.summary.gap_closed) for run in runs)
     said = f"two runs differ: they closed {closed} of the gap; campaign.rng alone is the same in both"
-    return replace(first, verdict="not reproducible", said=said, measured=None, example=None, pairs=None)
+    failed = replace(first, verdict="not reproducible", said="" if hidden else said)
+    return replace(failed, measured=None, example=None, pairs=None)
 
 
 def _same_pairs(one: Result, other: Result) -> bool:
@@ -127,6 +130,7 @@ def _measure(entry: Path, key: Key, verification: Verification, out: Path) -> Re
         verification.hidden,
         verification.processes,
         str(out.absolute()),
+        verification.baselines,
     )
     process = subprocess.Popen(
         [sys.executable, "-m", "leaderboard.measure"],
@@ -148,7 +152,7 @@ def _measure(entry: Path, key: Key, verification: Verification, out: Path) -> Re
         return None
     found = read_result(out, entry.name)
     if process.returncode or found is None:
-        return _failed(entry, key, "crashed", f"the process that measured it ended with {process.returncode}")
+        return _failed(entry, key, NOT_MEASURED, f"the process that measured it ended with {process.returncode}")
     return found
 
 

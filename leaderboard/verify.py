@@ -7,6 +7,7 @@ run that is done is not repeated: a verification that was killed goes on where i
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -18,12 +19,27 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from leaderboard.boards import HIDDEN_POOL, RESULTS, SUBMISSIONS, open_board, published_pool, read_boards, write_board
-from leaderboard.results import Result, gap_closed
+from leaderboard.boards import (
+    BASELINES,
+    FILE,
+    HIDDEN_POOL,
+    RESULTS,
+    SUBMISSIONS,
+    Board,
+    belongs,
+    open_board,
+    published_pool,
+    read_baselines,
+    read_boards,
+    write_board,
+)
+from leaderboard.oracle import keep_oracle
+from leaderboard.results import Result, comparable_claim, gap_closed
 from leaderboard.runs import Verification, verify
+from leaderboard.terminal import one_line
 from seedbench.errors import SeedbenchError
 from seedbench.result import Evaluation, TrialsIdentity
-from seedbench.submission import is_slug
+from seedbench.submission import TRACKS, is_slug, read_submission
 from seedbench.trialset import BUNDLED, load_trials
 
 
@@ -37,6 +53,7 @@ def prepare(
     replicates: int,
     processes: int,
     hours: float,
+    baselines: Path = BASELINES,
 ) -> Verification:
     """Loads the trial set to measure on and finds the board.
 
@@ -49,15 +66,25 @@ def prepare(
         replicates: campaigns per table and budget.
         processes: to split the work of an entry among.
         hours: limit of one run.
+        baselines: the file with the organisers' entries.
 
     Raises:
-        SeedbenchError: the board is of other data; or it is to be measured on the hidden pool, and is still open, was
-            closed without one, or with another.
+        SeedbenchError: an option out of its range; the board is of other data; or it is to be measured on the hidden
+            pool, and is still open, was closed without one, or with another.
     """
+    if track not in TRACKS:
+        raise SeedbenchError(f"--track {track}: there are {' and '.join(TRACKS)}")
+    if replicates < 2 or replicates % 2:
+        raise SeedbenchError(f"--replicates {replicates}: they come in pairs: an even number of at least 2")
+    if processes < 1:
+        raise SeedbenchError(f"--processes {processes}: at least 1")
+    if not (0 < hours < math.inf):
+        raise SeedbenchError(f"--hours {hours:g}: a number of hours above 0")
+    ours = tuple(sorted(set(read_baselines(baselines).values())))
     shown = load_trials(public, revision=revision)
     board = open_board(results, shown, track, replicates)
     if trials is None:
-        return Verification(board, shown, public, False, results / board.name / "public", processes, hours)
+        return Verification(board, shown, public, False, results / board.name / "public", processes, hours, ours)
     if not board.closed:
         raise SeedbenchError(
             f"{board.name} is open: measured on the hidden pool now, it could be climbed one entry after the other; "
@@ -70,17 +97,17 @@ def prepare(
         raise SeedbenchError(
             f"{trials}: its SHA-256 is {private.sha256}; {board.name} was closed with the pool {board.pool.sha256}"
         )
-    return Verification(board, private, trials, True, results / board.name / "hidden", processes, hours)
+    return Verification(board, private, trials, True, results / board.name / "hidden", processes, hours, ours)
 
 
 def entries_of(submissions: Path, wanted: Sequence[str] = ()) -> list[Path]:
-    """The folders of entries, by name; those wanted, or all.
+    """The folders of entries, by name; those wanted, or all. Files beside them are none.
 
     Raises:
         SeedbenchError: no such entry, or a folder of another name than an entry can have.
     """
     found = sorted(submissions.iterdir()) if submissions.is_dir() else []
-    found = [path for path in found if not path.name.startswith(".")]
+    found = [path for path in found if path.is_dir() and not path.name.startswith(".")]
     names = [path.name for path in found]
     for name in [*wanted, *names]:
         if name not in names:
@@ -105,13 +132,26 @@ def close_board(
         SeedbenchError: it is closed already, or the pool is that of an earlier season, which everybody has.
     """
     if verification.board.closed:
-        raise SeedbenchError(f"{verification.board.name}: closed already, and its seed is drawn once")
+        raise SeedbenchError(
+            f"{verification.board.name}: closed already, and its seed is drawn once; leave out --close to go on"
+        )
     for other in read_boards(results):
         if pool is not None and other.pool is not None and other.pool.revision and other.pool.sha256 == pool.sha256:
             raise SeedbenchError(f"the hidden pool {pool.name} v{pool.version} was revealed with {other.name}")
-    closed = verification.board.closes({entry.name: verification.key(entry).entry_sha256 for entry in entries}, pool)
+    fixed = {
+        entry.name: verification.key(entry).entry_sha256 for entry in entries if _takes_part(entry, verification.board)
+    }
+    closed = verification.board.closes(fixed, pool)
     write_board(results, closed)
     return replace(verification, board=closed)
+
+
+def _takes_part(entry: Path, board: Board) -> bool:
+    """Whether an entry is of this board; one that cannot be read is, and keeps its verdict."""
+    try:
+        return belongs(read_submission(entry).claimed, board)
+    except SeedbenchError:
+        return True
 
 
 def verify_all(
@@ -122,9 +162,12 @@ def verify_all(
     Raises:
         SeedbenchError: what is not an entry's fault; what was found before is written.
     """
-    results = []
+    found, board, results = [], verification.board, verification.folder.parents[1]
     for entry in entries:
-        fixed = verification.board.entries
+        fixed = board.entries
+        if entry.name in board.removed:
+            console.print(f"{entry.name}: removed: {board.removed[entry.name]}", markup=False)
+            continue
         if fixed is not None and fixed.get(entry.name) != verification.key(entry).entry_sha256:
             when = "changed" if entry.name in fixed else "came"
             console.print(f"{entry.name}: {when} after the board was closed; left out")
@@ -133,26 +176,29 @@ def verify_all(
         if result is None:
             console.print(f"{entry.name}: claims a result of another board; left out")
             continue
+        if not (results / board.name / FILE).exists():
+            write_board(results, board)
         console.print(Text(f"{entry.name}: {result.verdict}" + (f": {result.said}" if result.said else "")))
-        results.append(result)
-    return results
+        found.append(result)
+    return found
 
 
 def table_of(results: Sequence[Result], verification: Verification) -> Table:
-    """Claimed and measured side by side."""
+    """Claimed and measured side by side; a claim of another seed or other trials says nothing here."""
     where = "hidden pool" if verification.hidden else verification.trials.name
     table = Table(title=f"{verification.board.name}, {where}: gap closed", title_justify="left", box=None)
     for column in ("entry", "verdict", "claimed", "measured", "difference"):
         table.add_column(column, justify="left" if column in ("entry", "verdict") else "right")
     for result in results:
-        claimed, measured = _estimate(result.claimed), _estimate(result.measured)
+        claim = comparable_claim(result)
+        claimed, measured = _estimate(claim), _estimate(result.measured)
         apart = None if claimed is None or measured is None else measured - claimed
         table.add_row(
             Text(result.slug + (" (organisers)" if result.organisers else "")),
             Text(result.verdict, "green" if result.verified else "red"),
-            gap_closed(result.claimed),
+            gap_closed(claim),
             gap_closed(result.measured),
-            "–" if apart is None else f"{apart:+.1%}",
+            "–" if apart is None else f"{apart * 100:+.1f} points",
         )
     return table
 
@@ -184,7 +230,9 @@ def main(
 ) -> None:
     """Run entries twice in sealed processes and write down what was measured beside what is claimed."""
     console = Console(highlight=False)
-    try:
+    with one_line("leaderboard.verify"):
+        if pull_requests and (close or again or entries):
+            raise SeedbenchError("--pull-requests verifies the Hub's open ones: leave out names, --close and --again")
         if close and trials is not None:
             raise SeedbenchError("--close, then --trials: a hidden pool is for a board that is closed")
         verification = prepare(
@@ -205,10 +253,10 @@ def main(
         found = entries_of(submissions, entries or ())
         if close:
             verification = close_board(verification, entries_of(submissions), results, published_pool(pool))
-        console.print(table_of(verify_all(found, verification, console, again=again), verification))
-    except SeedbenchError as error:
-        Console(stderr=True, markup=False, soft_wrap=True, highlight=False).print(f"leaderboard.verify: error: {error}")
-        raise typer.Exit(2) from None
+        done = verify_all(found, verification, console, again=again)
+        if done and not verification.hidden:
+            keep_oracle(results, verification.board, verification.trials)
+        console.print(table_of(done, verification))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import os
 import re
 import stat
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
@@ -31,6 +32,7 @@ SOURCE_BYTES = 64 * 1024
 ENTRY_BYTES = 4 * 2**20
 TEXT = 60  # characters of a name
 URL = 200
+CLAIMED = 10**12  # no score, share or count is beyond
 
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
 _LICENSE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]{0,39}")
@@ -119,6 +121,8 @@ def decode_source(content: bytes, where: str) -> str:
         source = content.decode()
     except UnicodeDecodeError as error:
         raise SeedbenchError(f"{where}: byte {error.start} is not UTF-8; save the file as UTF-8 text") from None
+    if source.startswith("\ufeff"):
+        raise SeedbenchError(f"{where}: begins with a byte-order mark; save it as UTF-8 without one")
     for number, line in enumerate(re.split("\r\n?|\n", source)[:2], start=1):  # the lines that Python sees
         if (coding := _CODING.match(line)) and coding[1].lower() not in ("utf-8", "utf8"):
             raise SeedbenchError(f"{where}, line {number}: declares the encoding {coding[1]!r}; it must be UTF-8")
@@ -175,6 +179,9 @@ def check(submission: Submission) -> None:
         raise SeedbenchError(
             f"{where}: unknown protocol or track: {claimed.protocol[:TEXT]!r}, {claimed.track[:TEXT]!r}"
         )
+    for number in _numbers(msgspec.to_builtins((claimed.rows, claimed.summary))):
+        if not -CLAIMED <= number <= CLAIMED:
+            raise SeedbenchError(f"{where}: claimed: no number is beyond ±{CLAIMED:,}, found {str(number)[:20]}")
     if claimed.against or not claimed.rows:
         raise SeedbenchError(f"{where}: claims the result of one strategy alone, with at least one row")
     for row in claimed.rows:
@@ -185,6 +192,15 @@ def check(submission: Submission) -> None:
                 raise SeedbenchError(
                     f"{where}: claimed: a table's names have 1 to {URL} characters in one line, not {text[:TEXT]!r}"
                 )
+
+
+def _numbers(content: object) -> Iterator[float]:
+    """The numbers with a point in something made of lists and dictionaries; a seed is none."""
+    if isinstance(content, float):
+        yield content
+    elif isinstance(content, dict | list | tuple):
+        for part in content.values() if isinstance(content, dict) else content:
+            yield from _numbers(part)
 
 
 def write_submission(parent: Path, submission: Submission) -> Path:

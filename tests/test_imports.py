@@ -57,6 +57,7 @@ MAY_KNOW = {
     "leaderboard": {
         "errors",
         "trialset",
+        "budgets",
         "strategy",
         "sandbox",
         "result",

@@ -112,6 +112,7 @@ BAD_SOURCES = {
     "one byte too many": (b"#" * (SOURCE_BYTES + 1), "65,537 bytes"),
     "invalid UTF-8": (b"x = '\xff'", "byte 5 is not UTF-8"),
     "half a character": ("é".encode()[:1], "byte 0 is not UTF-8"),
+    "a byte-order mark": (b"\xef\xbb\xbfx = 1", "begins with a byte-order mark; save it as UTF-8 without one"),
     "another encoding": (b"# -*- coding: utf-7 -*-\nx = 1", "line 1: declares the encoding 'utf-7'"),
     "another encoding, second line": (b"#!/bin/sh\n# vim: set fileencoding=latin-1 :", "line 2: declares the encoding"),
     "another encoding, after a line that is none": (

@@ -55,7 +55,8 @@ def _board_parts(standing: Standing) -> Iterator[Part]:
     else:
         yield Heading("The board", anchor="board")
         yield _board_table(standing)
-        yield gap_chart(standing)
+        if (gaps := gap_chart(standing)) is not None:
+            yield gaps
         yield Heading("Scores over the budget", anchor="budgets")
         tables = tables_of(standing)
         figures = [score_chart(standing, table, in_colour(standing), short(table)) for table in tables]
@@ -83,6 +84,7 @@ def _board_parts(standing: Standing) -> Iterator[Part]:
 def _caveats(standing: Standing) -> Iterator[str]:
     """Why the ranks are not the last word, as long as they are not."""
     board = standing.board
+    yield from board.notes
     if not board.closed:
         yield "Provisional: the seed is public. It is drawn anew when the board is closed, and all are run again."
     if standing.pool is None:
@@ -94,6 +96,8 @@ def _caveats(standing: Standing) -> Iterator[str]:
             "Ranks are those of public trials, which anybody can learn by heart. They are replaced by those of the "
             f"hidden pool {when}; its SHA-256, which says that it is chosen already, is at the end of this page."
         )
+    if standing.hidden_to_come:
+        yield f"Not run on the hidden pool yet: {', '.join(standing.hidden_to_come)}."
     if standing.waiting:
         yield f"Not run with the board's seed yet: {', '.join(standing.waiting)}."
 
@@ -108,8 +112,7 @@ def _pool(pool: TrialsIdentity) -> tuple[str | Link, ...]:
 def _failure(entry: Entry) -> tuple[str, str]:
     if not entry.public.verified:
         return entry.public.verdict, entry.public.said
-    if entry.hidden is None:
-        return "not run", "It has no result on the hidden pool yet."
+    assert entry.hidden is not None, "an entry fails on one of the pools"
     return entry.hidden.verdict, entry.hidden.said
 
 
@@ -225,7 +228,7 @@ def first_page(standings: Sequence[Standing]) -> Page:
         Column("trial set"),
         Column("entries", numeric=True, note="verified ones"),
         Column("baselines", numeric=True, note="by the organisers, unranked"),
-        Column("state", note="provisional: the seed is public; final: it was drawn after the entries were closed"),
+        Column("state", note="final: of hidden trials, under a seed drawn after the entries were closed"),
     )
     rows = tuple(
         (
@@ -238,7 +241,7 @@ def first_page(standings: Sequence[Standing]) -> Page:
                 for organisers in (False, True)
                 for count in [sum(entry.public.organisers == organisers for entry in each.entries)]
             ),
-            "final" if each.board.closed else "provisional",
+            "final" if each.final else "provisional",
         )
         for each in standings
     )

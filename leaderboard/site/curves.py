@@ -64,7 +64,7 @@ def score_chart(standing: Standing, table: str, entries: Sequence[Entry], title:
         drawn,
         title,
         f"A line is the mean score of what a strategy keeps; {band}. Grey lines are baselines, dashed levels what one "
-        "full trial, the best of many, and the oracle score.",
+        f"full trial and the best of many score{', and the oracle' if standing.oracle else ''}.",
         sources=(DODGE,),
         notes=("Full trials of this table differ too little for any choice among them to matter.",)
         if some.no_signal
@@ -87,8 +87,8 @@ def _levels(oracle: Evaluation | None, table: str, row: Row) -> dict[str, float]
     return {"one full trial": row.floor, "best of many": row.ceiling} | ({"oracle": told[0].score} if told else {})
 
 
-def gap_chart(standing: Standing) -> Chart:
-    """Gap closed of every verified entry with its interval, where ranks come from."""
+def gap_chart(standing: Standing) -> Chart | None:
+    """Gap closed of every verified entry with its interval, where ranks come from; None if it is undefined for all."""
     rows = []
     for entry in standing.entries:
         summary = summary_of(entry.judged)
@@ -103,6 +103,8 @@ def gap_chart(standing: Standing) -> Chart:
                 "kind": "baseline" if entry.public.organisers else "entry",
             }
         )
+    if not rows:
+        return None
     drawn = charts.intervals(
         rows,
         Axis("gap", "gap closed, all tables together", format=".0%"),

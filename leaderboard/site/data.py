@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from leaderboard.results import REMOVED, rank_intervals
 from seedbench.errors import SeedbenchError
 from seedbench.result import Evaluation, Row, Summary, TrialsIdentity
+from seedbench.submission import is_slug
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
     from leaderboard.boards import Board
     from leaderboard.results import Result
 
-SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")  # a page is named by it
 # Columns of all results, before those of a `Row`.
 _ABOUT = (
     *("board", "slug", "name", "authors", "organisers", "verdict", "rank_best", "rank_worst"),
@@ -79,9 +80,10 @@ class Standing:
         board: which.
         entries: the verified ones, the largest gap closed first.
         failed: the others, by slug.
-        ranked_on: the pool that ranks come from, "hidden" or "public".
-        oracle: the oracle on the public trials; None where those are not at hand.
+        ranked_on: the pool that ranks come from: "hidden" once all have been run on it, "public" before.
+        oracle: the oracle on the public trials; None where it has not been run.
         pool: the hidden pool: the board's own, or while it is open the one that is published; None if there is none.
+        hidden_to_come: the entries that the hidden pool has not seen, once it has seen others.
     """
 
     board: Board
@@ -90,29 +92,34 @@ class Standing:
     ranked_on: str
     oracle: Evaluation | None
     pool: TrialsIdentity | None
+    hidden_to_come: tuple[str, ...] = ()
+
+    @property
+    def final(self) -> bool:
+        """Whether ranks are the last word: a seed that nobody knew, on trials that nobody knew."""
+        return self.board.closed and self.ranked_on == "hidden"
 
     @property
     def waiting(self) -> tuple[str, ...]:
         """The entries of a closed board that are not measured with its seed yet."""
-        return tuple(sorted((self.board.entries or {}).keys() - {each.slug for each in (*self.entries, *self.failed)}))
+        seen = {each.slug for each in (*self.entries, *self.failed)}
+        return tuple(sorted((self.board.entries or {}).keys() - seen - self.board.removed.keys()))
 
 
 def standing(
     board: Board,
     public: Sequence[Result],
     hidden: Sequence[Result],
-    ranks: Mapping[str, tuple[int, int]],
     sources: Mapping[str, str],
     oracle: Evaluation | None = None,
     published: TrialsIdentity | None = None,
 ) -> Standing:
-    """Puts a board together.
+    """Puts a board together, and ranks its entries.
 
     Args:
         board: which.
         public: every result on the public trial set.
         hidden: every result on the hidden pool; empty where there is none.
-        ranks: of those entries that are ranked.
         sources: of the submissions, by slug; each is used where its SHA-256 is the verified one.
         oracle: on the public trials.
         published: the hidden pool of the season; a closed board has its own.
@@ -122,23 +129,37 @@ def standing(
     """
     by_slug = {result.slug: result for result in hidden}
     for slug in [*(result.slug for result in public), *by_slug]:
-        if not SLUG.fullmatch(slug):
+        if not is_slug(slug):
             raise SeedbenchError(f"board {board.name}: slug {slug[:60]!r}: a-z, 0-9 and hyphens, at most 60")
     if alone := sorted(by_slug.keys() - {result.slug for result in public}):
         raise SeedbenchError(f"board {board.name}: {alone[0]} has a result on the hidden pool only; verify it on both")
+    public = [_removed(result, board) for result in public]
+    verified = {result.slug for result in public if result.verified}
+    to_come = tuple(sorted(verified - by_slug.keys())) if by_slug else ()
+    if to_come:
+        by_slug = {}
+    judged = [by_slug.get(result.slug, result) for result in public if result.slug in verified]
+    ranks = rank_intervals([result for result in judged if not result.organisers])
     entries = []
     for result in public:
         source = sources.get(result.slug)
         same = source is not None and sha256(source.encode()).hexdigest() == result.source_sha256
-        rank = ranks.get(result.slug)
-        entries.append(Entry(result.slug, result, by_slug.get(result.slug), rank, source if same else None))
-    verified = [
-        each for each in entries if each.public.verified and (not hidden or (each.hidden and each.hidden.verified))
-    ]
-    verified.sort(key=lambda entry: (entry.gap is None, -(entry.gap or 0), entry.slug))
-    failed = sorted((entry for entry in entries if entry not in verified), key=lambda entry: entry.slug)
+        hidden_result = by_slug.get(result.slug) if result.verified else None
+        entries.append(Entry(result.slug, result, hidden_result, ranks.get(result.slug), source if same else None))
+    good = [entry for entry in entries if entry.public.verified and (entry.hidden is None or entry.hidden.verified)]
+    good.sort(key=lambda entry: (entry.gap is None, -(entry.gap or 0), entry.slug))
+    failed = sorted((entry for entry in entries if entry not in good), key=lambda entry: entry.slug)
+    ranked_on = "hidden" if by_slug else "public"
     pool = board.pool if board.closed else published
-    return Standing(board, tuple(verified), tuple(failed), "hidden" if hidden else "public", oracle, pool)
+    return Standing(board, tuple(good), tuple(failed), ranked_on, oracle, pool, to_come)
+
+
+def _removed(result: Result, board: Board) -> Result:
+    """A result, or why its entry was taken off the board."""
+    if result.slug not in board.removed:
+        return result
+    said = board.removed[result.slug]
+    return replace(result, verdict=REMOVED, said=said, frames="", measured=None, example=None, pairs=None)
 
 
 def table_name(row: Row) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from leaderboard.results import VERDICTS
+from leaderboard.results import VERDICTS, comparable_claim
 from leaderboard.site.curves import score_chart
 from leaderboard.site.data import Entry, Standing, rows_of, summary_of, table_name, tables_of
 from leaderboard.site.words import points, rank, score, share, short
@@ -63,7 +63,10 @@ def _parts(standing: Standing, entry: Entry) -> Iterator[Part]:
         yield Grid(tuple(figure for figure in figures if figure is not None), min_width=380)
         yield Heading("Measured and claimed", anchor="measured")
         yield Paragraph("What its author claims and what the verification measured; the measured result counts.")
-        yield _measured(entry.public.measured, entry.public.claimed)
+        claim = comparable_claim(entry.public)
+        if claim is None and entry.public.claimed is not None:
+            yield Paragraph(_other_claim(entry.public.claimed))
+        yield _measured(entry.public.measured, claim)
         if entry.hidden is not None and entry.hidden.measured:
             yield Heading("On the hidden pool", level=3)
             yield _measured(entry.hidden.measured, None)
@@ -77,9 +80,19 @@ def _parts(standing: Standing, entry: Entry) -> Iterator[Part]:
         yield decisions_figure(example, title="Trials started, left and kept")
     yield Heading("Source", anchor="source")
     if entry.source is None:
-        yield Note("The source that was verified is not among the submissions.")
+        known = "that was verified is not among the submissions" if entry.public.source_sha256 else "cannot be read"
+        yield Note(f"The source {known}.")
     else:
         yield Source(entry.source)
+
+
+def _other_claim(claimed: Evaluation) -> str:
+    """A claim that stands beside nothing: of the public seed where the board has its own, or of an older version."""
+    summary = claimed.summary
+    return (
+        f"The claim, {share(summary.gap_closed, summary.gap_closed_high)} of the gap, is of {claimed.trials.name} "
+        f"{claimed.trials.version} under seed {claimed.seed}: not of what is measured here."
+    )
 
 
 def _verdict(name: str) -> str:

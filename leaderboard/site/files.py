@@ -89,6 +89,7 @@ def write_site(files: Mapping[str, bytes], out: Path) -> None:
     Raises:
         SeedbenchError: the folder holds something else, or cannot be written.
     """
+    out = out.absolute()
     if out.exists() and not _ours(out):
         raise SeedbenchError(f"{out}: holds something other than the site; give a new or an empty folder")
     part, old = (out.with_name(f".{out.name}.{os.getpid()}.{kind}") for kind in ("part", "old"))

@@ -15,6 +15,7 @@ import typer
 
 from leaderboard.boards import Board, write_board
 from leaderboard.build import main, read_standings
+from leaderboard.oracle import keep_oracle, read_oracle
 from leaderboard.results import Key, Result, difference, write_result
 from leaderboard.site.data import standing
 from leaderboard.site.files import CARD, site_files, write_site
@@ -50,8 +51,8 @@ class World:
     board: Board
     entries: dict[str, Result]
 
-    def standings(self, trials: TrialSet | None = None):
-        return read_standings(self.submissions, self.results, trials)
+    def standings(self):
+        return read_standings(self.submissions, self.results)
 
 
 def entry(slug: str, name: str, source: Path, trials: TrialSet, submissions: Path, *, organisers: bool) -> Result:
@@ -107,6 +108,7 @@ def world(trials: TrialSet, tmp_path_factory) -> World:
     identity = TrialsIdentity(trials.name, trials.version, trials.sha256, trials.revision)
     board = Board("held-out-1", "cold", identity, 0, REPLICATES)
     write_board(results, board)
+    keep_oracle(results, board, trials)
     for result in [*made, failed]:
         write_result(results / board.name / "public", result)
     return World(submissions, results, trials, board, {result.slug: result for result in [*made, failed]})
@@ -115,7 +117,7 @@ def world(trials: TrialSet, tmp_path_factory) -> World:
 @pytest.fixture(scope="module")
 def site(world, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("site") / "out"
-    write_site(site_files(world.standings(world.trials)), out)
+    write_site(site_files(world.standings()), out)
     return out
 
 
@@ -172,7 +174,7 @@ def test_ranks_are_shared_where_the_difference_includes_zero(world, site):
         assert (ranks["patience"], ranks["first-only"]) == ((2, 2), (1, 1))
     else:
         assert (ranks["patience"], ranks["first-only"]) == ((1, 2), (1, 2))
-    assert found.ranked_on == "public" and found.oracle is None
+    assert found.ranked_on == "public" and not found.final
 
 
 def test_an_entry_has_its_source_its_decisions_and_both_results(browser, world, site):
@@ -191,15 +193,15 @@ def test_an_entry_has_its_source_its_decisions_and_both_results(browser, world, 
         assert said in seen.page.locator(".note").first.inner_text()
 
 
-def test_the_oracle_is_drawn_where_its_trials_are_at_hand(browser, world, site):
+def test_the_oracle_is_drawn_where_it_has_been_run(browser, world, site):
     (table,) = [name for name in (site / world.board.name / "tables").iterdir() if "sst2-few" in name.name]
     with opened(browser, table) as seen:
         labels = seen.page.locator(".role-mark.mark-text text").all_text_contents()
         assert {"one full trial", "best of many", "oracle", "full_trials", "asha"} == set(labels)
         assert seen.page.locator(".role-legend-label text").all_text_contents()  # the two entries, in colour
-    other = replace(world.trials, sha256="0" * 64)
-    (without,) = world.standings(other)
-    assert without.oracle is None
+        assert "best of many score, and the oracle." in seen.page.locator("main").inner_text()
+    assert read_oracle(world.results, world.board) == world.standings()[0].oracle
+    assert read_oracle(world.results, replace(world.board, seed=7)) is None
 
 
 def test_a_hidden_pool_ranks_and_shows_the_gap(browser, world, tmp_path):
@@ -211,17 +213,42 @@ def test_a_hidden_pool_ranks_and_shows_the_gap(browser, world, tmp_path):
     public = [result for result in world.entries.values() if result.verified]
     hidden = [moved(result, 5.0 if result.slug == "patience" else 0.1) for result in public[:-1]]
     board = replace(world.board, entries=dict.fromkeys([*world.entries, "late"], ""), pool=POOL)
-    found = standing(board, public, hidden, {"patience": (1, 1)}, {})
-    assert found.ranked_on == "hidden" and found.waiting == ("bad", "late")
+    started = standing(board, public, hidden, {})
+    assert (started.ranked_on, started.hidden_to_come, started.final) == ("public", ("first-only",), False)
+    assert started.entries[0].hidden is None and len(started.entries) == 4  # ranks wait for the last one
+    hidden.append(replace(moved(public[-1], 0.0), verdict="raised", measured=None, pairs=None))
+    found = standing(board, public, hidden, {})
+    assert (found.ranked_on, found.hidden_to_come, found.final) == ("hidden", (), True)
+    assert found.waiting == ("bad", "late")
     assert found.entries[-1].slug == "patience"  # worst there, whatever it is on the public trials
-    assert [each.slug for each in found.failed] == ["first-only"]  # not run on the hidden pool
+    assert [each.slug for each in found.failed] == ["first-only"]  # which raised there
     write_site(site_files([found]), tmp_path / "site")
     with opened(browser, tmp_path / "site" / world.board.name / "index.html") as seen:
         assert f"sha256 {POOL.sha256}, to be revealed after the season" in seen.page.locator("footer").inner_text()
         assert "Not run with the board's seed yet: bad, late." in seen.page.locator(".note").first.inner_text()
         last = cells(seen.page, 0)[-1]
         assert (last[0], last[1], last[3]) == ("1", "Patience", "+500")
-        assert cells(seen.page, 2)[0][1:3] == ["not run", "It has no result on the hidden pool yet."]
+        assert cells(seen.page, 2)[0][:2] == [HOSTILE, "raised"]
+
+
+def test_a_claim_of_another_seed_stands_beside_nothing(world):
+    """What was claimed under the public seed is no lie when the board's own seed gives something else."""
+    result = world.entries["patience"]
+    closed = replace(result, measured=replace(result.measured, seed=5))
+    pages = [
+        site_files([standing(world.board, [each], [], {})])[f"{world.board.name}/strategies/patience.html"].decode()
+        for each in (result, closed)
+    ]
+    assert [">claimed<" in page or "claimed</button>" in page for page in pages] == [True, False]
+    assert "under seed 0: not of what is measured here" in pages[1]
+
+
+def test_a_board_on_which_no_gap_is_defined(world):
+    result = world.entries["patience"]
+    summary = replace(result.measured.summary, gap_closed=None, gap_closed_low=None, gap_closed_high=None)
+    undefined = replace(result, measured=replace(result.measured, summary=summary))
+    page = site_files([standing(world.board, [undefined], [], {})])[f"{world.board.name}/index.html"].decode()
+    assert "Patience" in page and "Gap closed on the public trials" not in page
 
 
 def test_all_results_are_data(world, site):
@@ -235,24 +262,24 @@ def test_all_results_are_data(world, site):
 
 
 def test_the_same_boards_are_the_same_bytes(world, site):
-    again = site_files(world.standings(world.trials))
+    again = site_files(world.standings())
     assert again == {str(path.relative_to(site)): path.read_bytes() for path in site.rglob("*") if path.is_file()}
 
 
 def test_a_source_that_is_not_the_verified_one_is_not_shown(world):
     public = [result for result in world.entries.values() if result.verified]
-    found = standing(world.board, public, [], {}, {"patience": "something else", "first-only": FIRST_ONLY})
+    found = standing(world.board, public, [], {"patience": "something else", "first-only": FIRST_ONLY})
     assert {each.slug: each.source for each in found.entries if each.source} == {"first-only": FIRST_ONLY}
 
 
 @pytest.mark.parametrize("slug", ["../up", "a/b", "A", "", ".hidden", "a" * 61])
 def test_a_slug_that_names_no_page_is_refused(world, slug):
     with pytest.raises(SeedbenchError, match="a-z, 0-9 and hyphens"):
-        standing(world.board, [replace(world.entries["bad"], slug=slug)], [], {}, {})
+        standing(world.board, [replace(world.entries["bad"], slug=slug)], [], {})
 
 
 def test_no_board_yet(tmp_path):
-    files = site_files(read_standings(tmp_path / "none", tmp_path / "none", None))
+    files = site_files(read_standings(tmp_path / "none", tmp_path / "none"))
     assert sorted(files) == ["README.md", "index.html", "results.csv", "results.parquet", "rules.html", "vega.js"]
     assert b"There is no board yet." in files["index.html"]
     assert pd.read_parquet(io.BytesIO(files["results.parquet"])).empty
@@ -264,9 +291,15 @@ def test_the_command_builds_again(world, tmp_path, capsys):
     main(out, world.submissions, world.results)
     assert (out / "README.md").read_text(encoding="utf-8") == CARD and not (out / "old.html").exists()
     said = " ".join(capsys.readouterr().err.split())
-    assert f"no oracle on {world.board.name}: its public trials are not those of --trials" in said
     assert re.search(r"wrote \d+ files, \d\.\d MiB, in ", said)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["site"]
+
+
+def test_the_folder_it_is_called_from(world, tmp_path, monkeypatch):
+    (tmp_path / "site").mkdir()
+    monkeypatch.chdir(tmp_path / "site")
+    main(Path("."), world.submissions, world.results)
+    assert (tmp_path / "site" / "index.html").is_file()
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path, capsys):
@@ -290,17 +323,17 @@ def test_a_failed_build_leaves_the_last_one(tmp_path):
 def test_a_hidden_pool_is_published_before_its_results(world, tmp_path):
     pool = tmp_path / "hidden_pool.json"
     pool.write_text(f'{{"name": "{POOL.name}", "version": "1.0.0", "sha256": "{POOL.sha256}"}}')
-    (before,) = read_standings(world.submissions, world.results, None, pool)
+    (before,) = read_standings(world.submissions, world.results, pool)
     assert (before.ranked_on, before.pool) == ("public", POOL)
     page = site_files([before])[f"{world.board.name}/index.html"].decode()
     assert "hidden pool when the board is closed" in page and f"sha256 {POOL.sha256}, to be revealed" in page
     closed = replace(world.board, entries={})
-    assert standing(closed, [], [], {}, {}, published=POOL).pool is None  # that of another season
+    assert standing(closed, [], [], {}, published=POOL).pool is None  # that of another season
 
 
 def test_a_revealed_pool_is_linked(world):
     board = replace(world.board, entries={}, pool=replace(POOL, revision="c0ffee"))
-    page = site_files([standing(board, [], [], {}, {})])[f"{board.name}/index.html"].decode()
+    page = site_files([standing(board, [], [], {})])[f"{board.name}/index.html"].decode()
     assert f'revealed as <a href="https://huggingface.co/datasets/{POOL.name}/tree/c0ffee">' in page
 
 

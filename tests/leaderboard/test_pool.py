@@ -25,9 +25,9 @@ def public(tmp_path_factory):
     return write(tmp_path_factory.mktemp("public") / "set", split_like_training(4, 4, checkpoints=3, examples=20))
 
 
-def drawn(table: TrialTable, key: str = "0" * 64) -> TrialTable:
+def drawn(table: TrialTable, key: str = "0" * 64, number: int = 4) -> TrialTable:
     """The same trials under seeds as a sweep draws them."""
-    seeds = {axis: np.sort(drawn_seeds(key, axis, 4)) for axis in ("weight_init_seed", "data_order_seed")}
+    seeds = {axis: np.sort(drawn_seeds(key, axis, number)) for axis in ("weight_init_seed", "data_order_seed")}
     return replace(table, weight_init_seeds=seeds["weight_init_seed"], data_order_seeds=seeds["data_order_seed"])
 
 
@@ -45,13 +45,26 @@ def test_random_seeds_of_the_public_tables_are_fit(public):
     [
         ({"weight_init_seeds": np.array([7, 2**60, 2**61, 2**62])}, "has 7 among its weight_init_seeds"),
         ({"predicted_label": None}, "has no predictions"),
-        ({"recipe": "other"}, "mini/sst2/other is no table of"),
+        ({"weight_init_seeds": np.array([2**60])}, "is a grid of 1 × 4"),
         ({"fields": {"epochs": 99}}, "was trained otherwise than in .*: epochs"),
     ],
 )
 def test_what_cannot_be_a_hidden_pool(public, changes, said):
     (found,) = unfit(made(public, **changes), load_trials(public))
     assert re.search(said, found)
+
+
+def test_a_pool_has_the_public_tables(public):
+    missing, unknown = unfit(made(public, recipe="other"), load_trials(public))
+    assert missing.startswith("it has no trials of mini/sst2/few") and "mini/sst2/other is no table of" in unknown
+
+
+def test_a_pool_has_the_trials_that_the_budgets_need(public, tmp_path):
+    """4 × 4 public trials take part in budgets of 2 and 4; 3 × 3 do not."""
+    folder = write(tmp_path / "small", split_like_training(3, 3, checkpoints=3, examples=20, seed=9), name=NAME)
+    (table,) = (pool := load_trials(folder)).tables
+    (found,) = unfit(replace(pool, tables=(drawn(table, number=3),)), load_trials(public))
+    assert found == "mini/sst2/few has 9 trials; the public one takes part in a budget of 4, which needs 16"
 
 
 def test_a_pool_that_was_revealed_cannot_be_hidden_again(public):

@@ -13,13 +13,28 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 from rich.console import Console
 
+from leaderboard.amend import note, remove
 from leaderboard.baselines import main as baselines
-from leaderboard.boards import PUBLIC_SEED, read_board, read_boards, write_board
-from leaderboard.results import Key, Result, gap_closed, rank_intervals, read_result, results_of, write_result
+from leaderboard.boards import PUBLIC_SEED, read_baselines, read_board, read_boards, write_board
+from leaderboard.build import read_standings
+from leaderboard.measure import Order, measure
+from leaderboard.results import (
+    NOT_MEASURED,
+    Key,
+    Result,
+    comparable_claim,
+    gap_closed,
+    rank_intervals,
+    read_result,
+    results_of,
+    write_result,
+)
 from leaderboard.verify import close_board, entries_of, prepare, table_of, verify_all
 from seedbench import CannotSeal, SeedbenchError, load_trials
+from seedbench.errors import StrategyFailed
 from seedbench.result import TrialsIdentity
 from seedbench.sandbox import open_sandbox
 from seedbench.strategy import load_strategy, shipped
@@ -97,8 +112,10 @@ def verified(folder, claimed, tmp_path_factory):
     (submissions / "e-lies" / "submission.json").write_text(json.dumps(lie))
     (enter(submissions, "h-spoiled", HONEST, claimed) / "notes.txt").touch()
     enter(submissions, "i-elsewhere", HONEST, replace(claimed, track="transfer"))
+    known = place / "baselines.json"
+    known.write_text(json.dumps({"full-trials": load_strategy("full_trials").sha256}))
     verification = prepare(
-        None, str(folder), None, "cold", results, replicates=REPLICATES, processes=1, hours=12 / 3600
+        None, str(folder), None, "cold", results, replicates=REPLICATES, processes=1, hours=12 / 3600, baselines=known
     )
     console = quiet()
     found = verify_all(entries_of(submissions), verification, console)
@@ -153,10 +170,7 @@ def test_results_are_read_as_they_were_found(verified):
         else:
             assert result.measured is result.pairs is result.example is None
     assert results_of(board, "hidden", folder) == ()
-    assert (
-        sorted(path.name for path in (folder / BOARD / "public").iterdir() if path.suffix not in (".json", ".parquet"))
-        == []
-    )
+    assert {path.suffix for path in (folder / BOARD / "public").iterdir()} == {".json", ".parquet"}
 
 
 # --- again, killed, closed, hidden ------------------------------------------------------------------------------------
@@ -266,7 +280,6 @@ def test_the_hidden_pool_is_the_boards_own_and_tells_nothing_but_scores(verifyin
     pool = TrialsIdentity("private", "1.0.0", load_trials(private).sha256, None)
     enter(submissions, "a-honest", HONEST, claimed)
     enter(submissions, "b-raises", ENTRIES["b-raises"], claimed)
-    verifying()
     with pytest.raises(SeedbenchError, match=f"{BOARD} is open: .* close it first"):
         verifying(str(private))
     close_board(verifying(), entries_of(submissions), results, pool)
@@ -280,15 +293,122 @@ def test_the_hidden_pool_is_the_boards_own_and_tells_nothing_but_scores(verifyin
 
 
 def test_a_board_is_not_rewritten(verifying, folder, tmp_path, claimed):
-    verifying()
-    with pytest.raises(SeedbenchError, match="measured on other replicates .2, not 4.; it is not rewritten"):
+    enter(tmp_path / "submissions", "a", HONEST, claimed)
+    verify_all(entries_of(tmp_path / "submissions"), verifying(), quiet())
+    with pytest.raises(SeedbenchError, match="measured with --replicates 2, not 4; a board is not rewritten"):
         verifying(replicates=4)
-    other = write(tmp_path / "other", split_like_training(4, 4, checkpoints=3, examples=20, seed=3))
-    with pytest.raises(SeedbenchError, match="measured on other trials"):
+    other = write(tmp_path / "other", split_like_training(4, 4, checkpoints=3, examples=20, seed=3), version="1.0.1")
+    with pytest.raises(SeedbenchError, match="measured on synthetic 1.0.0, .*, not on 1.0.1, .*--public"):
         prepare(None, str(other), None, "cold", tmp_path / "results", replicates=2, processes=1, hours=1)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"replicates": 3}, "--replicates 3: they come in pairs"),
+        ({"replicates": 0}, "--replicates 0: they come in pairs"),
+        ({"processes": 0}, "--processes 0: at least 1"),
+        ({"hours": float("nan")}, "--hours nan: a number of hours above 0"),
+        ({"hours": 0.0}, "--hours 0: a number of hours above 0"),
+    ],
+)
+def test_options_out_of_their_range(verifying, options, said):
+    with pytest.raises(SeedbenchError, match=said):
+        verifying(**options)
+
+
+def test_a_look_makes_no_board(verifying, folder, tmp_path):
+    verifying()
+    with pytest.raises(SeedbenchError, match="--track bogus: there are cold and transfer"):
+        prepare(None, str(folder), None, "bogus", tmp_path / "results", replicates=2, processes=1, hours=1)
+    assert not (tmp_path / "results").exists()
+
+
+def test_entries_take_part_in_later_boards_too(verifying, folder, claimed, tmp_path):
+    """Of the next version of the trial set, but not of an earlier one, and not of the other track."""
+    submissions, results = tmp_path / "submissions", tmp_path / "results"
+    enter(submissions, "a-first", HONEST, claimed)
+    enter(submissions, "b-transfer", HONEST, replace(claimed, track="transfer"))
+    (old,) = verify_all(entries_of(submissions), verifying(), quiet())
+    assert close_board(verifying(), entries_of(submissions), results).board.entries.keys() == {"a-first"}
     newer = write(tmp_path / "newer", split_like_training(4, 4, checkpoints=3, examples=20, seed=3), version="1.1.0")
-    prepare(None, str(newer), None, "cold", tmp_path / "results", replicates=2, processes=1, hours=1)
-    assert [board.name for board in read_boards(tmp_path / "results")] == ["held-out-1-cold-1.1", BOARD]
+    next_board = prepare(None, str(newer), None, "cold", results, replicates=REPLICATES, processes=1, hours=1.0)
+    of_next = replace(claimed, trials=replace(claimed.trials, version="1.1.0"))
+    enter(submissions, "c-second", HONEST, of_next)
+    enter(submissions, "d-nonsense", HONEST, replace(claimed, trials=replace(claimed.trials, version="1.x")))
+    console = quiet()
+    again, second = verify_all(entries_of(submissions), next_board, console)
+    assert (again.slug, second.slug) == ("a-first", "c-second") and again.measured.rows != old.measured.rows
+    assert comparable_claim(old).rows == claimed.rows and comparable_claim(again) is None
+    assert verify_all(entries_of(submissions), verifying(), quiet())[0].slug == "a-first"
+    assert [board.name for board in read_boards(results)] == ["held-out-1-cold-1.1", BOARD]
+
+
+def test_an_example_that_fails_is_the_entrys_own_failure(verifying, claimed, tmp_path, monkeypatch):
+    """The example is one more run, in which an entry can do what it did in no other one."""
+    enter(tmp_path / "submissions", "a", HONEST, claimed)
+    work = tmp_path / "results"
+    verification = verifying()
+    (entry,) = entries_of(tmp_path / "submissions")
+    order = Order(
+        str(entry), verification.key(entry), verification.board, verification.source, None, False, 1, str(work)
+    )
+
+    def fails(*_):
+        raise StrategyFailed(
+            "raised ValueError: only here", table="t", budget=4, replicate=0, frames="", verdict="raised"
+        )
+
+    monkeypatch.setattr("leaderboard.measure._example", fails)
+    found = measure(order)
+    assert (found.verdict, found.said, found.measured) == ("raised", "raised ValueError: only here", None)
+
+
+def test_what_the_machine_does_is_not_kept(verifying, claimed, tmp_path):
+    enter(tmp_path / "submissions", "a", HONEST, claimed)
+    (entry,) = entries_of(tmp_path / "submissions")
+    verification = verifying()
+    died = Result("a", verification.key(entry), NOT_MEASURED, "the process that measured it ended with -9")
+    write_result(verification.folder, died)
+    (found,) = verify_all([entry], verification, quiet())
+    assert found.verified
+
+
+def test_no_room_for_a_result(verifying, claimed, tmp_path):
+    enter(tmp_path / "submissions", "a", HONEST, claimed)
+    (tmp_path / "results").write_text("a file")
+    with pytest.raises(SeedbenchError, match="a.parquet: cannot be written: Not a directory"):
+        verify_all(entries_of(tmp_path / "submissions"), verifying(), quiet())
+
+
+def test_a_result_whose_pairs_are_gone(verifying, claimed, tmp_path):
+    enter(tmp_path / "submissions", "a", HONEST, claimed)
+    entries = entries_of(tmp_path / "submissions")
+    (first,) = verify_all(entries, verifying(), quiet())
+    (tmp_path / "results" / BOARD / "public" / "a.parquet").unlink()
+    with pytest.raises(SeedbenchError, match="a.parquet: cannot be read .* leaderboard.verify a --again"):
+        verify_all(entries, verifying(), quiet())
+    assert verify_all(entries, verifying(), quiet(), again=True) == [first]
+
+
+def test_a_removed_entry_keeps_its_line(verifying, claimed, tmp_path, capsys):
+    submissions, results = tmp_path / "submissions", tmp_path / "results"
+    for slug in ("a", "b"):
+        enter(submissions, slug, HONEST, claimed)
+    verify_all(entries_of(submissions), verifying(), quiet())
+    remove(BOARD, "a", "a look-up table: line 7", results)
+    note(BOARD, "The first pages gave ranks of one day before.", results)
+    (kept,) = verify_all(entries_of(submissions), verifying(), console := quiet())
+    assert kept.slug == "b" and "a: removed: a look-up table: line 7" in console.export_text()
+    (found,) = read_standings(submissions, results)
+    assert [each.slug for each in found.entries] == ["b"] and found.entries[0].ranks == (1, 1)
+    (gone,) = found.failed
+    assert (gone.slug, gone.public.verdict, gone.public.said) == ("a", "removed", "a look-up table: line 7")
+    assert found.board.notes == ("The first pages gave ranks of one day before.",)
+    for wrong, said in (((BOARD, "c", "why"), "no entry 'c'; there are a, b"), (("x", "a", "why"), "no board 'x'")):
+        with pytest.raises(typer.Exit):
+            remove(*wrong, results)
+        assert said in capsys.readouterr().err
 
 
 def test_an_entry_that_was_mended_is_looked_at_again(verifying, claimed, tmp_path):
@@ -313,6 +433,8 @@ def test_names_of_folders(tmp_path, claimed):
     assert [path.name for path in entries_of(tmp_path)] == ["a"]
     with pytest.raises(SeedbenchError, match="no entry 'b'; there are a"):
         entries_of(tmp_path, ["b"])
+    (tmp_path / "README.md").touch()
+    assert [path.name for path in entries_of(tmp_path)] == ["a"]
     (tmp_path / "Not One\n").mkdir()
     with pytest.raises(SeedbenchError, match=r"'Not One\\n' is no name of an entry"):
         entries_of(tmp_path)
@@ -336,10 +458,12 @@ def test_the_command_says_what_is_wrong_in_one_line(tmp_path):
 
 def test_baselines_are_the_shipped_strategies(folder, tmp_path, monkeypatch):
     monkeypatch.setattr("leaderboard.baselines.shipped", lambda: ("full_trials", "oracle", "last_checkpoint"))
-    baselines(tmp_path, str(folder), None, "cold", REPLICATES, 1)
-    assert sorted(os.listdir(tmp_path)) == ["full-trials", "last-checkpoint"]
+    known = tmp_path / "baselines.json"
+    baselines(tmp_path, str(folder), None, "cold", REPLICATES, 1, known)
+    assert sorted(os.listdir(tmp_path)) == ["baselines.json", "full-trials", "last-checkpoint"]
+    assert read_baselines(known)["full-trials"] == load_strategy("full_trials").sha256
     written = (tmp_path / "full-trials" / "submission.json").stat().st_mtime_ns
-    baselines(tmp_path, str(folder), None, "cold", REPLICATES, 1)  # what is there stays
+    baselines(tmp_path, str(folder), None, "cold", REPLICATES, 1, known)  # what is there stays
     assert (tmp_path / "full-trials" / "submission.json").stat().st_mtime_ns == written
     source = (tmp_path / "full-trials" / "strategy.py").read_text()
     assert source == load_strategy("full_trials").source and "full_trials" in shipped()

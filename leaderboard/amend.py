@@ -1,0 +1,63 @@
+"""What the organisers write down on a board, open or closed: an entry that is `remove`d, a `note` to its readers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from leaderboard.boards import RESULTS, Board, read_board, write_board
+from leaderboard.terminal import one_line
+from seedbench.errors import SeedbenchError
+
+BOARD = Annotated[str, typer.Argument(metavar="BOARD", help="Its name, as in held-out-1-cold-1.0.")]
+FOLDER = Annotated[Path, typer.Option("--results", metavar="DIR", help="Folder of the boards.")]
+
+app = typer.Typer(help="Write something down on a board, open or closed.", no_args_is_help=True)
+
+
+@app.command()
+def remove(
+    board: BOARD,
+    slug: Annotated[str, typer.Argument(help="The entry.")],
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; the board shows it.")],
+    results: FOLDER = RESULTS,
+) -> None:
+    """Take an entry off a board, which keeps its line with the reason; it is not measured again."""
+    with one_line("leaderboard.amend remove"):
+        found = _board(results, board)
+        known = {file.stem for file in (results / board / "public").glob("*.json")} | (found.entries or {}).keys()
+        if slug not in known:
+            raise SeedbenchError(f"{board}: no entry {slug!r}; there are {', '.join(sorted(known)) or 'none'}")
+        write_board(results, replace(found, removed=found.removed | {slug: _said(reason, "--reason")}))
+
+
+@app.command()
+def note(
+    board: BOARD,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What went wrong, for the board's readers.")],
+    results: FOLDER = RESULTS,
+) -> None:
+    """Add a note to a board: it stands above its table."""
+    with one_line("leaderboard.amend note"):
+        found = _board(results, board)
+        write_board(results, replace(found, notes=(*found.notes, _said(text, "TEXT"))))
+
+
+def _board(results: Path, name: str) -> Board:
+    there = sorted(file.parent.name for file in results.glob("*/board.json"))
+    if name not in there:
+        raise SeedbenchError(f"{results}: no board {name!r}; there are {', '.join(there) or 'none'}")
+    return read_board(results / name)
+
+
+def _said(text: str, what: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise SeedbenchError(f"{what} {text[:60]!r}: some words in one line")
+    return text.strip()
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,49 @@
+"""The oracle on a board's public trials: how far choosing could get. Kept with the board, which may grow old."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from leaderboard.boards import Board, write_whole
+from seedbench.evaluation import evaluate
+from seedbench.result import Evaluation
+from seedbench.trialset import TrialSet
+
+_FILE = "oracle.json"
+
+
+def keep_oracle(results: Path, board: Board, trials: TrialSet) -> None:
+    """Runs the oracle with a board's seed and writes down what it scores, unless that is there.
+
+    Args:
+        results: folder of the boards.
+        board: which.
+        trials: its public trial set.
+
+    Raises:
+        SeedbenchError: it cannot be written.
+    """
+    if read_oracle(results, board) is None:
+        scored = evaluate(
+            "oracle",
+            trials,
+            replicates=board.replicates,
+            seed=board.seed,
+            protocol=board.protocol,
+            track=board.track,
+            intervals=False,
+        )
+        write_whole(results / board.name / _FILE, scored.to_json().encode())
+
+
+def read_oracle(results: Path, board: Board) -> Evaluation | None:
+    """What `keep_oracle` wrote with the board's seed; None where there is nothing.
+
+    Raises:
+        SeedbenchError: the file says something else.
+    """
+    file = results / board.name / _FILE
+    if not file.exists():
+        return None
+    found = Evaluation.from_json(file.read_text(encoding="utf-8"))
+    return found if found.seed == board.seed else None

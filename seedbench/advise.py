@@ -113,8 +113,8 @@ def advise(
         TrialSetError: a trial set that cannot be read or trusted.
     """
     seed = whole_number(seed, "seed must be an integer, found")
-    if score is not None and not math.isfinite(score):
-        raise SelectionError(f"a score must be a finite number, found {score}")
+    if score is not None and not -1 <= score <= 1:
+        raise SelectionError(f"a score is a number from -1 to 1, as 0.72, found {score:g}")
     if not candidates:
         raise SelectionError("there must be at least one setting to try: a shipped strategy and its parameters")
     if isinstance(trials, TrialSet) and revision is not None:

@@ -102,6 +102,8 @@ def _promising_words(advice: Advice) -> str:
     """What is left open, where no setting can be told to be better."""
     best = advice.candidates[0]
     if best.difference_low is None or best.difference_high is None:
+        if advice.replicates < 4:
+            return f"{advice.replicates} replicates are one pair, and one says nothing about others: no intervals."
         return "A grid of one row or one column of seeds says nothing about others, so there are no intervals."
     if best.difference <= 0:
         return "None of them scored higher."

@@ -85,10 +85,9 @@ def check_strategy(
             trials of one task.
     """
     cases = _cases(trials, seed, campaigns, track)
-    traces = _in_another_process(strategy, cases, hash_seed=1)
-    for trace in traces:
-        if trace.failed is not None:
-            raise trace.failed
+    traces = _in_another_process(strategy, cases, hash_seed=1, to_first_failure=True)
+    if traces[-1].failed is not None:
+        raise traces[-1].failed
     tables, spent = len({case.block.table.name for case in cases}), np.mean([trace.spent for trace in traces])
     findings = [Finding(True, f"runs: {len(cases)} campaigns on {tables} trial tables, {spent:.0%} of budget spent")]
 
@@ -226,25 +225,39 @@ def _altered(case: Case, paid: dict[int, int], way: str) -> Case:
 # --- the same again, elsewhere ----------------------------------------------------------------------------------------
 
 
-def _in_another_process(strategy: Strategy, cases: Sequence[Case], *, hash_seed: int) -> list[Trace]:
-    """Runs all campaigns in a fresh interpreter, one after the other, with the records of one at a time in memory."""
+def _in_another_process(
+    strategy: Strategy, cases: Sequence[Case], *, hash_seed: int, to_first_failure: bool = False
+) -> list[Trace]:
+    """Runs all campaigns, or those up to one that fails, in a fresh interpreter, one after the other.
+
+    The records of one at a time are in its memory.
+    """
     try:
-        order = b"".join(map(pickle.dumps, (len(cases), strategy, *cases)))
+        order = b"".join(map(pickle.dumps, (len(cases), to_first_failure, strategy, *cases)))
     except Exception as error:
         raise StrategyFileError(f"{strategy.name} cannot be sent to another process ({error}); give a file") from None
     paths = os.pathsep.join(path for path in sys.path if path)
     environment = {**os.environ, "PYTHONHASHSEED": str(hash_seed), "PYTHONPATH": paths}
-    command = [sys.executable, "-c", "from seedbench.check import _answer; _answer()"]
+    # -P: no module of the folder that this is called from takes the place of one of Python's own.
+    command = [sys.executable, "-P", "-c", "from seedbench.check import _answer; _answer()"]
     try:
         done = subprocess.run(
-            command, input=order, stdout=subprocess.PIPE, env=environment, timeout=PROCESS_TIME_LIMIT, check=True
+            command,
+            input=order,
+            stdout=subprocess.PIPE,
+            env=environment,
+            timeout=PROCESS_TIME_LIMIT,
+            check=True,
+            start_new_session=True,  # Ctrl-C is for this process to hear, which ends the other
         )
+        return pickle.loads(done.stdout)
     except subprocess.TimeoutExpired:
         limit = f"{PROCESS_TIME_LIMIT:.0f} seconds"
         raise SeedbenchError(f"{strategy.name}: {len(cases)} campaigns in another process took over {limit}") from None
     except subprocess.CalledProcessError as error:
         raise SeedbenchError(f"{strategy.name}: another process ended with exit code {error.returncode}") from None
-    return pickle.loads(done.stdout)
+    except (EOFError, pickle.UnpicklingError):
+        raise SeedbenchError(f"{strategy.name}: ended its process, by os._exit say, before it had returned") from None
 
 
 def _answer() -> None:
@@ -252,9 +265,12 @@ def _answer() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     orders = sys.stdin.buffer
-    count, strategy = pickle.load(orders), pickle.load(orders)
+    count, to_first_failure, strategy = pickle.load(orders), pickle.load(orders), pickle.load(orders)
+    traces: list[Trace] = []
+    while len(traces) < count and not (to_first_failure and traces and traces[-1].failed):
+        traces.append(_trace(strategy, pickle.load(orders)))
     with answers:
-        pickle.dump([_trace(strategy, pickle.load(orders)) for _ in range(count)], answers)
+        pickle.dump(traces, answers)
 
 
 def _first_difference(cases: Sequence[Case], one: Sequence[Trace], other: Sequence[Trace]) -> str:

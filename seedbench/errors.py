@@ -87,7 +87,7 @@ class StrategyFailed(SeedbenchError):
         if self.reason.endswith(IN_RE_RUN):  # --only runs the campaign with all the seeds
             hint = "campaign.grid is smaller there than the table's: take seed labels from campaign.grid"
         else:
-            hint = f"this one campaign again: --only {self.campaign}"
+            hint = f"this one campaign again: seedbench evaluate FILE --only {self.campaign}"
         return f"{self.reason} (table {self.table}, budget {self.budget}, replicate {self.replicate}; {hint})"
 
 

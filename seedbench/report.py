@@ -83,7 +83,8 @@ def words(evaluation: Evaluation) -> list[str]:
     idle = [row for row in rows if row.budget_spent < 0.9 * row.budget]
     if idle:
         worst = min(idle, key=lambda row: row.budget_spent / row.budget)
-        said.append(f"It left budget unspent: {worst.budget_spent:.1f} of {worst.budget} full trials in {worst.task}.")
+        spent, where = f"{worst.budget_spent:.1f} of {worst.budget}", f"{worst.task} {worst.recipe}"
+        said.append(f"It left budget unspent: in {where} it spent {spent} full trials.")
     return said
 
 
@@ -208,8 +209,10 @@ def _worth(name: str, summary: Summary) -> str:
     if not known:
         return ""
     at = min(known, key=lambda at: (abs(at.budget - 8), at.budget))
+    if at.compute_multiplier_bound == "<":
+        return f"At a budget of {at.budget} full trials {name} finds no more than one full trial does."
     needed = full_trials(at.compute_multiplier * at.budget, at.compute_multiplier_bound)
-    needed = {"≤": "no more than", "≥": "at least"}.get(needed[0], "") + needed.lstrip("≤≥")
+    needed = f"at least{needed.lstrip('≥')}" if needed.startswith("≥") else needed
     return f"At a budget of {at.budget} full trials {name} finds what plain best-of-n needs {needed.strip()} for."
 
 

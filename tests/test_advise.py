@@ -124,7 +124,6 @@ def test_one_row_has_no_intervals():
         (5 / 6, 2, None),
         ((5 / 6 + 15 / 16) / 2, 2.5, None),
         (1.0, 4, None),
-        (1.1, 4, ">"),
     ],
 )
 def test_full_trials_needed(score, full_trials, bound):
@@ -133,6 +132,13 @@ def test_full_trials_needed(score, full_trials, bound):
     (table,) = found.tables
     assert (table.floor, table.score, table.ceiling) == pytest.approx((5 / 8, 5 / 6, 1))
     assert table.needed.full_trials == pytest.approx(full_trials) and table.needed.bound == bound
+
+
+def test_more_than_all_trials_are_needed():
+    """No more than 3/4 is there: the best of all four is worth that, and 9/10 is beyond."""
+    found = advise(2, trial_set(counts(1, 2, 3, 3)), score=0.9, protocol="dodge2020", **QUICK)
+    (table,) = found.tables
+    assert (table.needed.full_trials, table.needed.bound) == (4, ">")
 
 
 def test_what_differs_is_what_an_evaluation_says(trials):
@@ -221,7 +227,7 @@ def test_command(run, trials_folder):
         (["--budget", "1000"], "enough for a budget of"),
         (["--budget", "4", "--table", "a/b/c"], "no trial table 'a/b/c'; there are"),
         (["--budget", "4", "--task", "rte"], "unknown task 'rte'"),
-        (["--budget", "4", "--score", "nan"], "a score must be a finite number"),
+        (["--budget", "4", "--score", "nan"], "a score is a number from -1 to 1, as 0.72, found nan"),
         (["--budget", "4", "--protocol", "mine"], "unknown protocol 'mine'"),
         (["--budget", "4", "--replicates", "3"], "replicates come in pairs"),
         (["--budget", "4", "--json", "no/file.json"], "no such folder"),

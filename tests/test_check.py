@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from seedbench.check import check_strategy
-from seedbench.errors import SelectionError, StrategyFailed, StrategyFileError
+from seedbench.errors import SeedbenchError, SelectionError, StrategyFailed, StrategyFileError
 from seedbench.strategy import load_strategy, shipped
 
 OWN_RANDOMNESS = """
@@ -122,6 +122,27 @@ def test_a_failure_is_the_authors_own(trials, tmp_path):
     with pytest.raises(StrategyFailed, match="ZeroDivisionError") as caught:
         check(tmp_path, "def strategy(campaign):\n    campaign.start().advance()\n    return 1 / 0\n", trials)
     assert caught.value.frames.count('File "') == 1 and "return 1 / 0" in caught.value.frames
+
+
+def test_the_first_failure_is_enough(trials, tmp_path):
+    """What loops for a minute in its first campaign is not run in the other twenty."""
+    log = tmp_path / "runs"
+    text = f"def strategy(campaign):\n    open({str(log)!r}, 'a').write('x')\n    return 1 / 0\n"
+    with pytest.raises(StrategyFailed, match="ZeroDivisionError"):
+        check(tmp_path, text, trials)
+    assert log.read_text() == "x"
+
+
+def test_a_process_that_ends_itself(trials, tmp_path):
+    with pytest.raises(SeedbenchError, match=r"mine.py: ended its process, by os._exit say, before it had returned"):
+        check(tmp_path, "import os\ndef strategy(campaign):\n    os._exit(0)\n", trials)
+
+
+def test_a_file_called_like_a_module_of_pythons(trials, tmp_path, monkeypatch):
+    """Random search is random.py to many; where it lies must not be where the other process finds its modules."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "random.py").write_text("def strategy(campaign):\n    campaign.start().advance()\n")
+    assert all(finding.passed for finding in check_strategy(load_strategy("random.py"), trials))
 
 
 def test_what_cannot_be_checked(trials, write_set):

@@ -225,8 +225,9 @@ def test_without_a_command_it_helps(run):
         (("--json", "no/such/out.json"), "no such folder"),
         (("--json", "."), "is a folder"),
         (("--json", "/dev/null"), "is no regular file"),
-        (("--json", "out", "--replicates-out", "./out"), "give two files"),
-        (("--figure", "out.svg", "--replicates-out", "out.svg"), "given as --replicates-out and as --figure"),
+        (("--json", "out.parquet", "--replicates-out", "./out.parquet"), "give two files"),
+        (("--figure", "o.parquet", "--replicates-out", "o.parquet"), "given as --replicates-out and as --figure"),
+        (("--replicates-out", "out.csv"), "--replicates-out takes a file whose name ends in .parquet"),
         (("--figure", "out.pdf"), "out.pdf: a picture ends in .svg or .png"),
         (("--figure", "no/such/out.svg"), "no such folder"),
         (("--replicates-out", "no/such/out.parquet"), "no such folder"),
@@ -239,6 +240,26 @@ def test_without_a_command_it_helps(run):
 )
 def test_a_bad_option(refused, trials_folder, options, rule):
     refused("evaluate", "asha", "--trials", trials_folder, *options, rule=rule)
+
+
+def test_what_is_read_is_not_written_over(refused, trials_folder):
+    """A strategy, one that it is compared with, a file of the trial set."""
+    write("def strategy(campaign): pass", "mine.py")
+    write("def other(campaign): pass", "other.py")
+    manifest = trials_folder / "manifest.json"
+    before = manifest.read_bytes()
+    said = "would write over what is read; give another file"
+    refused("evaluate", "mine.py", "--trials", trials_folder, "--json", "./mine.py", rule=f"mine.py: --json {said}")
+    refused("evaluate", "asha", "--against", "other.py:other", "--json", "other.py", rule=f"other.py: --json {said}")
+    refused("compare", "other.py:other", "asha", "--json", "other.py", rule=said)
+    refused("findings", "--trials", trials_folder, "--json", manifest, rule=said)
+    refused("advise", "--budget", 4, "--trials", trials_folder, "--json", trials_folder / "new.json", rule=said)
+    assert Path("mine.py").read_text().startswith("def strategy") and manifest.read_bytes() == before
+
+
+def test_help_is_that_of_the_command(refused):
+    refused("findings", "--budget", "8", rule="No such option: --budget. See: seedbench findings --help")
+    refused("trials", "--trials", "nope", rule="See: seedbench trials show --help")
 
 
 def test_a_bad_command(refused, tmp_path):
@@ -452,3 +473,21 @@ def test_interrupted_it_writes_nothing_and_says_so(trials_folder, tmp_path):
     _, err = process.communicate(timeout=20)
     assert process.returncode == 130 and err == "seedbench: interrupted; nothing was written\n"
     assert list(tmp_path.iterdir()) == [strategy]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_it_takes_its_processes_along(trials_folder, tmp_path, number):
+    """A loop that never ends, in the other process of `seedbench check`."""
+    strategy = tmp_path / "loops.py"
+    text = "import os\nprint(os.getpid(), flush=True)\ndef strategy(campaign):\n    while True:\n        pass\n"
+    strategy.write_text(text)
+    command = [sys.executable, "-m", "seedbench", "check", str(strategy), "--trials", str(trials_folder)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None and process.stderr is not None
+    own, child = int(process.stdout.readline()), int(process.stderr.readline())
+    assert own == process.pid != child
+    process.send_signal(number)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 130 and err == "seedbench: interrupted; nothing was written\n"
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)

@@ -28,7 +28,7 @@ def test_a_failed_strategy_says_where_and_how_to_see_it_again_and_travels():
     assert str(again) == str(failed)
     assert str(failed) == (
         "strategy mine.py raised KeyError: 3 (table mini/sst2/few, budget 8, replicate 17; "
-        "this one campaign again: --only mini/sst2/few:8:17)"
+        "this one campaign again: seedbench evaluate FILE --only mini/sst2/few:8:17)"
     )
     assert (again.reason, again.campaign, again.frames) == (failed.reason, "mini/sst2/few:8:17", "  File mine.py")
 

@@ -133,7 +133,11 @@ def test_words_say_what_the_numbers_say():
 
 @pytest.mark.parametrize(
     ("bound", "multiplier", "words_"),
-    [("<", 0.125, "needs no more than 1.0 for"), (">", 8.0, "needs at least 64.0 for"), (None, 1.0, "needs 8.0 for")],
+    [
+        ("<", 0.125, "finds no more than one full trial does."),
+        (">", 8.0, "needs at least 64.0 for"),
+        (None, 1.0, "needs 8.0 for"),
+    ],
 )
 def test_a_multiplier_beyond_the_data_is_a_bound(bound, multiplier, words_):
     rows = [row(compute_multiplier=multiplier, compute_multiplier_bound=bound)]
@@ -161,7 +165,7 @@ def test_undefined_is_never_a_number():
 def test_budget_left_unspent_and_tables_left_out_are_said():
     rows = [row(budget=8, budget_spent=4.1), row(budget=16)]
     said = words(evaluation(rows, left_out=("m/rte/r",)))
-    assert "It left budget unspent: 4.1 of 8 full trials in sst2." in said
+    assert "It left budget unspent: in sst2 few-sample-128 it spent 4.1 of 8 full trials." in said
     assert "Left out, having too few trials for these budgets: m/rte/r." in said
 
 

@@ -304,6 +304,10 @@ def test_submit_refuses(refused, run, trials_folder, tmp_path, monkeypatch):
         "torch.py": ("import torch\ndef strategy(campaign): pass", "imports torch; it may import"),
         "large.py": ("#" * 70_000, "70,000 bytes; a leaderboard strategy has at most 65,536"),
         "broken.py": ("def strategy(", "not Python"),
+        "chance.py": (
+            "import random\n" + HONEST.replace("campaign.start()", "campaign.start(random.randrange(4))"),
+            "chance.py: not reproducible: table mini/",
+        ),
         "pays.py": ("def strategy(campaign): pass", "paid for no checkpoint"),
     }
     for file, (source, _) in sources.items():
@@ -312,6 +316,9 @@ def test_submit_refuses(refused, run, trials_folder, tmp_path, monkeypatch):
     for file, (_, rule) in sources.items():
         refused("submit", file, "--trials", trials_folder, *ENTRY_OPTIONS, rule=rule)
     command = ("submit", "mine.py", "--trials", trials_folder)
+    with monkeypatch.context() as patched:
+        patched.setattr("os.access", lambda path, mode: False)
+        refused(*command, *ENTRY_OPTIONS, rule="first-trial: cannot be written in ")
     refused(*command, *ENTRY_OPTIONS, "--url", "ftp://x", rule="url: http(s)://")
     refused(*command, *ENTRY_OPTIONS[2:], "--name", "规则", rule="needs a Latin letter")
     refused("submit", "oracle", "--trials", trials_folder, *ENTRY_OPTIONS, rule="is an oracle")

@@ -55,7 +55,7 @@ def advise(
     from seedbench.advise_report import print_advice
     from seedbench.trialset import load_trials
 
-    to_stdout = check_outputs(json)
+    to_stdout = check_outputs(json, inputs=[trials])
     with progress(f"budget {budget}") as advance:
         result = run(
             budget,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -28,8 +29,9 @@ def main() -> None:
             stream.reconfigure(errors="replace")
     if not sys.stderr.isatty():  # progress bars are for a terminal; the Hub's client reads this when it is imported
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    signal.signal(signal.SIGTERM, _interrupt)  # what is half-written goes, and so do processes that were started
     try:
-        code = app(standalone_mode=False)
+        code = app(standalone_mode=False, prog_name="seedbench")
         sys.stdout.flush()
     except (typer.Abort, KeyboardInterrupt):
         code = INTERRUPTED
@@ -39,10 +41,16 @@ def main() -> None:
     except SeedbenchError as error:
         code = refuse(str(error), getattr(error, "frames", ""))
     except USAGE_ERROR as error:
-        code = refuse(f"{' '.join(error.format_message().split())} See: seedbench --help")  # type: ignore[attr-defined]
+        said = " ".join(error.format_message().split()).rstrip(".")  # type: ignore[attr-defined]
+        context = getattr(error, "ctx", None)
+        code = refuse(f"{said}. See: {context.command_path if context else 'seedbench'} --help")
     if code == INTERRUPTED:  # which typer returns, or raises as one of the two above, depending on its version
         print("seedbench: interrupted; nothing was written", file=sys.stderr)
     sys.exit(code or 0)
+
+
+def _interrupt(number: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 def refuse(line: str, frames: str = "") -> int:

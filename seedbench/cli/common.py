@@ -4,33 +4,49 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
 from seedbench.errors import SeedbenchError
 
+#: Options of files that are of one kind, whatever they are called: the endings that say so.
+ENDINGS = {"replicates_out": (".parquet",), "html": (".html", ".htm")}
 
-def check_outputs(json: Path | None, **others: Path | None) -> bool:
-    """Refuses files that could not be written, or that are the same: before the work is done, not after.
+
+def check_outputs(json: Path | None, *, inputs: Iterable[str | None] = (), **others: Path | None) -> bool:
+    """Refuses files that could not be written, that are the same, or that are read: before the work, not after.
 
     Args:
         json: what --json says; - is standard output.
+        inputs: strategies and trial sets, as they were given.
         others: what other options say, by their names.
 
     Returns:
         Whether the JSON goes to standard output.
     """
     to_stdout = str(json) == "-"
+    read = [Path(given).resolve() for given in _files_of(inputs)]
     taken: dict[Path, str] = {}
     for name, path in {"json": None if to_stdout else json, **others}.items():
         if path is None:
             continue
+        option, target = f"--{name.replace('_', '-')}", path.resolve()
+        if path.suffix not in ENDINGS.get(name, (path.suffix,)):
+            raise SeedbenchError(f"{path}: {option} takes a file whose name ends in {ENDINGS[name][0]}")
+        if any(target.is_relative_to(given) for given in read):
+            raise SeedbenchError(f"{path}: {option} would write over what is read; give another file")
         _check_writable(path)
-        option = f"--{name.replace('_', '-')}"
-        if (other := taken.setdefault(path.resolve(), option)) != option:
+        if (other := taken.setdefault(target, option)) != option:
             raise SeedbenchError(f"{path}: given as {other} and as {option}; give two files")
     return to_stdout
+
+
+def _files_of(inputs: Iterable[str | None]) -> Iterator[str]:
+    """What may be files or folders: `my_strategy.py:other` is one of `my_strategy.py`."""
+    for given in inputs:
+        if given:
+            yield from {given, given.rpartition(":")[0] or given}
 
 
 def _check_writable(path: Path) -> None:

@@ -58,7 +58,7 @@ def compare(
 
     from seedbench.strategy import load_strategy
 
-    to_stdout = check_outputs(json, html=html)
+    to_stdout = check_outputs(json, inputs=[one, other, trials], html=html)
     if html is not None:
         from seedbench import figures
 

@@ -69,7 +69,7 @@ def evaluate(
 
     from seedbench.strategy import load_strategy
 
-    to_stdout = check_outputs(json, replicates_out=replicates_out, figure=figure)
+    to_stdout = check_outputs(json, inputs=[strategy, *against, trials], replicates_out=replicates_out, figure=figure)
     if figure is not None:
         from seedbench import figures
 

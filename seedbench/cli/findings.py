@@ -30,7 +30,7 @@ def findings(
     from seedbench.findings import findings_report
     from seedbench.trialset import load_trials
 
-    to_stdout = check_outputs(json, html=html)
+    to_stdout = check_outputs(json, inputs=[trials], html=html)
     if html is not None:
         from seedbench import figures
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -56,6 +57,10 @@ def submit(
         raise SeedbenchError(f"{strategy}: has no source to submit; give a file")
     check_imports(decode_source(loaded.source.encode(), loaded.filename), loaded.filename)
     folder = Path(slug_of(name))
+    if not os.access(folder.parent, os.W_OK):
+        raise SeedbenchError(
+            f"{folder}: cannot be written in {Path.cwd()}: permission denied; call it from another folder"
+        )
     trial_set = load_trials(trials, revision=revision)
     draft = {"slug": folder.name, "name": name, "authors": tuple(authors), "url": url, "license": license}
     if folder.exists():
@@ -86,11 +91,16 @@ def _can_seal() -> bool:
 def _evaluated(
     draft: Mapping[str, object], strategy: Strategy, trials: TrialSet, track: str, replicates: int, processes: int
 ) -> Submission:
+    from seedbench.check import check_strategy
     from seedbench.evaluation import evaluate
     from seedbench.submission import check
 
+    # Whatever is wrong with it is said before the long part.
     probe = evaluate(strategy, trials, track=track, replicates=2, intervals=False, seed=CLAIMED_SEED)
-    check(_entry(draft, strategy, probe))  # whatever is wrong with it is said before the long part
+    check(_entry(draft, strategy, probe))
+    for finding in check_strategy(replace(strategy, sealed=False), trials, track=track):
+        if finding.passed is False:
+            raise SeedbenchError(f"{strategy.name}: {finding.text}; the leaderboard would refuse it")
     with progress(strategy.name) as advance:
         claimed = evaluate(
             strategy,

@@ -64,15 +64,26 @@ class TableRows:
         other = [seeds for seeds in self.trials if tuple(self.checkpoints[seeds]) != common]
         if other and not skip:
             its = self.checkpoints[other[0]]
-            where = self.recording.place[self.trials[other[0]][-1]]
+            row, lacks = self._parting(other[0], common)
             raise TrialSetError(
-                f"{self.recording.path}: column {self.called['step']!r}, {where}: the trials of {self.name} must have "
-                f"the same checkpoints; weight-init seed {other[0][0]}, data-order seed {other[0][1]} has {len(its)} "
-                f"({_range(list(its))}), most have {len(common)} ({_range(common)}): complete it, or --skip-incomplete"
+                f"{self.recording.path}: column {self.called['step']!r}, {self.recording.place[row]}: the trials of "
+                f"{self.name} must have the same checkpoints; weight-init seed {other[0][0]}, data-order seed "
+                f"{other[0][1]} has {len(its)} ({_range(list(its))}), most have {len(common)} ({_range(common)}); "
+                f"{lacks}: complete it, or --skip-incomplete"
             )
         if other:
             notes.append(f"{self.name}: {len(other)} of {len(self.trials)} trials left out, having other checkpoints")
         return kept
+
+    def _parting(self, seeds: Seeds, common: Sequence[int]) -> tuple[int, str]:
+        """The row at which a trial's checkpoints are not those of most, and what is the matter there."""
+        its = self.checkpoints[seeds]
+        if others := [step for step in its if step not in common]:
+            return its[others[0]][0], f"step {others[0]} is none of theirs"
+        step = next(step for step in common if step not in its)
+        rows = self.trials[seeds]
+        at = [row for row in rows if self.recording.integer(self.called["step"], row, lowest=0, bits=32) == step]
+        return (at[0], f"step {step} has no score") if at else (rows[-1], f"step {step} is missing")
 
     def trial_rows(
         self, kept: Sequence[Seeds], majority_score: float | None, notes: list[str]

@@ -55,7 +55,8 @@ def factors_sentence(found: Factors) -> str:
 
 def diverged_sentence(found: Diverged, checkpoints: int) -> str:
     interval = f"95% interval {found.share_low:.1%} to {found.share_high:.1%}"
-    text = f"{found.diverged} of {found.trials} diverged: {found.share:.1%}, {interval}"
+    text = f"{found.diverged} of {found.trials} diverged (met a NaN, or ended no better than the commoner label): "
+    text += f"{found.share:.1%}, {interval}"
     if found.median_checkpoint is not None:
         parted = sum(one.checkpoint is not None for one in found.partings)
         text += (

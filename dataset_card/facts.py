@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dataset_card.reproduced import reproduced
-from seedbench.errors import TrialSetError
+from dataset_card.strategies import strategies
 from seedbench.schema import CONFIGS, RECIPE_COLUMNS
 from seedbench.trialset import Manifest, TrialSet, TrialTable, curve_words, read_split
-from seedbench.trialset.files import FIGURE, PICTURES
+from seedbench.trialset.files import PICTURES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +53,7 @@ def values(folder: Path, manifest: Manifest, trials: TrialSet) -> dict[str, str]
         "tables": _tables(trials),
         "worth": _worth(trials),
         "two_way": "\n\n".join(_two_way(table) for table in trials.tables),
-        "figure": _figure(folder, trials),
+        "strategies": strategies(folder, trials),
         "reproduced": reproduced(folder, trials),
         "recipes": _recipes(trials),
         "origin": _origin(folder, manifest),
@@ -128,26 +128,6 @@ def _two_way(table: TrialTable) -> str:
     ]
     shown = _markdown(["", *(str(seed) for seed in table.data_order_seeds)], rows)
     return f"<details><summary>{table.model}, {table.task}, {table.recipe}</summary>\n\n{shown}\n\n</details>"
-
-
-def _figure(folder: Path, trials: TrialSet) -> str:
-    """What strategies make of the trials, where it has been drawn.
-
-    Raises:
-        TrialSetError: it was drawn from other trials.
-    """
-    path = folder / FIGURE
-    if not path.exists():
-        return ""
-    if trials.sha256[:12] not in path.read_text(encoding="utf-8"):
-        raise TrialSetError(
-            f"{path}: drawn from another version of the trials; draw it again (seedbench evaluate … --figure {path}), "
-            "or remove it"
-        )
-    return (
-        "What strategies that share a compute budget among trials make of them, on held-out halves of the dev sets "
-        f"(`seedbench evaluate`):\n\n![Gap closed by strategies at each budget]({FIGURE})\n\n"
-    )
 
 
 def _first_difference(table: TrialTable) -> str:

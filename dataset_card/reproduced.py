@@ -55,6 +55,9 @@ def _line(draw: dict[str, Any]) -> str:
         f"{_trials(len(trials))} of {tables}, drawn from {total} (seed {draw['seed']}), by {now}, recorded by {then}: "
         f"{sum(one['equal'] for one in trials)} of {len(trials)} equal in every prediction, score and loss recorded"
     ]
+    at_home = [one["equal"] for one in trials if _where(one["by"]) == _where(one["recorded_by"])]
+    if 0 < len(at_home) < len(trials):
+        said[0] += f" (of those recorded by the same engine on the same device: {sum(at_home)} of {len(at_home)})"
     changed = [count for one in trials for count in one["predictions_changed"] or ()]
     if any(changed):
         said.append(
@@ -67,6 +70,10 @@ def _line(draw: dict[str, Any]) -> str:
             f"best scores are off by {100 * off:.1f} points at most, where seeds differ by {100 * spread:.1f} (sd)"
         )
     return "; ".join(said) + "."
+
+
+def _where(provenance: dict[str, str]) -> tuple[str, str]:
+    return provenance["engine"], provenance["device"]
 
 
 def _trials(number: int) -> str:

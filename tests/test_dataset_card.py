@@ -17,6 +17,7 @@ from huggingface_hub import DatasetCard
 from dataset_card.build import build, build_card
 from dataset_card.facts import TASK_SOURCES
 from dataset_card.metadata import feature
+from seedbench import evaluate
 from seedbench.errors import TrialSetError
 from seedbench.publish import problems
 from seedbench.schema import CONFIGS, TASKS
@@ -177,6 +178,12 @@ def test_the_card_says_what_became_of_trials_that_were_trained_again(tmp_path: P
         f"the same at 1 of {len(recorded)} checkpoints, at the others all but 3 at most; best scores are off by" in card
     )
     assert "off by 1.0 points at most, where seeds differ by 2.5 (sd)." in card
+    twice = json.loads((folder / "reproduced.json").read_text())
+    ((trial,),) = (draw["trials"] for draw in twice)
+    twice[0]["trials"].append({**trial, "equal": True, "recorded_by": trial["by"] | {"torch_version": "1"}})
+    (folder / "reproduced.json").write_text(json.dumps(twice))
+    said = "1 of 2 equal in every prediction, score and loss recorded (of those recorded by the same engine on"
+    assert f"{said} the same device: 1 of 1); every dev example" in build_card(folder)
     write(folder, split_like_training(3, 3, seed=1), replace=True)  # stays, as does what it is about
     assert "off by 1.0 points at most" in build_card(folder)
     write(folder, split_like_training(3, 3, seed=2), replace=True)
@@ -193,7 +200,30 @@ def test_the_card_shows_the_figure_of_its_own_trials_only(tmp_path: Path) -> Non
     (folder / "gap-closed.svg").write_text(f"<svg><text>set 1.0.0, {load_trials(folder).sha256[:12]}</text></svg>")
     assert "](gap-closed.svg)" in build_card(folder) and validate_folder(folder) == []
     (folder / "gap-closed.svg").write_text("<svg><text>set 1.0.0, 0123456789ab</text></svg>")
-    with pytest.raises(TrialSetError, match="drawn from another version of the trials; draw it again"):
+    with pytest.raises(TrialSetError, match="gap-closed.svg: made from another version of the trials; make it again"):
+        build_card(folder)
+
+
+def test_the_card_has_the_strategies_of_an_evaluation_of_its_own_trials(tmp_path: Path) -> None:
+    """The numbers are those of the evaluation; the difference is turned round: how much more than the first one."""
+    folder = write(tmp_path / "set", split_like_training(4, 4, seed=1))
+    found = evaluate("full_trials", folder, against=["last_checkpoint"], replicates=20)
+    (folder / "evaluation.json").write_text(found.to_json())
+    card = build_card(folder)
+    (header,) = (line for line in card.splitlines() if line.startswith("| gap closed"))
+    assert header == "| gap closed | 2 | 4 | all budgets | compute | more than full_trials |"
+    (line,) = (line for line in card.splitlines() if line.startswith("| `last_checkpoint`"))
+    (other,) = found.against
+    shares = [f"{100 * at.gap_closed:.0f}%" for at in other.summary.budgets]
+    assert [cell.strip() for cell in line.strip("|").split("|")][1:3] == shares
+    less = other.differences and other.summary_difference.gap_closed
+    assert line.split("|")[-2].split()[0] == f"{-100 * less:+.0f}"
+    assert validate_folder(folder) == []
+    (folder / "evaluation.json").write_text(found.to_json().replace(load_trials(folder).sha256, "0" * 64))
+    with pytest.raises(TrialSetError, match="evaluation.json: made from another version of the trials; .* --json"):
+        build_card(folder)
+    (folder / "evaluation.json").write_text("[]")
+    with pytest.raises(TrialSetError, match="evaluation.json: not what seedbench evaluate writes"):
         build_card(folder)
 
 

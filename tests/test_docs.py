@@ -92,7 +92,7 @@ def test_the_main_table_is_what_the_bundled_trials_say():
     from seedbench import evaluate
 
     (command,) = re.findall(r"^seedbench evaluate (full_trials --against .*--against .*)$", README, re.MULTILINE)
-    names = re.sub(r" --figure \S+", "", command).split(" --against ")
+    names = re.sub(r" --(figure|json) \S+", "", command).split(" --against ")
     printed = dict(re.findall(r"^(\w+) +((?:-?\d+% *)+)", README, re.MULTILINE))
     assert list(printed) == names and set(names) <= set(shipped())
     evaluation = evaluate(names[0], against=names[1:], intervals=False)

@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from seedbench.errors import TrialSetError
+from seedbench.terminal import half, multiplier, percent
 from seedbench.trialset import TrialSet
 from seedbench.trialset.files import EVALUATION, FIGURE
-
-UNDEFINED = "–"
-BOUNDS = {"<": "≤ ", ">": "≥ ", None: ""}
 
 
 def strategies(folder: Path, trials: TrialSet) -> str:
@@ -69,24 +67,19 @@ def _table(path: Path, trials: TrialSet) -> str:
 
 def _line(name: str, summary: dict[str, Any], budgets: Sequence[int], less: dict[str, Any] | None) -> list[str]:
     at_budget = {at["budget"]: at["gap_closed"] for at in summary["budgets"]}
-    compute = summary["compute_multiplier"]
+    gap, high = summary["gap_closed"], summary["gap_closed_high"]
     return [
         f"`{name}`",
-        *(_percent(at_budget.get(budget)) for budget in budgets),
-        _percent(summary["gap_closed"]) + _half(summary),
-        UNDEFINED if compute is None else f"{BOUNDS[summary['compute_multiplier_bound']]}{compute:.2f}×",
-        "" if less is None or less["gap_closed"] is None else f"{-100 * less['gap_closed']:+.0f}{_half(less)}",
+        *(percent(at_budget.get(budget)) for budget in budgets),
+        percent(gap) + half(gap, high, 100),
+        multiplier(summary["compute_multiplier"], summary["compute_multiplier_bound"]),
+        "" if less is None else _more(less["gap_closed"], less["gap_closed_high"]),
     ]
 
 
-def _percent(share: float | None) -> str:
-    return UNDEFINED if share is None else f"{100 * share:.0f}%"
-
-
-def _half(of: dict[str, Any]) -> str:
-    """Half of a symmetric interval, in points."""
-    low, high = of["gap_closed_low"], of["gap_closed_high"]
-    return "" if low is None or high is None else f" ±{50 * (high - low):.0f}"
+def _more(less: float | None, high: float | None) -> str:
+    """The first one minus this one, turned round, in points with half of its interval."""
+    return "" if less is None else f"{-round(100 * less) + 0:+d}{half(less, high, 100)}"
 
 
 def _outdated(path: Path, option: str) -> TrialSetError:

@@ -16,9 +16,10 @@ from rich.console import Console
 from leaderboard.boards import BASELINES, PROTOCOL, PUBLIC_SEED, SUBMISSIONS, read_baselines, to_json, write_whole
 from leaderboard.results import gap_closed
 from leaderboard.terminal import one_line
+from seedbench.errors import SeedbenchError
 from seedbench.evaluation import evaluate
 from seedbench.strategy import load_strategy, shipped
-from seedbench.submission import Submission, is_slug, write_submission
+from seedbench.submission import Submission, is_slug, read_submission, write_submission
 from seedbench.trialset import BUNDLED, load_trials
 
 AUTHORS = ("seedbench",)
@@ -68,7 +69,11 @@ def main(
                 )
                 write_submission(submissions, entry)
                 console.print(f"{slug}: {gap_closed(claimed)}")
-            assert strategy.sha256 is not None  # it comes from a file
+            if (there := read_submission(submissions / slug).source_sha256) != strategy.sha256:
+                raise SeedbenchError(
+                    f"{submissions / slug}: its source, sha256 {there}, is not that of the strategy that ships, "
+                    f"{strategy.sha256}; remove the folder, and it is written"
+                )
             written[slug] = strategy.sha256
             write_whole(known, to_json(written))
 

@@ -47,6 +47,7 @@ def unfit(private: TrialSet, public: TrialSet) -> Iterator[str]:
     if private.name == public.name:
         yield f"it has the public trial set's name, {public.name}"
     shown = {table.name: table for table in public.tables}
+    budgets = dict(zip(shown, admitted_budgets(public.tables, (), PROTOCOL), strict=True))
     for name in sorted(shown.keys() - {table.name for table in private.tables}):
         yield f"it has no trials of {name}, a table of {public.name}; a pool has the same tables"
     for table in private.tables:
@@ -58,7 +59,7 @@ def unfit(private: TrialSet, public: TrialSet) -> Iterator[str]:
             fields = [name for name, value in table.fields.items() if value != shown[table.name].fields.get(name)]
             yield f"{table.name} was trained otherwise than in {public.name}: {', '.join(fields)}"
         else:
-            yield from _too_small(table, shown[table.name])
+            yield from _too_small(table, max(budgets[table.name], default=0))
         for axis in ("weight_init_seeds", "data_order_seeds"):
             seeds = set(getattr(table, axis).tolist())
             if min(seeds) < SMALL:
@@ -71,14 +72,14 @@ def unfit(private: TrialSet, public: TrialSet) -> Iterator[str]:
                 yield f"{table.name} shares {axis} with {public.name}, such as {min(seeds & known)}"
 
 
-def _too_small(table: TrialTable, public: TrialTable) -> Iterator[str]:
+def _too_small(table: TrialTable, budget: int) -> Iterator[str]:
+    """Args: the table, and the largest budget that the public one takes part in."""
     if min(table.grid) < 2:
         yield f"{table.name} is a grid of {_grid(table)}: without two of each there are no intervals, and no ranks"
-    (budgets,) = admitted_budgets([public], (), PROTOCOL)
-    if table.num_trials < 4 * max(budgets):
+    if table.num_trials < 4 * budget:
         yield (
-            f"{table.name} has {table.num_trials} trials; the public one takes part in a budget of {max(budgets)}, "
-            f"which needs {4 * max(budgets)}"
+            f"{table.name} has {table.num_trials} trials; the public one takes part in a budget of {budget}, which "
+            f"needs {4 * budget}"
         )
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from leaderboard.results import Result, comparable_claim, gap_closed
+from leaderboard.results import NOT_MEASURED, Result, comparable_claim, gap_closed
 from leaderboard.runs import WORK, Verification, verify
 from seedbench.errors import SeedbenchError
 from seedbench.submission import ENTRY, ENTRY_BYTES, SOURCE, SOURCE_BYTES, is_slug
@@ -81,6 +81,8 @@ def _answer(api: HfApi, repo: str, pull: Discussion, own_name: str, verification
     else:
         entry = _fetch(api, repo, head, slug, work / "entry")
         result = verify(entry, replace(verification, folder=work / "result"))
+        if result is not None and result.verdict == NOT_MEASURED:
+            return f"{slug}: {result.said}; to be tried again"
         text, said = comment_of(slug, result, verification), f"{slug}: {result.verdict if result else 'another board'}"
     text = f"{text}\n\nThis is about commit `{head}`, and nothing that is pushed after it.\n\n{mark}"
     api.comment_discussion(repo, pull.num, text, repo_type="dataset")

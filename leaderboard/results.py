@@ -30,9 +30,6 @@ VERDICTS = {
     REMOVED: "taken off the board by the organisers",
 }
 
-#: Verdicts of now, which the next verification looks at anew.
-PASSING = (BAD_SUBMISSION, NOT_MEASURED)
-
 
 @dataclass(frozen=True)
 class Key:
@@ -66,7 +63,7 @@ class Result:
         url: as the entry gives it.
         license: of its source.
         source_sha256: of its source.
-        organisers: whether the source is a strategy that ships with seedbench.
+        organisers: whether the source is that of one of the organisers' entries.
         claimed: what its authors measured.
         measured: what counts; None unless verified.
         example: one campaign's decisions; None unless verified, and on the hidden pool, whose seeds it shows.

@@ -17,7 +17,7 @@ import numpy as np
 
 from leaderboard.boards import HERE, Board, sha256_of
 from leaderboard.measure import ANOTHER_BOARD, Order
-from leaderboard.results import NOT_MEASURED, PASSING, Key, Result, read_result, write_result
+from leaderboard.results import BAD_SUBMISSION, NOT_MEASURED, Key, Result, read_result, write_result
 from seedbench.errors import SeedbenchError
 from seedbench.submission import ENTRY, ENTRY_BYTES, SOURCE, SOURCE_BYTES, read_file
 from seedbench.trialset import TrialSet
@@ -68,15 +68,17 @@ def verify(entry: Path, verification: Verification, *, again: bool = False) -> R
         again: whether an earlier call's result is left aside.
 
     Returns:
-        The result, which is written; None if the entry is of another board.
+        The result, which is written, unless the machine was at fault (`NOT_MEASURED`); None if the entry is of another
+        board.
 
     Raises:
         SeedbenchError: what is not the entry's fault: this machine cannot seal, no trial set, no room for the result.
     """
     key = verification.key(entry)
     known = None if again else read_result(verification.folder, entry.name)
-    if known is not None and known.key == key and known.verdict not in PASSING:
-        return known  # what else is in a bad one's folder is not in its key
+    if known is not None and known.key == key and known.verdict != BAD_SUBMISSION:
+        # What else is in a bad one's folder is not in its key; what the organisers wrote since is in none.
+        return replace(known, organisers=known.source_sha256 in verification.baselines)
     runs = []
     for number in range(1, RUNS + 1):
         out = verification.folder / WORK / entry.name / str(number)
@@ -89,6 +91,8 @@ def verify(entry: Path, verification: Verification, *, again: bool = False) -> R
         if not run.verified:
             break
     result = _together(runs, verification.hidden)
+    if result.verdict == NOT_MEASURED:
+        return result
     write_result(verification.folder, result)
     shutil.rmtree(verification.folder / WORK / entry.name, ignore_errors=True)
     with suppress(OSError):  # not empty: another entry is on its way

@@ -168,6 +168,9 @@ def verify_all(
         if entry.name in board.removed:
             console.print(f"{entry.name}: removed: {board.removed[entry.name]}", markup=False)
             continue
+        if not _takes_part(entry, board):
+            console.print(f"{entry.name}: claims a result of another board; left out")
+            continue
         if fixed is not None and fixed.get(entry.name) != verification.key(entry).entry_sha256:
             when = "changed" if entry.name in fixed else "came"
             console.print(f"{entry.name}: {when} after the board was closed; left out")

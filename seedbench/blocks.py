@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING
@@ -232,13 +232,17 @@ def _run_in_pool(
     others = set(multiprocessing.active_children())
     with ProcessPoolExecutor(processes, context, initializer=_start_worker, initargs=payload) as pool:
         futures = [pool.submit(_run_in_worker, *unit) for unit in units]
+        with suppress(AttributeError):
+            # The workers have the writing end. With this process's own open, the end of one that is killed halfway
+            # through a result would not be seen, and be waited for without end.
+            pool._result_queue._writer.close()  # type: ignore[attr-defined]
         try:
             for (at, block), future in zip(units, futures, strict=True):
                 yield future.result()
                 advance(work.campaigns(work.plans[at], block))
         except BaseException as error:  # a failure, Ctrl-C: nobody waits for the blocks that still run
             for process in set(multiprocessing.active_children()) - others:
-                process.terminate()
+                process.kill()
             if isinstance(error, BrokenProcessPool):
                 raise SeedbenchError(
                     "a worker process ended before its work was done: killed, out of memory, or started by a script "
@@ -253,7 +257,8 @@ _open_here = ExitStack()  # for as long as a worker process lives
 
 
 def _start_worker(payload: bytes, arrays: str, places: list[tuple[int, int]]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it, too, and ends the pool
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # the parent hears it, too, and ends the pool
     if sys.platform == "linux":  # and where it is killed, nobody waits for its workers
         from seedbench.sandbox.kernel import die_with_parent
 

@@ -236,7 +236,8 @@ def _in_another_process(
         order = b"".join(map(pickle.dumps, (len(cases), to_first_failure, strategy, *cases)))
     except Exception as error:
         raise StrategyFileError(f"{strategy.name} cannot be sent to another process ({error}); give a file") from None
-    paths = os.pathsep.join(path for path in sys.path if path)
+    own = [os.getcwd()] if "" in sys.path else []  # from a prompt; last, as no module there is to be Python's own
+    paths = os.pathsep.join([path for path in sys.path if path] + own)
     environment = {**os.environ, "PYTHONHASHSEED": str(hash_seed), "PYTHONPATH": paths}
     # -P: no module of the folder that this is called from takes the place of one of Python's own.
     command = [sys.executable, "-P", "-c", "from seedbench.check import _answer; _answer()"]
@@ -262,6 +263,10 @@ def _in_another_process(
 
 def _answer() -> None:
     """The other process: cases from stdin, their traces to stdout; what the strategy prints goes to stderr."""
+    if sys.platform == "linux":
+        from seedbench.sandbox.kernel import die_with_parent
+
+        die_with_parent()
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     orders = sys.stdin.buffer

@@ -145,6 +145,15 @@ def test_a_file_called_like_a_module_of_pythons(trials, tmp_path, monkeypatch):
     assert all(finding.passed for finding in check_strategy(load_strategy("random.py"), trials))
 
 
+def test_a_module_beside_it_at_a_prompt(trials, tmp_path, monkeypatch):
+    """At Python's prompt the current folder is on the path, as ''."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend("")
+    (tmp_path / "helper.py").write_text("def strategy(campaign):\n    campaign.start().advance()\n")
+    findings = check(tmp_path, "from helper import strategy\n", trials)
+    assert all(finding.passed for finding in findings)
+
+
 def test_what_cannot_be_checked(trials, write_set):
     with pytest.raises(StrategyFileError, match="cannot be sent to another process.*give a file"):
         check_strategy(load_strategy(lambda campaign: None), trials)

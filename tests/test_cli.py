@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from seedbench import __version__
+from seedbench.cli.common import check_outputs
 from seedbench.deadline import Deadline
 from seedbench.result import Evaluation
 from seedbench.trialset import write_manifest
@@ -253,7 +255,11 @@ def test_what_is_read_is_not_written_over(refused, trials_folder):
     refused("evaluate", "asha", "--against", "other.py:other", "--json", "other.py", rule=f"other.py: --json {said}")
     refused("compare", "other.py:other", "asha", "--json", "other.py", rule=said)
     refused("findings", "--trials", trials_folder, "--json", manifest, rule=said)
-    refused("advise", "--budget", 4, "--trials", trials_folder, "--json", trials_folder / "new.json", rule=said)
+    data = trials_folder / "trials" / "new.parquet"
+    refused("evaluate", "asha", "--trials", trials_folder, "--replicates-out", data, rule=said)
+    Path("asha").mkdir()
+    assert not check_outputs(Path("asha/out.json"), inputs=["asha", None, "owner/name"])  # a shipped name, the Hub
+    assert not check_outputs(trials_folder / "evaluation.json", inputs=[str(trials_folder)])  # for the card
     assert Path("mine.py").read_text().startswith("def strategy") and manifest.read_bytes() == before
 
 
@@ -475,6 +481,40 @@ def test_interrupted_it_writes_nothing_and_says_so(trials_folder, tmp_path):
     assert list(tmp_path.iterdir()) == [strategy]
 
 
+def left_of(group: int) -> list[str]:
+    """The processes of a group that are still there in a while; those that only wait to be looked at are not."""
+    until, found = time.monotonic() + 20, ["?"]
+    while found and time.monotonic() < until:
+        time.sleep(0.05)
+        listed = subprocess.run(["ps", "-e", "-o", "pgid=,stat=,args="], capture_output=True, text=True, check=True)
+        lines = [line.split(maxsplit=2) for line in listed.stdout.splitlines()]
+        found = [line[-1] for line in lines if line[0] == str(group) and not line[1].startswith("Z")]
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_with_all_its_workers(trials_folder, number):
+    """As `timeout` and a terminal do it: the signal goes to the whole group, whatever each is at."""
+    command = [sys.executable, "-m", "seedbench", "evaluate", "hyperband", "--trials", str(trials_folder)]
+    process = subprocess.Popen(
+        [*command, "--processes", "2", "--replicates", "20000", "--no-intervals"],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    until = time.monotonic() + 60
+    while len(children.read_text().split()) < 3 and time.monotonic() < until:  # two workers, and who tracks them
+        time.sleep(0.02)
+    time.sleep(1.5)  # until they hear signals themselves
+    os.killpg(process.pid, number)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130 and "seedbench: interrupted; nothing was written\n" in err
+    assert not left_of(process.pid)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_it_takes_its_processes_along(trials_folder, tmp_path, number):
     """A loop that never ends, in the other process of `seedbench check`."""
@@ -489,5 +529,4 @@ def test_interrupted_it_takes_its_processes_along(trials_folder, tmp_path, numbe
     process.send_signal(number)
     _, err = process.communicate(timeout=20)
     assert process.returncode == 130 and err == "seedbench: interrupted; nothing was written\n"
-    with pytest.raises(ProcessLookupError):
-        os.kill(child, 0)
+    assert not left_of(child)

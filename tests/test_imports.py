@@ -53,7 +53,7 @@ NEVER = {"torch", "transformers", "datasets", "runners", "dataset_card", "leader
 PUBLIC = {"", "__version__"}  # what anybody may take from the package itself: its version
 MAY_KNOW = {
     "runners": {"errors", "schema", "trialset", "metrics"},
-    "dataset_card": {"errors", "schema", "trialset", "metrics", "figures"},
+    "dataset_card": {"errors", "schema", "trialset", "metrics", "figures", "terminal"},
     "leaderboard": {
         "errors",
         "trialset",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from leaderboard.results import REMOVED, rank_intervals
+from leaderboard.results import REMOVED, Key, Result, comparable_claim, rank_intervals
 from seedbench.errors import SeedbenchError
 from seedbench.result import Evaluation, Row, Summary, TrialsIdentity
 from seedbench.submission import is_slug
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from leaderboard.boards import Board
-    from leaderboard.results import Result
 
 # Columns of all results, before those of a `Row`.
 _ABOUT = (
@@ -97,7 +96,7 @@ class Standing:
     @property
     def final(self) -> bool:
         """Whether ranks are the last word: a seed that nobody knew, on trials that nobody knew."""
-        return self.board.closed and self.ranked_on == "hidden"
+        return self.board.closed and self.ranked_on == "hidden" and not self.waiting
 
     @property
     def waiting(self) -> tuple[str, ...]:
@@ -133,7 +132,7 @@ def standing(
             raise SeedbenchError(f"board {board.name}: slug {slug[:60]!r}: a-z, 0-9 and hyphens, at most 60")
     if alone := sorted(by_slug.keys() - {result.slug for result in public}):
         raise SeedbenchError(f"board {board.name}: {alone[0]} has a result on the hidden pool only; verify it on both")
-    public = [_removed(result, board) for result in public]
+    public = _with_removed(public, board)
     verified = {result.slug for result in public if result.verified}
     to_come = tuple(sorted(verified - by_slug.keys())) if by_slug else ()
     if to_come:
@@ -154,12 +153,13 @@ def standing(
     return Standing(board, tuple(good), tuple(failed), ranked_on, oracle, pool, to_come)
 
 
-def _removed(result: Result, board: Board) -> Result:
-    """A result, or why its entry was taken off the board."""
-    if result.slug not in board.removed:
-        return result
-    said = board.removed[result.slug]
-    return replace(result, verdict=REMOVED, said=said, frames="", measured=None, example=None, pairs=None)
+def _with_removed(results: Sequence[Result], board: Board) -> list[Result]:
+    """The results, where an entry was taken off the board with why in its place."""
+    known = {result.slug: result for result in results}
+    for slug, said in board.removed.items():
+        before = known.get(slug) or Result(slug, Key("", "", board.seed, board.replicates), REMOVED, name=slug)
+        known[slug] = replace(before, verdict=REMOVED, said=said, frames="", measured=None, example=None, pairs=None)
+    return list(known.values())
 
 
 def table_name(row: Row) -> str:
@@ -201,7 +201,7 @@ def _lines(standing: Standing, entry: Entry) -> Iterator[tuple[Any, ...]]:
         if result is None:
             continue
         about = (standing.board.name, entry.slug, result.name, "; ".join(result.authors), result.organisers)
-        kinds = {"measured": result.measured, "claimed": result.claimed if pool == "public" else None}
+        kinds = {"measured": result.measured, "claimed": comparable_claim(result) if pool == "public" else None}
         for kind, evaluation in kinds.items():
             for row in evaluation.rows if evaluation else ():
                 gap = evaluation.summary.gap_closed if evaluation else None

@@ -18,7 +18,7 @@ app = typer.Typer(
     help="Scores rules for choosing among fine-tuning trials that differ only in their random seeds.",
 )
 
-INTERRUPTED = 130  # exit code of a process that SIGINT ended
+INTERRUPTED = 130  # exit code of a process that SIGINT ended; SIGTERM ends it in the same way
 USAGE_ERROR: type[Exception] = typer.BadParameter.__bases__[0]  # typer does not export it
 
 

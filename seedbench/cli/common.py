@@ -26,7 +26,7 @@ def check_outputs(json: Path | None, *, inputs: Iterable[str | None] = (), **oth
         Whether the JSON goes to standard output.
     """
     to_stdout = str(json) == "-"
-    read = [Path(given).resolve() for given in _files_of(inputs)]
+    read = [Path(name).resolve() for given in inputs if given for name in {given, given.rpartition(":")[0] or given}]
     taken: dict[Path, str] = {}
     for name, path in {"json": None if to_stdout else json, **others}.items():
         if path is None:
@@ -34,7 +34,7 @@ def check_outputs(json: Path | None, *, inputs: Iterable[str | None] = (), **oth
         option, target = f"--{name.replace('_', '-')}", path.resolve()
         if path.suffix not in ENDINGS.get(name, (path.suffix,)):
             raise SeedbenchError(f"{path}: {option} takes a file whose name ends in {ENDINGS[name][0]}")
-        if any(target.is_relative_to(given) for given in read):
+        if any(_is_read(target, given) for given in read):
             raise SeedbenchError(f"{path}: {option} would write over what is read; give another file")
         _check_writable(path)
         if (other := taken.setdefault(target, option)) != option:
@@ -42,11 +42,12 @@ def check_outputs(json: Path | None, *, inputs: Iterable[str | None] = (), **oth
     return to_stdout
 
 
-def _files_of(inputs: Iterable[str | None]) -> Iterator[str]:
-    """What may be files or folders: `my_strategy.py:other` is one of `my_strategy.py`."""
-    for given in inputs:
-        if given:
-            yield from {given, given.rpartition(":")[0] or given}
+def _is_read(target: Path, given: Path) -> bool:
+    """Whether a file is a strategy's, or one of the data of a trial set."""
+    if given.suffix == ".py":
+        return target == given
+    data = target.name == "manifest.json" or target.suffix == ".parquet"
+    return data and given.is_dir() and target.is_relative_to(given)
 
 
 def _check_writable(path: Path) -> None:

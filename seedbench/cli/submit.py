@@ -100,7 +100,7 @@ def _evaluated(
     check(_entry(draft, strategy, probe))
     for finding in check_strategy(replace(strategy, sealed=False), trials, track=track):
         if finding.passed is False:
-            raise SeedbenchError(f"{strategy.name}: {finding.text}; the leaderboard would refuse it")
+            raise SeedbenchError(f"{strategy.name}: {finding.text}; mend that before it is submitted")
     with progress(strategy.name) as advance:
         claimed = evaluate(
             strategy,

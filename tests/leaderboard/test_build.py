@@ -17,7 +17,7 @@ from leaderboard.boards import Board, write_board
 from leaderboard.build import main, read_standings
 from leaderboard.oracle import keep_oracle, read_oracle
 from leaderboard.results import Key, Result, difference, write_result
-from leaderboard.site.data import standing
+from leaderboard.site.data import results_frame, standing
 from leaderboard.site.files import CARD, site_files, write_site
 from seedbench.decisions import record_campaigns
 from seedbench.errors import SeedbenchError
@@ -218,8 +218,10 @@ def test_a_hidden_pool_ranks_and_shows_the_gap(browser, world, tmp_path):
     assert started.entries[0].hidden is None and len(started.entries) == 4  # ranks wait for the last one
     hidden.append(replace(moved(public[-1], 0.0), verdict="raised", measured=None, pairs=None))
     found = standing(board, public, hidden, {})
-    assert (found.ranked_on, found.hidden_to_come, found.final) == ("hidden", (), True)
-    assert found.waiting == ("bad", "late")
+    assert (found.ranked_on, found.hidden_to_come, found.waiting) == ("hidden", (), ("bad", "late"))
+    assert not found.final
+    all_run = replace(board, entries=dict.fromkeys(world.entries, ""))
+    assert standing(all_run, [*public, world.entries["bad"]], hidden, {}).final
     assert found.entries[-1].slug == "patience"  # worst there, whatever it is on the public trials
     assert [each.slug for each in found.failed] == ["first-only"]  # which raised there
     write_site(site_files([found]), tmp_path / "site")
@@ -259,6 +261,9 @@ def test_all_results_are_data(world, site):
     assert set(parquet.name) >= {HOSTILE}  # as it is
     assert set(csv.name) >= {f"'{HOSTILE}"}  # no formula
     assert set(parquet[parquet.slug == "bad"].kind) == {"claimed"}
+    result = world.entries["patience"]
+    of_another_seed = replace(result, measured=replace(result.measured, seed=5))
+    assert set(results_frame([standing(world.board, [of_another_seed], [], {})]).kind) == {"measured"}
 
 
 def test_the_same_boards_are_the_same_bytes(world, site):

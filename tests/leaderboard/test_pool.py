@@ -65,6 +65,11 @@ def test_a_pool_has_the_trials_that_the_budgets_need(public, tmp_path):
     (table,) = (pool := load_trials(folder)).tables
     (found,) = unfit(replace(pool, tables=(drawn(table, number=3),)), load_trials(public))
     assert found == "mini/sst2/few has 9 trials; the public one takes part in a budget of 4, which needs 16"
+    few = load_trials(write(tmp_path / "few", split_like_training(2, 2, checkpoints=3, examples=20)))
+    shown = load_trials(public)
+    with_few = replace(shown, tables=(*shown.tables, replace(few.tables[0], recipe="other")))
+    small = replace(drawn(few.tables[0], number=2), recipe="other")
+    assert list(unfit(replace(made(public), tables=(*made(public).tables, small)), with_few)) == []
 
 
 def test_a_pool_that_was_revealed_cannot_be_hidden_again(public):

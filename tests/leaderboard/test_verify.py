@@ -340,6 +340,8 @@ def test_entries_take_part_in_later_boards_too(verifying, folder, claimed, tmp_p
     again, second = verify_all(entries_of(submissions), next_board, console)
     assert (again.slug, second.slug) == ("a-first", "c-second") and again.measured.rows != old.measured.rows
     assert comparable_claim(old).rows == claimed.rows and comparable_claim(again) is None
+    verify_all(entries_of(submissions, ["b-transfer"]), verifying(), console)
+    assert "b-transfer: claims a result of another board; left out" in console.export_text()
     assert verify_all(entries_of(submissions), verifying(), quiet())[0].slug == "a-first"
     assert [board.name for board in read_boards(results)] == ["held-out-1-cold-1.1", BOARD]
 
@@ -364,14 +366,35 @@ def test_an_example_that_fails_is_the_entrys_own_failure(verifying, claimed, tmp
     assert (found.verdict, found.said, found.measured) == ("raised", "raised ValueError: only here", None)
 
 
-def test_what_the_machine_does_is_not_kept(verifying, claimed, tmp_path):
+def test_what_the_machine_does_is_not_kept(verifying, claimed, tmp_path, monkeypatch):
+    """The process of the second run is killed, by the kernel say: the first run stays, and the second is made again."""
     enter(tmp_path / "submissions", "a", HONEST, claimed)
-    (entry,) = entries_of(tmp_path / "submissions")
-    verification = verifying()
-    died = Result("a", verification.key(entry), NOT_MEASURED, "the process that measured it ended with -9")
-    write_result(verification.folder, died)
-    (found,) = verify_all([entry], verification, quiet())
-    assert found.verified
+    entries, public = entries_of(tmp_path / "submissions"), tmp_path / "results" / BOARD / "public"
+    started, start = [], subprocess.Popen
+
+    def killed_the_second_time(*arguments, **options):
+        process = start(*arguments, **options)
+        started.append(process.pid)
+        if len(started) == 2:
+            process.kill()
+        return process
+
+    monkeypatch.setattr("leaderboard.runs.subprocess.Popen", killed_the_second_time)
+    (died,) = verify_all(entries, verifying(), quiet())
+    assert (died.verdict, died.said) == (NOT_MEASURED, "the process that measured it ended with -9")
+    assert not (public / "a.json").exists() and read_result(public / ".work" / "a" / "1", "a").verified
+    (found,) = verify_all(entries, verifying(), quiet())
+    assert found.verified and len(started) == 3 and read_result(public, "a") == found
+
+
+def test_the_organisers_list_may_come_later(verifying, claimed, tmp_path):
+    enter(tmp_path / "submissions", "a", HONEST, claimed)
+    entries = entries_of(tmp_path / "submissions")
+    (before,) = verify_all(entries, verifying(), quiet())
+    known = tmp_path / "baselines.json"
+    known.write_text(json.dumps({"a": before.source_sha256}))
+    (after,) = verify_all(entries, verifying(baselines=known), quiet())
+    assert (before.organisers, after) == (False, replace(before, organisers=True))
 
 
 def test_no_room_for_a_result(verifying, claimed, tmp_path):
@@ -405,6 +428,11 @@ def test_a_removed_entry_keeps_its_line(verifying, claimed, tmp_path, capsys):
     (gone,) = found.failed
     assert (gone.slug, gone.public.verdict, gone.public.said) == ("a", "removed", "a look-up table: line 7")
     assert found.board.notes == ("The first pages gave ranks of one day before.",)
+    close_board(verifying(), entries_of(submissions), results)
+    verify_all(entries_of(submissions), verifying(), quiet())  # under the board's own seed
+    (closed,) = read_standings(submissions, results)
+    assert [(each.slug, each.public.said) for each in closed.failed] == [("a", "a look-up table: line 7")]
+    assert [each.slug for each in closed.entries] == ["b"] and closed.waiting == ()
     for wrong, said in (((BOARD, "c", "why"), "no entry 'c'; there are a, b"), (("x", "a", "why"), "no board 'x'")):
         with pytest.raises(typer.Exit):
             remove(*wrong, results)
@@ -465,6 +493,11 @@ def test_baselines_are_the_shipped_strategies(folder, tmp_path, monkeypatch):
     written = (tmp_path / "full-trials" / "submission.json").stat().st_mtime_ns
     baselines(tmp_path, str(folder), None, "cold", REPLICATES, 1, known)  # what is there stays
     assert (tmp_path / "full-trials" / "submission.json").stat().st_mtime_ns == written
+    (tmp_path / "last-checkpoint" / "strategy.py").write_text("def strategy(campaign): pass")
+    known.write_text("{}")
+    with pytest.raises(typer.Exit):
+        baselines(tmp_path, str(folder), None, "cold", REPLICATES, 1, known)
+    assert "last-checkpoint" not in read_baselines(known)
     source = (tmp_path / "full-trials" / "strategy.py").read_text()
     assert source == load_strategy("full_trials").source and "full_trials" in shipped()
 

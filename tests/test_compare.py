@@ -220,7 +220,7 @@ def test_json_alone_on_standard_output(run, trials_folder):
         (["asha", "full_trials", "--replicates", "3"], "replicates come in pairs"),
         (["asha", "full_trials", "--task", "rte"], "unknown task 'rte'"),
         (["asha", "full_trials", "--track", "warm"], "unknown track 'warm'"),
-        (["asha", "full_trials", "--json", "a", "--html", "a"], "give two files"),
+        (["asha", "full_trials", "--json", "a.html", "--html", "a.html"], "give two files"),
         (["asha", "full_trials", "--html", "no/folder.html"], "no such folder"),
     ],
 )

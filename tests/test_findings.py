@@ -138,7 +138,7 @@ def test_command_line_refuses(refused, trials_folder, tmp_path):
     refused("findings", "--trials", trials_folder, "--task", "rte", rule="unknown task 'rte'")
     refused("findings", "--trials", tmp_path / "none", rule="no such folder")
     refused("findings", "--json", tmp_path / "no" / "x.json", rule="no such folder")
-    refused("findings", "--json", "same", "--html", "same", rule="given as --json and as --html")
+    refused("findings", "--json", "same.html", "--html", "same.html", rule="given as --json and as --html")
 
 
 def test_progress_reaches_its_end():

@@ -82,7 +82,10 @@ def _point(row: Row) -> dict[str, Any]:
 
 def _levels(oracle: Evaluation | None, table: str, row: Row) -> dict[str, float]:
     told = rows_of(oracle, table)
-    return {"one full trial": row.floor, "best of many": row.ceiling} | ({"oracle": told[0].score} if told else {})
+    between = {"one full trial": row.floor, "best of many": row.ceiling}
+    if row.no_signal:  # as good as one, and their names would be written over each other
+        between = {"one full trial, best of many": (row.floor + row.ceiling) / 2}
+    return between | ({"oracle": told[0].score} if told else {})
 
 
 def gap_chart(standing: Standing) -> Chart | None:

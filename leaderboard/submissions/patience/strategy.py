@@ -1,0 +1,39 @@
+"""Patience: stop a trial once its score has not improved for a while, and start the next.
+
+Source: Prechelt 1998, "Early Stopping - But When?", in Neural Networks: Tricks of the Trade; the variant that counts
+validation points since the best one.
+"""
+
+from dataclasses import dataclass
+
+from seedbench import Campaign, Trial
+
+
+def best_score(trial: Trial) -> float:
+    return trial.best.score
+
+
+@dataclass(frozen=True)
+class Patience:
+    """One trial after the other, until the budget is spent.
+
+    Args:
+        patience: validation points without a new best score before a trial is stopped; None: a third of a full trial.
+    """
+
+    patience: int | None = None
+
+    def __call__(self, campaign: Campaign) -> Trial:
+        patience = self.patience or max(1, campaign.checkpoints_per_trial // 3)
+        while campaign.remaining > 0 and campaign.unstarted:
+            trial = campaign.start()
+            checkpoint = trial.advance()
+            while not trial.complete and checkpoint.index - trial.best.index < patience:
+                checkpoint = trial.advance()
+        for trial in sorted(campaign.trials, key=best_score, reverse=True):
+            while not trial.complete:
+                trial.advance()  # the pool is empty: what is left of the budget goes to the best of those stopped
+        return max(campaign.trials, key=best_score)
+
+
+strategy = Patience()

@@ -1,0 +1,47 @@
+"""Successive halving: at each rung the best third goes on, trained three times as far.
+
+Source: Jamieson and Talwalkar 2016, "Non-stochastic Best Arm Identification and Hyperparameter Optimization",
+arXiv 1502.07943. Trials are resumed, not restarted, and ranked by their best score so far.
+"""
+
+from dataclasses import dataclass
+
+from seedbench import Campaign, Trial
+
+
+def best_score(trial: Trial) -> float:
+    return trial.best.score
+
+
+@dataclass(frozen=True)
+class SuccessiveHalving:
+    """One bracket, as wide as the budget allows.
+
+    Args:
+        reduction_factor: one in so many goes on, and is trained so many times as far.
+        rungs: the last one is a full trial; 3 rungs at factor 3 stop at 1/9, 1/3 and the end.
+    """
+
+    reduction_factor: int = 3
+    rungs: int = 3
+
+    def __call__(self, campaign: Campaign) -> Trial:
+        length, factor = campaign.checkpoints_per_trial, self.reduction_factor
+        stops = [max(1, round(length / factor**rung)) for rung in reversed(range(self.rungs))]
+        legs = [stop - before for before, stop in zip([0, *stops], stops, strict=False)]
+        cost = sum(leg / factor**rung for rung, leg in enumerate(legs))  # checkpoints for each trial started
+        affordable = max(1, int(campaign.budget * length / cost))
+        trials = [campaign.start() for _ in range(min(affordable, campaign.unstarted))]
+        for leg in legs[:-1]:
+            for trial in trials:
+                for _ in range(leg):
+                    trial.advance()
+            trials = sorted(trials, key=best_score, reverse=True)[: max(1, len(trials) // factor)]
+        # The last rung, best first; then the trials that were cut, for what the rounding left of the budget.
+        for trial in sorted(campaign.trials, key=best_score, reverse=True):
+            while not trial.complete:
+                trial.advance()
+        return max(campaign.trials, key=best_score)
+
+
+strategy = SuccessiveHalving()

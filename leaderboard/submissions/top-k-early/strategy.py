@@ -1,0 +1,45 @@
+"""One early look: train as many trials as possible to one early checkpoint, then the top k to the end.
+
+Source: Egele et al. 2024, "The Unreasonable Effectiveness of Early Discarding After One Epoch in Neural Network
+Hyperparameter Optimization", arXiv 2404.04111: discard after a constant amount of training, however small. How many
+trials are finished is our choice.
+"""
+
+from dataclasses import dataclass
+
+from seedbench import Campaign, Trial
+
+
+def best_score(trial: Trial) -> float:
+    return trial.best.score
+
+
+@dataclass(frozen=True)
+class TopKEarly:
+    """Trials are ranked by their best score at the early checkpoint.
+
+    Args:
+        checkpoints: validation points of the early look; 1 is the earliest that can be had.
+        top: trials to finish; None: three, or half the budget where that is less. Should the pool be empty before the
+            budget is, further trials are finished, best first.
+    """
+
+    checkpoints: int = 1
+    top: int | None = None
+
+    def __call__(self, campaign: Campaign) -> Trial:
+        length = campaign.checkpoints_per_trial
+        look = min(max(1, self.checkpoints), length)
+        top = max(1, min(3, campaign.budget // 2)) if self.top is None else min(self.top, campaign.budget)
+        affordable = (campaign.budget * length - top * (length - look)) // look
+        for _ in range(min(affordable, campaign.unstarted)):
+            trial = campaign.start()
+            for _ in range(look):
+                trial.advance()
+        for trial in sorted(campaign.trials, key=best_score, reverse=True):
+            while not trial.complete:
+                trial.advance()  # the budget's end ends the campaign: the best checkpoint seen is kept
+        return max(campaign.trials, key=best_score)
+
+
+strategy = TopKEarly()

@@ -1,0 +1,50 @@
+"""The board in the repository: its results are of the entries beside them, and are what the trials in the wheel say."""
+
+from __future__ import annotations
+
+import pytest
+
+from leaderboard.boards import RESULTS, SUBMISSIONS, read_baselines, read_boards, sha256_of
+from leaderboard.oracle import read_oracle
+from leaderboard.results import comparable_claim, results_of
+from seedbench import evaluate, load_trials
+from seedbench.strategy import load_strategy, shipped
+from seedbench.submission import ENTRY, SOURCE, read_submission
+
+
+@pytest.fixture(scope="module")
+def board():
+    here = load_trials().sha256
+    found = [board for board in read_boards() if board.trials.sha256 == here]
+    assert len(found) == 1, "the trials in the wheel have a board: leaderboard.baselines, leaderboard.verify"
+    return found[0]
+
+
+def test_every_shipped_strategy_is_an_entry():
+    """Of the source that it had when the entry was written; an entry is never changed."""
+    listed = read_baselines()
+    assert listed.keys() == {name.replace("_", "-") for name in shipped() if not load_strategy(name).oracle}
+    entries = {slug: read_submission(SUBMISSIONS / slug) for slug in listed}
+    assert {slug: entry.source_sha256 for slug, entry in entries.items()} == listed
+
+
+def test_results_are_of_the_entries_beside_them(board):
+    results = results_of(board, "public")
+    assert results
+    for result in results:
+        entry = SUBMISSIONS / result.slug
+        files = [(entry / name).read_bytes() for name in (SOURCE, ENTRY)]
+        assert result.key.entry_sha256 == sha256_of(*files), result.slug
+        assert (result.key.trials_sha256, result.key.seed) == (board.trials.sha256, board.seed)
+        assert result.verified and result.organisers, result.slug
+        claim = comparable_claim(result)
+        assert claim is not None and claim.rows == result.measured.rows, result.slug  # sealed, and in process
+
+
+def test_results_are_what_the_trials_say(board):
+    """Measured sealed with intervals, and here in process without."""
+    (result,) = (result for result in results_of(board, "public") if result.slug == "full-trials")
+    again = evaluate("full_trials", seed=board.seed, replicates=board.replicates, intervals=False)
+    assert [row.score for row in again.rows] == [row.score for row in result.measured.rows]
+    oracle = read_oracle(RESULTS, board)
+    assert oracle is not None and oracle.strategy.oracle and oracle.trials.sha256 == board.trials.sha256

@@ -17,7 +17,7 @@ from leaderboard.boards import Board, write_board
 from leaderboard.build import main, read_standings
 from leaderboard.oracle import keep_oracle, read_oracle
 from leaderboard.results import Key, Result, difference, write_result
-from leaderboard.site.data import results_frame, standing
+from leaderboard.site.data import results_frame, standing, table_name, tables_of
 from leaderboard.site.files import CARD, site_files, write_site
 from seedbench.decisions import record_campaigns
 from seedbench.errors import SeedbenchError
@@ -193,13 +193,18 @@ def test_an_entry_has_its_source_its_decisions_and_both_results(browser, world, 
         assert said in seen.page.locator(".note").first.inner_text()
 
 
-def test_the_oracle_is_drawn_where_it_has_been_run(browser, world, site):
-    (table,) = [name for name in (site / world.board.name / "tables").iterdir() if "sst2-few" in name.name]
-    with opened(browser, table) as seen:
-        labels = seen.page.locator(".role-mark.mark-text text").all_text_contents()
-        assert {"one full trial", "best of many", "oracle", "full_trials", "asha"} == set(labels)
-        assert seen.page.locator(".role-legend-label text").all_text_contents()  # the two entries, in colour
-        assert "best of many score, and the oracle." in seen.page.locator("main").inner_text()
+def test_the_levels_are_drawn_and_the_oracle_where_it_has_been_run(browser, world, site):
+    """Where seeds make no difference one full trial and the best of many are one level, of one name."""
+    (shown,) = world.standings()
+    silent = {table_name(row): row.no_signal for row in world.entries["patience"].measured.rows}
+    assert set(silent.values()) == {True, False}
+    for name, page in tables_of(shown).items():
+        with opened(browser, site / world.board.name / "tables" / f"{page}.html") as seen:
+            labels = set(seen.page.locator(".role-mark.mark-text text").all_text_contents())
+            between = {"one full trial, best of many"} if silent[name] else {"one full trial", "best of many"}
+            assert labels == {"oracle", "full_trials", "asha"} | between, name
+            assert seen.page.locator(".role-legend-label text").all_text_contents()  # the two entries, in colour
+            assert "best of many score, and the oracle." in seen.page.locator("main").inner_text()
     assert read_oracle(world.results, world.board) == world.standings()[0].oracle
     assert read_oracle(world.results, replace(world.board, seed=7)) is None
 

@@ -1,8 +1,8 @@
 """Writes the documents of a trial set: ``python -m dataset_card.build FOLDER``.
 
 The dataset card (README.md), a Croissant file, a citation and a picture for every task. Facts come from the trial set
-and from `seedbench.schema`, sentences from ``template.md``. They carry the manifest's SHA-256: build them again when
-the data have changed.
+and from its schema, sentences from ``template.md``. They carry the manifest's SHA-256: build them again when the data
+have changed.
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ from typing import Any
 import mlcroissant as mlc
 
 from seedbench.errors import TrialSetError
-from seedbench.schema import CONFIGS, Column
 from seedbench.trialset import MANIFEST, Manifest
+from seedbench.trialset.schema import CONFIGS, Column
 
 _TYPES = {
     "bool": mlc.DataType.BOOL,

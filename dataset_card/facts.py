@@ -1,4 +1,4 @@
-"""What the card says of a trial set, from the trial set itself and from `seedbench.schema`."""
+"""What the card says of a trial set, from the trial set itself and from `seedbench.trialset.schema`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 
 from dataset_card.reproduced import reproduced
 from dataset_card.strategies import strategies
-from seedbench.schema import CONFIGS, RECIPE_COLUMNS
 from seedbench.trialset import Manifest, TrialSet, TrialTable, curve_words, read_split
 from seedbench.trialset.files import PICTURES
+from seedbench.trialset.schema import CONFIGS, RECIPE_COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd

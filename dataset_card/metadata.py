@@ -7,8 +7,8 @@ from typing import Any
 
 from huggingface_hub import DatasetCardData
 
-from seedbench.schema import CONFIGS, Config
 from seedbench.trialset import Manifest, TrialSet, read_split
+from seedbench.trialset.schema import CONFIGS, Config
 
 #: The Hub's size categories: below which number of rows, and its name.
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from seedbench import figures, metrics
-from seedbench.figures import charts
+from seedbench import display, metrics
+from seedbench.display import charts
 from seedbench.trialset import TrialSet
 
 
@@ -17,7 +17,7 @@ def draw(trials: TrialSet, task: str, path: Path) -> None:
     Raises:
         SeedbenchError: altair or vl-convert-python is not installed.
     """
-    figures.require()
+    display.require()
     rows, tables = [], [table for table in trials.tables if table.task == task]
     majority = tables[0].majority_score  # of the task: its tables have the same dev set
     for table in tables:
@@ -41,4 +41,4 @@ def draw(trials: TrialSet, task: str, path: Path) -> None:
         high="high",
         levels={} if np.isnan(majority) else {"commoner label": majority},
     )
-    figures.save(chart, path, title=f"{task}: median over trials, and from the 5th to the 95th percentile")
+    display.save(chart, path, title=f"{task}: median over trials, and from the 5th to the 95th percentile")

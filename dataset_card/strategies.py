@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from seedbench.display.terminal import half, multiplier, percent
 from seedbench.errors import TrialSetError
-from seedbench.terminal import half, multiplier, percent
 from seedbench.trialset import TrialSet
 from seedbench.trialset.files import EVALUATION, FIGURE
 

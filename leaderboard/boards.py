@@ -17,9 +17,9 @@ from pathlib import Path
 import msgspec
 
 from seedbench.errors import SeedbenchError
-from seedbench.result import Evaluation, TrialsIdentity
-from seedbench.trialset import TrialSet
-from seedbench.trialset.version import parse
+from seedbench.evaluation import Evaluation
+from seedbench.trialset import TrialSet, TrialsIdentity
+from seedbench.trialset.versions import parse
 
 HERE = Path(__file__).parent
 SUBMISSIONS, RESULTS = HERE / "submissions", HERE / "results"

@@ -17,8 +17,8 @@ from leaderboard.results import results_of
 from leaderboard.site.data import Standing, standing
 from leaderboard.site.files import site_files, write_site
 from leaderboard.terminal import one_line
+from seedbench.display import require
 from seedbench.errors import SeedbenchError
-from seedbench.figures import require
 from seedbench.submission import read_submission
 
 

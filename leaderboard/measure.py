@@ -18,10 +18,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from leaderboard.boards import Board, belongs
 from leaderboard.results import BAD_SUBMISSION, VERIFIED, Key, Result, write_result
-from seedbench.decisions import Decisions, record_campaigns
 from seedbench.errors import SeedbenchError, StrategyFailed, StrategyFileError
-from seedbench.evaluation import evaluate
-from seedbench.result import Evaluation
+from seedbench.evaluation import Evaluation, evaluate
+from seedbench.replay import Decisions, record_campaigns
 from seedbench.sandbox.kernel import die_with_parent
 from seedbench.sandbox.process import printable
 from seedbench.strategy import Strategy

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from leaderboard.boards import Board, write_whole
-from seedbench.evaluation import evaluate
-from seedbench.result import Evaluation
+from seedbench.evaluation import Evaluation, evaluate
 from seedbench.trialset import TrialSet
 
 _FILE = "oracle.json"

@@ -24,10 +24,9 @@ from leaderboard.boards import (
     write_whole,
 )
 from leaderboard.terminal import one_line
-from seedbench.budgets import admitted_budgets
 from seedbench.errors import SeedbenchError
-from seedbench.result import TrialsIdentity
-from seedbench.trialset import BUNDLED, TrialSet, TrialTable, load_trials
+from seedbench.replay import admitted_budgets
+from seedbench.trialset import BUNDLED, TrialSet, TrialsIdentity, TrialTable, load_trials
 
 SMALL = 2**32  # one of 100 random 63-bit seeds is below it once in 20 million pools
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)

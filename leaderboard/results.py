@@ -12,10 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from leaderboard.boards import RESULTS, Board, to_json, write_whole
-from seedbench.decisions import Decisions
 from seedbench.errors import SeedbenchError
-from seedbench.paired import paired_difference
-from seedbench.result import Evaluation
+from seedbench.evaluation import Evaluation, paired_difference
+from seedbench.replay import Decisions
 
 POOLS = ("public", "hidden")
 VERIFIED, BAD_SUBMISSION, NOT_MEASURED, REMOVED = "verified", "bad submission", "not measured", "removed"

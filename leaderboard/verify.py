@@ -38,9 +38,9 @@ from leaderboard.results import Result, comparable_claim, gap_closed
 from leaderboard.runs import Verification, verify
 from leaderboard.terminal import one_line
 from seedbench.errors import SeedbenchError
-from seedbench.result import Evaluation, TrialsIdentity
+from seedbench.evaluation import Evaluation
 from seedbench.submission import TRACKS, is_slug, read_submission
-from seedbench.trialset import BUNDLED, load_trials
+from seedbench.trialset import BUNDLED, TrialsIdentity, load_trials
 
 
 def prepare(

@@ -17,8 +17,8 @@ from runners.errors import RunnerError
 from runners.trial_log import TrialLog, read_log
 from seedbench import metrics
 from seedbench.errors import SeedbenchError
-from seedbench.schema import CONFIGS
 from seedbench.trialset import load_trials, merge, read_folder, read_manifest, to_arrow, write_trials
+from seedbench.trialset.schema import CONFIGS
 
 Rows = dict[str, dict[str, list[dict[str, Any]]]]
 

@@ -29,12 +29,9 @@ from runners.live_trials import Interruption, LiveTrials, open_folder
 from runners.recipe import RECIPES, validation_steps
 from runners.table import TableSpec, table_spec
 from runners.trial_log import Cell
-from seedbench.deadline import Deadline
+from seedbench.campaign import Measurements, Settlement
 from seedbench.errors import SeedbenchError, StrategyFailed
-from seedbench.halves import prepare
-from seedbench.ledger import Measurements, Settlement
-from seedbench.recorded import RecordedSource, RecordedTrials
-from seedbench.run import run_campaign
+from seedbench.replay import Deadline, RecordedSource, RecordedTrials, prepare, run_campaign
 from seedbench.strategy import Strategy, load_strategy, refuse_oracle
 from seedbench.trialset import TrialTable
 

@@ -14,7 +14,7 @@ from runners.finetune import predict
 from runners.glue import load_task
 from runners.live_report import FolderCheck, Report, summary, text
 from runners.live_trials import KeptWeights, Weights
-from seedbench.schema import TASKS
+from seedbench.trialset.schema import TASKS
 
 
 def write_model(runner: BlockRunner, weights: Weights, folder: Path) -> None:

@@ -13,8 +13,8 @@ from rich.table import Table
 
 from runners.block import BlockRunner
 from runners.live_book import Book, PaidTrial
-from seedbench.schema import TASKS
 from seedbench.trialset import TrialTable
+from seedbench.trialset.schema import TASKS
 
 if TYPE_CHECKING:
     from seedbench.strategy import Strategy

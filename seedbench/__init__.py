@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from seedbench.campaign import Campaign, Checkpoint, OracleCampaign, Trial
+    from seedbench.campaign import Campaign, Checkpoint, OracleCampaign, TableRecord, Trial
     from seedbench.errors import (
         BudgetSpent,
         CampaignError,
@@ -23,15 +23,14 @@ if TYPE_CHECKING:
         TrialSetError,
         UnknownCell,
     )
-    from seedbench.evaluation import Evaluation, evaluate
-    from seedbench.history import TableRecord
+    from seedbench.evaluation import Evaluation
+    from seedbench.evaluation.evaluate import evaluate
     from seedbench.trialset import TrialSet, TrialTable, load_trials
 
 __version__ = "0.1.0"
 
 _HOME = {
-    **dict.fromkeys(("Campaign", "Checkpoint", "OracleCampaign", "Trial"), "campaign"),
-    "TableRecord": "history",
+    **dict.fromkeys(("Campaign", "Checkpoint", "OracleCampaign", "TableRecord", "Trial"), "campaign"),
     **dict.fromkeys(("Evaluation", "evaluate"), "evaluation"),
     **dict.fromkeys(("TrialSet", "TrialTable", "load_trials"), "trialset"),
     **dict.fromkeys(

@@ -22,10 +22,9 @@ from typing import Literal
 import msgspec
 
 from seedbench.errors import SeedbenchError
-from seedbench.halves import PROTOCOLS
-from seedbench.result import Evaluation
+from seedbench.evaluation import Evaluation
+from seedbench.replay import PROTOCOLS, TRACKS
 from seedbench.sandbox.imports import ALLOWED_SAID, allowed, imported
-from seedbench.transfer import TRACKS
 
 SOURCE, ENTRY = "strategy.py", "submission.json"
 SOURCE_BYTES = 64 * 1024

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from seedbench.campaign import Settlement, open_campaign
 from seedbench.errors import BudgetSpent, PoolExhausted, UnknownCell
-from seedbench.ledger import Settlement, open_campaign
 from seedbench.strategy import load_strategy
 
 

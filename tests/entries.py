@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from seedbench import evaluate
-from seedbench.result import Evaluation
+from seedbench.evaluation import Evaluation
 from seedbench.submission import Submission, write_submission
 from seedbench.trialset import TrialSet
 

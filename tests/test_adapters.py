@@ -14,10 +14,10 @@ from optuna import pruners
 
 from seedbench import evaluate
 from seedbench.adapters import from_pruner
-from seedbench.check import check_strategy
+from seedbench.campaign import Settlement
+from seedbench.checks import check_strategy
 from seedbench.cli import main
 from seedbench.errors import StrategyFailed, StrategyFileError
-from seedbench.ledger import Settlement
 from seedbench.strategy import load_strategy
 from tests.curves import Curves, made, run, trained
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from seedbench.advise import CANDIDATES, advise, candidate_strategy
-from seedbench.advise_report import advice_words, print_advice
+from seedbench.advice.advise import CANDIDATES, advise, candidate_strategy
+from seedbench.advice.report import advice_words, print_advice
 from seedbench.errors import SelectionError
 from seedbench.evaluation import evaluate
 from seedbench.strategy import load_strategy

@@ -12,12 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seedbench import BudgetSpent, Campaign, Checkpoint, PoolExhausted, Trial, TrialComplete, UnknownCell
-from seedbench.deadline import Deadline
+from seedbench.campaign import open_campaign
+from seedbench.campaign.ledger import IDLE_CALLS
 from seedbench.errors import InvalidReturn, StrategyStopped
-from seedbench.halves import prepare
-from seedbench.ledger import IDLE_CALLS, open_campaign
-from seedbench.recorded import RecordedTrials
-from seedbench.run import run_campaign
+from seedbench.replay import Deadline, RecordedTrials, prepare, run_campaign
 from seedbench.strategy import load_strategy
 from tests.synthetic import additive_predictions, table_by_hand
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from seedbench.check import check_strategy
+from seedbench.checks import check_strategy
 from seedbench.errors import SeedbenchError, SelectionError, StrategyFailed, StrategyFileError
 from seedbench.strategy import load_strategy, shipped
 

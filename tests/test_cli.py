@@ -17,8 +17,8 @@ import pytest
 
 from seedbench import __version__
 from seedbench.cli.common import check_outputs
-from seedbench.deadline import Deadline
-from seedbench.result import Evaluation
+from seedbench.evaluation import Evaluation
+from seedbench.replay import Deadline
 from seedbench.trialset import write_manifest
 from tests.synthetic import split_like_training
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from seedbench.compare import Fates, FirstDecisions, compare
-from seedbench.compare_report import comparison_words, histogram, print_comparison
+from seedbench.comparison.compare import Fates, FirstDecisions, compare
+from seedbench.comparison.report import comparison_words, histogram, print_comparison
 from seedbench.trialset import TrialSet
 from tests.synthetic import table_by_hand
 
@@ -174,7 +174,7 @@ def test_histogram():
 def test_the_page(trials):
     pytest.importorskip("altair")
     pytest.importorskip("vl_convert")
-    from seedbench.compare_html import comparison_html
+    from seedbench.comparison.page import comparison_html
 
     comparison = compare("asha", "full_trials", trials, recipes="other", budgets=4, **QUICK)
     (part,) = comparison.parted

@@ -11,9 +11,9 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
-from seedbench.curves import import_curves
 from seedbench.errors import TrialSetError
 from seedbench.trialset import load_trials, validate_folder
+from seedbench.trialset.importing import import_curves
 
 HEADER = "model,task,recipe,weight_init_seed,data_order_seed,step,score"
 

@@ -19,10 +19,10 @@ from dataset_card.facts import TASK_SOURCES
 from dataset_card.metadata import feature
 from seedbench import evaluate
 from seedbench.errors import TrialSetError
-from seedbench.publish import problems
-from seedbench.schema import CONFIGS, TASKS
 from seedbench.trialset import BUNDLED, load_trials, read_manifest, validate_folder, write_trials
 from seedbench.trialset.files import DOCUMENTS, read_split
+from seedbench.trialset.publish import problems
+from seedbench.trialset.schema import CONFIGS, TASKS
 from tests.hub.client import Client
 from tests.synthetic import configs_of, split_like_training, split_of, write
 

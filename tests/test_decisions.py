@@ -5,19 +5,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from seedbench.budgets import admitted_budgets
-from seedbench.decisions import (
+from seedbench.errors import SelectionError, StrategyFailed
+from seedbench.evaluation import evaluate
+from seedbench.replay import (
     Decision,
     Decisions,
-    TrainedTrial,
+    admitted_budgets,
     decision,
     parting,
+    prepare,
     record_campaigns,
     steps_before,
 )
-from seedbench.errors import SelectionError, StrategyFailed
-from seedbench.evaluation import evaluate
-from seedbench.halves import prepare
+from seedbench.replay.decisions import TrainedTrial
 from seedbench.strategy import load_strategy
 from tests.synthetic import additive_predictions, table_by_hand
 
@@ -176,7 +176,7 @@ def test_blocks_are_put_together(table, monkeypatch):
     """Replicates 1 to 4 in blocks of two pairs: the same as all in one."""
     strategies = [load_strategy("asha"), load_strategy("full_trials")]
     whole = list(record_campaigns(strategies, table, [2, 4], range(6)))
-    monkeypatch.setattr("seedbench.decisions.BLOCK", 2)
+    monkeypatch.setattr("seedbench.replay.decisions.BLOCK", 2)
     part = list(record_campaigns(strategies, table, [2, 4], range(1, 5)))
     assert part == whole[2:10]
     assert [(pair[0].replicate, pair[0].budget) for pair in part] == [(r, b) for r in range(1, 5) for b in (2, 4)]

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from seedbench import Evaluation, SeedbenchError, SelectionError, evaluate, metrics
-from seedbench.result import Row
+from seedbench.evaluation import Row
 from seedbench.trialset import TrialSet, TrialTable
 
 

@@ -11,8 +11,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from seedbench.evaluation_figure import HEIGHT, TICKS, caption, evaluation_figure, gap_rows, save_figure
-from seedbench.result import Evaluation
+from seedbench.evaluation import Evaluation
+from seedbench.evaluation.figure import HEIGHT, TICKS, caption, evaluation_figure, gap_rows, save_figure
 
 pytest.importorskip("vl_convert")
 FULL, OTHERS = "full_trials", ["asha", "start_many"]

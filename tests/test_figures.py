@@ -13,9 +13,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from seedbench import figures
-from seedbench.errors import SeedbenchError
-from seedbench.figures import (
+from seedbench import display
+from seedbench.display import (
     Cell,
     Chart,
     Code,
@@ -32,8 +31,9 @@ from seedbench.figures import (
     charts,
     render,
 )
-from seedbench.figures.charts import Axis
-from seedbench.figures.theme import CATEGORIES, DASHES, SHAPES, THEMES
+from seedbench.display.charts import Axis
+from seedbench.display.theme import CATEGORIES, DASHES, SHAPES, THEMES
+from seedbench.errors import SeedbenchError
 from tests.browser import DESKTOP, PHONE, opened
 
 HOSTILE = (
@@ -301,7 +301,7 @@ def test_the_same_page_is_the_same_bytes():
     here = render(a_page())
     assert render(a_page()) == here
     code = (
-        "import hashlib; from tests.test_figures import a_page; from seedbench.figures import render;"
+        "import hashlib; from tests.test_figures import a_page; from seedbench.display import render;"
         "print(hashlib.sha256(render(a_page()).encode()).hexdigest())"
     )
     elsewhere = subprocess.run(
@@ -318,7 +318,7 @@ def test_a_page_without_charts_carries_no_vega():
 def test_without_the_extra_one_line_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "vl_convert", None)
     with pytest.raises(SeedbenchError, match=r"^figures need vl_convert: pip install 'seedbench\[html\]'$"):
-        figures.require()
+        display.require()
 
 
 def test_undefined_numbers_are_gaps_and_dashes():
@@ -332,9 +332,9 @@ def test_undefined_numbers_are_gaps_and_dashes():
 
 
 def test_a_picture_is_small_and_static(tmp_path):
-    figures.save(two_lines(), tmp_path / "lines.svg", title="A title")
-    figures.save(two_lines(), tmp_path / "dark.svg", theme="dark", width=400)
-    figures.save(two_by_three(), tmp_path / "cells.png")
+    display.save(two_lines(), tmp_path / "lines.svg", title="A title")
+    display.save(two_lines(), tmp_path / "dark.svg", theme="dark", width=400)
+    display.save(two_by_three(), tmp_path / "cells.png")
     light, dark = (ElementTree.parse(tmp_path / name).getroot() for name in ("lines.svg", "dark.svg"))
     assert "A title" in "".join(light.itertext())
     assert (light.get("width"), dark.get("width")) == ("640", "400")
@@ -348,7 +348,7 @@ def test_a_picture_is_small_and_static(tmp_path):
 
 def test_a_picture_of_both_themes_follows_the_reader(browser, tmp_path):
     """The colours that a browser draws are those of the theme that is preferred."""
-    figures.save(two_lines(), tmp_path / "both.svg", theme="both")
+    display.save(two_lines(), tmp_path / "both.svg", theme="both")
     line = "document.querySelector('.mark-line path')"
     for theme in ("light", "dark"):
         page = browser.new_page(color_scheme=theme)
@@ -361,7 +361,7 @@ def test_a_picture_of_both_themes_follows_the_reader(browser, tmp_path):
 
 def test_hostile_text_in_a_picture_is_text(tmp_path):
     rows = [{"label": HOSTILE, "v": 1.0, "low": 0.0, "high": 2.0}]
-    figures.save(charts.intervals(rows, Axis("v", HOSTILE)), tmp_path / "a.svg", title=HOSTILE)
+    display.save(charts.intervals(rows, Axis("v", HOSTILE)), tmp_path / "a.svg", title=HOSTILE)
     root = ElementTree.parse(tmp_path / "a.svg").getroot()
     assert HOSTILE in "".join(root.itertext())
     assert not [element.tag for element in root.iter() if element.tag.endswith(("script", "image", "a"))]
@@ -377,7 +377,7 @@ def test_hostile_text_in_a_picture_is_text(tmp_path):
 )
 def test_no_other_picture(tmp_path, name, theme, said):
     with pytest.raises(SeedbenchError, match=said):
-        figures.save(two_lines(), tmp_path / name, theme=theme)
+        display.save(two_lines(), tmp_path / name, theme=theme)
     assert not list(tmp_path.iterdir())
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from seedbench.analyses import findings, findings_report
 from seedbench.errors import SelectionError, TrialSetError
-from seedbench.findings import findings, findings_report
 from tests.scores import additive_scores, set_of, table_of
 
 

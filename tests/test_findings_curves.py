@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from seedbench.findings.diverged import diverged_trials, parts_at, wilson_interval
-from seedbench.findings.early import early_late, spearman
+from seedbench.analyses.diverged import diverged_trials, parts_at, wilson_interval
+from seedbench.analyses.early import early_late, spearman
 from tests.scores import additive_scores, table_of
 
 RISING = [0.5, 0.6, 0.7, 0.8]

@@ -7,7 +7,7 @@ from math import sqrt
 import numpy as np
 import pytest
 
-from seedbench.findings.expected import best_of_n_with_replacement, expected_performance
+from seedbench.analyses.expected import best_of_n_with_replacement, expected_performance
 from tests.scores import additive_scores, table_of
 
 T_1 = 12.7062047  # t(0.975, 1 degree of freedom)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from seedbench.findings.factors import difference_interval, factor_tests, factors, permutation_test, variance_components
+from seedbench.analyses.factors import difference_interval, factor_tests, factors, permutation_test, variance_components
 from tests.scores import additive_scores, table_of
 
 BY_HAND = np.array([[0.1, 0.2], [0.3, 0.6]])

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seedbench.findings import Findings, findings
-from seedbench.findings.charts import spaced
-from seedbench.findings.html import findings_html
+from seedbench.analyses import Findings, findings
+from seedbench.analyses.charts import spaced
+from seedbench.analyses.html import findings_html
 from seedbench.trialset import load_trials
 from tests.browser import DESKTOP, PHONE, opened
 from tests.synthetic import additive_predictions, split_of, write

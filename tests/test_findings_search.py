@@ -7,9 +7,9 @@ from itertools import permutations
 import numpy as np
 import pytest
 
+from seedbench.analyses.search import search
+from seedbench.analyses.started import Combination, combinations, expected_scores
 from seedbench.evaluation import evaluate
-from seedbench.findings.search import search
-from seedbench.findings.started import Combination, combinations, expected_scores
 from seedbench.metrics import best_of_n
 from tests.scores import additive_scores, set_of, table_of
 

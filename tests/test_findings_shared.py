@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from seedbench.findings.shared import best_rank_test, shared_seeds, spearman_interval
+from seedbench.analyses.shared import best_rank_test, shared_seeds, spearman_interval
 from tests.scores import table_of
 
 

@@ -27,9 +27,9 @@ from hypothesis import strategies as st
 
 from dataset_card.build import build_card
 from seedbench import TrialSetError, load_trials
-from seedbench.halves import prepare
-from seedbench.publish import problems
+from seedbench.replay import prepare
 from seedbench.trialset import TrialSet, validate_folder
+from seedbench.trialset.publish import problems
 from tests.synthetic import split_like_training, write
 
 INPUTS = 300 if os.environ.get("SEEDBENCH_SLOW") == "1" else 40  # for each kind of damage

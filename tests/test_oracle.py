@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 
 from seedbench import StrategyFailed, StrategyFileError, TrialSet, evaluate
-from seedbench.check import check_strategy
-from seedbench.halves import prepare
-from seedbench.replay import Deletion, replay, replay_one
-from seedbench.report import words
+from seedbench.checks import check_strategy
+from seedbench.evaluation.report import words
+from seedbench.replay import Deletion, prepare, replay, replay_one
 from seedbench.strategy import load_strategy, refuse_oracle
 from tests.synthetic import additive_predictions, table_by_hand
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from seedbench import SelectionError, evaluate
-from seedbench.paired import paired_difference
+from seedbench.evaluation import paired_difference
 
 
 @pytest.mark.parametrize("track", ["cold", "transfer"])

@@ -7,13 +7,12 @@ import numpy as np
 import pytest
 
 from seedbench import PoolExhausted, SelectionError, StrategyFailed, StrategyFileError, UnknownCell
-from seedbench.blocks import BLOCK
-from seedbench.budgets import admitted_budgets
-from seedbench.halves import pair_halves, prepare, strategy_stream, stream, undefined_share
-from seedbench.ledger import open_campaign
+from seedbench.campaign import open_campaign
 from seedbench.metrics import best_of_n
-from seedbench.recorded import RecordedTrials
-from seedbench.replay import Deletion, replay, replay_one
+from seedbench.randomness import strategy_stream, stream
+from seedbench.replay import Deletion, RecordedTrials, admitted_budgets, prepare, replay, replay_one, undefined_share
+from seedbench.replay.batch import BLOCK
+from seedbench.replay.replicates import pair_halves
 from tests.synthetic import additive_predictions, table_by_hand
 
 LABEL = [1, 1, 0, 0]
@@ -191,7 +190,7 @@ def test_nothing_a_strategy_sees_changes_when_labels_of_the_test_half_change():
 
 def prepare_with_halves(table, half):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("seedbench.halves.pair_halves", lambda *_, **__: half[None])
+        patch.setattr("seedbench.replay.replicates.pair_halves", lambda *_, **__: half[None])
         return prepare(table, seed=0, replicates=range(2))
 
 

@@ -6,18 +6,10 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from seedbench.report import print_report, words
-from seedbench.result import (
-    Against,
-    BudgetSummary,
-    Difference,
-    Evaluation,
-    Row,
-    StrategyIdentity,
-    Summary,
-    SummaryDifference,
-    TrialsIdentity,
-)
+from seedbench.evaluation import Difference, Evaluation, Row, Summary
+from seedbench.evaluation.report import print_report, words
+from seedbench.evaluation.result import Against, BudgetSummary, StrategyIdentity, SummaryDifference
+from seedbench.trialset import TrialsIdentity
 
 BUDGETS = (2, 4, 8, 16, 32)
 

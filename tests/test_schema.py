@@ -5,7 +5,7 @@ import pytest
 
 from runners.recipe import Recipe
 from seedbench.metrics import TASK_METRICS
-from seedbench.schema import CONFIGS, RECIPE_COLUMNS, TASKS, arrow_schema, arrow_type
+from seedbench.trialset.schema import CONFIGS, RECIPE_COLUMNS, TASKS, arrow_schema, arrow_type
 
 
 def test_every_column_has_a_meaning_and_a_type_that_arrow_knows():

@@ -8,9 +8,9 @@ from math import isnan, nan, sqrt
 import numpy as np
 import pytest
 
-from seedbench import intervals, scoring
-from seedbench.halves import undefined_share
-from seedbench.replay import TableReplay
+from seedbench import intervals
+from seedbench.evaluation import scores as scoring
+from seedbench.replay import TableReplay, undefined_share
 from seedbench.trialset import TrialTable
 
 T_1 = 12.7062047  # t(0.975, 1 degree of freedom)

@@ -7,8 +7,7 @@ import pytest
 from scipy.stats import multivariate_t
 from scipy.stats import t as student
 
-from seedbench.intervals import jackknife
-from seedbench.simultaneous import largest_t, simultaneous
+from seedbench.intervals import jackknife, largest_t, simultaneous
 
 SLOW = os.environ.get("SEEDBENCH_SLOW") == "1"
 
@@ -85,7 +84,7 @@ def test_one_row_has_no_interval():
 @pytest.mark.slow
 def test_all_intervals_hold_together(monkeypatch):
     """Ten estimates of 0: all cover it in 95%; ordinary intervals all do in far fewer."""
-    monkeypatch.setattr("seedbench.simultaneous.DRAWS", 5_000)
+    monkeypatch.setattr("seedbench.intervals.DRAWS", 5_000)
     draw, tables = rng(6), 1000 if SLOW else 200
     together, alone = [], []
     for _ in range(tables):

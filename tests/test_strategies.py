@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seedbench.ledger import Settlement
+from seedbench.campaign import Settlement
 from seedbench.strategies.extrapolation import Extrapolation
 from seedbench.strategy import shipped
 from tests.curves import Curves, made, run, trained

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seedbench import evaluate
+from seedbench.campaign import PastTable, records
 from seedbench.errors import StrategyFileError
-from seedbench.history import PastTable, records
 from seedbench.strategies.additive_seeds import AdditiveSeeds
 from seedbench.strategies.thompson import draws
 from seedbench.strategy import load_strategy

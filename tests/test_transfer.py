@@ -6,24 +6,12 @@ from functools import partial
 import numpy as np
 import pytest
 
-from seedbench import (
-    Campaign,
-    Checkpoint,
-    SelectionError,
-    StrategyFailed,
-    Trial,
-    TrialComplete,
-    TrialSet,
-    evaluate,
-)
-from seedbench.check import check_strategy
-from seedbench.halves import prepare
-from seedbench.ledger import open_campaign
-from seedbench.recorded import RecordedTrials
-from seedbench.replay import Deletion, replay, replay_one
-from seedbench.scoring import deletions_of
+from seedbench import Campaign, Checkpoint, SelectionError, StrategyFailed, Trial, TrialComplete, TrialSet, evaluate
+from seedbench.campaign import open_campaign
+from seedbench.checks import check_strategy
+from seedbench.evaluation.scores import deletions_of
+from seedbench.replay import Deletion, History, RecordedTrials, history_of_track, prepare, replay, replay_one
 from seedbench.strategy import load_strategy
-from seedbench.transfer import History, history_of_track
 from tests.synthetic import additive_predictions, table_by_hand
 
 ROWS, COLUMNS = (7, 3, 11, 5), (20, 10, 40, 30)

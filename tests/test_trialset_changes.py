@@ -10,7 +10,7 @@ import pytest
 from seedbench import TrialSetError
 from seedbench.trialset import read_manifest, write_manifest, write_trials
 from seedbench.trialset.changes import changes, unlike
-from seedbench.trialset.version import Level, next_version, parse
+from seedbench.trialset.versions import Level, next_version, parse
 from tests.synthetic import additive_predictions, configs_of, split_like_training, split_of, write
 
 PREDICTED = additive_predictions(3, 3)

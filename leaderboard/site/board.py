@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, TypeAlias
 from leaderboard.site.curves import gap_chart, in_colour, score_chart
 from leaderboard.site.data import Entry, Standing, rows_of, summary_of, tables_of
 from leaderboard.site.words import by, points, rank, score, share, short
-from seedbench.figures import Cell, Column, Grid, Heading, Link, Note, Page, Paragraph, Part, Source, Table, Text
-from seedbench.result import Row
-from seedbench.terminal import UNDEFINED, multiplier
+from seedbench.display import Cell, Column, Grid, Heading, Link, Note, Page, Paragraph, Part, Source, Table, Text
+from seedbench.display.terminal import UNDEFINED, multiplier
+from seedbench.evaluation import Row
 
 if TYPE_CHECKING:
     from leaderboard.results import Result
-    from seedbench.result import TrialsIdentity
+    from seedbench.trialset import TrialsIdentity
 
 HUB = "https://huggingface.co/datasets"
 SAID = 100  # characters; an entry's own page says all

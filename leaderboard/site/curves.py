@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from leaderboard.site.data import Entry, Standing, rows_of, summary_of
-from seedbench.figures import Chart, Link, charts
-from seedbench.figures.charts import Axis
-from seedbench.result import Evaluation, Row
+from seedbench.display import Chart, Link, charts
+from seedbench.display.charts import Axis
+from seedbench.evaluation import Evaluation, Row
 
 IN_COLOUR = 5
 DODGE = Link("Dodge et al. 2020", "https://arxiv.org/abs/2002.06305")

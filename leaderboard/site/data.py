@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from leaderboard.results import REMOVED, Key, Result, comparable_claim, rank_intervals
 from seedbench.errors import SeedbenchError
-from seedbench.result import Evaluation, Row, Summary, TrialsIdentity
+from seedbench.evaluation import Evaluation, Row, Summary
 from seedbench.submission import is_slug
+from seedbench.trialset import TrialsIdentity
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,8 +10,8 @@ from leaderboard.site.curves import score_chart
 from leaderboard.site.data import Entry, Standing, rows_of, summary_of, table_name, tables_of
 from leaderboard.site.words import points, rank, score, share, short
 from seedbench import sandbox
-from seedbench.decisions_figure import decisions_figure
-from seedbench.figures import (
+from seedbench.comparison import decisions_figure
+from seedbench.display import (
     Cell,
     Code,
     Column,
@@ -27,8 +27,8 @@ from seedbench.figures import (
     Table,
     Text,
 )
-from seedbench.result import Evaluation, Row
-from seedbench.terminal import UNDEFINED
+from seedbench.display.terminal import UNDEFINED
+from seedbench.evaluation import Evaluation, Row
 
 if TYPE_CHECKING:
     from leaderboard.results import Result

@@ -14,9 +14,9 @@ from leaderboard.site.board import board_page, first_page, table_page
 from leaderboard.site.data import Standing, results_frame, tables_of
 from leaderboard.site.entry import entry_page
 from leaderboard.site.rules import rules_page
+from seedbench.display import render
+from seedbench.display.page import vega_bundle
 from seedbench.errors import SeedbenchError
-from seedbench.figures import render
-from seedbench.figures.page import vega_bundle
 
 if TYPE_CHECKING:
     import pandas as pd

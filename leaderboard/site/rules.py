@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from seedbench.figures import Code, Column, Heading, Link, Page, Paragraph, Part, Source, Table
+from seedbench.display import Code, Column, Heading, Link, Page, Paragraph, Part, Source, Table
 
 if TYPE_CHECKING:
     from markdown_it.tree import SyntaxTreeNode

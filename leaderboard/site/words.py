@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from leaderboard.site.data import Entry
-from seedbench.terminal import UNDEFINED, half
+from seedbench.display.terminal import UNDEFINED, half
 
 
 def share(value: float | None, high: float | None) -> str:

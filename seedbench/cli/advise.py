@@ -51,8 +51,8 @@ def advise(
     """
     from rich.console import Console
 
-    from seedbench.advise import advise as run
-    from seedbench.advise_report import print_advice
+    from seedbench.advice import advise as run
+    from seedbench.advice.report import print_advice
     from seedbench.trialset import load_trials
 
     to_stdout = check_outputs(json, inputs=[trials])

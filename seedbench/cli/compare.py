@@ -60,12 +60,12 @@ def compare(
 
     to_stdout = check_outputs(json, inputs=[one, other, trials], html=html)
     if html is not None:
-        from seedbench import figures
+        from seedbench import display
 
-        figures.require()
+        display.require()
     first, second = load_strategy(one, sealed=sandbox), load_strategy(other, sealed=sandbox)
-    from seedbench.compare import compare as run
-    from seedbench.compare_report import print_comparison
+    from seedbench.comparison import compare as run
+    from seedbench.comparison.report import print_comparison
     from seedbench.trialset import load_trials
 
     with progress(f"{one} against {other}") as advance, prints_to_stderr(to_stdout):
@@ -87,7 +87,7 @@ def compare(
         )
     write_text(json, result.to_json())
     if html is not None:
-        from seedbench.compare_html import comparison_html
+        from seedbench.comparison.page import comparison_html
 
         write_text(html, comparison_html(result))
     print_comparison(result, Console(stderr=to_stdout))

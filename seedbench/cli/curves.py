@@ -44,9 +44,9 @@ def import_(
     """
     from rich.console import Console
 
-    from seedbench.curves import import_curves
-    from seedbench.listing import trials_table
+    from seedbench.cli.listing import trials_table
     from seedbench.trialset import load_trials
+    from seedbench.trialset.importing import import_curves
 
     given = {
         "model": model,

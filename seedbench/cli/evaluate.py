@@ -71,10 +71,10 @@ def evaluate(
 
     to_stdout = check_outputs(json, inputs=[strategy, *against, trials], replicates_out=replicates_out, figure=figure)
     if figure is not None:
-        from seedbench import figures
+        from seedbench import display
 
-        figures.check_ending(figure)
-        figures.require()
+        display.check_ending(figure)
+        display.require()
     loaded = load_strategy(strategy, sealed=sandbox)
     console = Console(stderr=to_stdout)
     if only is not None:
@@ -88,7 +88,7 @@ def evaluate(
         return
     others = [load_strategy(name, sealed=sandbox) for name in against]
     from seedbench.evaluation import evaluate as run
-    from seedbench.report import print_report
+    from seedbench.evaluation.report import print_report
     from seedbench.trialset import load_trials
 
     with progress(loaded.name) as advance, prints_to_stderr(to_stdout):
@@ -113,7 +113,7 @@ def evaluate(
     if replicates_out is not None:
         write_whole(replicates_out, result.write_campaigns)
     if figure is not None:
-        from seedbench.evaluation_figure import save_figure
+        from seedbench.evaluation.figure import save_figure
 
         write_whole(figure, lambda part: save_figure(result, part))
     print_report(result, console)
@@ -129,9 +129,8 @@ def _one_campaign(
     track: str,
     console: Console,
 ) -> None:
-    from seedbench.listing import campaign_table
-    from seedbench.replay import replay_one
-    from seedbench.transfer import history_of_track
+    from seedbench.cli.listing import campaign_table
+    from seedbench.replay import history_of_track, replay_one
     from seedbench.trialset import load_trials
 
     name, *numbers = only.rsplit(":", 2)

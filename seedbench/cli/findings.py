@@ -26,15 +26,15 @@ def findings(
     """
     from rich.console import Console
 
-    from seedbench.findings import findings as find
-    from seedbench.findings import findings_report
+    from seedbench.analyses import findings as find
+    from seedbench.analyses import findings_report
     from seedbench.trialset import load_trials
 
     to_stdout = check_outputs(json, inputs=[trials], html=html)
     if html is not None:
-        from seedbench import figures
+        from seedbench import display
 
-        figures.require()
+        display.require()
     with progress("findings", "parts") as advance:
         found = find(
             load_trials(trials, revision=revision),
@@ -46,7 +46,7 @@ def findings(
         )
     write_text(json, found.to_json())
     if html is not None:
-        from seedbench.findings.html import findings_html
+        from seedbench.analyses.html import findings_html
 
         write_text(html, findings_html(found))
     console = Console(stderr=to_stdout)

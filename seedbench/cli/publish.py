@@ -32,7 +32,7 @@ def publish(
     """
     from rich.console import Console
 
-    from seedbench.publish import plan_push, problems, push, require_token
+    from seedbench.trialset.publish import plan_push, problems, push, require_token
 
     console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
     console.print(f"checking {folder}")

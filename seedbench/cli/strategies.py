@@ -43,7 +43,7 @@ def check(strategy: STRATEGY, trials: TRIALS = None, revision: REVISION = None, 
     from rich.table import Table
     from rich.text import Text
 
-    from seedbench.check import check_strategy
+    from seedbench.checks import check_strategy
     from seedbench.strategy import load_strategy
     from seedbench.trialset import load_trials
 
@@ -63,6 +63,6 @@ def strategies() -> None:
     """List the strategies that ship with seedbench."""
     from rich.console import Console
 
-    from seedbench.listing import strategies_table
+    from seedbench.cli.listing import strategies_table
 
     Console().print(strategies_table())

@@ -16,7 +16,7 @@ from seedbench.cli.options import REVISION, STRATEGY, TRACK, TRIALS, count
 from seedbench.errors import CannotSeal, SeedbenchError
 
 if TYPE_CHECKING:
-    from seedbench.result import Evaluation
+    from seedbench.evaluation import Evaluation
     from seedbench.strategy import Strategy
     from seedbench.submission import Submission
     from seedbench.trialset import TrialSet
@@ -91,7 +91,7 @@ def _can_seal() -> bool:
 def _evaluated(
     draft: Mapping[str, object], strategy: Strategy, trials: TrialSet, track: str, replicates: int, processes: int
 ) -> Submission:
-    from seedbench.check import check_strategy
+    from seedbench.checks import check_strategy
     from seedbench.evaluation import evaluate
     from seedbench.submission import check
 
@@ -134,7 +134,7 @@ def _again(folder: Path, draft: Mapping[str, object], strategy: Strategy, trials
 def _show(claimed: Evaluation) -> None:
     from rich.console import Console
 
-    from seedbench.report import print_report
+    from seedbench.evaluation.report import print_report
 
     print_report(claimed, Console())
 

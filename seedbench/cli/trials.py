@@ -37,7 +37,7 @@ def show(
     """Show what a trial set holds."""
     from rich.console import Console
 
-    from seedbench.listing import trials_table
+    from seedbench.cli.listing import trials_table
     from seedbench.trialset import BUNDLED, load_trials
 
     if validate:

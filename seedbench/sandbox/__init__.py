@@ -37,7 +37,7 @@ from seedbench.sandbox.verdicts import VERDICTS, Breach, Limits
 if TYPE_CHECKING:
     from seedbench.sandbox.campaigns import Sandbox
 
-__all__ = ["VERDICTS", "Breach", "Limits", "open_sandbox"]
+__all__ = ["VERDICTS", "Breach", "Limits", "campaigns", "imports", "kernel", "open_sandbox", "process"]
 
 
 def open_sandbox(limits: Limits = Limits()) -> Sandbox:  # noqa: B008  (frozen)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeVar
 
-from seedbench.campaign import Campaign, Checkpoint, Trial
+from seedbench.campaign import Campaign, Checkpoint, PastTable, Trial
 from seedbench.errors import (
     BudgetSpent,
     CannotSeal,
@@ -15,7 +15,6 @@ from seedbench.errors import (
     TrialComplete,
     UnknownCell,
 )
-from seedbench.history import PastTable
 from seedbench.sandbox.imports import allowed
 from seedbench.sandbox.messages import (
     START,

@@ -4,7 +4,7 @@ What a checkpoint costs is known here, so that training it can be written down a
 and the labels of a trial that was started at random, come when the strategy reads them, for all calls until then in one
 message. Most strategies train some way before they look, and handing over between processes takes longer than a call.
 
-The books here are for the strategy's convenience. Those that count are in `seedbench.ledger`, on the other side.
+The books here are for the strategy's convenience. Those that count are kept by `seedbench.campaign`, on the other side.
 """
 
 from __future__ import annotations
@@ -17,8 +17,17 @@ from typing import Any
 import numpy as np
 
 from seedbench import campaign as seen
-from seedbench.history import TableRecord, records
-from seedbench.ledger import Measurements, check_label, chosen, marks_of, not_paid_for, refusal, stop_if_idle
+from seedbench.campaign import (
+    Measurements,
+    TableRecord,
+    check_label,
+    chosen,
+    marks_of,
+    not_paid_for,
+    records,
+    refusal,
+    stop_if_idle,
+)
 from seedbench.sandbox.messages import (
     CALLS,
     MESSAGE_BYTES,

@@ -14,8 +14,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 import numpy as np
 
+from seedbench.campaign import PastTable
 from seedbench.errors import CampaignError, PoolExhausted, UnknownCell
-from seedbench.history import PastTable
 
 #: The longest message of a sealed process.
 MESSAGE_BYTES = 4096
@@ -113,7 +113,7 @@ class Load(Message, tag=1):
 
 
 class Run(Message, tag=2):
-    """Run a campaign; see `seedbench.ledger.Source`.
+    """Run a campaign; see `seedbench.campaign.Source`.
 
     Attributes:
         strategy: the file.

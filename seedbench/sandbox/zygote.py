@@ -18,22 +18,10 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-import seedbench.history  # noqa: F401  (a strategy may name what is in it)
 from seedbench.sandbox import inside, kernel
 from seedbench.sandbox.filter import program
 from seedbench.sandbox.imports import ALWAYS, LATE
-from seedbench.sandbox.messages import (
-    SAID_BYTES,
-    Ended,
-    Failed,
-    Fork,
-    Import,
-    Ready,
-    Sealed,
-    cut,
-    decode_order,
-    encode,
-)
+from seedbench.sandbox.messages import SAID_BYTES, Ended, Failed, Fork, Import, Ready, Sealed, cut, decode_order, encode
 from seedbench.sandbox.rehearsal import rehearse
 
 _ORDER_BYTES = 65536

@@ -4,12 +4,13 @@
 `add_trials` puts newly run trials into one.
 """
 
-from seedbench.trialset.check import validate_folder
 from seedbench.trialset.files import MANIFEST, Manifest, read_folder, read_manifest, read_split
+from seedbench.trialset.identity import TrialsIdentity
 from seedbench.trialset.load import BUNDLED, TrialSet, load_trials
 from seedbench.trialset.merge import add_trials, merge
 from seedbench.trialset.sanity import curve_words
 from seedbench.trialset.table import TrialTable
+from seedbench.trialset.validate import validate_folder
 from seedbench.trialset.write import to_arrow, write_manifest, write_trials
 
 __all__ = [
@@ -18,15 +19,22 @@ __all__ = [
     "Manifest",
     "TrialSet",
     "TrialTable",
+    "TrialsIdentity",
     "add_trials",
     "curve_words",
+    "files",
+    "hub",
+    "importing",
     "load_trials",
     "merge",
+    "publish",
     "read_folder",
     "read_manifest",
     "read_split",
+    "schema",
     "to_arrow",
     "validate_folder",
+    "versions",
     "write_manifest",
     "write_trials",
 ]

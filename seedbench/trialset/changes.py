@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seedbench.errors import TrialSetError
-from seedbench.schema import SCHEMA_VERSION
 from seedbench.trialset.files import MANIFEST, SHARD_NAME, Configs, Manifest, read_folder, read_manifest
 from seedbench.trialset.merge import OF_TABLE, cells_of, first_rows, short
 from seedbench.trialset.rows import different, of_trials
-from seedbench.trialset.version import Level
+from seedbench.trialset.schema import SCHEMA_VERSION
+from seedbench.trialset.versions import Level
 
 if TYPE_CHECKING:
     import pyarrow as pa

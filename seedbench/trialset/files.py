@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seedbench.errors import TrialSetError
-from seedbench.schema import CONFIGS, OF_KNOWN_TASKS, SCHEMA_VERSION, TASKS, arrow_schema, arrow_type
-from seedbench.trialset.version import VERSION
+from seedbench.trialset.schema import CONFIGS, OF_KNOWN_TASKS, SCHEMA_VERSION, TASKS, arrow_schema, arrow_type
+from seedbench.trialset.versions import VERSION
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -11,6 +11,7 @@ from pathlib import Path
 from seedbench.errors import SelectionError, TrialSetError
 from seedbench.trialset.files import CARD, MANIFEST, read_manifest
 from seedbench.trialset.hub import download, explain
+from seedbench.trialset.identity import TrialsIdentity
 from seedbench.trialset.table import TrialTable, load_tables
 
 BUNDLED = Path(__file__).parents[1] / "bundled"
@@ -34,6 +35,11 @@ class TrialSet:
     sha256: str
     revision: str | None
     tables: tuple[TrialTable, ...]
+
+    @property
+    def identity(self) -> TrialsIdentity:
+        """Which trial set it is, as every result names it."""
+        return TrialsIdentity(self.name, self.version, self.sha256, self.revision)
 
     def select(
         self, models: str | Sequence[str] = (), tasks: str | Sequence[str] = (), recipes: str | Sequence[str] = ()

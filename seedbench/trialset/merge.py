@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seedbench.errors import TrialSetError
-from seedbench.schema import RECIPE_COLUMNS
 from seedbench.trialset.files import Configs, Manifest, read_folder, read_manifest
 from seedbench.trialset.rows import different, of_trials
+from seedbench.trialset.schema import RECIPE_COLUMNS
 from seedbench.trialset.table import load_tables
-from seedbench.trialset.version import VERSION, Level, next_version, parse
+from seedbench.trialset.versions import VERSION, Level, next_version, parse
 from seedbench.trialset.write import write_trials
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import numpy as np
 
 from seedbench.errors import TrialSetError
 from seedbench.metrics import majority_score
-from seedbench.schema import RECIPE_COLUMNS, STATUSES
 from seedbench.trialset.files import MANIFEST, Manifest, ragged, ragged_matrix, read_split
+from seedbench.trialset.schema import RECIPE_COLUMNS, STATUSES
 
 if TYPE_CHECKING:
     import pyarrow as pa

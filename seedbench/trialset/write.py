@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seedbench.errors import TrialSetError
-from seedbench.schema import CONFIGS, OF_KNOWN_TASKS, SCHEMA_VERSION, TASK_NAME, TASKS, arrow_schema
 from seedbench.trialset.files import DOCUMENTS, KEPT, MANIFEST, nested, read_manifest
+from seedbench.trialset.schema import CONFIGS, OF_KNOWN_TASKS, SCHEMA_VERSION, TASK_NAME, TASKS, arrow_schema
 from seedbench.trialset.table import load_tables
 
 if TYPE_CHECKING:

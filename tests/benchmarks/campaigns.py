@@ -11,10 +11,7 @@ from time import process_time
 
 import numpy as np
 
-from seedbench.deadline import Deadline
-from seedbench.halves import prepare
-from seedbench.recorded import RecordedTrials
-from seedbench.run import run_campaign
+from seedbench.replay import Deadline, RecordedTrials, prepare, run_campaign
 from seedbench.strategy import load_strategy
 from seedbench.trialset import TrialTable
 

@@ -104,9 +104,9 @@ def filled(text: str) -> str:
 
 def draw(path: Path) -> None:
     """How cost grows, log-log, with a line of slope 1 to see the others against."""
-    from seedbench.figures import save
-    from seedbench.figures.axes import Axis
-    from seedbench.figures.charts import lines
+    from seedbench.display import save
+    from seedbench.display.axes import Axis
+    from seedbench.display.charts import lines
 
     axes = read("growth")["axes"]
     factors = (1, 10, 100)

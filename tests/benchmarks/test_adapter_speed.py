@@ -13,10 +13,7 @@ import pytest
 from optuna.pruners import MedianPruner
 
 from seedbench.adapters import from_pruner
-from seedbench.deadline import Deadline
-from seedbench.halves import prepare
-from seedbench.recorded import RecordedTrials
-from seedbench.run import run_campaign
+from seedbench.replay import Deadline, RecordedTrials, prepare, run_campaign
 from seedbench.strategy import load_strategy
 from tests.curves import made
 from tests.synthetic import additive_predictions, table_by_hand

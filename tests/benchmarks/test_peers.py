@@ -28,12 +28,9 @@ import pytest
 from optuna.pruners import MedianPruner, SuccessiveHalvingPruner
 
 from seedbench import CannotSeal
-from seedbench.blocks import rarely_collected
-from seedbench.deadline import Deadline
-from seedbench.halves import prepare
-from seedbench.ledger import Settlement
-from seedbench.recorded import RecordedTrials
-from seedbench.run import run_campaign
+from seedbench.campaign import Settlement
+from seedbench.replay import Deadline, RecordedTrials, prepare, run_campaign
+from seedbench.replay.batch import rarely_collected
 from seedbench.sandbox import open_sandbox
 from seedbench.strategy import load_strategy
 from tests.benchmarks import peers

@@ -21,8 +21,8 @@ from time import process_time
 
 import numpy as np
 
-from seedbench.blocks import BLOCK
-from seedbench.halves import prepare
+from seedbench.replay import prepare
+from seedbench.replay.batch import BLOCK
 from seedbench.trialset import TrialTable
 from tests.synthetic import table_by_hand
 

@@ -15,11 +15,8 @@ from timeit import repeat
 import numpy as np
 import pytest
 
-from seedbench.blocks import rarely_collected
-from seedbench.deadline import Deadline
-from seedbench.halves import prepare
-from seedbench.recorded import RecordedTrials
-from seedbench.run import run_campaign
+from seedbench.replay import Deadline, RecordedTrials, prepare, run_campaign
+from seedbench.replay.batch import rarely_collected
 from seedbench.strategy import load_strategy, shipped
 from seedbench.trialset import TrialTable
 from tests.synthetic import additive_predictions, table_by_hand

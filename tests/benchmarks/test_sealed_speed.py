@@ -14,11 +14,8 @@ from pathlib import Path
 import pytest
 
 from seedbench import CannotSeal
-from seedbench.blocks import rarely_collected
-from seedbench.deadline import Deadline
-from seedbench.halves import prepare
-from seedbench.recorded import RecordedTrials
-from seedbench.run import run_campaign
+from seedbench.replay import Deadline, RecordedTrials, prepare, run_campaign
+from seedbench.replay.batch import rarely_collected
 from seedbench.sandbox import open_sandbox
 from seedbench.strategy import load_strategy
 from tests.synthetic import additive_predictions, table_by_hand

@@ -15,8 +15,8 @@ import random
 import numpy as np
 import pytest
 
-from seedbench.findings.search import BUDGETS, search
-from seedbench.findings.started import Combination, combinations, expected_scores
+from seedbench.analyses.search import BUDGETS, search
+from seedbench.analyses.started import Combination, combinations, expected_scores
 from seedbench.trialset import TrialTable
 from tests.scores import additive_scores, table_of
 

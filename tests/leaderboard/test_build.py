@@ -19,14 +19,13 @@ from leaderboard.oracle import keep_oracle, read_oracle
 from leaderboard.results import Key, Result, difference, write_result
 from leaderboard.site.data import results_frame, standing, table_name, tables_of
 from leaderboard.site.files import CARD, site_files, write_site
-from seedbench.decisions import record_campaigns
 from seedbench.errors import SeedbenchError
 from seedbench.evaluation import evaluate
-from seedbench.result import TrialsIdentity
+from seedbench.replay import record_campaigns
 from seedbench.sandbox import VERDICTS
 from seedbench.strategy import load_strategy
 from seedbench.submission import Submission, write_submission
-from seedbench.trialset import TrialSet
+from seedbench.trialset import TrialSet, TrialsIdentity
 from tests.browser import DESKTOP, PHONE, opened
 
 REPLICATES, VERDICT = 6, "forbidden system call"

@@ -35,9 +35,9 @@ from leaderboard.results import (
 from leaderboard.verify import close_board, entries_of, prepare, table_of, verify_all
 from seedbench import CannotSeal, SeedbenchError, load_trials
 from seedbench.errors import StrategyFailed
-from seedbench.result import TrialsIdentity
 from seedbench.sandbox import open_sandbox
 from seedbench.strategy import load_strategy, shipped
+from seedbench.trialset import TrialsIdentity
 from tests.entries import HONEST, REPLICATES, claim, enter
 from tests.synthetic import split_like_training, write
 

@@ -31,12 +31,8 @@ from runners.live_trials import LiveTrialError, LiveTrials
 from runners.recipe import get_recipe
 from runners.table import TableSpec
 from runners.trial_log import Cell, TrialLog, read_log
-from seedbench.deadline import Deadline
 from seedbench.errors import StrategyFailed
-from seedbench.halves import prepare
-from seedbench.recorded import RecordedSource, RecordedTrials
-from seedbench.replay import replay_one
-from seedbench.run import run_campaign
+from seedbench.replay import Deadline, RecordedSource, RecordedTrials, prepare, replay_one, run_campaign
 from seedbench.strategy import load_strategy
 from seedbench.trialset import TrialTable, load_trials, write_trials
 

@@ -9,11 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from seedbench.deadline import Deadline
 from seedbench.errors import StrategyFailed
-from seedbench.halves import prepare
-from seedbench.recorded import RecordedTrials
-from seedbench.run import run_campaign
+from seedbench.replay import Deadline, RecordedTrials, prepare, run_campaign
 from seedbench.sandbox import VERDICTS, Limits
 from seedbench.sandbox.campaigns import Sandbox
 from seedbench.strategy import load_strategy

@@ -8,8 +8,8 @@ import sys
 
 import numpy as np
 
-import seedbench.campaign
-import seedbench.ledger
+import seedbench.campaign.ledger
+import seedbench.campaign.objects
 from seedbench import Trial
 from seedbench.sandbox import late
 from seedbench.sandbox.messages import Keep
@@ -45,7 +45,7 @@ def future_in_the_frames(campaign):
 
 def future_in_the_modules(campaign):
     """raised: nothing found"""
-    if {"pyarrow", "pandas", "seedbench.trialset", "seedbench.recorded", "seedbench.halves"} & set(sys.modules):
+    if {"pyarrow", "pandas", "seedbench.trialset", "seedbench.replay", "seedbench.evaluation"} & set(sys.modules):
         return honest(campaign)
     raise LookupError("nothing found")
 
@@ -104,7 +104,7 @@ def settle_otherwise(campaign):
 def patched_interface(campaign):
     """invalid return"""
     seedbench.campaign.Trial.best = property(lambda trial: 1)
-    seedbench.ledger.open_campaign = None
+    seedbench.campaign.ledger.open_campaign = None
     return campaign.start()
 
 

@@ -1,0 +1,313 @@
+"""`advise`: which shipped strategy to use for a budget, and what plain best-of-n gives, judged on recorded trials."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from seedbench import __version__
+from seedbench.advice.result import Advice, BestOfN, Candidate, Needed, Verdict
+from seedbench.errors import SelectionError
+from seedbench.evaluation.scores import (
+    Pool,
+    Sample,
+    TableScores,
+    by_axis,
+    combine,
+    deletions_of,
+    full_trials_interval,
+    interval,
+    pool_of,
+    table_scores,
+)
+from seedbench.intervals import Interval, simultaneous
+from seedbench.metrics import ROUNDING, best_of_n_of_ranked, full_trials_needed, gap_closed
+from seedbench.randomness import stream
+from seedbench.replay import Deletion, Replay, admitted_budgets, replay, whole_number
+from seedbench.strategy import Strategy, load_strategy
+from seedbench.trialset import TrialSet, TrialsIdentity, TrialTable, load_trials
+
+#: What plain best-of-n is called among the strategies: full trials, the best checkpoint of them all.
+BASELINE = "full_trials"
+
+#: A shipped strategy, and the parameters that differ from its defaults.
+Setting = tuple[str, dict[str, Any]]
+
+#: The settings that are tried.
+CANDIDATES: tuple[Setting, ...] = (
+    ("additive_seeds", {}),
+    ("asha", {}),
+    ("asha", {"reduction_factor": 2}),
+    ("divergence_stop", {}),
+    ("extrapolation", {}),
+    ("hyperband", {}),
+    ("hyperband", {"reduction_factor": 2}),
+    ("median_stopping", {}),
+    ("patience", {}),
+    ("patience", {"patience": 2}),
+    ("percentile_stopping", {}),
+    ("percentile_stopping", {"percentile": 50.0}),
+    ("start_many", {"fraction": 0.1}),
+    ("start_many", {}),
+    ("start_many", {"fraction": 0.3}),
+    ("start_many", {"fraction": 0.4}),
+    ("start_many", {"fraction": 0.5}),
+    ("successive_halving", {}),
+    ("successive_halving", {"reduction_factor": 2}),
+    ("thompson", {}),
+    ("thompson", {"over": "columns"}),
+    ("top_k_early", {"checkpoints": 2}),
+)
+DELETION_REPLICATES = 100  # of each re-run: half of what an evaluation does, for an answer in half the time
+
+
+def advise(
+    budget: int,
+    trials: str | Path | TrialSet | None = None,
+    *,
+    revision: str | None = None,
+    table: str | Sequence[str] = (),
+    models: str | Sequence[str] = (),
+    tasks: str | Sequence[str] = (),
+    recipes: str | Sequence[str] = (),
+    score: float | None = None,
+    candidates: Sequence[Setting] = CANDIDATES,
+    replicates: int = 200,
+    seed: int = 0,
+    protocol: str = "held-out-1",
+    processes: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Advice:
+    """Tries several settings, and plain best-of-n, on the same replicates of recorded trials.
+
+    Picking the best of many on the data that are to say how good it is needs intervals that allow for it: see
+    `seedbench.intervals.simultaneous`. The estimate itself of the one that looks best remains too good on average.
+
+    Args:
+        budget: in full trials.
+        trials: a folder, a Hub dataset, or what `load_trials` returned; None for the bundled trial set.
+        revision: tag or commit, if `trials` is a Hub dataset.
+        table: only these tables, or this one, by name: `model/task/recipe`. Without any, all with enough trials.
+        models: only tables of these models, or of this one; empty for all. So too `tasks` and `recipes`.
+        tasks: see `models`.
+        recipes: see `models`.
+        score: how many full trials plain best-of-n needs to expect this score is said, too.
+        candidates: the settings to try, at least one.
+        replicates: campaigns per table and candidate; even, since they come in pairs.
+        seed: of all randomness.
+        protocol: "held-out-1" or "dodge2020".
+        processes: to split the work among; the result does not depend on it.
+        progress: called with the campaigns done so far and their total.
+
+    Raises:
+        SelectionError: a budget for which no table has enough trials, or not one of those named; an unknown name.
+        TrialSetError: a trial set that cannot be read or trusted.
+    """
+    seed = whole_number(seed, "seed must be an integer, found")
+    if score is not None and not -1 <= score <= 1:
+        raise SelectionError(f"a score is a number from -1 to 1, as 0.72, found {score:g}")
+    if not candidates:
+        raise SelectionError("there must be at least one setting to try: a shipped strategy and its parameters")
+    if isinstance(trials, TrialSet) and revision is not None:
+        raise SelectionError(f"revision {revision!r} is of a Hub dataset; trial set {trials.name} is loaded already")
+    trial_set = trials if isinstance(trials, TrialSet) else load_trials(trials, revision=revision)
+    named = (table,) if isinstance(table, str) else tuple(table)
+    selected = _named(trial_set.select(models, tasks, recipes), named)
+    budget = whole_number(budget, "a budget must be a whole number of full trials from 1, found")
+    tables = _large_enough(selected, budget, protocol, named=bool(named))
+    deletions = deletions_of(tables)
+    replays = replay(
+        [load_strategy(BASELINE), *(candidate_strategy(name, parameters) for name, parameters in candidates)],
+        tables,
+        [budget],
+        replicates=replicates,
+        seed=seed,
+        protocol=protocol,
+        deletions=deletions,
+        deletion_replicates=DELETION_REPLICATES,
+        processes=processes,
+        progress=progress,
+    )
+    with threadpool_limits(limits=1):  # a sum split among threads may differ in its last bit
+        pools = [pool_of(each, deletions, min(DELETION_REPLICATES, replicates)) for each in replays[0].tables]
+        every = [_scores(each, pools) for each in replays]
+        judged, critical = _candidates(candidates, every, budget, deletions, stream(seed, "advise"))
+        return Advice(
+            budget=budget,
+            protocol=protocol,
+            trials=TrialsIdentity(trial_set.name, trial_set.version, trial_set.sha256, trial_set.revision),
+            seed=seed,
+            replicates=replicates,
+            seedbench=__version__,
+            tables=tuple(_best_of_n(pool, budget, score, deletions) for pool in pools),
+            left_out=tuple(each.name for each in selected if each not in tables),
+            critical_value=_known(critical),
+            candidates=judged,
+        )
+
+
+def candidate_strategy(name: str, parameters: dict[str, Any]) -> Strategy:
+    """A shipped strategy with other parameters; it travels by its source, as a file does."""
+    shipped = load_strategy(name)
+    given = ", ".join(f"{key}={value!r}" for key, value in parameters.items())
+    if not given:
+        return shipped
+    return replace(shipped, name=f"{name}({given})", source=f"{shipped.source}\nstrategy = type(strategy)({given})\n")
+
+
+# --- tables -----------------------------------------------------------------------------------------------------------
+
+
+def _named(trial_set: TrialSet, names: Sequence[str]) -> tuple[TrialTable, ...]:
+    known = {table.name: table for table in trial_set.tables}
+    for name in names:
+        if name not in known:
+            raise SelectionError(f"no trial table {name!r}; there are {', '.join(known)}")
+    return tuple(table for table in trial_set.tables if not names or table.name in names)
+
+
+def _large_enough(tables: Sequence[TrialTable], budget: int, protocol: str, *, named: bool) -> tuple[TrialTable, ...]:
+    """The tables with enough trials for the budget: all of them where they were named."""
+
+    def admits(table: TrialTable) -> bool:
+        try:
+            admitted_budgets([table], [budget], protocol)
+        except SelectionError:
+            return False
+        return True
+
+    fitting = tuple(table for table in tables if admits(table))
+    if not fitting or (named and len(fitting) < len(tables)):  # said of the largest, or of those named
+        refused = [table for table in tables if table not in fitting] if named else tables
+        admitted_budgets([max(refused, key=lambda table: table.num_trials)], [budget], protocol)
+    return fitting
+
+
+# --- scores -----------------------------------------------------------------------------------------------------------
+
+
+def _scores(replayed: Replay, pools: Sequence[Pool]) -> list[TableScores]:
+    return [
+        table_scores(table, [again[at] for again in replayed.deleted], pool)
+        for at, (table, pool) in enumerate(zip(replayed.tables, pools, strict=True))
+    ]
+
+
+def _candidates(
+    settings: Sequence[Setting],
+    every: Sequence[Sequence[TableScores]],
+    budget: int,
+    deletions: Sequence[Deletion],
+    rng: np.random.Generator,
+) -> tuple[tuple[Candidate, ...], float]:
+    """Scores of the baseline, then of each setting, on all tables -> candidates, best first; the critical value."""
+    baseline = every[0]
+    base, *scores = (_mean([each.score for each in its]) for its in every)
+    differences = combine(lambda one, *rest: np.concatenate([each - one for each in rest], axis=1), base, *scores)
+    around, critical = simultaneous(differences.whole, by_axis(differences, deletions), rng=rng)
+    pools = [each.pool for each in baseline]
+    curve, expected = _mean_curve(pools), _mean([_at_budget(pool, budget) for pool in pools])
+    floor, to_win = (sum(float(getattr(pool, name).mean) for pool in pools) for name in ("floor", "gap"))
+    found = []
+    for at, (name, parameters) in enumerate(settings):
+        # What best-of-n is expected to score is known exactly; only the difference to it needs campaigns.
+        score = combine(lambda difference, base, at=at: base + difference[:, [at]], differences, expected)
+        mean_score = float(score.mean.item())
+        needed = full_trials_needed(mean_score, curve.whole.mean(axis=0))
+        above = combine(lambda one, r: one - r[:, : _fewest(pools)], score, curve)
+        low, high = full_trials_interval(_widened(interval(above, deletions), critical), needed)
+        estimate, lowest, highest = (float(getattr(around, name)[at]) for name in ("estimate", "low", "high"))
+        never_differs = not any(values[:, at].any() for values in (differences.whole, *differences.deleted.values()))
+        found.append(
+            Candidate(
+                name=name,
+                parameters=parameters,
+                difference=estimate,
+                difference_low=_known(lowest),
+                difference_high=_known(highest),
+                gap_closed=_known(float(gap_closed(len(pools) * mean_score - floor, to_win))),
+                compute_multiplier=needed[0] / budget,
+                compute_multiplier_bound=needed[1],
+                compute_multiplier_low=_known(low / budget),
+                compute_multiplier_high=_known(high / budget),
+                verdict="same" if never_differs else _verdict(lowest, highest),
+            )
+        )
+    return tuple(sorted(found, key=lambda candidate: -candidate.difference)), critical
+
+
+def _verdict(low: float, high: float) -> Verdict:
+    return "better" if low > ROUNDING else "worse" if high < -ROUNDING else "unknown"
+
+
+def _best_of_n(pool: Pool, budget: int, score: float | None, deletions: Sequence[Deletion]) -> BestOfN:
+    table, curve = pool.table, combine(best_of_n_of_ranked, pool.ranked)
+    mean_curve = curve.mean
+    left = interval(combine(lambda r: r[:, : pool.fewest], curve), deletions)
+    low, high = (float(end[budget - 1]) if budget <= pool.fewest else math.nan for end in (left.low, left.high))
+    asked = None
+    if score is not None:
+        needed = full_trials_needed(score, mean_curve)
+        away = Interval(score - left.estimate, left.standard_error, score - left.high, score - left.low)
+        fewest, most = full_trials_interval(away, needed)
+        asked = Needed(score, *needed, _known(fewest), _known(most))
+    floor = float(pool.floor.mean)
+    return BestOfN(
+        model=table.model,
+        task=table.task,
+        recipe=table.recipe,
+        trials=table.num_trials,
+        floor=floor,
+        score=float(mean_curve[budget - 1]),
+        score_low=_known(low),
+        score_high=_known(high),
+        ceiling=floor + float(pool.gap.mean),
+        no_signal=pool.no_signal,
+        needed=asked,
+    )
+
+
+def _mean(samples: Sequence[Sample]) -> Sample:
+    """The mean over tables."""
+    return combine(lambda *values: sum(values) / len(values), *samples)
+
+
+def _at_budget(pool: Pool, budget: int) -> Sample:
+    """R(budget) [P, 1]; of all trials where a deletion leaves fewer."""
+
+    def at(ranked: np.ndarray) -> np.ndarray:
+        curve = best_of_n_of_ranked(ranked)
+        return curve[:, [min(budget, curve.shape[1]) - 1]]
+
+    return combine(at, pool.ranked)
+
+
+def _mean_curve(pools: Sequence[Pool]) -> Sample:
+    """Best-of-n's curve R [P, n], the mean over the tables; n up to the trials of the smallest."""
+
+    def mean(*ranked: np.ndarray) -> np.ndarray:
+        curves = [best_of_n_of_ranked(each) for each in ranked]
+        shortest = min(curve.shape[1] for curve in curves)
+        return sum(curve[:, :shortest] for curve in curves) / len(curves)  # type: ignore[return-value]
+
+    return combine(mean, *(pool.ranked for pool in pools))
+
+
+def _fewest(pools: Sequence[Pool]) -> int:
+    return min(pool.fewest for pool in pools)
+
+
+def _widened(around: Interval, critical: float) -> Interval:
+    """The same with another critical value."""
+    half_width = critical * around.standard_error
+    return replace(around, low=around.estimate - half_width, high=around.estimate + half_width)
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value

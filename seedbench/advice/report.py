@@ -1,0 +1,242 @@
+"""What a person sees of an advice: the answer in plain sentences, then what it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from seedbench.display.terminal import (
+    full_trials,
+    half,
+    interval_plot,
+    joined,
+    multiplier,
+    multiplier_range,
+    paired_difference,
+    percent,
+)
+from seedbench.strategy import load_strategy
+
+if TYPE_CHECKING:
+    from seedbench.advice.result import Advice, BestOfN, Candidate, Needed
+
+LEGEND = {
+    "best-of-n": "train as many full trials as the budget holds, keep the best checkpoint",
+    "difference": "in mean test score, to best-of-n on the same replicates; ▲ ▼ leave out zero",
+    "±": "95% interval over replicates and seeds that holds for all lines together",
+    "gap": "closed: 0% is one full trial, 100% the best of 64 (of all, if fewer)",
+    "compute": "full trials best-of-n needs for this score, per trial of budget",
+}
+
+
+def print_advice(advice: Advice, console: Console) -> None:
+    """Prints the whole report to a console, fitted to its width."""
+    console.print(advice_report(advice, console.width), soft_wrap=False)
+
+
+def advice_report(advice: Advice, width: int) -> Group:
+    """Everything about an advice for a terminal `width` columns wide: the answer comes first."""
+    parts: list[RenderableType] = [Text(sentence) for sentence in advice_words(advice)]
+    parts += [*_use(advice.advised), *_tables(advice), Text(), _candidate_table(advice, width)]
+    if notes := _notes(advice):
+        parts += [Text(), *(Text(note) for note in notes)]
+    legend = Table.grid(padding=(0, 2))
+    for term, meaning in LEGEND.items():
+        legend.add_row(Text(term, style="dim", no_wrap=True), Text(meaning, style="dim"))
+    return Group(*parts, Text(), legend)
+
+
+# --- words ------------------------------------------------------------------------------------------------------------
+
+
+def advice_words(advice: Advice) -> list[str]:
+    """The answer in two or three sentences."""
+    tables = "one trial table" if len(advice.tables) == 1 else f"{len(advice.tables)} trial tables"
+    trials = "one full trial" if advice.budget == 1 else f"{advice.budget} full trials"
+    if advice.advised is None:
+        said = [_best_of_n_words(advice, tables, trials), _promising_words(advice)]
+    else:
+        said = [_advised_words(advice, advice.advised, tables, trials), _compute_words(advice, advice.advised)]
+    if len(advice.tables) == 1:
+        (table,) = advice.tables
+        said.append(f"Plain best-of-n scores {_score(table)} with {trials}, one full trial {table.floor:.4f}.")
+        if table.needed is not None:
+            said.append(f"It {_needed_words(table.needed, table.trials)}.")
+    return [sentence for sentence in said if sentence]
+
+
+def _advised_words(advice: Advice, best: Candidate, tables: str, trials: str) -> str:
+    return (
+        f"With a budget of {trials}, use {best.label}: on {tables} it scores {best.difference:.4f} more than plain "
+        f"best-of-n (95% interval {best.difference_low:+.4f} to {best.difference_high:+.4f}, which allows for having "
+        f"picked the best of {len(advice.candidates)} settings)."
+    )
+
+
+def _compute_words(advice: Advice, best: Candidate) -> str:
+    needed = f"{_needed_by(best, advice.budget)} full trials for that ({_span_of(best, advice.budget)})"
+    said = [f"Plain best-of-n needs {needed}."]
+    first = advice.candidates[0]
+    if first != best:
+        more = first.difference - best.difference
+        said.append(f"{first.label} scored {more:.4f} higher still, but cannot be told from best-of-n.")
+    others = sum(candidate.verdict == "better" for candidate in advice.candidates) - 1
+    if others:
+        said.append(f"{others} other setting{'s are' if others > 1 else ' is'} better than best-of-n, too.")
+    return " ".join(said)
+
+
+def _best_of_n_words(advice: Advice, tables: str, trials: str) -> str:
+    return (
+        f"With a budget of {trials}, train {'it' if advice.budget == 1 else 'them all'} to the end and keep the best "
+        f"checkpoint, which is plain best-of-n: on {tables} none of {len(advice.candidates)} other settings can be "
+        "told to do better."
+    )
+
+
+def _promising_words(advice: Advice) -> str:
+    """What is left open, where no setting can be told to be better."""
+    best = advice.candidates[0]
+    if best.difference_low is None or best.difference_high is None:
+        if advice.replicates < 4:
+            return f"{advice.replicates} replicates are one pair, and one says nothing about others: no intervals."
+        return "A grid of one row or one column of seeds says nothing about others, so there are no intervals."
+    if best.difference <= 0:
+        return "None of them scored higher."
+    return (
+        f"{best.label} scored highest: {best.difference:+.4f}, for which best-of-n needs "
+        f"{_needed_by(best, advice.budget)} full trials ({_span_of(best, advice.budget)}). But the best of "
+        f"{len(advice.candidates)} may be that by luck: the true difference can be anything from "
+        f"{best.difference_low:+.4f} to {best.difference_high:+.4f}."
+    )
+
+
+def _needed_by(candidate: Candidate, budget: int) -> str:
+    """The full trials that best-of-n needs for a candidate's score, in words."""
+    needed = full_trials(candidate.compute_multiplier * budget, None)
+    return {"<": f"no more than {needed}", ">": f"at least {needed}"}.get(
+        candidate.compute_multiplier_bound or "", needed
+    )
+
+
+def _span_of(candidate: Candidate, budget: int) -> str:
+    """The interval of those full trials."""
+    low, high = candidate.compute_multiplier_low, candidate.compute_multiplier_high
+    return _span(None if low is None else low * budget, None if high is None else high * budget)
+
+
+def _span(low: float | None, high: float | None) -> str:
+    """An interval of full trials, in words; an end that the recorded trials do not reach is open."""
+    if low is None and high is None:
+        return "the 95% interval is open at both ends"
+    ends = [f"from {full_trials(low, None)}"] if low is not None else []
+    ends += [f"up to {full_trials(high, None)}"] if high is not None else []
+    return f"95% interval {' '.join(ends)}"
+
+
+def _needed_words(needed: Needed, trials: int) -> str:
+    """How many full trials best-of-n needs for a score, as the end of a sentence."""
+    if needed.bound == "<":
+        return f"needs no more than one full trial for {needed.score:.4f}"
+    if needed.bound == ">":
+        return f"is not expected to reach {needed.score:.4f} with all {trials} trials recorded"
+    trials_needed = full_trials(needed.full_trials, None)
+    return f"needs {trials_needed} full trials for {needed.score:.4f} ({_span(needed.low, needed.high)})"
+
+
+def _score(table: BestOfN) -> str:
+    return f"{table.score:.4f}{half(table.score, table.score_high, 1, '.4f')}"
+
+
+def _notes(advice: Advice) -> list[str]:
+    """What must be known to judge the answer."""
+    worse = [candidate.label for candidate in advice.candidates if candidate.verdict == "worse"]
+    said = [f"Worse than best-of-n: {joined(worse)}."] if worse else []
+    silent = sorted({f"{table.task} {table.recipe}" for table in advice.tables if table.no_signal})
+    if silent:
+        said.append(f"In {joined(silent)} full trials differ too little for any choice among them to matter.")
+    if advice.left_out:
+        said.append(f"Left out, having too few trials for a budget of {advice.budget}: {joined(advice.left_out)}.")
+    return said
+
+
+# --- tables -----------------------------------------------------------------------------------------------------------
+
+
+def _use(best: Candidate | None) -> Iterator[Text]:
+    """The advised setting as a strategy file."""
+    if best is None:
+        return
+    kind = type(load_strategy(best.name).build()).__name__
+    given = ", ".join(f"{key}={value!r}" for key, value in best.parameters.items())
+    yield Text("\nAs a strategy file:", style="dim")
+    yield Text(f"    from seedbench.strategies.{best.name} import {kind}\n    strategy = {kind}({given})")
+
+
+def _tables(advice: Advice) -> Iterator[Text]:
+    """What best-of-n does, table by table."""
+    facts = [f"{advice.trials.name} {advice.trials.version}", f"protocol {advice.protocol}"]
+    facts += [f"{advice.replicates} replicates", f"seed {advice.seed}"]
+    yield Text(f"\n{', '.join(facts)}", style="dim")
+    for table in advice.tables:
+        yield Text(f"\n{table.model} · {table.task} · {table.recipe}", style="bold")
+        said = f"one full trial {table.floor:.4f}, best of {advice.budget} {_score(table)}, best of many "
+        said += f"{table.ceiling:.4f}" + (": no signal" if table.no_signal else "")
+        yield Text(said, style="dim")
+        if table.needed is not None and len(advice.tables) > 1:
+            yield Text(f"best-of-n {_needed_words(table.needed, table.trials)}", style="dim")
+
+
+def _candidate_table(advice: Advice, width: int) -> Table:
+    """A line per setting, best first, and plain best-of-n where it stands among them; drawn where there is room."""
+    wide = width >= 110  # room for a plot, and for the multiplier's interval
+    plot_width = min(33, width - 95)
+    grid = Table(box=None, header_style="dim", padding=(0, 1))
+    grid.add_column("strategy", no_wrap=True)
+    grid.add_column("with")
+    grid.add_column("difference", width=18, no_wrap=True)
+    if wide:
+        grid.add_column("-      0      +".center(plot_width), width=plot_width, no_wrap=True, style="cyan")
+    grid.add_column("gap", justify="right", no_wrap=True)
+    grid.add_column("compute", justify="right", no_wrap=True)
+    if wide:
+        grid.add_column("its 95%", justify="right", no_wrap=True)
+    reach = max((abs(end) for one in advice.candidates for end in _ends(one) if end), default=1.0)
+    lines: list[tuple[float, list[RenderableType]]] = []
+    for one in advice.candidates:
+        low, high = _ends(one)
+        same = one.verdict == "same"
+        lines.append(
+            (
+                one.difference,
+                [
+                    one.name,
+                    ", ".join(f"{key}={value}" for key, value in one.parameters.items()),
+                    Text("the same", style="dim") if same else paired_difference(one.difference, low, high, 1, "+.4f"),
+                    *([interval_plot(one.difference, low, high, (-reach, reach), plot_width, (0,))] if wide else []),
+                    percent(one.gap_closed),
+                    multiplier(one.compute_multiplier, one.compute_multiplier_bound),
+                    *([multiplier_range(one.compute_multiplier_low, one.compute_multiplier_high)] if wide else []),
+                ],
+            )
+        )
+    plot = [interval_plot(0.0, None, None, (-reach, reach), plot_width, ())] if wide else []
+    baseline: list[RenderableType] = ["plain best-of-n", "", "", *plot, percent(_gap(advice)), multiplier(1.0, None)]
+    at = sum(difference > 0 for difference, _ in lines)
+    for row in [*(line for _, line in lines[:at]), baseline, *(line for _, line in lines[at:])]:
+        grid.add_row(*row, style="bold" if row is baseline else "")
+    return grid
+
+
+def _ends(candidate: Candidate) -> tuple[float | None, float | None]:
+    return candidate.difference_low, candidate.difference_high
+
+
+def _gap(advice: Advice) -> float | None:
+    """What best-of-n closes of the gap, all tables together."""
+    room = sum(table.ceiling - table.floor for table in advice.tables)
+    return sum(table.score - table.floor for table in advice.tables) / room if room > 0 else None

@@ -1,0 +1,109 @@
+"""`findings`: all analyses of all tables of a trial set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import count, groupby
+from pathlib import Path
+
+from threadpoolctl import threadpool_limits
+
+from seedbench import __version__
+from seedbench.analyses.diverged import diverged_trials
+from seedbench.analyses.early import early_late
+from seedbench.analyses.expected import expected_performance
+from seedbench.analyses.factors import factors
+from seedbench.analyses.pool import counted, with_scores
+from seedbench.analyses.result import Findings, SharedSeeds, TableFindings
+from seedbench.analyses.search import parts, search
+from seedbench.analyses.shared import shared_seeds
+from seedbench.errors import SelectionError
+from seedbench.metrics import TASK_METRICS
+from seedbench.randomness import stream
+from seedbench.trialset import TrialSet, TrialsIdentity, TrialTable, load_trials
+
+PERMUTATIONS = 9999
+
+
+def findings(
+    trials: str | Path | TrialSet | None = None,
+    *,
+    revision: str | None = None,
+    models: str | Sequence[str] = (),
+    tasks: str | Sequence[str] = (),
+    recipes: str | Sequence[str] = (),
+    seed: int = 0,
+    permutations: int = PERMUTATIONS,
+    progress: Callable[[int, int], None] | None = None,
+) -> Findings:
+    """Answers the questions of Dodge et al. 2020 for each trial table, with the uncertainty of each answer.
+
+    Args:
+        trials: a folder, a Hub dataset, or what `load_trials` returned; None for the bundled trial set.
+        revision: tag or commit, if `trials` is a Hub dataset.
+        models: only tables of these models, or of this one; empty for all. So too `tasks` and `recipes`.
+        tasks: see `models`.
+        recipes: see `models`.
+        seed: of permutations and of the halves of the seeds; the same call gives the same result to the byte.
+        permutations: of each permutation test.
+        progress: called with the parts of the work done so far and their number.
+
+    Raises:
+        SelectionError: an unknown model, task or recipe; no permutations.
+        TrialSetError: a trial set that cannot be read or trusted, or a table without a single complete trial.
+    """
+    if permutations < 1:
+        raise SelectionError(f"a permutation test needs permutations, found {permutations}")
+    if isinstance(trials, TrialSet) and revision is not None:
+        raise SelectionError(f"revision {revision!r} is of a Hub dataset; trial set {trials.name} is loaded already")
+    trial_set = trials if isinstance(trials, TrialSet) else load_trials(trials, revision=revision)
+    selected = trial_set.select(models, tasks, recipes).tables
+    complete = [with_scores(table) for table in selected]
+    total, ticks = sum(parts(table) for table, _ in complete), count(1)
+
+    def done() -> None:
+        if progress:
+            progress(next(ticks), total)
+
+    with threadpool_limits(limits=1):  # a sum split among threads may differ in its last bit
+        found = tuple(_of_table(table, left_out, seed, permutations, done) for table, left_out in complete)
+        shared = _shared([table for table, _ in complete], seed, permutations)
+    identity = TrialsIdentity(trial_set.name, trial_set.version, trial_set.sha256, trial_set.revision)
+    return Findings(identity, seed, permutations, __version__, found, shared)
+
+
+def _of_table(
+    table: TrialTable, left_out: int, seed: int, permutations: int, done: Callable[[], None]
+) -> TableFindings:
+    rows, columns = table.grid
+    notes = []
+    if left_out:
+        notes.append(f"{counted(left_out, 'trial')} left out: a score that is not a number cannot be compared.")
+    if table.num_trials == 1:
+        notes.append("A single trial: nothing can be said of others.")
+    return TableFindings(
+        model=table.model,
+        task=table.task,
+        recipe=table.recipe,
+        metric=TASK_METRICS.get(table.task, "score").replace("_", " "),
+        trials=table.num_trials,
+        weight_init_seeds=rows,
+        data_order_seeds=columns,
+        step=tuple(table.step.tolist()),
+        expected=expected_performance(table),
+        factors=factors(table, rng=stream(seed, table.name, "permutations"), permutations=permutations),
+        diverged=diverged_trials(table),
+        early=early_late(table),
+        search=search(table, rng=stream(seed, table.name, "halves of the seeds"), done=done),
+        notes=tuple(notes),
+    )
+
+
+def _shared(tables: Sequence[TrialTable], seed: int, permutations: int) -> tuple[SharedSeeds, ...]:
+    def recipe_of(table: TrialTable) -> tuple[str, str]:
+        return table.model, table.recipe
+
+    return tuple(
+        shared_seeds(list(group), rng=stream(seed, *key, "shared seeds"), permutations=permutations)
+        for key, group in groupby(sorted(tables, key=recipe_of), key=recipe_of)
+    )

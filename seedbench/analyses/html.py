@@ -1,0 +1,266 @@
+"""The findings as one self-contained HTML page: for each question an answer in words, its charts, its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from seedbench.analyses import charts
+from seedbench.analyses.answers import Diverged, EarlyLate, Factors, Search
+from seedbench.analyses.factors import NAMES
+from seedbench.analyses.result import Findings, SharedSeeds, TableFindings
+from seedbench.analyses.search_charts import search_charts
+from seedbench.analyses.words import (
+    deviation,
+    diverged_sentence,
+    early_sentence,
+    expected_sentence,
+    factors_sentence,
+    number,
+    p_value,
+    search_sentence,
+    shared_sentence,
+)
+from seedbench.display import Cell, Column, Details, Grid, Heading, Link, Note, Page, Paragraph, Part, Table, render
+
+FISHER = Link("Fisher 1925", "https://psychclassics.yorku.ca/Fisher/Methods/")
+PHIPSON = Link("Phipson and Smyth 2010", "https://doi.org/10.2202/1544-6115.1585")
+WILSON = Link("Wilson 1927", "https://doi.org/10.1080/01621459.1927.10502953")
+
+
+def findings_html(findings: Findings) -> str:
+    """The whole page; the same findings give the same text.
+
+    Raises:
+        SeedbenchError: altair or vl-convert-python is not installed.
+    """
+    trials = findings.trials
+    parts: list[Part] = [
+        Paragraph(
+            "The score of a trial is its best over its checkpoints, on the whole dev set: chosen and scored on the "
+            "same examples, as in the paper, so that the best of many is too good to be true. Intervals are 95%; "
+            "where no other source is named they are for other seeds, rows and columns of the grid being left out in "
+            "turn; the dev examples are held fixed."
+        )
+    ]
+    for index, table in enumerate(findings.tables):
+        parts += _table_parts(table, f"table-{index + 1}")
+    parts.append(Heading("Seeds that do well on every task", anchor="every-task"))
+    for shared in findings.shared_seeds:
+        parts += _shared_parts(shared)
+    return render(
+        Page(
+            title=f"Findings in {trials.name} {trials.version}",
+            lead=(
+                "What fine-tuning trials that differ only in their random seeds say, after the questions of ",
+                charts.DODGE_2020,
+                ".",
+            ),
+            parts=tuple(parts),
+            footer=(
+                f"seedbench {findings.seedbench}; trial set {trials.name} {trials.version}, sha256 {trials.sha256}; "
+                f"seed {findings.seed}, {findings.permutations:,} permutations."
+            ),
+        )
+    )
+
+
+def _table_parts(table: TableFindings, anchor: str) -> Iterator[Part]:
+    """Everything about one trial table."""
+    yield Heading(f"{table.model} · {table.task} · {table.recipe}", anchor=anchor)
+    yield Paragraph(
+        f"{table.trials:,} trials, {table.weight_init_seeds} × {table.data_order_seeds} seeds, {len(table.step)} "
+        f"checkpoints; score: {table.metric}."
+    )
+    yield from map(Note, table.notes)
+    yield Heading("How good is the best of n trials?", level=3)
+    yield Paragraph(expected_sentence(table))
+    yield from map(Note, table.expected.notes)
+    yield charts.expected_chart(table)
+    yield Details("The numbers", (_expected_table(table),))
+    yield Heading("Weight initialisation or data order?", level=3)
+    yield from _factors_parts(table.factors, table.metric)
+    yield Heading("Diverged trials", level=3)
+    yield from _diverged_parts(table.diverged, table.step)
+    yield Heading("Does an early score tell the last?", level=3)
+    yield from _answer(early_sentence(table.early, table.step))
+    yield from map(Note, table.early.notes)
+    if any(rho is not None for rho in (*table.early.score, *table.early.best_so_far)):
+        yield charts.early_chart(table.early, table.step)
+        yield Details("The numbers", (_early_table(table.early, table.step),))
+    yield Heading("Start many, stop early, continue some", level=3)
+    yield from _answer(search_sentence(table))
+    yield from map(Note, table.search.notes)
+    if table.search.rows:
+        yield Grid(tuple(search_charts(table.search, table.metric)), min_width=380)
+        yield Details("The numbers", (_search_table(table.search, len(table.step)),))
+
+
+def _answer(sentence: str) -> Iterator[Part]:
+    if sentence:
+        yield Paragraph(sentence)
+
+
+def _expected_table(table: TableFindings) -> Table:
+    found = table.expected
+    columns = (
+        Column("n", numeric=True, note="number of trials"),
+        Column("expected", numeric=True, note="best of n, without replacement: unbiased"),
+        Column("95% interval", numeric=True, note="of the expected score, for other seeds"),
+        Column("published", numeric=True, note="best of n, with replacement: biased downwards"),
+        Column("spread", numeric=True, note="standard deviation of a best of n drawn with replacement"),
+    )
+    shown = charts.powers(table.trials)
+    rows = tuple(
+        (
+            f"{n:,}",
+            f"{found.without_replacement[n - 1]:.4f}",
+            _interval(found.low[n - 1], found.high[n - 1], ".4f"),
+            f"{found.with_replacement[n - 1]:.4f}",
+            f"{found.deviation[n - 1]:.4f}",
+        )
+        for n in (shown if table.trials in shown else [*shown, table.trials])
+    )
+    return Table(columns, rows)
+
+
+def _interval(low: float | None, high: float | None, format_: str) -> str | None:
+    return None if low is None or high is None else f"{low:{format_}} to {high:{format_}}"
+
+
+def _factors_parts(found: Factors, metric: str) -> Iterator[Part]:
+    yield from _answer(factors_sentence(found))
+    yield from map(Note, found.notes)
+    yield charts.heatmap_chart(found, metric)
+    if found.components:
+        yield charts.components_chart(found)
+        yield _components_table(found)
+        yield Paragraph(
+            ("F tests of the two-way analysis of variance: ", FISHER, "; permutation tests within the levels of the ")
+            + ("other factor: ", PHIPSON, ".")
+        )
+    if densities := tuple(charts.density_charts(found)):
+        yield Grid(densities, min_width=380)
+
+
+def _components_table(found: Factors) -> Table:
+    tests = {test.factor: test for test in found.tests}
+    columns = (
+        Column("source"),
+        Column("share", numeric=True, note="of the variance; negative estimates count as 0"),
+        Column("standard deviation", numeric=True, note="in hundredths of the score; minus: negative variance"),
+        Column("95% interval", numeric=True),
+        Column("F", numeric=True, note="mean square over that of the residual"),
+        Column("p, F test", numeric=True),
+        Column("p, permutations", numeric=True),
+    )
+    rows = []
+    for one in found.components:
+        test = tests.get(one.source)
+        rows.append(
+            (
+                NAMES.get(one.source, "the rest (interaction, chance)"),
+                number(one.share, ".0%"),
+                deviation(one.variance),
+                f"{deviation(one.low)} to {deviation(one.high)}",
+                f"{number(test.f, '.2f')} ({test.degrees_of_freedom[0]}, {test.degrees_of_freedom[1]})"
+                if test
+                else None,
+                p_value(test.p_value) if test else None,
+                p_value(test.permutation_p_value) if test else None,
+            )
+        )
+    return Table(columns, tuple(rows))
+
+
+def _diverged_parts(found: Diverged, step: Sequence[int]) -> Iterator[Part]:
+    yield Paragraph((f"{diverged_sentence(found, len(step))} Interval of the share: ", WILSON, "."))
+    yield from map(Note, found.notes)
+    yield Grid(tuple(charts.diverged_charts(found, step)), min_width=280)
+    if found.partings:
+        columns = (
+            Column("weight-init seed", numeric=True),
+            Column("data-order seed", numeric=True),
+            Column(
+                "behind from checkpoint", numeric=True, note="below 95% of the finished trials, from there to the end"
+            ),
+            Column("step", numeric=True),
+        )
+        rows = tuple(
+            (
+                Cell(str(one.weight_init_seed), one.weight_init_seed),
+                Cell(str(one.data_order_seed), one.data_order_seed),
+                one.checkpoint,
+                None if one.step is None else Cell(f"{one.step:,}", one.step),
+            )
+            for one in found.partings
+        )
+        yield Details(f"The {len(rows)} diverged trials", (Table(columns, rows, sortable=True),))
+
+
+def _early_table(found: EarlyLate, step: Sequence[int]) -> Table:
+    columns = (
+        Column("checkpoint", numeric=True),
+        Column("step", numeric=True),
+        Column("trained", numeric=True),
+        Column("score", numeric=True, note="rank correlation of the score at the checkpoint with the best"),
+        Column("95% interval", numeric=True),
+        Column("best so far", numeric=True, note="rank correlation of the best score until then with the best of all"),
+        Column("95% interval", numeric=True),
+    )
+    rows = tuple(
+        (
+            str(at + 1),
+            f"{step[at]:,}",
+            f"{step[at] / step[-1]:.0%}",
+            number(found.score[at], ".2f"),
+            _interval(found.score_low[at], found.score_high[at], ".2f"),
+            number(found.best_so_far[at], ".2f"),
+            _interval(found.best_so_far_low[at], found.best_so_far_high[at], ".2f"),
+        )
+        for at in range(len(step))
+    )
+    return Table(columns, rows)
+
+
+def _search_table(found: Search, checkpoints: int) -> Table:
+    columns = (
+        Column("budget", numeric=True, note="in full trials"),
+        Column("start", numeric=True, note="trials started"),
+        Column("stop at", numeric=True, note="share of a full trial after which the choice is made"),
+        Column("continue", numeric=True, note="trials trained to the end"),
+        Column("score", numeric=True, note="expected best score paid for, with hindsight"),
+        Column("95% interval", numeric=True),
+        Column("best-of-n", numeric=True, note="expected best score of as many full trials"),
+        Column(
+            "gain", numeric=True, note="relative error reduction against best-of-n, error = 1 - score, with hindsight"
+        ),
+        Column("95% interval", numeric=True),
+        Column("held out", numeric=True, note="the same, chosen on half of the seeds and valued on the other half"),
+        Column("of", numeric=True, note="combinations that spend the budget exactly"),
+    )
+    rows = tuple(
+        (
+            str(row.budget),
+            str(row.started),
+            "never" if row.stop == checkpoints else f"{row.fraction:.0%}",
+            str(row.continued),
+            f"{row.score:.4f}",
+            _interval(row.low, row.high, ".4f"),
+            f"{row.best_of_n:.4f}",
+            number(row.error_reduction, ".1%"),
+            _interval(row.error_reduction_low, row.error_reduction_high, ".1%"),
+            number(row.held_out_error_reduction, "+.1%"),
+            f"{row.combinations:,}",
+        )
+        for row in found.rows
+    )
+    return Table(columns, rows)
+
+
+def _shared_parts(shared: SharedSeeds) -> Iterator[Part]:
+    yield Heading(f"{shared.model} · {shared.recipe} · {', '.join(shared.tasks)}", level=3)
+    yield from map(Note, shared.notes)
+    for factor in shared.factors:
+        yield Paragraph(shared_sentence(factor))
+        yield from map(Note, factor.notes)
+        yield from charts.shared_charts(shared, factor)

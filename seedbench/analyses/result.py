@@ -1,0 +1,143 @@
+"""`Findings`: what was found in a trial set, and its JSON; the conventions are those of `answers`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+from seedbench.analyses.answers import Diverged, EarlyLate, ExpectedPerformance, Factors, Numbers, Search
+from seedbench.trialset import TrialsIdentity
+
+
+@dataclass(frozen=True)
+class TableFindings:
+    """What one trial table says.
+
+    Attributes:
+        model: of the trial table.
+        task: of the trial table.
+        recipe: of the trial table.
+        metric: what its score is.
+        trials: number of trials that everything below is about.
+        weight_init_seeds: number of rows of the grid.
+        data_order_seeds: number of columns.
+        step: [checkpoints], training steps done at each.
+        expected: expected validation performance.
+        factors: weight initialisation against data order.
+        diverged: diverged trials.
+        early: early against late.
+        search: start many, stop early, continue some.
+        notes: on the table as a whole: missing cells, trials left out.
+    """
+
+    model: str
+    task: str
+    recipe: str
+    metric: str
+    trials: int
+    weight_init_seeds: int
+    data_order_seeds: int
+    step: tuple[int, ...]
+    expected: ExpectedPerformance
+    factors: Factors
+    diverged: Diverged
+    early: EarlyLate
+    search: Search
+    notes: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """`model/task/recipe`."""
+        return f"{self.model}/{self.task}/{self.recipe}"
+
+
+@dataclass(frozen=True)
+class TaskCorrelation:
+    """Rank correlation of the seeds' mean values in two tasks; None where a task's are all the same.
+
+    Attributes:
+        task: of the one.
+        other: of the other.
+        spearman: Spearman's.
+        spearman_low: lower end of its interval.
+        spearman_high: upper end.
+        kendall: Kendall's tau-b.
+    """
+
+    task: str
+    other: str
+    spearman: float | None
+    spearman_low: float | None
+    spearman_high: float | None
+    kendall: float | None
+
+
+@dataclass(frozen=True)
+class SharedFactor:
+    """The seeds of one factor in all tasks.
+
+    Attributes:
+        factor: "weight_init" or "data_order".
+        seeds: [seeds] that all tasks have, by mean rank, best first.
+        mean: [tasks][seeds], mean value of the seed's trials.
+        rank: [tasks][seeds], 1 is best; equal means share their ranks' mean.
+        mean_rank: [seeds], over tasks.
+        correlations: of every two tasks.
+        expected_best_mean_rank: what the best of as many seeds gets by luck; None as `p_value`.
+        p_value: of the permutation test whether the best mean rank is better than luck; None where it cannot be told.
+        notes: what cannot be concluded, and why.
+    """
+
+    factor: str
+    seeds: tuple[int, ...]
+    mean: tuple[Numbers, ...]
+    rank: tuple[Numbers, ...]
+    mean_rank: Numbers
+    correlations: tuple[TaskCorrelation, ...]
+    expected_best_mean_rank: float | None
+    p_value: float | None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SharedSeeds:
+    """Seeds that do well on every task: the tables of one model and one recipe.
+
+    Attributes:
+        model: of the tables.
+        recipe: of the tables.
+        tasks: of the tables, in order.
+        factors: weight_init, data_order; empty with a single task.
+        notes: what cannot be concluded, and why.
+    """
+
+    model: str
+    recipe: str
+    tasks: tuple[str, ...]
+    factors: tuple[SharedFactor, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What `findings` found.
+
+    Attributes:
+        trials: the trial set.
+        seed: of the permutations and of the halves of the seeds.
+        permutations: of each permutation test.
+        seedbench: the version that computed it.
+        tables: by model, task, recipe.
+        shared_seeds: by model, recipe.
+    """
+
+    trials: TrialsIdentity
+    seed: int
+    permutations: int
+    seedbench: str
+    tables: tuple[TableFindings, ...]
+    shared_seeds: tuple[SharedSeeds, ...]
+
+    def to_json(self) -> str:
+        """The findings as JSON text, undefined as null; the same bytes for the same findings."""
+        return json.dumps(asdict(self), indent=2, allow_nan=False) + "\n"

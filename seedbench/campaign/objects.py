@@ -1,0 +1,178 @@
+"""What a strategy sees: a campaign, which is one search on one trial table under one budget, its trials, checkpoints.
+
+A campaign holds no records: it asks the ledger beside this module, which pays before it looks. What is not paid for is
+behind closures, where ordinary attribute access does not lead; a strategy that opens those is a matter for a sealed
+process, in which there is nothing to find.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from seedbench.campaign.history import TableRecord
+
+
+class Checkpoint:
+    """A validation point of a trial, paid for.
+
+    Attributes:
+        trial: whose checkpoint it is.
+        index: 0 for the trial's first.
+        step: training steps done.
+        fraction: share of the whole trial done, in (0, 1].
+        score: the task's metric, higher is better; always finite.
+        validation_loss: nats; NaN where it is not finite or was not recorded.
+        train_loss: nats, mean since the checkpoint before; NaN likewise.
+    """
+
+    # Not frozen and without __init__: a campaign makes hundreds, and this is the fastest form there is.
+    __slots__ = ("fraction", "index", "score", "step", "train_loss", "trial", "validation_loss")
+    trial: Trial
+    index: int
+    step: int
+    fraction: float
+    score: float
+    validation_loss: float
+    train_loss: float
+
+    def __repr__(self) -> str:
+        return f"<Checkpoint {self.index} of {self.trial!r}: score {self.score:.4f}>"
+
+
+class Trial:
+    """A started trial.
+
+    Attributes:
+        weight_init_seed: label of its row of the grid, from 0; says nothing about the real seed.
+        data_order_seed: label of its column, from 0.
+        checkpoints: those paid for, in order. Read it, do not change it.
+        complete: whether the last checkpoint is paid for.
+        advance: trains to the next checkpoint, and pays for it; see below.
+
+    `advance()` takes no argument and returns the new `Checkpoint`. It raises `BudgetSpent` where the steps in between
+    cost more than what is left (nothing is charged then), and `TrialComplete` at the end of the trial.
+    """
+
+    __slots__ = ("_best", "advance", "checkpoints", "complete", "data_order_seed", "weight_init_seed")
+    weight_init_seed: int
+    data_order_seed: int
+    checkpoints: Sequence[Checkpoint]
+    complete: bool
+    advance: Callable[[], Checkpoint]
+    _best: Checkpoint | None
+
+    @property
+    def best(self) -> Checkpoint:
+        """The checkpoint with the highest score, the earliest among ties.
+
+        Raises:
+            ValueError: no checkpoint is paid for yet.
+        """
+        if self._best is None:
+            raise ValueError(f"{self!r} has no best checkpoint: advance it first")
+        return self._best
+
+    def __repr__(self) -> str:
+        return f"<Trial weight_init_seed={self.weight_init_seed} data_order_seed={self.data_order_seed}>"
+
+
+class Campaign:
+    """What a strategy works with: trials to start and a budget to train them.
+
+    Attributes:
+        budget: in full trials.
+        grid: numbers of weight-init and of data-order seeds; labels count from 0. Cells may be missing.
+        checkpoints_per_trial: validation points of a full trial.
+        majority_score: score of always predicting the most frequent label; NaN where unknown.
+    """
+
+    __slots__ = (
+        "_history",
+        "_new_rng",
+        "_remaining",
+        "_rng",
+        "_start",
+        "_trials",
+        "_unstarted",
+        "budget",
+        "checkpoints_per_trial",
+        "grid",
+        "majority_score",
+    )
+    budget: int
+    grid: tuple[int, int]
+    checkpoints_per_trial: int
+    majority_score: float
+    _start: Callable[[int | None, int | None], Trial]
+    _remaining: Callable[[], float]
+    _trials: Callable[[], tuple[Trial, ...]]
+    _unstarted: Callable[[], int]
+    _history: Callable[[], tuple[TableRecord, ...]]
+    _new_rng: Callable[[], np.random.Generator]
+    _rng: np.random.Generator | None
+
+    def start(self, weight_init_seed: int | None = None, data_order_seed: int | None = None) -> Trial:
+        """Starts a trial, which costs nothing until it is advanced.
+
+        Args:
+            weight_init_seed: label of a row of the grid; None: any row.
+            data_order_seed: label of a column; None: any column.
+
+        Returns:
+            The trial of that cell, also where it was started before; with one label or none, the next unstarted trial
+            there, in a random order that is the same for every strategy.
+
+        Raises:
+            UnknownCell: no such label, or the cell is missing.
+            PoolExhausted: no unstarted trial is left there.
+        """
+        return self._start(weight_init_seed, data_order_seed)
+
+    @property
+    def remaining(self) -> float:
+        """What is left of the budget, in full trials."""
+        return self._remaining()
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """The trials with a checkpoint, in the order in which the first was paid for."""
+        return self._trials()
+
+    @property
+    def unstarted(self) -> int:
+        """Trials that were not started yet."""
+        return self._unstarted()
+
+    @property
+    def history(self) -> tuple[TableRecord, ...]:
+        """The trials of other tasks of the same model on the transfer track, read-only; empty on the cold track.
+
+        A seed label means the same seed there as here; labels beyond `grid` are of seeds that only other tasks have.
+        """
+        return self._history()
+
+    @property
+    def rng(self) -> np.random.Generator:
+        """Random numbers for the strategy's own use: the same in every run of this campaign."""
+        if self._rng is None:
+            self._rng = self._new_rng()
+        return self._rng
+
+
+class OracleCampaign(Campaign):
+    """What an oracle works with: a strategy whose callable has the attribute `oracle = True`.
+
+    It is told what the kept checkpoint is scored by, so it says how far any choice could get, and nothing else.
+    """
+
+    __slots__ = ("_test_scores",)
+    _test_scores: Callable[[], Mapping[tuple[int, int], Sequence[float]]]
+
+    @property
+    def test_scores(self) -> Mapping[tuple[int, int], Sequence[float]]:
+        """Of every trial, by its labels of weight-init and data-order seed: the test score of each checkpoint."""
+        return self._test_scores()

@@ -1,0 +1,290 @@
+"""`compare`: two strategies on the same replicates: how they differ in score, and where their decisions part."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from statistics import fmean, median
+from typing import Any
+
+from seedbench.errors import SelectionError
+from seedbench.evaluation import Evaluation, evaluate
+from seedbench.metrics import ROUNDING
+from seedbench.replay import (
+    Decision,
+    Decisions,
+    Kind,
+    admitted_budgets,
+    decision,
+    history_of_track,
+    parting,
+    record_campaigns,
+    steps_before,
+)
+from seedbench.strategy import Strategy, load_strategy
+from seedbench.trialset import TrialSet, TrialTable, load_trials
+
+#: So many of the largest wins, and of the largest losses, are kept of each table and budget.
+EXAMPLES = 2
+
+
+@dataclass(frozen=True)
+class Example:
+    """One replicate in which the decisions part.
+
+    Attributes:
+        replicate: its number.
+        difference: in test score of what was kept, one minus other.
+        spent_difference: in budget spent, in full trials.
+        parted_after: checkpoints that both paid for alike before they parted.
+        spent_before: what those cost, in full trials.
+        decision: what the one did then.
+        other_decision: what the other did then.
+        one: all decisions of the one.
+        other: all decisions of the other.
+    """
+
+    replicate: int
+    difference: float
+    spent_difference: float
+    parted_after: int
+    spent_before: float
+    decision: Decision
+    other_decision: Decision
+    one: Decisions
+    other: Decisions
+
+
+@dataclass(frozen=True)
+class FirstDecisions:
+    """What the two did where they parted, and in how many replicates."""
+
+    one: Kind
+    other: Kind
+    replicates: int
+
+
+@dataclass(frozen=True)
+class Fates:
+    """What became, with the strategy that scored lower, of the checkpoint that the other kept: in how many replicates.
+
+    Attributes:
+        not_started: its trial was never started.
+        left: its trial was left before that checkpoint.
+        passed_over: it was paid for, too, and another one was kept.
+    """
+
+    not_started: int
+    left: int
+    passed_over: int
+
+
+@dataclass(frozen=True)
+class Parted:
+    """Two strategies' decisions on one trial table under one budget.
+
+    Attributes:
+        model: of the trial table.
+        task: of the trial table.
+        recipe: of the trial table.
+        budget: in full trials.
+        parted: replicates in which the decisions part.
+        other_kept: replicates in which they keep different checkpoints.
+        won: replicates in which what the one kept scores higher than what the other kept.
+        tied: replicates in which both score the same.
+        lost: replicates in which the one scores lower.
+        won_by: of the replicates won, what became of the better checkpoint with the other.
+        lost_by: of the replicates lost, what became of the better checkpoint with the one.
+        spent_before: what both spent alike before they parted, in full trials: the median of the replicates in which
+            they do; None where there is none.
+        spent_difference: mean difference in budget spent, in full trials.
+        first: what they did where they parted, the most frequent first.
+        differences: difference in test score, one minus other, of each replicate.
+        examples: the largest wins, largest first; then the largest losses, likewise.
+    """
+
+    model: str
+    task: str
+    recipe: str
+    budget: int
+    parted: int
+    other_kept: int
+    won: int
+    tied: int
+    lost: int
+    won_by: Fates
+    lost_by: Fates
+    spent_before: float | None
+    spent_difference: float
+    first: tuple[FirstDecisions, ...]
+    differences: tuple[float, ...]
+    examples: tuple[Example, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What `compare` found.
+
+    Attributes:
+        evaluation: of the one strategy, against the other.
+        parted: where their decisions part, for each row of the evaluation.
+    """
+
+    evaluation: Evaluation
+    parted: tuple[Parted, ...]
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """Of the two strategies."""
+        return self.evaluation.strategy.name, self.evaluation.against[0].name
+
+    def to_json(self) -> str:
+        """The comparison as JSON text, undefined as null; the same bytes for the same comparison."""
+        content = {
+            "evaluation": json.loads(self.evaluation.to_json()),
+            "parted": [asdict(parted) for parted in self.parted],
+        }
+        return json.dumps(content, indent=2, allow_nan=False) + "\n"
+
+
+def compare(
+    one: str | Path | Callable[..., Any] | Strategy,
+    other: str | Path | Callable[..., Any] | Strategy,
+    trials: str | Path | TrialSet | None = None,
+    *,
+    revision: str | None = None,
+    models: str | Sequence[str] = (),
+    tasks: str | Sequence[str] = (),
+    recipes: str | Sequence[str] = (),
+    budgets: int | Sequence[int] = (),
+    replicates: int = 200,
+    seed: int = 0,
+    protocol: str = "held-out-1",
+    track: str = "cold",
+    processes: int = 1,
+    sandbox: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Comparison:
+    """Compares two strategies on the same replicates.
+
+    Differences and their intervals are those of `evaluate(one, against=other)`; the campaigns on all seeds then run
+    once more, in this process, to record what was decided in them.
+
+    Args:
+        one: a file (`my.py`, `my.py:name`), the name of a shipped strategy, or a callable.
+        other: likewise; differences are one minus other.
+        trials: as in `evaluate`, and so are the other arguments.
+        revision: see `evaluate`.
+        models: see `evaluate`.
+        tasks: see `evaluate`.
+        recipes: see `evaluate`.
+        budgets: see `evaluate`.
+        replicates: see `evaluate`.
+        seed: see `evaluate`.
+        protocol: see `evaluate`.
+        track: see `evaluate`.
+        processes: see `evaluate`.
+        sandbox: see `evaluate`.
+        progress: called with the campaigns done and their total: first those of the evaluation, then those recorded.
+
+    Raises:
+        SeedbenchError: what `evaluate` raises.
+    """
+    strategies = [load_strategy(strategy, sealed=sandbox) for strategy in (one, other)]
+    if strategies[0].name == strategies[1].name:  # files of one name in different folders
+        strategies[1] = replace(strategies[1], name=f"{strategies[1].name} (second)")
+    if isinstance(trials, TrialSet) and revision is not None:
+        raise SelectionError(f"revision {revision!r} is of a Hub dataset; trial set {trials.name} is loaded already")
+    trial_set = trials if isinstance(trials, TrialSet) else load_trials(trials, revision=revision)
+    tables = trial_set.select(models, tasks, recipes).tables
+    admitted = admitted_budgets(tables, budgets, protocol)
+    history = history_of_track(track, trial_set.tables)
+    evaluation = evaluate(
+        strategies[0],
+        trial_set,
+        models=models,
+        tasks=tasks,
+        recipes=recipes,
+        budgets=budgets,
+        replicates=replicates,
+        seed=seed,
+        protocol=protocol,
+        track=track,
+        processes=processes,
+        sandbox=sandbox,
+        against=[strategies[1]],
+        progress=progress,
+    )
+    found: list[Parted] = []
+    recorded = 0
+    for table, its_budgets in zip(tables, admitted, strict=True):
+        if not its_budgets:
+            continue
+        pairs: dict[int, list[tuple[Decisions, ...]]] = {budget: [] for budget in its_budgets}
+        campaigns = record_campaigns(
+            strategies, table, its_budgets, range(replicates), seed=seed, protocol=protocol, history=history
+        )
+        for pair in campaigns:
+            pairs[pair[0].budget].append(pair)
+            recorded += 2
+            if progress is not None:
+                progress(recorded, 2 * replicates * sum(map(len, admitted)))
+        found += [_parted(table, its_pairs) for its_pairs in pairs.values()]
+    return Comparison(evaluation, tuple(found))
+
+
+def _parted(table: TrialTable, pairs: Sequence[tuple[Decisions, ...]]) -> Parted:
+    """Two strategies in all replicates of one budget."""
+    differences = [one.score - other.score for one, other in pairs]
+    examples = [_example(one, other, at) for one, other in pairs if (at := parting(one, other)) is not None]
+    wins = [example for example in examples if example.difference > ROUNDING]
+    losses = [example for example in examples if example.difference < -ROUNDING]
+    kinds = Counter((example.decision.kind, example.other_decision.kind) for example in examples)
+    return Parted(
+        model=table.model,
+        task=table.task,
+        recipe=table.recipe,
+        budget=pairs[0][0].budget,
+        parted=len(examples),
+        other_kept=sum(one.kept != other.kept for one, other in pairs),
+        won=len(wins),
+        tied=len(pairs) - len(wins) - len(losses),
+        lost=len(losses),
+        won_by=_fates((example.one, example.other) for example in wins),
+        lost_by=_fates((example.other, example.one) for example in losses),
+        spent_before=median(example.spent_before for example in examples) if examples else None,
+        spent_difference=fmean(one.full_trials_spent - other.full_trials_spent for one, other in pairs),
+        first=tuple(FirstDecisions(*kind, replicates) for kind, replicates in kinds.most_common()),
+        differences=tuple(differences),
+        examples=(
+            *sorted(wins, key=lambda example: -example.difference)[:EXAMPLES],
+            *sorted(losses, key=lambda example: example.difference)[:EXAMPLES],
+        ),
+    )
+
+
+def _fates(pairs: Iterable[tuple[Decisions, Decisions]]) -> Fates:
+    """Of pairs (the better one, the worse one)."""
+    found = [0, 0, 0]
+    for better, worse in pairs:
+        seeds, checkpoint = better.kept
+        trained = worse.trained(seeds)
+        found[0 if not trained else 1 if trained <= checkpoint else 2] += 1
+    return Fates(*found)
+
+
+def _example(one: Decisions, other: Decisions, at: int) -> Example:
+    return Example(
+        replicate=one.replicate,
+        difference=one.score - other.score,
+        spent_difference=one.full_trials_spent - other.full_trials_spent,
+        parted_after=at,
+        spent_before=steps_before(one, at) / one.steps[-1],
+        decision=decision(one, at),
+        other_decision=decision(other, at),
+        one=one,
+        other=other,
+    )

@@ -1,0 +1,261 @@
+"""What a person sees of a comparison: differences, where the decisions part, and what it won or cost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from seedbench.display.terminal import interval_plot, joined, paired_difference, place, sparkline
+from seedbench.evaluation.report import points_of_gap
+
+if TYPE_CHECKING:
+    from seedbench.comparison.compare import Comparison, Example, Fates, Parted
+    from seedbench.evaluation import Difference
+    from seedbench.replay import Decision, Decisions
+
+BINS = 13  # of the histogram of differences; odd, so that one of them is about zero
+LEGEND = {
+    "difference": "mean test score of the first less that of the second; ▲ ▼: zero is outside the 95% interval",
+    "won tied lost": "replicates in which what the first kept scores higher, the same, lower",
+    "each replicate": "histogram of their differences, zero in the middle",
+    "parted": "replicates in which they pay for, or keep, different checkpoints",
+    "after": "full trials that both had spent alike by then (median)",
+    "trial 3/7": "of weight_init_seed 3 and data_order_seed 7",
+    "▁▂▄█★": "the trials in the order started, as high as trained; ★ follows the one kept",
+}
+
+
+def print_comparison(comparison: Comparison, console: Console) -> None:
+    """Prints the whole report to a console, fitted to its width."""
+    console.print(comparison_report(comparison, console.width), soft_wrap=False)
+
+
+def comparison_report(comparison: Comparison, width: int) -> Group:
+    """Everything about a comparison for a terminal `width` columns wide."""
+    parts: list[RenderableType] = [_heading(comparison), *_difference_tables(comparison, width), Text()]
+    parts += [Text(sentence) for sentence in comparison_words(comparison)]
+    parts += _examples(comparison)
+    legend = Table.grid(padding=(0, 2))
+    for term, meaning in LEGEND.items():
+        legend.add_row(Text(term, style="dim", no_wrap=True), Text(meaning, style="dim"))
+    return Group(*parts, Text(), legend)
+
+
+# --- words ------------------------------------------------------------------------------------------------------------
+
+
+def comparison_words(comparison: Comparison) -> list[str]:
+    """The comparison as sentences."""
+    evaluation, (one, other) = comparison.evaluation, comparison.names
+    difference = evaluation.against[0].summary_difference
+    if difference.gap_closed is None:
+        said = ["In these tables no choice does better than one full trial: there is no gap to close."]
+    else:
+        said = [f"All tables together, {one} closes {points_of_gap(difference, other)}."]
+    parted, kept, won, lost = (
+        sum(getattr(part, name) for part in comparison.parted) for name in ("parted", "other_kept", "won", "lost")
+    )
+    campaigns = f"{len(comparison.parted) * evaluation.replicates} campaigns"
+    if parted:
+        said.append(
+            f"Their decisions part in {parted} of {campaigns}. In {kept} they keep different checkpoints: "
+            f"{one}'s scores higher in {won}, lower in {lost}."
+        )
+        said.append(_first_words(comparison, parted))
+        said += _fates_words(one, other, [part.won_by for part in comparison.parted])
+        said += _fates_words(other, one, [part.lost_by for part in comparison.parted])
+    else:
+        said.append(f"They decide the same in all {campaigns}.")
+    if evaluation.left_out:
+        said.append(f"Left out, having too few trials for these budgets: {joined(evaluation.left_out)}.")
+    return said
+
+
+_DID = {
+    "starts": "starts another trial",
+    "trains": "trains the same trial on",
+    "back": "goes back to an earlier trial",
+    "ends": "ends the campaign",
+}
+_DID_ALIKE = {
+    "starts": "they start different trials",
+    "back": "they go back to different trials",
+    "ends": "they end the campaign and keep different checkpoints",
+}
+
+
+def _first_words(comparison: Comparison, parted: int) -> str:
+    first: Counter[tuple[str, str]] = Counter()
+    for part in comparison.parted:
+        for did in part.first:
+            first[did.one, did.other] += did.replicates
+    ((one, other), frequency), *_ = first.most_common(1)
+    often = "always" if frequency == parted else f"most often ({frequency} times)"
+    if one == other:
+        return f"They part {often} where {_DID_ALIKE[one]}."
+    return f"They part {often} where {comparison.names[0]} {_DID[one]} and {comparison.names[1]} {_DID[other]}."
+
+
+def _fates_words(better: str, worse: str, fates: Sequence[Fates]) -> list[str]:
+    counts = {
+        "had not started that trial": sum(fate.not_started for fate in fates),
+        "had left that trial before": sum(fate.left for fate in fates),
+        "had passed that checkpoint over": sum(fate.passed_over for fate in fates),
+    }
+    became = [f"{what} ({times})" for what, times in counts.items() if times]
+    return [f"Where what {better} kept scores higher, {worse} {joined(became)}."] if became else []
+
+
+def decision_words(decision: Decision, length: int) -> str:
+    """One decision as the end of a sentence, for trials of `length` checkpoints."""
+    trial = f"{decision.seeds[0]}/{decision.seeds[1]}"
+    at = f"checkpoint {decision.checkpoint + 1} of {length}"
+    done = {
+        "starts": f"starts {trial}",
+        "trains": f"trains {trial} on to {at}",
+        "back": f"goes back to {trial}, to train it to {at}",
+        "ends": f"ends the campaign and keeps {trial} at {at}",
+    }[decision.kind]
+    if decision.left is None or decision.left_at is None:
+        return done
+    return f"leaves {decision.left[0]}/{decision.left[1]} at checkpoint {decision.left_at + 1} of {length} and {done}"
+
+
+def example_words(example: Example, names: tuple[str, str]) -> str:
+    """Where the decisions of two strategies part in one replicate, and what became of the better choice."""
+    length = len(example.one.steps)
+    alike = f"Alike for {example.parted_after} checkpoint{'s' * (example.parted_after != 1)}"
+    did = (
+        f"{name} {decision_words(decision, length)}"
+        for name, decision in zip(names, (example.decision, example.other_decision), strict=True)
+    )
+    return f"{alike} ({example.spent_before:.1f} full trials), then {'; '.join(did)}. {_fate_words(example, names)}"
+
+
+def _fate_words(example: Example, names: tuple[str, str]) -> str:
+    """What became of the better choice with the strategy that did not make it."""
+    better, worse = (example.one, example.other) if example.difference > 0 else (example.other, example.one)
+    name, other = names if example.difference > 0 else reversed(names)
+    (row, column), checkpoint = better.kept
+    trained = worse.trained((row, column))
+    if not trained:
+        return f"{name}'s choice, {row}/{column}, {other} did not start."
+    if trained <= checkpoint:
+        return f"{name}'s choice, {row}/{column}, {other} left at checkpoint {trained}."
+    return f"{name}'s choice, {row}/{column} at checkpoint {checkpoint + 1}, {other} passed over."
+
+
+def kept_words(decisions: Decisions) -> str:
+    """What was kept, why, and what it is worth."""
+    (row, column), checkpoint = decisions.kept
+    return (
+        f"keeps {row}/{column} at checkpoint {checkpoint + 1}: chosen for {decisions.validation_score:.4f}, "
+        f"scores {decisions.score:.4f}"
+    )
+
+
+# --- tables -----------------------------------------------------------------------------------------------------------
+
+
+def _heading(comparison: Comparison) -> Text:
+    evaluation, (one, other) = comparison.evaluation, comparison.names
+    trials = evaluation.trials
+    facts = [f"{trials.name} {trials.version}", f"protocol {evaluation.protocol}", f"{evaluation.track} track"]
+    facts += [f"{evaluation.replicates} replicates", f"seed {evaluation.seed}"]
+    return Text.assemble((one, "bold"), " against ", (other, "bold"), f" on {', '.join(facts)}")
+
+
+def _difference_tables(comparison: Comparison, width: int) -> Iterator[RenderableType]:
+    """One block a trial table; the interval is drawn, too, where there is room."""
+    plot_width = min(31, width - 82)
+    digits = max(4, len(str(comparison.evaluation.replicates)) + 1)
+    pairs = list(zip(comparison.evaluation.against[0].differences, comparison.parted, strict=True))
+    for number, (table, group) in enumerate(groupby(pairs, key=lambda pair: _table(pair[1]))):
+        members = list(group)
+        yield Text(f"\n{' · '.join(table)}", style="bold")
+        grid = Table(box=None, show_header=number == 0, header_style="dim", padding=(0, 1))
+        grid.add_column("budget", justify="right", width=6)
+        grid.add_column("difference", width=18, no_wrap=True)
+        if plot_width >= 15:
+            grid.add_column("-      0      +".center(plot_width), width=plot_width, no_wrap=True, style="cyan")
+        grid.add_column("won tied lost", justify="right", min_width=13, no_wrap=True)
+        grid.add_column("each replicate", width=14, no_wrap=True, style="cyan")
+        grid.add_column("parted", justify="right", width=6)
+        grid.add_column("after", justify="right", width=5)
+        widest = max(abs(value) for part in comparison.parted for value in part.differences) or 1.0
+        reach = max((abs(end) for d, _ in members for end in (d.score_low, d.score_high) if end), default=1.0)
+        for difference, part in members:
+            plot = _plot(difference, reach, plot_width) if plot_width >= 15 else ()
+            grid.add_row(
+                str(part.budget),
+                paired_difference(difference.score, difference.score_low, difference.score_high, 1, "+.4f"),
+                *plot,
+                f"{part.won:{digits - 1}} {part.tied:{digits}} {part.lost:{digits}}",
+                histogram(part.differences, widest),
+                str(part.parted),
+                "–" if part.spent_before is None else f"{part.spent_before:.1f}",
+            )
+        yield grid
+
+
+def _plot(difference: Difference, reach: float, width: int) -> tuple[str]:
+    ends = (difference.score_low, difference.score_high)
+    return (interval_plot(difference.score, *ends, (-reach, reach), width, marks=(0,)),)
+
+
+def histogram(values: Sequence[float], widest: float) -> str:
+    """Values within ±widest as a row of bars, those about zero in the middle; a bin without a value is blank."""
+    bins = Counter(place(value, (-widest, widest), BINS) for value in values)
+    most = max(bins.values())
+    return sparkline([bins[at] / most if at in bins else None for at in range(BINS)])
+
+
+# --- examples ---------------------------------------------------------------------------------------------------------
+
+
+def _examples(comparison: Comparison) -> Iterator[RenderableType]:
+    """Of each table the largest wins and losses at one budget: at 8 full trials, or at the one next to it."""
+    each = 1 if len({_table(part) for part in comparison.parted}) > 1 else 2
+    for table, group in groupby(comparison.parted, key=_table):
+        part = min(group, key=lambda part: (abs(part.budget - 8), part.budget))
+        wins = [example for example in part.examples if example.difference > 0]
+        losses = [example for example in part.examples if example.difference < 0]
+        for kind, examples in (("wins", wins), ("losses", losses)):
+            if examples:
+                head = f"\n{' · '.join(table[1:])}, budget {part.budget}: the largest {kind} of {comparison.names[0]}"
+                yield Text(head, style="bold")
+            yield from (_example(example, comparison.names) for example in examples[:each])
+
+
+def _example(example: Example, names: tuple[str, str]) -> Group:
+    sign, style = ("▲", "green") if example.difference > 0 else ("▼", "red")
+    head = Text.assemble(
+        f"replicate {example.replicate}  ",
+        (f"{example.difference:+.4f} {sign}", style),
+        f"  spent {example.one.full_trials_spent:.1f} against {example.other.full_trials_spent:.1f} full trials",
+    )
+    words = Text(example_words(example, names))
+    grid = Table.grid(padding=(0, 2))
+    for name, decisions in zip(names, (example.one, example.other), strict=True):
+        grid.add_row(Text(name, no_wrap=True), _bars(decisions))
+        grid.add_row("", Text(kept_words(decisions), style="dim"))
+    return Group(head, Padding(words, (0, 0, 0, 2)), Padding(grid, (0, 0, 0, 2)))
+
+
+def _bars(decisions: Decisions) -> Text:
+    """The trials in the order started, as high as they were trained, with a star after the one that was kept."""
+    length = len(decisions.steps)
+    bars = sparkline([len(trial.validation_score) / length for trial in decisions.trials])
+    after = decisions.kept_trial + 1
+    return Text.assemble((bars[:after], "cyan"), ("★", "bold"), (bars[after:], "cyan"), overflow="fold")
+
+
+def _table(part: Parted) -> tuple[str, str, str]:
+    return part.model, part.task, part.recipe

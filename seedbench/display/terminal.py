@@ -1,0 +1,98 @@
+"""Numbers as a terminal shows them: rounded, with their intervals, and drawn in characters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.text import Text
+
+UNDEFINED = "–"
+BARS = "▁▂▃▄▅▆▇█"
+
+
+def percent(share: float | None) -> str:
+    """0.123 -> 12%."""
+    return UNDEFINED if share is None else f"{share * 100:.0f}%"
+
+
+def percent_range(low: float | None, high: float | None) -> str:
+    """An interval of shares, in brackets; '' without one."""
+    return "" if low is None or high is None else f" (95% interval {low * 100:.0f}% to {high * 100:.0f}%)"
+
+
+def half(value: float | None, high: float | None, scale: float, format_: str = ".0f") -> str:
+    """Half the width of a symmetric interval, as ' ±0.0110'; '' without one."""
+    return "" if value is None or high is None else f" ±{(high - value) * scale:{format_}}"
+
+
+def paired_difference(value: float | None, low: float | None, high: float | None, scale: float, format_: str) -> Text:
+    """A paired difference with its interval, marked where the interval leaves out zero."""
+    if value is None:
+        return Text(UNDEFINED)
+    rounded = round(value * scale, 4) + 0.0  # never minus zero
+    text = f"{rounded:{format_}}{half(value, high, scale, format_.lstrip('+'))}"
+    if low is None or high is None:
+        return Text(text)
+    if low > 0:
+        return Text(f"{text} ▲", style="green")
+    return Text(f"{text} ▼", style="red") if high < 0 else Text(text, style="dim")
+
+
+def bounded(value: float, bound: str | None, format_: str) -> str:
+    """A number that may be a bound only, as '≤ 1.2'."""
+    return {"<": "≤ ", ">": "≥ "}.get(bound or "", "") + f"{value:{format_}}"
+
+
+def multiplier(value: float | None, bound: str | None) -> str:
+    """A compute multiplier, as '1.50×'."""
+    return UNDEFINED if value is None else bounded(value, bound, ".2f") + "×"
+
+
+def multiplier_range(low: float | None, high: float | None) -> str:
+    """A multiplier's interval; an end that the recorded trials do not reach stays open."""
+    if low is None and high is None:
+        return UNDEFINED
+    return f"{low or 0:.2f}–{'∞' if high is None else f'{high:.2f}'}"
+
+
+def full_trials(trials: float, bound: str | None) -> str:
+    """A number of full trials: with one decimal below 100, whole from there on."""
+    return bounded(trials, bound, ".1f" if trials < 100 else ".0f")
+
+
+def joined(names: Sequence[str]) -> str:
+    """a, b and c."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def sparkline(shares: Sequence[float | None]) -> str:
+    """Shares of a whole as bars; those beyond 0 and 1 are drawn as these, None as nothing."""
+    top = len(BARS) - 1
+    return "".join(" " if share is None else BARS[min(max(round(share * top), 0), top)] for share in shares)
+
+
+def place(value: float, limits: tuple[float, float], width: int) -> int:
+    """The column of a plot `width` wide in which a value is drawn: at the edge if it lies beyond the limits."""
+    low, high = limits
+    return round((min(max(value, low), high) - low) / (high - low) * (width - 1))
+
+
+def interval_plot(
+    value: float | None,
+    low: float | None,
+    high: float | None,
+    limits: tuple[float, float],
+    width: int,
+    marks: Sequence[float],
+) -> str:
+    """A value as a point on its interval, with ┊ at the marks; '' without a value."""
+    if value is None:
+        return ""
+    line = [" "] * width
+    for mark in marks:
+        line[place(mark, limits, width)] = "┊"
+    if low is not None and high is not None:
+        first, last = place(low, limits, width), place(high, limits, width)
+        line[first : last + 1] = "─" * (last + 1 - first)
+    line[place(value, limits, width)] = "●"
+    return "".join(line)

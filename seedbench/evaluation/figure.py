@@ -1,0 +1,137 @@
+"""The figure of an evaluation: the gap that each strategy closes at each budget, with its interval."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seedbench import display
+from seedbench.display.axes import Rows, values_of
+
+if TYPE_CHECKING:
+    import altair as alt
+
+    from seedbench.display.charts import Drawn
+    from seedbench.evaluation.result import Against, BudgetSummary, Evaluation, Row
+
+WIDTH = 860  # pixels, of all panels beside one another and what stands left of them
+LEFT, BETWEEN, HEIGHT = 60, 12, 96
+FEWEST, ACROSS = 4, 8  # panels that a line has room for
+TICKS = (-0.5, 0.0, 0.5, 1.0, 1.5)  # of the gap closed; what lies beyond the ends is cut
+
+
+def evaluation_figure(evaluation: Evaluation) -> alt.TopLevelMixin:
+    """A row of panels for all tables together and for each table with signal, in it a panel for each strategy.
+
+    The evaluated strategy is the dashed line in the panels of those that it is compared with; compared with none, it
+    has a panel of its own. Values are those of the report: `gap_rows`.
+
+    Raises:
+        SeedbenchError: altair or vl-convert-python is not installed.
+    """
+    display.require()
+    import altair as alt
+
+    shown_strategies = list(range(1, len(evaluation.against) + 1)) or [0]
+    lines = [shown_strategies[at : at + ACROSS] for at in range(0, len(shown_strategies), ACROSS)]
+    width = (WIDTH - LEFT) // min(max(len(shown_strategies), FEWEST), ACROSS) - BETWEEN
+    shown: list[alt.HConcatChart] = []
+    for where, group in groupby(gap_rows(evaluation), key=lambda row: row["where"]):
+        members = list(group)
+        baseline = [row for row in members if row["number"] == 0] if evaluation.against else []
+        for number, line in enumerate(lines):
+            panels = []
+            for at in line:
+                its_rows = [row for row in members if row["number"] == at]
+                panel = _panel(its_rows, baseline, first=at == line[0])
+                if not shown or len(lines) > 1:  # else it stands at the head of the column
+                    head = alt.Chart(alt.InlineData(values=[{"name": its_rows[0]["strategy"]}]))
+                    panel += head.mark_text(baseline="bottom", fontSize=11).encode(
+                        x=alt.value(width / 2), y=alt.value(-8), text="name:N"
+                    )
+                panels.append(panel.properties(width=width, height=HEIGHT))
+            whose = alt.TitleParams("" if number else where, anchor="start", frame="group", fontSize=12, offset=8)
+            shown.append(alt.hconcat(*panels, spacing=BETWEEN).properties(title=whose))
+    first, second = caption(evaluation)
+    title = alt.TitleParams(first, subtitle=second, subtitlePadding=4, offset=14)
+    return alt.vconcat(*shown, spacing=10).properties(title=title)
+
+
+def save_figure(evaluation: Evaluation, path: Path) -> None:
+    """Writes the figure; an SVG is light or dark as its reader prefers.
+
+    Raises:
+        SeedbenchError: the path ends in neither .svg nor .png, or altair or vl-convert-python is not installed.
+    """
+    display.save(evaluation_figure(evaluation), path, theme="both" if path.suffix == ".svg" else "light")
+
+
+def caption(evaluation: Evaluation) -> tuple[str, str]:
+    """What the figure shows, in two lines."""
+    trials = evaluation.trials
+    dashed = f" Dashed: {evaluation.strategy.name}." if evaluation.against else ""
+    return (
+        "Gap closed at each budget (in full trials), with 95% intervals",
+        f"0%: one full trial. 100%: the best of 64.{dashed} {trials.name} {trials.version}, {trials.sha256[:12]}",
+    )
+
+
+def gap_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
+    """What the figure draws: where, number of the strategy (0: the evaluated one), its name, budget, gap, low, high.
+
+    All tables together come first, those without signal included; of single tables, only those with signal follow.
+    """
+    ran: list[tuple[int, str, Evaluation | Against]] = [(0, evaluation.strategy.name, evaluation)]
+    ran += [(number, other.name, other) for number, other in enumerate(evaluation.against, 1)]
+    tables = dict.fromkeys(_table(row) for row in evaluation.rows)
+    several = len({model for model, _, _ in tables}) > 1
+    rows = []
+    if len(tables) > 1:
+        where = f"all {len(tables)} tables together"
+        rows = [_row(where, number, name, at) for number, name, one in ran for at in one.summary.budgets]
+    for table in dict.fromkeys(_table(row) for row in evaluation.rows if not row.no_signal):
+        where = " · ".join(table if several else table[1:])
+        rows += [
+            _row(where, number, name, row) for number, name, one in ran for row in one.rows if _table(row) == table
+        ]
+    return rows
+
+
+def _table(row: Row) -> tuple[str, str, str]:
+    return row.model, row.task, row.recipe
+
+
+def _row(where: str, number: int, strategy: str, found: BudgetSummary | Row) -> dict[str, Any]:
+    return {
+        "where": where,
+        "number": number,
+        "strategy": strategy,
+        "budget": found.budget,
+        "gap": found.gap_closed,
+        "low": found.gap_closed_low,
+        "high": found.gap_closed_high,
+    }
+
+
+def _panel(rows: Rows, baseline: Rows, *, first: bool) -> Drawn:
+    """A strategy's line and band, above the baseline's; the first panel of a line has the labels."""
+    import altair as alt
+
+    budgets = alt.Axis(values=sorted({row["budget"] for row in rows}), format="d", grid=False, labelFontSize=10)
+    shares = alt.Axis(format="%", values=TICKS, labels=first, ticks=first, domain=False, labelFontSize=10)
+    x = alt.X("budget:Q", title=None, scale=alt.Scale(type="log", base=2, nice=False, padding=6), axis=budgets)
+    y: dict[str, Any] = {"title": None, "scale": alt.Scale(domain=[TICKS[0], TICKS[-1]], nice=False), "axis": shares}
+    gap = alt.Y("gap:Q", **y)
+    base = alt.Chart(alt.InlineData(values=values_of(rows))).encode(x=x)
+    levels = alt.Chart(alt.InlineData(values=[{"gap": 0.0}, {"gap": 1.0}]))
+    layers = [
+        levels.mark_rule(style="muted", strokeWidth=0.7).encode(y=gap),
+        base.mark_area(clip=True, opacity=0.22, style="accent").encode(y=alt.Y("low:Q", **y), y2="high:Q"),
+        base.mark_line(clip=True, style="accent").encode(y=gap),
+        base.mark_point(clip=True, size=26, style="accent").encode(y=gap),
+    ]
+    if baseline:
+        others = alt.Chart(alt.InlineData(values=values_of(baseline))).encode(x=x, y=gap)
+        layers.append(others.mark_line(clip=True, style="reference"))
+    return alt.layer(*layers)

@@ -1,0 +1,83 @@
+"""One campaign of one strategy on recorded trials: to its end, or to a failure that says what happened and where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from seedbench.campaign import Settlement, Source, open_campaign
+from seedbench.errors import BudgetSpent, CannotSeal, PoolExhausted, StrategyFailed
+from seedbench.randomness import strategy_stream
+from seedbench.replay.deadline import Deadline
+from seedbench.replay.source import RecordedTrials
+from seedbench.sandbox import Breach
+from seedbench.strategy import Strategy, failure_of
+
+if TYPE_CHECKING:
+    from seedbench.campaign import Campaign
+    from seedbench.sandbox.campaigns import Sandbox
+
+
+def run_campaign(
+    strategy: Strategy,
+    recorded: RecordedTrials,
+    budget: int,
+    *,
+    deadline: Deadline,
+    note: str = "",
+    source: Source | None = None,
+    sandbox: Sandbox | None = None,
+) -> Settlement:
+    """Runs a strategy, built anew, in a campaign of its own.
+
+    Args:
+        strategy: the strategy.
+        recorded: one replicate of a table.
+        budget: in full trials.
+        deadline: what limits the campaign's wall time.
+        note: added to what is said of a failure.
+        source: goes around `recorded.source()`, to look on; None for that itself.
+        sandbox: where a sealed strategy runs, under limits of its own.
+
+    Raises:
+        StrategyFailed: the strategy raised anything but `BudgetSpent` or `PoolExhausted`, did not end, paid for
+            nothing, or returned something else than a trial or a paid checkpoint of the campaign; or, sealed, did what
+            it may not.
+        RuntimeError: a sealed strategy without a sandbox.
+    """
+    table, replicate, seed = recorded.table, recorded.replicate, recorded.seed
+    rng = partial(strategy_stream, seed, table, budget, replicate)
+    source = recorded.source() if source is None else source
+    opened = open_campaign(
+        source,
+        budget,
+        rng=rng,
+        history=recorded.history,
+        test_scores=recorded.test_scores if strategy.oracle else None,
+    )
+    call: Callable[[Campaign], object]
+    if sandbox is not None and strategy.sealed:
+        call, deadline = partial(sandbox.run, strategy, steps=source.steps, past=recorded.past), Deadline(0)
+    else:
+        call = strategy.build()
+    try:
+        deadline.start()
+        try:
+            returned = call(opened.campaign)
+        except (BudgetSpent, PoolExhausted):
+            returned = None
+        finally:
+            deadline.stop()
+        settlement = opened.settle(returned)
+    except (KeyboardInterrupt, CannotSeal):  # the user's, the machine's, not the strategy's
+        raise
+    except Breach as breach:
+        reason = f"strategy {strategy.name} {breach.said}{note}"
+        raise StrategyFailed(reason, table, budget, replicate, breach.frames, breach.verdict) from None
+    except BaseException as error:  # SystemExit included: a strategy does not end the evaluation by ending itself
+        deadline.stop()
+        said, frames = failure_of(error, strategy)
+        raise StrategyFailed(f"strategy {strategy.name} {said}{note}", table, budget, replicate, frames) from None
+    opened.close()
+    return settlement

@@ -1,0 +1,15 @@
+"""Which trial set something was computed on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class TrialsIdentity:
+    """Which trial set: its name (never a path), version, the SHA-256 of its manifest, and its Hub commit if any."""
+
+    name: str
+    version: str
+    sha256: str
+    revision: str | None

@@ -1,7 +1,7 @@
 """Colours and type of pages and charts, light and dark: one palette feeds the style sheet and Vega's configuration.
 
-Categories stay apart for every kind of colour vision (tests/test_figures.py simulates them); dashes or shapes tell them
-apart as well.
+Categories stay apart for every kind of colour vision (tests/display/test_figures.py simulates them); dashes or shapes
+tell them apart as well.
 """
 
 from __future__ import annotations

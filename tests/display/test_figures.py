@@ -301,11 +301,11 @@ def test_the_same_page_is_the_same_bytes():
     here = render(a_page())
     assert render(a_page()) == here
     code = (
-        "import hashlib; from tests.test_figures import a_page; from seedbench.display import render;"
+        "import hashlib; from tests.display.test_figures import a_page; from seedbench.display import render;"
         "print(hashlib.sha256(render(a_page()).encode()).hexdigest())"
     )
     elsewhere = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1]
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
     )
     assert elsewhere.stdout.strip() == hashlib.sha256(here.encode()).hexdigest()
 

@@ -22,7 +22,7 @@ from seedbench.replay import Deadline
 from seedbench.trialset import write_manifest
 from tests.synthetic import split_like_training
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 QUICK = ("--replicates", "4", "--no-intervals", "--processes", "1")
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
     from seedbench.evaluation import Evaluation, evaluate
     from seedbench.history import TableRecord
+    from seedbench.parameters import check_number
     from seedbench.trialset import TrialSet, TrialTable, load_trials
 
 __version__ = "0.1.0"
@@ -33,6 +34,7 @@ _HOME = {
     **dict.fromkeys(("Campaign", "Checkpoint", "OracleCampaign", "Trial"), "campaign"),
     "TableRecord": "history",
     **dict.fromkeys(("Evaluation", "evaluate"), "evaluation"),
+    "check_number": "parameters",
     **dict.fromkeys(("TrialSet", "TrialTable", "load_trials"), "trialset"),
     **dict.fromkeys(
         (
@@ -73,6 +75,7 @@ __all__ = [
     "TrialTable",
     "UnknownCell",
     "__version__",
+    "check_number",
     "evaluate",
     "load_trials",
 ]

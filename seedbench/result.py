@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from functools import cache
 from os import PathLike
-from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, cast, get_args, get_origin, get_type_hints
 
 import msgspec
 import numpy as np
@@ -229,7 +229,7 @@ class Evaluation:
 
 
 def _value_said(content: Any, error: str) -> str:
-    """The value that msgspec refuses, as ", found 'high'", from the path at its error's end; "" for a list or object."""
+    """The value that msgspec refuses, as ", found 'high'", from the path that ends its error; "" for a list or object."""
     place = re.search(r"`\$(?P<path>\S*)`$", error)
     if content is None or place is None:
         return ""
@@ -247,7 +247,7 @@ def _refuse_unknown(content: Any, part: Any, path: str = "$") -> None:
         path: to it, as msgspec writes it.
     """
     if is_dataclass(part):
-        known = _types(part)
+        known = _types(cast(type, part))
         for name, value in content.items():
             if name not in known:
                 raise ValueError(f"Object contains unknown field `{name}` - at `{path}`")

@@ -279,7 +279,9 @@ def test_undefined_is_null():
     assert Evaluation.from_json(result.to_json()) == result
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"rows": 3}', "nonsense", "NaN", '{"seed": 1e999}', "\ud800", "[" * 100_000])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"rows": 3}', "nonsense", "NaN", '{"seed": 1e999}', "\ud800", "[" * 100_000]
+)
 def test_other_json_is_refused_in_one_line(text):
     with pytest.raises(SeedbenchError, match="not the JSON of an evaluation") as refusal:
         Evaluation.from_json(text)

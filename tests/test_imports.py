@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 
 # A module of seedbench imports from the lines above its own only.
 LAYERS = [
-    {"errors", "metrics", "intervals"},
+    {"errors", "metrics", "intervals", "parameters"},
     {"schema", "result", "simultaneous"},
     {"trialset", "advice"},
     {"campaign"},

@@ -1,4 +1,4 @@
-"""A machine without what only POSIX has: strategies are evaluated there, and sealing says in one line that it cannot."""
+"""A machine without what only POSIX has: strategies are evaluated there, and `--sandbox` says that it cannot."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import seedbench.history  # noqa: F401  (a strategy may name what is in it)
+import seedbench.parameters  # noqa: F401  (likewise)
 from seedbench.sandbox import inside, kernel
 from seedbench.sandbox.filter import program
 from seedbench.sandbox.imports import ALWAYS, LATE

@@ -229,7 +229,7 @@ class Evaluation:
 
 
 def _value_said(content: Any, error: str) -> str:
-    """The value that msgspec refuses, as ", found 'high'", from the path that ends its error; "" for a list or object."""
+    """The value that msgspec refuses, as ", found 'high'", from the path that ends its error; "" for a list."""
     place = re.search(r"`\$(?P<path>\S*)`$", error)
     if content is None or place is None:
         return ""

@@ -7,6 +7,7 @@ have changed.
 
 from __future__ import annotations
 
+import re
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -19,9 +20,10 @@ from dataset_card import facts
 from dataset_card.metadata import metadata
 from seedbench.errors import SeedbenchError
 from seedbench.trialset import Manifest, TrialSet, load_trials, read_manifest
-from seedbench.trialset.files import CARD, CITATION, CROISSANT, PICTURES
+from seedbench.trialset.files import CARD, CITATION, CROISSANT, picture_of
 
 HERE = Path(__file__).parent
+_CONDITION = re.compile(r"{% if (?P<name>\w+) %}\n(?P<then>.*?)(?:{% else %}\n(?P<other>.*?))?{% endif %}\n", re.DOTALL)
 
 
 def build_card(folder: Path) -> str:
@@ -47,12 +49,19 @@ def build(folder: Path) -> dict[str, bytes]:
     values = _values(folder, manifest, trials)
     card = _card(folder, manifest, trials, values)
     tags = DatasetCard(card).data.get("tags")  # refuses front matter that is not a card's
-    described = croissant(folder, manifest, description=values["summary"], citation=values["bibtex"], keywords=tags)
+    described = croissant(
+        folder,
+        manifest,
+        description=values["summary"],
+        citation=values["bibtex"],
+        keywords=tags,
+        ours=bool(values["our_runs"]),
+    )
     documents = {CARD: card, CITATION: _filled("citation.cff", values), CROISSANT: described}
     pictures = {}
     with tempfile.TemporaryDirectory() as drawn:
         for task in sorted({table.task for table in trials.tables}):
-            path = Path(drawn) / PICTURES[task]
+            path = Path(drawn) / picture_of(task)
             draw(trials, task, path)
             pictures[path.name] = path.read_bytes()
     return {name: text.encode() for name, text in documents.items()} | pictures
@@ -68,8 +77,10 @@ def _card(folder: Path, manifest: Manifest, trials: TrialSet, values: dict[str, 
 
 
 def _filled(template: str, values: dict[str, str]) -> str:
-    """A template with ``{{ name }}`` replaced by the value of that name."""
+    """A template with ``{{ name }}`` replaced by the value of that name, and the one branch of every
+    ``{% if name %}``, ``{% else %}``, ``{% endif %}`` (each a line, none inside another) that applies."""
     text = (HERE / template).read_text(encoding="utf-8")
+    text = _CONDITION.sub(lambda found: found["then"] if values[found["name"]] else found["other"] or "", text)
     for name, value in values.items():
         text = text.replace("{{ " + name + " }}", value)
     return text

@@ -24,7 +24,9 @@ _TYPES = {
 }
 
 
-def croissant(folder: Path, manifest: Manifest, *, description: str, citation: str, keywords: list[str]) -> str:
+def croissant(
+    folder: Path, manifest: Manifest, *, description: str, citation: str, keywords: list[str], ours: bool
+) -> str:
     """The Croissant file of a trial set, as JSON. Its files are those of the version's tag on the Hub.
 
     Args:
@@ -33,6 +35,7 @@ def croissant(folder: Path, manifest: Manifest, *, description: str, citation: s
         description: in a sentence.
         citation: BibTeX.
         keywords: the card's tags.
+        ours: whether the runners trained them; of curves from elsewhere, licence and language are not known.
 
     Raises:
         TrialSetError: mlcroissant finds it invalid.
@@ -45,10 +48,10 @@ def croissant(folder: Path, manifest: Manifest, *, description: str, citation: s
             description=description,
             url=url,
             version=manifest.version,
-            license=["https://creativecommons.org/licenses/by/4.0/"],
+            license=["https://creativecommons.org/licenses/by/4.0/"] if ours else None,
             cite_as=citation,
             keywords=keywords,
-            in_language=["en"],
+            in_language=["en"] if ours else None,
             creators=[mlc.Organization(name="seedbench", url=url)],
             distribution=[_file(folder, manifest, path, f"{url}/resolve/v{manifest.version}/{path}") for path in paths],
             record_sets=[

@@ -11,8 +11,8 @@ import numpy as np
 from dataset_card.reproduced import reproduced
 from dataset_card.strategies import strategies
 from seedbench.trialset import Manifest, TrialSet, TrialTable, curve_words, read_split
-from seedbench.trialset.files import PICTURES
-from seedbench.trialset.schema import CONFIGS, RECIPE_COLUMNS
+from seedbench.trialset.files import picture_of
+from seedbench.trialset.schema import CONFIGS, RECIPE_COLUMNS, TASKS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,11 +44,15 @@ def values(folder: Path, manifest: Manifest, trials: TrialSet) -> dict[str, str]
         "version": trials.version,
         "sha256": trials.sha256,
         "trials": number,
-        "summary": f"{number} fine-tuning trials of pretrained models on GLUE tasks, which differ only in their random "
-        "seeds, recorded at every validation point",
+        "summary": f"{number} fine-tuning trials {_of_what(tasks)}, which differ only in their random seeds, recorded "
+        "at every validation point",
+        "of_what": _of_what(tasks),
+        "scores": _scores(tasks),
+        "predictions": "yes" if manifest.shards("predictions") else "",
+        "our_runs": "yes" if our_runs(folder, manifest) else "",
         "task": task,
         "tasks": ", ".join(tasks),
-        "pictures": "\n\n".join(f"![Scores of the trials on {task}]({PICTURES[task]})" for task in tasks),
+        "pictures": "\n\n".join(f"![Scores of the trials on {task}]({picture_of(task)})" for task in tasks),
         "first_file": manifest.shards("trials")[task][0],
         "tables": _tables(trials),
         "worth": _worth(trials),
@@ -61,13 +65,43 @@ def values(folder: Path, manifest: Manifest, trials: TrialSet) -> dict[str, str]
         "fields": _fields(manifest),
         "dev_sets": _dev_sets(trials),
         "grids": _grids(trials),
-        "status": _status(trials),
-        "sources": _markdown(["task", "source"], ([f"`{task}`", TASK_SOURCES[task]] for task in tasks)),
+        "status": _status(trials, ours=our_runs(folder, manifest)),
+        "sources": _markdown(
+            ["task", "source"], ([f"`{task}`", TASK_SOURCES.get(task, "not known here")] for task in tasks)
+        ),
         "models": ", ".join(
-            f"{model} ({MODEL_LICENCES.get(model, 'see its card')})"
+            f"{model} ({MODEL_LICENCES.get(model, 'licence not known here')})"
             for model in sorted({table.model for table in trials.tables})
         ),
     }
+
+
+def our_runs(folder: Path, manifest: Manifest) -> bool:
+    """Whether these are trials of the runners, of which more is known than their curves."""
+    if manifest.shards("predictions"):
+        return True
+    splits = (read_split(folder, manifest, "trials", paths) for paths in manifest.shards("trials").values())
+    return any(split.column("engine").null_count < split.num_rows for split in splits)
+
+
+def _of_what(tasks: Sequence[str]) -> str:
+    """What was fine-tuned on what, after "trials"."""
+    if TASKS.keys() >= set(tasks):
+        return "of pretrained models on GLUE tasks"
+    return f"on {' and '.join(tasks)}"
+
+
+def _scores(tasks: Sequence[str]) -> str:
+    """What the scores are."""
+    said = (
+        "Scores are GLUE's: Matthews correlation for CoLA, the mean of accuracy and F1 for MRPC, accuracy for RTE\n"
+        "and SST-2."
+    )
+    unknown = [task for task in tasks if task not in TASKS]
+    if not unknown:
+        return said
+    theirs = f"Of which metric the scores of {' and '.join(unknown)} are is not known here; higher is better."
+    return theirs if len(unknown) == len(tasks) else f"{said} {theirs}"
 
 
 def _markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -149,7 +183,7 @@ def _dev_sets(trials: TrialSet) -> str:
     """The first of the limits: how far one example moves a score."""
     sizes = [len(table.label) for table in trials.tables if table.label is not None]
     if not sizes:
-        return "The dev sets are small, and their sizes are not recorded here."
+        return "How far one example moves a score is not known: the sizes of the dev sets are not recorded here."
     return (
         f"The dev sets are small: the smallest has {min(sizes)} examples, and one of them moves an accuracy by "
         f"{100 / min(sizes):.2f} points."
@@ -168,11 +202,19 @@ def _recipes(trials: TrialSet) -> str:
     columns = [f"{table.task}, {table.recipe}" for table in trials.tables]
     rows = []
     for column in RECIPE_COLUMNS:
-        values = [table.fields.get(column.name) for table in trials.tables]
-        null = "all" if column.name == "train_examples" else "not recorded"
-        rows.append([f"`{column.name}`", *(null if v is None else f"{v}" for v in values)])
+        found = [table.fields.get(column.name) for table in trials.tables]
+        values = [
+            _null(column.name, table) if v is None else f"{v}" for v, table in zip(found, trials.tables, strict=True)
+        ]
+        rows.append([f"`{column.name}`", *values])
     rows.append(["steps", *(str(table.num_steps) for table in trials.tables)])
     return _markdown(["recipe", *columns], rows)
+
+
+def _null(column: str, table: TrialTable) -> str:
+    """What null says in a recipe: all training examples, where the rest of the recipe is recorded."""
+    recorded = any(value is not None for value in table.fields.values())
+    return "all" if column == "train_examples" and recorded else "not recorded"
 
 
 def _origin(folder: Path, manifest: Manifest) -> str:
@@ -227,8 +269,13 @@ def _sizes(folder: Path, manifest: Manifest) -> str:
     return _markdown(["config", "rows", "files", "bytes", "bytes per row"], rows)
 
 
-def _status(trials: TrialSet) -> str:
+def _status(trials: TrialSet, *, ours: bool) -> str:
     """How many diverged, and what is not recorded."""
     diverged = sum(int(table.diverged.sum()) for table in trials.tables)
     said = "No trial diverged" if not diverged else f"{diverged:,} {'trials' if diverged > 1 else 'trial'} diverged"
+    if not ours:
+        return (
+            f"{said}, as far as is recorded (by the file's own word, a NaN among the losses, or a last score no better "
+            "than a constant answer's where that is known); such trials are kept, marked by `status`."
+        )
     return f"{said} (met a NaN, or ended no better than a constant answer); such trials are kept, marked by `status`."

@@ -7,8 +7,9 @@ from typing import Any
 
 from huggingface_hub import DatasetCardData
 
+from dataset_card.facts import our_runs
 from seedbench.trialset import Manifest, TrialSet, read_split
-from seedbench.trialset.schema import CONFIGS, Config
+from seedbench.trialset.schema import CONFIGS, TASKS, Config
 
 #: The Hub's size categories: below which number of rows, and its name.
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
@@ -21,7 +22,7 @@ FINE_GRAINED = {
 
 
 def metadata(folder: Path, manifest: Manifest, trials: TrialSet) -> DatasetCardData:
-    """Front matter of a trial set's card.
+    """Front matter of a trial set's card; what is not known of curves from elsewhere is left out.
 
     Every config's description carries the manifest's SHA-256: ``datasets`` caches a local folder by its name and card,
     and not by its content.
@@ -38,16 +39,17 @@ def metadata(folder: Path, manifest: Manifest, trials: TrialSet) -> DatasetCardD
         entry["data_files"] = [{"split": task, "path": paths} for task, paths in sorted(shards.items())]
         configs.append(entry)
         infos.append(_info(folder, manifest, config))
+    ours, known = our_runs(folder, manifest), TASKS.keys() & {table.task for table in trials.tables}
     number = sum(table.num_trials for table in trials.tables)
     return DatasetCardData(
         pretty_name="seedbench fine-tuning trials",
-        license="cc-by-4.0",
-        language="en",
+        license="cc-by-4.0" if ours else "unknown",
+        language="en" if ours else None,
         tags=["tabular", "fine-tuning", "random-seeds", "early-stopping", "hyperparameter-optimization"],
-        task_categories=["text-classification"],
-        task_ids=sorted({FINE_GRAINED[table.task] for table in trials.tables}),
+        task_categories=["text-classification"] if known else None,
+        task_ids=sorted(FINE_GRAINED[task] for task in known) or None,
         size_categories=[next((name for limit, name in SIZES if number < limit), "1M<n<10M")],
-        source_datasets=["nyu-mll/glue"],
+        source_datasets=["nyu-mll/glue"] if known else None,
         configs=configs,
         dataset_info=infos,
     )

@@ -35,7 +35,7 @@ def draw(trials: TrialSet, task: str, path: Path) -> None:
     chart = charts.lines(
         rows,
         charts.Axis("fraction", "share of the training", format="%"),
-        charts.Axis("score", metrics.TASK_METRICS[task].replace("_", " "), format=".2f"),
+        charts.Axis("score", metrics.TASK_METRICS.get(task, "score").replace("_", " "), format=".2f"),
         series="table",
         low="low",
         high="high",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
     from seedbench.evaluation import Evaluation
     from seedbench.evaluation.evaluate import evaluate
+    from seedbench.parameters import check_number
     from seedbench.trialset import TrialSet, TrialTable, load_trials
 
 __version__ = "0.1.0"
@@ -32,6 +33,7 @@ __version__ = "0.1.0"
 _HOME = {
     **dict.fromkeys(("Campaign", "Checkpoint", "OracleCampaign", "TableRecord", "Trial"), "campaign"),
     **dict.fromkeys(("Evaluation", "evaluate"), "evaluation"),
+    "check_number": "parameters",
     **dict.fromkeys(("TrialSet", "TrialTable", "load_trials"), "trialset"),
     **dict.fromkeys(
         (
@@ -72,6 +74,7 @@ __all__ = [
     "TrialTable",
     "UnknownCell",
     "__version__",
+    "check_number",
     "evaluate",
     "load_trials",
 ]

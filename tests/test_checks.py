@@ -51,7 +51,7 @@ def strategy(campaign):
 """
 PEEKS_AT_THE_FUTURE = """
 import gc
-from seedbench.halves import Replicates
+from seedbench.replay import Replicates
 def strategy(campaign):
     block = [found for found in gc.get_objects() if isinstance(found, Replicates)][-1]
     trial = campaign.start(0, 0)

@@ -20,7 +20,8 @@ from dataset_card.metadata import feature
 from seedbench import evaluate
 from seedbench.errors import TrialSetError
 from seedbench.trialset import BUNDLED, load_trials, read_manifest, validate_folder, write_trials
-from seedbench.trialset.files import DOCUMENTS, read_split
+from seedbench.trialset.files import is_document, picture_of, read_split
+from seedbench.trialset.importing import import_curves
 from seedbench.trialset.publish import problems
 from seedbench.trialset.schema import CONFIGS, TASKS
 from tests.hub.client import Client
@@ -133,13 +134,78 @@ def test_trials_that_never_differ_are_said_to(tmp_path: Path) -> None:
     card = build_card(write(tmp_path / "set", split_of([[[label, label], [label, label]]], label=label)))
     assert "the predictions of all trials are the same at every checkpoint" in card
     card = build_card(write(tmp_path / "curves", split_of([[[label, label]]], label=label), predictions=False))
-    assert "the majority class" not in card and "their sizes are not recorded here" in card
+    assert "the majority class" not in card and "the sizes of the dev sets are not recorded here" in card
     assert "standard deviation" not in card and "there is one trial, and nothing to choose" in card
 
 
 def test_every_task_has_a_source_and_a_picture() -> None:
     assert TASK_SOURCES.keys() == TASKS.keys()
-    assert {f"curves-{task}.png" for task in TASKS} < set(DOCUMENTS)
+    assert all(is_document(picture_of(task)) for task in (*TASKS, "anything"))
+
+
+# --- curves from elsewhere --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def curves(tmp_path: Path) -> Path:
+    """What `seedbench trials import` makes of curves of two tasks that nobody knows: scores, and nothing else."""
+    lines = ["model,task,recipe,weight_init_seed,data_order_seed,step,score"]
+    for task in ("mnli", "ours1"):
+        for seed in range(16):
+            lines += [
+                f"our-model,{task},mine,{seed % 4},{seed // 4},{10 * at},{0.5 + seed / 100 + at / 50}" for at in (1, 2)
+            ]
+    (tmp_path / "curves.csv").write_text("\n".join(lines))
+    import_curves(tmp_path / "curves.csv", tmp_path / "set", name="somebody/curves")
+    return tmp_path / "set"
+
+
+def test_a_set_of_imported_curves_of_unknown_tasks_has_all_its_documents(curves: Path) -> None:
+    done = subprocess.run([sys.executable, "-m", "dataset_card.build", curves], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    documents = ["CITATION.cff", "README.md", "croissant.json", "curves-mnli.png", "curves-ours1.png"]
+    assert sorted(path.name for path in curves.iterdir() if path.is_file()) == sorted([*documents, "manifest.json"])
+    assert problems(curves, "somebody/curves", "1.0.0") == []
+    assert validate_folder(curves) == []
+    assert build(curves) == {name: (curves / name).read_bytes() for name in documents}
+
+
+def test_the_card_of_imported_curves_says_what_is_not_known_and_claims_nothing(curves: Path) -> None:
+    card = build_card(curves)
+    assert "{%" not in card and "{{" not in card
+    for said in (
+        "32 fine-tuning trials on mnli and ours1: curves from elsewhere",
+        "Of which metric the scores of mnli and ours1 are is not known here; higher is better.",
+        "| `learning_rate` | not recorded | not recorded |",
+        "| `train_examples` | not recorded | not recorded |",
+        "our-model, mnli, mine: how they were run is not recorded.",
+        "No trial diverged, as far as is recorded",
+        "Under which licence these curves may be used is not known here",
+        "| `mnli` | not known here |",
+        "our-model (licence not known here)",
+        'protocol="dodge2020"',
+    ):
+        assert said in card, said
+    for claimed in ("GLUE", "CC BY", "classifier's weights", "paper's code", "predictions", "The dev sets are small"):
+        assert claimed not in card.partition("## Fields")[0] + card.partition("## Limits")[2], claimed
+    front = yaml.safe_load(DatasetCard(card).data.to_yaml())
+    assert front["license"] == "unknown"
+    assert not front.keys() & {"language", "task_categories", "task_ids", "source_datasets"}
+
+
+def test_the_documents_of_imported_curves_claim_no_licence(curves: Path) -> None:
+    documents = {name: content.decode() for name, content in build(curves).items() if not name.endswith(".png")}
+    citation = yaml.safe_load(documents["CITATION.cff"])
+    assert "license" not in citation and citation["authors"] == [{"name": "somebody"}]
+    assert not json.loads(documents["croissant.json"]).keys() & {"license", "inLanguage"}
+
+
+def test_the_code_in_the_card_of_imported_curves_runs(curves: Path) -> None:
+    card = build_card(curves).split("import seedbench\n", 1)[1].split("```")[0]
+    exec(f"import seedbench\n{card}".replace("somebody/curves", str(curves)).replace(', revision="v1.0.0"', ""), {})
+
+
+# --- what was trained again, and strategies ---------------------------------------------------------------------------
 
 
 def trained_again(folder: Path, changed: list[int], score: list[float]) -> None:

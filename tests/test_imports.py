@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 
 # The floors of seedbench: a module or package imports from the floors below its own only.
 FLOORS = [
-    {"errors", "metrics", "intervals", "randomness"},
+    {"errors", "metrics", "intervals", "randomness", "parameters"},
     {"trialset", "campaign", "strategy", "display"},
     {"strategies", "adapters", "analyses", "sandbox"},
     {"replay"},

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from functools import cache
 from os import PathLike
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, cast, get_args, get_origin, get_type_hints
 
+import msgspec
 import numpy as np
 
 from seedbench import __version__
@@ -17,8 +20,6 @@ from seedbench.trialset import TrialsIdentity
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Part = TypeVar("Part")
 
 
 @dataclass(frozen=True)
@@ -187,34 +188,17 @@ class Evaluation:
         """What `to_json` wrote.
 
         Raises:
-            SeedbenchError: the text is not an evaluation.
+            SeedbenchError: the text is not an evaluation: where in it, the rule and the value found.
         """
+        content = None
         try:
-            content = json.loads(text, parse_constant=_no_number)
-            return cls(
-                **{
-                    **content,
-                    "trials": TrialsIdentity(**content["trials"]),
-                    "strategy": StrategyIdentity(**content["strategy"]),
-                    "rows": _each(Row, content["rows"]),
-                    "summary": _summary_from(content["summary"]),
-                    "against": tuple(
-                        Against(
-                            **{
-                                **other,
-                                "rows": _each(Row, other["rows"]),
-                                "summary": _summary_from(other["summary"]),
-                                "differences": _each(Difference, other["differences"]),
-                                "summary_difference": SummaryDifference(**other["summary_difference"]),
-                            }
-                        )
-                        for other in content["against"]
-                    ),
-                    "left_out": tuple(content["left_out"]),
-                }
-            )
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
-            raise SeedbenchError(f"not the JSON of an evaluation by seedbench {__version__}: {error}") from None
+            content = msgspec.json.decode(text)
+            found = msgspec.convert(content, cls)
+            _refuse_unknown(content, cls)
+        except (ValueError, RecursionError) as error:
+            said = f"{error}{_value_said(content, str(error))}"
+            raise SeedbenchError(f"not the JSON of an evaluation by seedbench {__version__}: {said}") from None
+        return found
 
     def to_pandas(self) -> pd.DataFrame:
         """One line per row, columns as in `Row`, undefined as NaN (None where the column is not a number)."""
@@ -235,16 +219,40 @@ class Evaluation:
         pq.write_table(pa.table(dict(self.campaigns)), path)
 
 
-def _no_number(name: str) -> float:
-    raise ValueError(f"{name} is no number; undefined is null")
+def _value_said(content: Any, error: str) -> str:
+    """The value that msgspec refuses, as ", found 'high'", from the path that ends its error; "" for a list."""
+    place = re.search(r"`\$(?P<path>\S*)`$", error)
+    if content is None or place is None:
+        return ""
+    for name, number in re.findall(r"\.(\w+)|\[(\d+)\]", place["path"]):
+        content = content[name] if name else content[int(number)]
+    return "" if content is None or isinstance(content, dict | list) else f", found {repr(content)[:80]}"
 
 
-def _each(part: type[Part], items: Iterable[Mapping[str, Any]]) -> tuple[Part, ...]:
-    return tuple(part(**item) for item in items)
+def _refuse_unknown(content: Any, part: Any, path: str = "$") -> None:
+    """Raises ValueError for a name that is no field: of another version, or a mistake in an optional field's name.
+
+    Args:
+        content: from JSON; it fits the type but for such names.
+        part: its type: a dataclass, a tuple of one, or anything else, which is left alone.
+        path: to it, as msgspec writes it.
+    """
+    if is_dataclass(part):
+        known = _types(cast(type, part))
+        for name, value in content.items():
+            if name not in known:
+                raise ValueError(f"Object contains unknown field `{name}` - at `{path}`")
+            _refuse_unknown(value, known[name], f"{path}.{name}")
+    elif get_origin(part) is tuple:
+        for at, value in enumerate(content):
+            _refuse_unknown(value, get_args(part)[0], f"{path}[{at}]")
 
 
-def _summary_from(content: Mapping[str, Any]) -> Summary:
-    return Summary(**{**content, "budgets": _each(BudgetSummary, content["budgets"])})
+@cache
+def _types(part: type) -> dict[str, Any]:
+    """The types of a dataclass's fields that are in its JSON."""
+    types = get_type_hints(part)
+    return {item.name: types[item.name] for item in fields(part) if item.compare}
 
 
 def _plain(value: Any) -> Any:

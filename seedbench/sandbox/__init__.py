@@ -26,9 +26,11 @@ shows it), and chance of its own, such as the addresses of objects: a leaderboar
 
 from __future__ import annotations
 
+import os
 import platform
 import struct
 import sys
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from seedbench.errors import CannotSeal
@@ -38,6 +40,10 @@ if TYPE_CHECKING:
     from seedbench.sandbox.campaigns import Sandbox
 
 __all__ = ["VERDICTS", "Breach", "Limits", "campaigns", "imports", "kernel", "open_sandbox", "process"]
+
+# What a Python on Linux nearly always has, and what sealing takes.
+_MODULES = ("fcntl", "resource")
+_CALLS = ("fork", "pipe2", "sched_getaffinity", "sched_setaffinity")
 
 
 def open_sandbox(limits: Limits = Limits()) -> Sandbox:  # noqa: B008  (frozen)
@@ -49,6 +55,14 @@ def open_sandbox(limits: Limits = Limits()) -> Sandbox:  # noqa: B008  (frozen)
     found = f"{platform.system() or sys.platform} on {platform.machine() or 'an unknown machine'}"
     if sys.platform != "linux" or platform.machine() != "x86_64" or struct.calcsize("P") != 8:
         raise CannotSeal(f"a strategy can be sealed on Linux on x86-64 alone; this is {found}")
+    if missing := _missing():
+        raise CannotSeal(f"a strategy cannot be sealed here: this Python has no {', '.join(missing)}")
     from seedbench.sandbox.campaigns import Sandbox
 
     return Sandbox(limits)
+
+
+def _missing() -> list[str]:
+    """Which of the modules and calls that sealing takes are not there."""
+    modules = [name for name in _MODULES if find_spec(name) is None]
+    return modules + [f"os.{name}" for name in _CALLS if not hasattr(os, name)]

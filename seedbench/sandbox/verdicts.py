@@ -25,7 +25,8 @@ VERDICTS = {
     "not paid for": "it asked for, or kept, what it had not paid for",
 }
 
-_CRASHES = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT, signal.SIGTRAP}
+# By name: this module is imported wherever strategies run, also where not all of these signals exist.
+_CRASHES = {"SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP"}
 
 
 @dataclass(frozen=True)
@@ -64,10 +65,10 @@ def breach_of(ended: Ended, limits: Limits) -> Breach:
     if ended.how == "exit":
         return Breach("no answer", f"ended its process, with exit code {ended.code}, before it had returned anything")
     name = signal.Signals(ended.code).name
-    if ended.code == signal.SIGXCPU:
+    if name == "SIGXCPU":
         return Breach("cpu limit", f"used more than {limits.cpu_seconds} seconds of CPU time in one campaign")
-    if ended.code == signal.SIGSYS:
+    if name == "SIGSYS":
         return Breach("forbidden system call", "made a system call that is forbidden in a sealed process")
-    if ended.code in _CRASHES:
+    if name in _CRASHES:
         return Breach("crashed", f"crashed its process ({name})")
     return Breach("killed", f"had its process killed ({name}), as the kernel does when memory runs out")

@@ -18,6 +18,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+import seedbench.parameters  # noqa: F401  (strategies call it)
 from seedbench.sandbox import inside, kernel
 from seedbench.sandbox.filter import program
 from seedbench.sandbox.imports import ALWAYS, LATE

@@ -24,7 +24,7 @@ raises PoolExhausted. Either may simply end the strategy: the best checkpoint it
 
 from dataclasses import dataclass
 
-from seedbench import Campaign, Trial
+from seedbench import Campaign, Trial, check_number
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,9 @@ class MyStrategy:
     """Parameters live here and are set in the last line."""
 
     fraction: float = 0.3  # how far the two are trained before the choice
+
+    def __post_init__(self) -> None:
+        check_number("MyStrategy: fraction", self.fraction, above=0, most=1)
 
     def __call__(self, campaign: Campaign) -> Trial:
         stop = max(1, round(self.fraction * campaign.checkpoints_per_trial))

@@ -11,7 +11,7 @@ from itertools import product
 
 import numpy as np
 
-from seedbench import Campaign, Trial, UnknownCell
+from seedbench import Campaign, Trial, UnknownCell, check_number
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,13 @@ class AdditiveSeeds:
 
     explore: float = 0.5
     ratios: tuple[float, ...] = (0.0, 0.25, 1.0, 4.0)
+
+    def __post_init__(self) -> None:
+        check_number("AdditiveSeeds: explore", self.explore, least=0, most=1)
+        if not isinstance(self.ratios, tuple | list) or not self.ratios:
+            raise ValueError(f"AdditiveSeeds: ratios must be a tuple of numbers, at least one, got {self.ratios!r}")
+        for ratio in self.ratios:
+            check_number("AdditiveSeeds: each of ratios", ratio, least=0)
 
     def __call__(self, campaign: Campaign) -> Trial:
         grid, rng = campaign.grid, campaign.rng

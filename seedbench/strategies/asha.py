@@ -8,7 +8,7 @@ from bisect import insort
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
-from seedbench import Campaign, Trial
+from seedbench import Campaign, Trial, check_number
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,10 @@ class Asha:
 
     reduction_factor: int = 3
     rungs: int = 3
+
+    def __post_init__(self) -> None:
+        check_number("Asha: reduction_factor", self.reduction_factor, whole=True, least=2)
+        check_number("Asha: rungs", self.rungs, whole=True, least=1)
 
     def __call__(self, campaign: Campaign) -> None:
         factor, last = self.reduction_factor, self.rungs - 1

@@ -6,7 +6,7 @@ Stability of Fine-Tuning BERT", arXiv 2006.04884: no better than the majority cl
 
 from dataclasses import dataclass
 
-from seedbench import Campaign, Trial
+from seedbench import Campaign, Trial, check_number
 
 
 def best_score(trial: Trial) -> float:
@@ -22,6 +22,9 @@ class DivergenceStop:
     """
 
     fraction: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_number("DivergenceStop: fraction", self.fraction, least=0, most=1)
 
     def __call__(self, campaign: Campaign) -> Trial:
         majority = campaign.majority_score

@@ -10,7 +10,7 @@ from math import inf
 
 import numpy as np
 
-from seedbench import Campaign, Trial
+from seedbench import Campaign, Trial, check_number
 
 
 def best_score(trial: Trial) -> float:
@@ -36,6 +36,11 @@ class Extrapolation:
     delta: float = 0.05
     points: int = 4
     noise: float = 0.01
+
+    def __post_init__(self) -> None:
+        check_number("Extrapolation: delta", self.delta, least=0, most=1)
+        check_number("Extrapolation: points", self.points, whole=True, least=3)
+        check_number("Extrapolation: noise", self.noise, above=0)
 
     def __call__(self, campaign: Campaign) -> Trial:
         number = np.arange(1, campaign.checkpoints_per_trial + 1)

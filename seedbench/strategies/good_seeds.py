@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seedbench import Campaign, Trial, UnknownCell
+from seedbench import Campaign, Trial, UnknownCell, check_number
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,9 @@ class GoodSeeds:
     """
 
     shrinkage: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_number("GoodSeeds: shrinkage", self.shrinkage, above=0)
 
     def __call__(self, campaign: Campaign) -> Trial:
         if campaign.history:

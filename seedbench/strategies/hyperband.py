@@ -6,7 +6,7 @@ arXiv 1603.06560. Every bracket gets an equal share of the budget. Trials are re
 
 from dataclasses import dataclass
 
-from seedbench import Campaign, Trial
+from seedbench import Campaign, Trial, check_number
 
 
 def best_score(trial: Trial) -> float:
@@ -24,6 +24,10 @@ class Hyperband:
 
     reduction_factor: int = 3
     brackets: int = 3
+
+    def __post_init__(self) -> None:
+        check_number("Hyperband: reduction_factor", self.reduction_factor, whole=True, least=2)
+        check_number("Hyperband: brackets", self.brackets, whole=True, least=1)
 
     def __call__(self, campaign: Campaign) -> Trial:
         length, factor = campaign.checkpoints_per_trial, self.reduction_factor

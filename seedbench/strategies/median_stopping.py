@@ -7,7 +7,7 @@ from bisect import insort
 from dataclasses import dataclass
 from math import inf
 
-from seedbench import Campaign, Trial
+from seedbench import Campaign, Trial, check_number
 
 
 def best_score(trial: Trial) -> float:
@@ -23,6 +23,9 @@ class MedianStopping:
     """
 
     peers: int | None = None
+
+    def __post_init__(self) -> None:
+        check_number("MedianStopping: peers", self.peers, whole=True, least=1, optional=True)
 
     def __call__(self, campaign: Campaign) -> Trial:
         peers = self.peers or max(1, campaign.budget // 4)

@@ -6,7 +6,7 @@ validation points since the best one.
 
 from dataclasses import dataclass
 
-from seedbench import Campaign, Trial
+from seedbench import Campaign, Trial, check_number
 
 
 def best_score(trial: Trial) -> float:
@@ -22,6 +22,9 @@ class Patience:
     """
 
     patience: int | None = None
+
+    def __post_init__(self) -> None:
+        check_number("Patience: patience", self.patience, whole=True, least=1, optional=True)
 
     def __call__(self, campaign: Campaign) -> Trial:
         patience = self.patience or max(1, campaign.checkpoints_per_trial // 3)

@@ -10,7 +10,7 @@ from math import inf
 
 import numpy as np
 
-from seedbench import Campaign, Trial
+from seedbench import Campaign, Trial, check_number
 
 
 def best_score(trial: Trial) -> float:
@@ -29,6 +29,10 @@ class PercentileStopping:
 
     percentile: float = 25.0
     peers: int = 5
+
+    def __post_init__(self) -> None:
+        check_number("PercentileStopping: percentile", self.percentile, least=0, most=100)
+        check_number("PercentileStopping: peers", self.peers, whole=True, least=1)
 
     def __call__(self, campaign: Campaign) -> Trial:
         complete: list[list[float]] = []

@@ -6,7 +6,7 @@ task with hindsight; here it is fixed beforehand, so it spends the budget but is
 
 from dataclasses import dataclass
 
-from seedbench import Campaign, Trial
+from seedbench import Campaign, Trial, check_number
 
 
 def best_score(trial: Trial) -> float:
@@ -27,6 +27,11 @@ class StartMany:
     started: int | None = None
     fraction: float = 0.2
     continued: int | None = None
+
+    def __post_init__(self) -> None:
+        check_number("StartMany: started", self.started, whole=True, least=1, optional=True)
+        check_number("StartMany: fraction", self.fraction, above=0, most=1)
+        check_number("StartMany: continued", self.continued, whole=True, least=0, optional=True)
 
     def __call__(self, campaign: Campaign) -> Trial:
         length = campaign.checkpoints_per_trial

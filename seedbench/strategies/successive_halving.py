@@ -6,7 +6,7 @@ arXiv 1502.07943. Trials are resumed, not restarted, and ranked by their best sc
 
 from dataclasses import dataclass
 
-from seedbench import Campaign, Trial
+from seedbench import Campaign, Trial, check_number
 
 
 def best_score(trial: Trial) -> float:
@@ -24,6 +24,10 @@ class SuccessiveHalving:
 
     reduction_factor: int = 3
     rungs: int = 3
+
+    def __post_init__(self) -> None:
+        check_number("SuccessiveHalving: reduction_factor", self.reduction_factor, whole=True, least=2)
+        check_number("SuccessiveHalving: rungs", self.rungs, whole=True, least=1)
 
     def __call__(self, campaign: Campaign) -> Trial:
         length, factor = campaign.checkpoints_per_trial, self.reduction_factor

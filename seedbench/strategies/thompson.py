@@ -29,7 +29,7 @@ class Thompson:
 
     def __post_init__(self) -> None:
         if self.over not in (*SEEDS, "trials"):
-            raise ValueError(f"over must be 'rows', 'columns' or 'trials', found {self.over!r}")
+            raise ValueError(f"Thompson: over must be 'rows', 'columns' or 'trials', got {self.over!r}")
 
     def __call__(self, campaign: Campaign) -> Trial:
         if self.over == "trials":

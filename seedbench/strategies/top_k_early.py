@@ -7,7 +7,7 @@ trials are finished is our choice.
 
 from dataclasses import dataclass
 
-from seedbench import Campaign, Trial
+from seedbench import Campaign, Trial, check_number
 
 
 def best_score(trial: Trial) -> float:
@@ -26,6 +26,10 @@ class TopKEarly:
 
     checkpoints: int = 1
     top: int | None = None
+
+    def __post_init__(self) -> None:
+        check_number("TopKEarly: checkpoints", self.checkpoints, whole=True, least=1)
+        check_number("TopKEarly: top", self.top, whole=True, least=0, optional=True)
 
     def __call__(self, campaign: Campaign) -> Trial:
         length = campaign.checkpoints_per_trial

@@ -21,7 +21,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seedbench.errors import TrialSetError
-from seedbench.trialset.schema import CONFIGS, OF_KNOWN_TASKS, SCHEMA_VERSION, TASKS, arrow_schema, arrow_type
+from seedbench.trialset.schema import (
+    CONFIGS,
+    OF_KNOWN_TASKS,
+    SCHEMA_VERSION,
+    TASK_NAME,
+    TASKS,
+    arrow_schema,
+    arrow_type,
+)
 from seedbench.trialset.versions import VERSION
 
 if TYPE_CHECKING:
@@ -32,13 +40,13 @@ CARD = "README.md"
 CHANGELOG = "CHANGELOG.md"
 CROISSANT = "croissant.json"
 CITATION = "CITATION.cff"
-PICTURES = {task: f"curves-{task}.png" for task in TASKS}
 FIGURE = "gap-closed.svg"  # seedbench evaluate … --figure
 EVALUATION = "evaluation.json"  # seedbench evaluate … --json
 REPRODUCED = "reproduced.json"  # python -m runners.reproduce … --json
-DOCUMENTS = (CARD, CHANGELOG, CITATION, CROISSANT, FIGURE, EVALUATION, REPRODUCED, *PICTURES.values())
+DOCUMENTS = (CARD, CHANGELOG, CITATION, CROISSANT, FIGURE, EVALUATION, REPRODUCED)  # and a picture of every task
 KEPT = (CHANGELOG, REPRODUCED)  # what stays true when trials are added
 SHARD_NAME = re.compile(r"(?P<config>[a-z]+)/(?P<task>[a-z0-9]+)-(?P<shard>\d{5})-of-(?P<shards>\d{5})\.parquet")
+_PICTURE = re.compile(rf"curves-{TASK_NAME.pattern}\.png", re.ASCII)
 _SAFE_PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -112,7 +120,7 @@ def read_manifest(folder: Path) -> Manifest:
     require(_fits(VERSION, data_version), "version must be like 1.0.0", data_version)
     require(isinstance(files, dict) and bool(files), "files must be a non-empty object", files)
     for path, entry in files.items():
-        inside = _fits(_SAFE_PATH, path) and path not in (MANIFEST, *DOCUMENTS)
+        inside = _fits(_SAFE_PATH, path) and path != MANIFEST and not is_document(path)
         require(inside, "a file must be a plain path inside the folder", path)
         digest = entry.get("sha256") if isinstance(entry, dict) else None
         require(_fits(_SHA256, digest), f"files[{path!r}] must have a sha256", entry)
@@ -125,6 +133,16 @@ def read_manifest(folder: Path) -> Manifest:
             require(shard["task"] in TASKS or shard["config"] not in OF_KNOWN_TASKS, rule, path)
     digests = {path: entry["sha256"] for path, entry in files.items()}
     return Manifest(name, data_version, hashlib.sha256(content).hexdigest(), digests)
+
+
+def picture_of(task: str) -> str:
+    """The name of a task's picture in a trial set."""
+    return f"curves-{task}.png"
+
+
+def is_document(path: str) -> bool:
+    """Whether a path inside a trial set is one of its documents, which are not in the manifest."""
+    return path in DOCUMENTS or _PICTURE.fullmatch(path) is not None
 
 
 def _fits(pattern: re.Pattern[str], text: object) -> bool:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from seedbench.errors import PublishError, TrialSetError
 from seedbench.trialset import read_manifest, validate_folder
 from seedbench.trialset.changes import Change, changes, schema_version, unlike
-from seedbench.trialset.files import CARD, CHANGELOG, DOCUMENTS, MANIFEST, SHARD_NAME
+from seedbench.trialset.files import CARD, CHANGELOG, MANIFEST, SHARD_NAME, is_document
 from seedbench.trialset.hub import download, explain
 from seedbench.trialset.versions import VERSION, Level, next_version, parse
 
@@ -145,7 +145,7 @@ def plan_push(
         said = (download(repo, head, [CHANGELOG]) / CHANGELOG).read_text("utf-8") if CHANGELOG in on_main else ""
     wanted = _sizes(folder)
     added = {path: size for path, size in wanted.items() if not _is(on_main.get(path), folder / path)}
-    ours = {path for path in on_main if SHARD_NAME.fullmatch(path) or path in DOCUMENTS} - {CHANGELOG}
+    ours = {path for path in on_main if SHARD_NAME.fullmatch(path) or is_document(path)} - {CHANGELOG}
     deleted = tuple(sorted(ours - wanted.keys()))
     unseen = [
         path
@@ -278,7 +278,7 @@ def _changelog(said: str, version: str, lines: Sequence[str]) -> str:
 
 def _sizes(folder: Path) -> dict[str, int]:
     """Path -> bytes of everything that a version consists of, but for the changelog, which is kept on the Hub."""
-    documents = [path for path in DOCUMENTS if path != CHANGELOG and (folder / path).exists()]
+    documents = sorted(path.name for path in folder.iterdir() if is_document(path.name) and path.name != CHANGELOG)
     paths = [*documents, MANIFEST, *read_manifest(folder).files]
     return {path: (folder / path).stat().st_size for path in paths}
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seedbench.errors import TrialSetError
-from seedbench.trialset.files import DOCUMENTS, KEPT, MANIFEST, nested, read_manifest
+from seedbench.trialset.files import KEPT, MANIFEST, is_document, nested, read_manifest
 from seedbench.trialset.schema import CONFIGS, OF_KNOWN_TASKS, SCHEMA_VERSION, TASK_NAME, TASKS, arrow_schema
 from seedbench.trialset.table import load_tables
 
@@ -97,11 +97,11 @@ def write_manifest(folder: Path, *, name: str, version: str) -> str:
 
 
 def data_files(folder: Path) -> list[str]:
-    """Paths inside a folder that belong in its manifest: not itself, no `DOCUMENTS`, and nothing whose name begins with
+    """Paths inside a folder that belong in its manifest: not itself, no document, and nothing whose name begins with
     a dot, which is Git's or the Hub client's."""
     paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     seen = (path.as_posix() for path in paths if not any(part.startswith(".") for part in path.parts))
-    return sorted(path for path in seen if path not in (MANIFEST, *DOCUMENTS))
+    return sorted(path for path in seen if path != MANIFEST and not is_document(path))
 
 
 def to_arrow(config: str, rows: Rows) -> pa.Table:

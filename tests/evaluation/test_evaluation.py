@@ -279,11 +279,44 @@ def test_undefined_is_null():
     assert Evaluation.from_json(result.to_json()) == result
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"rows": 3}', "nonsense", "NaN", "[" * 100_000])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"rows": 3}', "nonsense", "NaN", '{"seed": 1e999}', "\ud800", "[" * 100_000]
+)
 def test_other_json_is_refused_in_one_line(text):
     with pytest.raises(SeedbenchError, match="not the JSON of an evaluation") as refusal:
         Evaluation.from_json(text)
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "said"),
+    [
+        (("rows", 0, "score"), "high", "Expected `float`, got `str` - at `$.rows[0].score`, found 'high'"),
+        (("rows", 1, "budget"), 2.5, "Expected `int`, got `float` - at `$.rows[1].budget`, found 2.5"),
+        (("rows", 0, "compute_multiplier_bound"), "=", "Invalid enum value '='"),
+        (("rows", 0, "no_signal"), 1, "`$.rows[0].no_signal`, found 1"),
+        (("rows", 0, "wow"), 1, "Object contains unknown field `wow` - at `$.rows[0]`"),
+        (("rows",), {}, "Expected `array`, got `object` - at `$.rows`"),
+        (("summary", "gap_closed"), [], "`$.summary.gap_closed`"),
+        (("summary", "budgets", 0, "budget"), None, "`$.summary.budgets[0].budget`"),
+        (("against", 0, "differences", 0, "score"), True, "`$.against[0].differences[0].score`, found True"),
+        (("against", 0, "summary_difference", "gap_closed"), "0", "`$.against[0].summary_difference.gap_closed`"),
+        (("trials", "version"), 1, "`$.trials.version`, found 1"),
+        (("strategy", "oracle"), "no", "`$.strategy.oracle`, found 'no'"),
+        (("left_out",), "none", "`$.left_out`, found 'none'"),
+        (("campaigns",), None, "Object contains unknown field `campaigns` - at `$`"),
+        (("seed",), True, "`$.seed`, found True"),
+    ],
+)
+def test_a_field_of_another_type_is_refused_with_its_place_rule_and_value(evaluation, place, value, said):
+    content = json.loads(evaluation.to_json())
+    at = content
+    for step in place[:-1]:
+        at = at[step]
+    at[place[-1]] = value
+    with pytest.raises(SeedbenchError, match="not the JSON of an evaluation") as refusal:
+        Evaluation.from_json(json.dumps(content))
+    assert said in str(refusal.value) and "\n" not in str(refusal.value)
 
 
 def test_the_same_call_gives_the_same_bytes(two_tables, evaluation):

@@ -45,7 +45,7 @@ def test_start_many_without_parameters_spends_the_budget():
 
 @pytest.mark.parametrize(
     ("parameters", "checkpoints"),
-    [({"continued": 5}, [10, 10]), ({"started": 0}, [10]), ({"fraction": 3.0, "continued": 0}, [10, 10])],
+    [({"continued": 5}, [10, 10]), ({"started": 1}, [10]), ({"fraction": 1.0, "continued": 0}, [10, 10])],
 )
 def test_start_many_with_parameters_that_do_not_fit_the_budget(parameters, checkpoints):
     source = Curves([[0.1] * 10] * 8)
@@ -64,7 +64,7 @@ def test_top_k_early_with_more_to_finish_than_the_budget_holds():
     run(made("top_k_early", top=5), source, 2)  # two, and no look at others
     assert trained(source) == [4, 4]
     source = Curves([[0.1] * 4] * 9)
-    run(made("top_k_early", top=0, checkpoints=0), source, 2)  # none to finish: 8 looks at the earliest checkpoint
+    run(made("top_k_early", top=0), source, 2)  # none to finish: 8 looks at the earliest checkpoint
     assert trained(source) == [1] * 8
 
 

@@ -104,14 +104,14 @@ def test_thompson_over_trials_trains_a_trial_that_leads_before_others():
 
 
 def test_thompson_over_something_else():
-    with pytest.raises(ValueError, match="over must be 'rows', 'columns' or 'trials', found 'cells'"):
+    with pytest.raises(ValueError, match="Thompson: over must be 'rows', 'columns' or 'trials', got 'cells'"):
         made("thompson", over="cells")
 
 
 def test_thompson_over_something_else_in_a_file(tmp_path):
     file = tmp_path / "mine.py"
     file.write_text("from seedbench.strategies.thompson import Thompson\n\nstrategy = Thompson(over='cells')\n")
-    with pytest.raises(StrategyFileError, match=r"mine.py, line 3: raised ValueError when loaded: over must be 'rows'"):
+    with pytest.raises(StrategyFileError, match=r"mine.py, line 3: raised ValueError when loaded: Thompson: over must"):
         load_strategy(str(file))
 
 

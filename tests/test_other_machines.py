@@ -1,0 +1,62 @@
+"""A machine without what only POSIX has: strategies are evaluated there, and `--sandbox` says that it cannot."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from seedbench import evaluate
+from tests.synthetic import split_like_training, write
+
+# Other libraries are imported first: how they do without is not ours.
+ELSEWHERE = """
+import asyncio, multiprocessing, os, signal, subprocess, sys
+import huggingface_hub, msgspec, numpy, pandas, pyarrow.parquet, rich.progress, scipy.stats, threadpoolctl, typer
+
+windows = {"SIGABRT", "SIGFPE", "SIGILL", "SIGINT", "SIGSEGV", "SIGTERM", "SIG_DFL", "SIG_IGN"}
+for name in dir(signal):
+    if name.startswith(("SIG", "ITIMER_")) and name not in windows or name in ("alarm", "setitimer", "getitimer"):
+        delattr(signal, name)
+for name in dir(os):
+    if name.startswith(("sched_", "fork", "pipe2", "wait", "kill", "getuid", "geteuid", "register_at_fork")):
+        delattr(os, name)
+for name in ("fcntl", "grp", "pwd", "resource", "termios"):
+    sys.modules[name] = None
+
+from seedbench.cli import main
+sys.argv[0] = "seedbench"
+main()
+"""
+
+
+@pytest.fixture(scope="module")
+def trials(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(tmp_path_factory.mktemp("set") / "small", split_like_training(4, 4))
+
+
+def elsewhere(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """A command on such a machine."""
+    command = [sys.executable, "-c", ELSEWHERE, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_a_machine_without_posix_evaluates_to_the_same(trials: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    done = elsewhere("evaluate", "patience", "--trials", trials, "--replicates", "4", "--json", out)
+    assert done.returncode == 0, done.stderr
+    here = evaluate("patience", trials, replicates=4)
+    assert json.loads(out.read_text()) == json.loads(here.to_json())
+
+
+def test_a_machine_without_posix_cannot_seal_and_says_so(trials: Path) -> None:
+    done = elsewhere("evaluate", "patience", "--trials", trials, "--replicates", "4", "--sandbox")
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line == (
+        "seedbench: error: a strategy cannot be sealed here: this Python has no fcntl, resource, os.fork, os.pipe2, "
+        "os.sched_getaffinity, os.sched_setaffinity"
+    )

@@ -249,6 +249,7 @@ def test_a_pruner_of_ones_own_that_fails_shows_its_own_line(tmp_path, trials):
 def test_without_optuna_one_line_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     monkeypatch.delitem(sys.modules, "seedbench.adapters")
+    monkeypatch.delitem(sys.modules, "seedbench.adapters.pruners")
     file = tmp_path / "mine.py"
     file.write_text("from seedbench.adapters import from_pruner\n\nstrategy = from_pruner(None)\n")
     needs = r"mine.py, line 1: .*seedbench.adapters needs Optuna.*: pip install 'seedbench\[optuna\]'$"

@@ -18,6 +18,7 @@ import transformers
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
 
 import seedbench
+from runners.drawn import drawn_parameters, set_missing
 from runners.errors import RunnerError
 from runners.finetune import finetune
 from runners.glue import NUM_LABELS, TaskData, load_task
@@ -32,7 +33,7 @@ class ModelError(RunnerError):
 
 
 def load_model(source: str) -> PreTrainedModel:
-    """A float32 sequence classifier with two labels; its head is drawn anew by every trial.
+    """A float32 sequence classifier with two labels; what its checkpoint lacks is drawn by every trial.
 
     Raises:
         ModelError: no such model, or damaged.
@@ -41,12 +42,15 @@ def load_model(source: str) -> PreTrainedModel:
     transformers.logging.set_verbosity_error()  # every trial draws the head: that it is missing is no news
     transformers.logging.disable_progress_bar()
     try:
-        model = AutoModelForSequenceClassification.from_pretrained(source, num_labels=NUM_LABELS)
+        model, loading = AutoModelForSequenceClassification.from_pretrained(
+            source, num_labels=NUM_LABELS, output_loading_info=True
+        )
     except Exception as error:  # transformers, safetensors and json raise kinds of their own for a damaged folder
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(f"{source}: no model that transformers can load ({reason})") from None
     finally:
         transformers.logging.set_verbosity(verbosity)
+    set_missing(model, loading["missing_keys"])
     return model.float().eval()
 
 
@@ -76,7 +80,7 @@ class BlockRunner:
         self.model = load_model(spec.model)
         self.tokenizer = load_tokenizer(spec.model)
         self.data = load_task(spec.task, spec.glue, self.tokenizer, spec.recipe)
-        longest = int(max(self.data.train.length.max(), self.data.validation.length.max()))
+        longest = int(max(self.data.train.length.max(), self.data.evaluated.length.max()))
         positions = getattr(self.model.config, "max_position_embeddings", longest)
         if longest > positions:
             raise ModelError(
@@ -139,9 +143,13 @@ class BlockRunner:
             step=validation_steps(self.spec.recipe, len(self.data.train))[: len(outcome.logits)],
             train_seconds=outcome.train_seconds,
             evaluation_seconds=outcome.evaluation_seconds,
+            drawn=list(drawn_parameters(self.model)),
             **self.provenance,
         )
-        return TrialLog(record, self.data.validation.label, outcome)
+        test = self.data.test
+        return TrialLog(
+            record, self.data.validation.label, outcome, None if test is None else test.label, self.data.test_rows
+        )
 
     def _write(self, cell: Cell, outcome: Outcome) -> Cell:
         write_log(self.spec.log_path(cell), self.log(cell, outcome))
@@ -168,10 +176,10 @@ def _stack_size(model: PreTrainedModel, device: str, recipe: Recipe) -> int:
 
 
 def model_sha256(model: PreTrainedModel) -> str:
-    """SHA-256 of the pretrained weights, names and float32 bytes, without the head that every trial draws."""
-    digest = hashlib.sha256()
+    """SHA-256 of the pretrained weights, names and float32 bytes, without those that every trial draws."""
+    digest, drawn = hashlib.sha256(), set(drawn_parameters(model))
     for name, value in sorted(model.state_dict().items()):
-        if not name.startswith("classifier."):
+        if name not in drawn:
             digest.update(name.encode())
             digest.update(value.float().numpy().tobytes())
     return digest.hexdigest()
@@ -185,7 +193,7 @@ def _provenance(model: PreTrainedModel, data: TaskData, device: str, engine: str
         "torch_version": torch.__version__,
         "transformers_version": version("transformers"),
         "model_sha256": model_sha256(model),
-        "data_sha256": hashlib.sha256((data.train.sha256 + data.validation.sha256).encode()).hexdigest(),
+        "data_sha256": data.sha256,
     }
 
 

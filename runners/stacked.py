@@ -19,10 +19,17 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from runners import seeds, stacked_bert
+from runners.drawn import drawn_parameters, initial_weights
+from runners.errors import RunnerError
 from runners.glue import NUM_LABELS, Examples, TaskData
 from runners.packing import Batch, Layout, batch_layout, evaluation_chunks
 from runners.recipe import Recipe, learning_rate, steps_per_epoch, validation_steps
 from runners.trial_log import Cell, Outcome
+
+#: Elements that a CPU's vector registers hold at most.
+VECTOR = 16
+#: Adam's step counter in a recipe without bias correction starts here: both corrections are 1 to the last bit.
+LATE_STEP = 1_000_000.0
 
 Segment = list[tuple[Layout, Tensor]]
 
@@ -31,7 +38,7 @@ class StackedEngine:
     """Trains up to ``trials`` cells of a grid column together; compiled code and graphs are kept between columns.
 
     Args:
-        model: the pretrained classifier (its head is replaced in every trial).
+        model: the pretrained classifier (what its checkpoint lacks is drawn for every trial).
         data: the task.
         recipe: how to train.
         trials: K; a shorter column is filled up with copies that are thrown away.
@@ -49,20 +56,22 @@ class StackedEngine:
         compiled: bool | None = None,
     ):
         self.device = torch.device(device)
-        self.recipe, self.model, self.labels = recipe, model, data.validation.label
+        self.recipe, self.model, self.dev_examples = recipe, model, len(data.validation)
+        self.evaluated = len(data.evaluated)
         self.trials = max(trials, 2)  # a single batched matrix product takes another path, with other rounding
         self.shape = stacked_bert.Shape.of(model.config, recipe.max_length, recipe.dropout)
-        words = np.unique(np.concatenate([data.train.token_ids, data.validation.token_ids]))
+        words = np.unique(np.concatenate([data.train.token_ids, data.evaluated.token_ids]))
         self.words = torch.from_numpy(words).long()
         self.train = _renumber(data.train, words)
         self.on_cuda = self.device.type == "cuda"
         self.dtype = torch.bfloat16 if recipe.precision == "bf16" else torch.float32
         self._allocate()
-        self._place_validation(_renumber(data.validation, words))
+        self._place_validation(_renumber(data.evaluated, words))
         compiled = self.on_cuda if compiled is None else compiled
         self._losses = torch.compile(self._plain_losses) if compiled else self._plain_losses
         self._logits = torch.compile(self._plain_logits) if compiled else self._plain_logits
-        self._update = torch.compile(self._plain_update) if compiled else self._plain_update
+        # On a CPU the update is torch's fused AdamW, with nothing left to compile.
+        self._update = torch.compile(self._plain_update) if compiled and self.on_cuda else self._plain_update
         self._graphs: dict[Layout, tuple[Tensor, torch.cuda.CUDAGraph]] = {}
         self._seen: set[Layout] = set()
         self._pool = torch.cuda.graph_pool_handle() if self.on_cuda else None
@@ -83,19 +92,50 @@ class StackedEngine:
                 continue
             exact = self.dtype == torch.float32 or "LayerNorm" in name or "embeddings" in name
             self.leaves[name] = (value if exact else value.to(self.dtype)).requires_grad_()
+        lost = [name for name in drawn_parameters(self.model) if name not in self.master or name in stacked_bert.CUT]
+        if lost:
+            raise RunnerError(
+                f"the stacked engine cannot draw {', '.join(lost)}, which the checkpoint lacks: use --engine reference"
+            )
+        self.optimizer = None if self.on_cuda else self._fused_optimizer()
         self.loss = torch.zeros(self.trials, device=self.device)
         self.norm = torch.zeros(self.trials, device=self.device)
+
+    def _fused_optimizer(self) -> torch.optim.AdamW:
+        """Torch's fused AdamW over the stacked weights: one pass over memory, where `_plain_update` takes twenty.
+
+        It works a vector register at a time. A tensor of which a trial has no whole number of registers is left to
+        `_plain_update`: how its last elements are rounded would depend on the number of trials.
+        """
+        fused = {name: value for name, value in self.master.items() if value[0].numel() % VECTOR == 0}
+        groups = [
+            {
+                "params": [value for name, value in fused.items() if stacked_bert.is_decayed(name) is decayed],
+                "weight_decay": self.recipe.weight_decay * decayed,
+            }
+            for decayed in (True, False)
+        ]
+        recipe = self.recipe
+        betas = (recipe.adam_beta1, recipe.adam_beta2)
+        optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=betas, eps=recipe.adam_epsilon, fused=True)
+        for name, value in fused.items():
+            moments = {"exp_avg": self.moment1[name], "exp_avg_sq": self.moment2[name]}
+            optimizer.state[value] = {"step": torch.tensor(0.0), **moments}
+        return optimizer
 
     def _reset(self, cells: Sequence[Cell]) -> None:
         for name, value in self.master.items():
             value.detach().copy_(self.start[name])
             self.moment1[name].zero_()
             self.moment2[name].zero_()
-        size, std = self.shape.hidden_size, self.model.config.initializer_range
-        heads = np.stack([seeds.classifier_weights(cell.weight_init_seed, NUM_LABELS, size, std) for cell in cells])
-        self.master[stacked_bert.HEAD[0]].detach().copy_(torch.from_numpy(heads))
+        drawn = [initial_weights(self.model, cell.weight_init_seed) for cell in cells]
+        for name in drawn[0]:
+            self.master[name].detach().copy_(torch.from_numpy(np.stack([weights[name] for weights in drawn])))
         for name, leaf in self.leaves.items():
             leaf.detach().copy_(self.master[name])
+        if self.optimizer is not None:
+            for state in self.optimizer.state.values():
+                state["step"].fill_(0.0 if self.recipe.bias_correction else LATE_STEP)
 
     def weights(self, trial: int) -> dict[str, Tensor]:
         """The current float32 weights of one trial, by their transformers names (tables as short as stacked)."""
@@ -145,14 +185,25 @@ class StackedEngine:
             weight, first, second = self.master[name], self.moment1[name], self.moment2[name]
             if name == stacked_bert.WORD:
                 gradient = _spread_rows(gradient, unique, weight.shape[1])
-            gradient = gradient.float() * scale.view(-1, *[1] * (gradient.dim() - 1))
+            factor = scale.view(-1, *[1] * (gradient.dim() - 1))
+            if self.optimizer is not None and weight in self.optimizer.state:
+                # The fused kernel takes it for contiguous, which the gradient of a transposed matrix is not.
+                weight.grad = torch.mul(gradient.float(), factor, out=torch.empty_like(weight, requires_grad=False))
+                continue
+            gradient = gradient.float() * factor
             first.copy_(first + (gradient - first) * (1 - recipe.adam_beta1))
             second.copy_(second * recipe.adam_beta2 + gradient * gradient * (1 - recipe.adam_beta2))
             decayed = weight * (1 - rate * recipe.weight_decay) if stacked_bert.is_decayed(name) else weight
             denominator = second.sqrt() / correction2.sqrt() + recipe.adam_epsilon
             weight.copy_(decayed - rate / correction1 * first / denominator)
-            if name != stacked_bert.WORD and self.leaves[name] is not weight:
-                self.leaves[name].copy_(weight)
+        if self.optimizer is not None:
+            for group in self.optimizer.param_groups:
+                group["lr"] = float(rate)
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+        for name, leaf in self.leaves.items():
+            if leaf is not self.master[name]:
+                leaf.copy_(self.master[name])
 
     def _run_step(self, layout: Layout, vector: Tensor) -> None:
         """Trains one step; on CUDA a shape of batch runs as it is once, then as a graph."""
@@ -177,7 +228,8 @@ class StackedEngine:
 
     def _place_validation(self, data: Examples) -> None:
         budget = 300_000 if self.on_cuda else 2_000 * self.trials
-        squares = (3_000_000_000 if self.on_cuda else 200_000_000) // (6 * self.shape.heads * self.trials)
+        # On a CPU a chunk is the same for every K, so that a trial's bits are.
+        squares = 3_000_000_000 // (6 * self.shape.heads * self.trials) if self.on_cuda else 500_000
         self.validation = []
         for index in evaluation_chunks(data, max(budget // self.trials, 1024), max(squares, 128 * 128)):
             layout = batch_layout(data, index, len(index), 0, self.shape.sites, coarse=self.on_cuda)
@@ -239,7 +291,7 @@ class StackedEngine:
         return time.perf_counter()
 
     def _validate(self) -> Tensor:
-        logits = torch.empty(self.trials, len(self.labels), NUM_LABELS, device=self.device)
+        logits = torch.empty(self.trials, self.evaluated, NUM_LABELS, device=self.device)
         for index, batch in self.validation:
             logits[:, index] = self._logits(self.leaves, self._rows(batch), _mark_dynamic(batch, examples=True))
         return logits
@@ -277,14 +329,15 @@ class StackedEngine:
             clock = now
             progress(len(logits) / num_points)
         step_loss, step_norm = torch.stack(losses).cpu().numpy(), torch.stack(norms).cpu().numpy()
-        all_logits = torch.stack(logits).cpu().numpy()
+        dev, test = np.split(torch.stack(logits).cpu().numpy(), [self.dev_examples], axis=2)
         return [
             Outcome(
                 step_train_loss=step_loss[:, k].copy(),
                 gradient_norm=step_norm[:, k].copy(),
-                logits=all_logits[:, k].copy(),
+                logits=dev[:, k].copy(),
                 train_seconds=train_seconds / len(cells),
                 evaluation_seconds=evaluation_seconds / len(cells),
+                test_logits=test[:, k].copy() if test.shape[2] else None,
             )
             for k in range(len(cells))
         ]

@@ -227,11 +227,11 @@ class StackedEngine:
     # ---- batches -----------------------------------------------------------------------------------------------
 
     def _place_validation(self, data: Examples) -> None:
-        budget = 300_000 if self.on_cuda else 2_000 * self.trials
-        # On a CPU a chunk is the same for every K, so that a trial's bits are.
+        # On a CPU what a chunk needs fits its cache, and it is the same for every K, so that a trial's bits are.
+        tokens = max(300_000 // self.trials, 1024) if self.on_cuda else 512
         squares = 3_000_000_000 // (6 * self.shape.heads * self.trials) if self.on_cuda else 500_000
         self.validation = []
-        for index in evaluation_chunks(data, max(budget // self.trials, 1024), max(squares, 128 * 128)):
+        for index in evaluation_chunks(data, tokens, max(squares, 128 * 128)):
             layout = batch_layout(data, index, len(index), 0, self.shape.sites, coarse=self.on_cuda)
             vector = np.zeros(layout.size, np.int32)
             layout.pack(vector, data, index, self.recipe.max_length, len(self.words))

@@ -24,8 +24,12 @@ from runners.finetune import finetune
 from runners.glue import NUM_LABELS, TaskData, load_task
 from runners.recipe import Recipe, validation_steps
 from runners.stacked import StackedEngine
-from runners.table import TableSpec
-from runners.trial_log import Cell, Outcome, Record, TrialLog, write_log
+from runners.table import TableError, TableSpec
+from runners.trial_log import Cell, Outcome, Record, TrialLog, read_record, write_log
+
+
+#: What is the same for all trials of a table, by field of a log's record.
+IDENTITY = {"model_sha256": "pretrained weights", "data_sha256": "data"}
 
 
 class ModelError(RunnerError):
@@ -90,6 +94,21 @@ class BlockRunner:
         self.provenance = _provenance(self.model, self.data, device, spec.engine)
         self.stack = spec.stack
         self._engine: StackedEngine | None = None
+
+    def check_folder(self) -> None:
+        """All trials of a table start from the same weights and see the same data.
+
+        Raises:
+            TableError: a log that is there was made with others.
+        """
+        for path in sorted(self.spec.log_path(Cell(0, 0)).parent.glob("wi*-do*.npz")):
+            record = read_record(path)
+            for name, what in IDENTITY.items():
+                if getattr(record, name) != self.provenance[name]:
+                    raise TableError(
+                        f"{path}: made with other {what} than here: {name} is {getattr(record, name)} there and "
+                        f"{self.provenance[name]} here; check --model and --glue, or give another --out"
+                    )
 
     def run(self, cells: Sequence[Cell], progress: Callable[[float], None] = lambda share: None) -> Iterator[Cell]:
         """Trains the cells and writes their logs; yields each cell once its log is on disk.

@@ -193,7 +193,7 @@ def test_a_finished_sweep_has_nothing_to_do(complete: Path, tiny_model: str, tin
         (["--task", "qnli"], "no such task; there are cola, mrpc, rte, sst2"),
         (["--recipe", "best"], "no recipe 'best'"),
         (["--engine", "fast"], "expected reference or stacked"),
-        (["--model", "{short}", "--out", "{fresh}"], "inputs of 10 tokens, and {short} has 6 positions"),
+        (["--model", "{short}", "--out", "{fresh}"], "inputs of 14 tokens, and {short} has 6 positions"),
         (["--task", "rte", "--out", "{fresh}"], "no such file"),
         (["--model", "{broken}", "--out", "{fresh}"], "no model that transformers can load"),
         (["--out", "{file}"], "Not a directory"),

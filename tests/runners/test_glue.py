@@ -32,7 +32,7 @@ def test_a_pair_of_sentences_is_packed_with_types_and_cut(tiny_glue: str, tokeni
     data = load_task("mrpc", tiny_glue, tokenizer, RECIPE)
     train, frame = data.train, pd.read_parquet(Path(tiny_glue, "mrpc", "train-00000-of-00001.parquet"))
     frame = frame.drop(index=data.test_rows).reset_index()
-    assert len(train) == 40
+    assert len(train) == 60
     assert train.length.max() == 10
     first = train.token_ids[: train.start[1]]
     words = (frame.sentence1[0] + " " + frame.sentence2[0]).split()

@@ -20,13 +20,13 @@ HEAD = "classifier.weight"
 
 def set_missing(model: PreTrainedModel, names: set[str]) -> None:
     """Notes on the model which of its parameters its checkpoint did not bring; copies keep the note."""
-    model.missing_parameters = frozenset(names)
+    model.__dict__["missing_parameters"] = frozenset(names)
 
 
 def drawn_parameters(model: PreTrainedModel) -> tuple[str, ...]:
     """Names of the parameters that every trial draws: the head's, and those missing in the checkpoint."""
     body = f"{model.base_model_prefix}."
-    missing = getattr(model, "missing_parameters", frozenset())
+    missing: frozenset[str] = model.__dict__.get("missing_parameters", frozenset())
     return tuple(name for name, _ in model.named_parameters() if not name.startswith(body) or name in missing)
 
 

@@ -24,12 +24,8 @@ from runners.errors import RunnerError
 from runners.glue import NUM_LABELS, Examples, TaskData
 from runners.packing import Batch, Layout, batch_layout, evaluation_chunks
 from runners.recipe import Recipe, learning_rate, steps_per_epoch, validation_steps
+from runners.stacked_adam import StackedAdam
 from runners.trial_log import Cell, Outcome
-
-#: Elements that a CPU's vector registers hold at most.
-VECTOR = 16
-#: Adam's step counter in a recipe without bias correction starts here: both corrections are 1 to the last bit.
-LATE_STEP = 1_000_000.0
 
 Segment = list[tuple[Layout, Tensor]]
 
@@ -70,7 +66,6 @@ class StackedEngine:
         compiled = self.on_cuda if compiled is None else compiled
         self._losses = torch.compile(self._plain_losses) if compiled else self._plain_losses
         self._logits = torch.compile(self._plain_logits) if compiled else self._plain_logits
-        # On a CPU the update is torch's fused AdamW, with nothing left to compile.
         self._update = torch.compile(self._plain_update) if compiled and self.on_cuda else self._plain_update
         self._graphs: dict[Layout, tuple[Tensor, torch.cuda.CUDAGraph]] = {}
         self._seen: set[Layout] = set()
@@ -83,8 +78,7 @@ class StackedEngine:
         start = stacked_bert.stack_weights(self.model, heads, self.words, self.recipe.max_length)
         self.start = {name: value[:1].to(self.device) for name, value in start.items()}
         self.master = {name: value.to(self.device, copy=True).contiguous() for name, value in start.items()}
-        self.moment1 = {name: torch.zeros_like(value) for name, value in self.master.items()}
-        self.moment2 = {name: torch.zeros_like(value) for name, value in self.master.items()}
+        self.adam = StackedAdam(self.master, self.recipe, fused=not self.on_cuda)
         # Matrices and their biases take part in the products in the recipe's precision; the rest stays in float32.
         self.leaves = {}
         for name, value in self.master.items():
@@ -97,45 +91,18 @@ class StackedEngine:
             raise RunnerError(
                 f"the stacked engine cannot draw {', '.join(lost)}, which the checkpoint lacks: use --engine reference"
             )
-        self.optimizer = None if self.on_cuda else self._fused_optimizer()
         self.loss = torch.zeros(self.trials, device=self.device)
         self.norm = torch.zeros(self.trials, device=self.device)
-
-    def _fused_optimizer(self) -> torch.optim.AdamW:
-        """Torch's fused AdamW over the stacked weights: one pass over memory, where `_plain_update` takes twenty.
-
-        It works a vector register at a time. A tensor of which a trial has no whole number of registers is left to
-        `_plain_update`: how its last elements are rounded would depend on the number of trials.
-        """
-        fused = {name: value for name, value in self.master.items() if value[0].numel() % VECTOR == 0}
-        groups = [
-            {
-                "params": [value for name, value in fused.items() if stacked_bert.is_decayed(name) is decayed],
-                "weight_decay": self.recipe.weight_decay * decayed,
-            }
-            for decayed in (True, False)
-        ]
-        recipe = self.recipe
-        betas = (recipe.adam_beta1, recipe.adam_beta2)
-        optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=betas, eps=recipe.adam_epsilon, fused=True)
-        for name, value in fused.items():
-            moments = {"exp_avg": self.moment1[name], "exp_avg_sq": self.moment2[name]}
-            optimizer.state[value] = {"step": torch.tensor(0.0), **moments}
-        return optimizer
 
     def _reset(self, cells: Sequence[Cell]) -> None:
         for name, value in self.master.items():
             value.detach().copy_(self.start[name])
-            self.moment1[name].zero_()
-            self.moment2[name].zero_()
+        self.adam.reset()
         drawn = [initial_weights(self.model, cell.weight_init_seed) for cell in cells]
         for name in drawn[0]:
             self.master[name].detach().copy_(torch.from_numpy(np.stack([weights[name] for weights in drawn])))
         for name, leaf in self.leaves.items():
             leaf.detach().copy_(self.master[name])
-        if self.optimizer is not None:
-            for state in self.optimizer.state.values():
-                state["step"].fill_(0.0 if self.recipe.bias_correction else LATE_STEP)
 
     def weights(self, trial: int) -> dict[str, Tensor]:
         """The current float32 weights of one trial, by their transformers names (tables as short as stacked)."""
@@ -171,36 +138,8 @@ class StackedEngine:
     def _plain_update(
         self, words_gradient: Tensor, gradients: Sequence[Tensor], unique: Tensor, scalars: Tensor
     ) -> None:
-        """Clips per trial, then Adam with decoupled weight decay (Loshchilov & Hutter 2019), in torch's order."""
-        recipe = self.recipe
         by_name = dict(zip((stacked_bert.WORD, *self.leaves), (words_gradient, *gradients), strict=True))
-        squares = [gradient.float().square().flatten(1).sum(1) for gradient in by_name.values()]
-        total = torch.stack(squares).sum(0).sqrt()
-        self.norm.copy_(total)
-        scale = torch.ones_like(total)
-        if recipe.max_gradient_norm > 0:
-            scale = (recipe.max_gradient_norm / (total + 1e-6)).clamp(max=1.0)
-        rate, correction1, correction2 = scalars[0], scalars[1], scalars[2]
-        for name, gradient in by_name.items():
-            weight, first, second = self.master[name], self.moment1[name], self.moment2[name]
-            if name == stacked_bert.WORD:
-                gradient = _spread_rows(gradient, unique, weight.shape[1])
-            factor = scale.view(-1, *[1] * (gradient.dim() - 1))
-            if self.optimizer is not None and weight in self.optimizer.state:
-                # The fused kernel takes it for contiguous, which the gradient of a transposed matrix is not.
-                weight.grad = torch.mul(gradient.float(), factor, out=torch.empty_like(weight, requires_grad=False))
-                continue
-            gradient = gradient.float() * factor
-            first.copy_(first + (gradient - first) * (1 - recipe.adam_beta1))
-            second.copy_(second * recipe.adam_beta2 + gradient * gradient * (1 - recipe.adam_beta2))
-            decayed = weight * (1 - rate * recipe.weight_decay) if stacked_bert.is_decayed(name) else weight
-            denominator = second.sqrt() / correction2.sqrt() + recipe.adam_epsilon
-            weight.copy_(decayed - rate / correction1 * first / denominator)
-        if self.optimizer is not None:
-            for group in self.optimizer.param_groups:
-                group["lr"] = float(rate)
-            self.optimizer.step()
-            self.optimizer.zero_grad()
+        self.norm.copy_(self.adam.update(by_name, unique, scalars))
         for name, leaf in self.leaves.items():
             if leaf is not self.master[name]:
                 leaf.copy_(self.master[name])
@@ -345,15 +284,6 @@ class StackedEngine:
 
 def _renumber(data: Examples, words: np.ndarray) -> Examples:
     return replace(data, token_ids=np.searchsorted(words, data.token_ids).astype(np.int32))
-
-
-def _spread_rows(gradient: Tensor, unique: Tensor, rows: int) -> Tensor:
-    """Gradient [K, T, H] of the rows ``unique`` [T] as one of the whole table [K, rows, H]."""
-    tokens = gradient.shape[1]
-    place = torch.full((rows + 1,), tokens, device=gradient.device)
-    place = place.scatter(0, unique.long(), torch.arange(tokens, device=gradient.device))[:rows]
-    found = gradient.index_select(1, place.clamp(max=tokens - 1))
-    return torch.where((place < tokens).view(1, -1, 1), found, 0.0)
 
 
 def _mark_dynamic(batch: Batch, examples: bool = False) -> Batch:

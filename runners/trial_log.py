@@ -17,13 +17,13 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import Any
 
 import numpy as np
 
 from runners import seeds
 from runners.errors import RunnerError
 from runners.recipe import Recipe
-
 
 _DAMAGED = (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile)  # what reading one may raise
 
@@ -125,10 +125,10 @@ def write_log(path: Path, log: TrialLog) -> None:
     Raises:
         TrialLogError: no room, or no permission; nothing is left behind.
     """
-    test = {}
+    test: dict[str, Any] = {}
     if log.test_label is not None:
-        test = {"test_label": log.test_label.astype(np.int8), "test_logits": log.outcome.test_logits}
-        test["test_rows"] = log.test_rows
+        test = {"test_logits": log.outcome.test_logits, "test_rows": log.test_rows}
+        test["test_label"] = log.test_label.astype(np.int8)
     temporary = path.with_suffix(f".{uuid.uuid4().hex}.tmp")  # jobs on other nodes write here, too
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -18,13 +18,17 @@ import transformers
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
 
 import seedbench
+from runners.drawn import drawn_parameters, set_missing
 from runners.errors import RunnerError
 from runners.finetune import finetune
 from runners.glue import NUM_LABELS, TaskData, load_task
 from runners.recipe import Recipe, validation_steps
 from runners.stacked import StackedEngine
-from runners.table import TableSpec
-from runners.trial_log import Cell, Outcome, Record, TrialLog, write_log
+from runners.table import TableError, TableSpec
+from runners.trial_log import Cell, Outcome, Record, TrialLog, read_record, write_log
+
+#: What is the same for all trials of a table, by field of a log's record.
+IDENTITY = {"model_sha256": "pretrained weights", "data_sha256": "data"}
 
 
 class ModelError(RunnerError):
@@ -32,7 +36,7 @@ class ModelError(RunnerError):
 
 
 def load_model(source: str) -> PreTrainedModel:
-    """A float32 sequence classifier with two labels; its head is drawn anew by every trial.
+    """A float32 sequence classifier with two labels; what its checkpoint lacks is drawn by every trial.
 
     Raises:
         ModelError: no such model, or damaged.
@@ -41,12 +45,15 @@ def load_model(source: str) -> PreTrainedModel:
     transformers.logging.set_verbosity_error()  # every trial draws the head: that it is missing is no news
     transformers.logging.disable_progress_bar()
     try:
-        model = AutoModelForSequenceClassification.from_pretrained(source, num_labels=NUM_LABELS)
+        model, loading = AutoModelForSequenceClassification.from_pretrained(
+            source, num_labels=NUM_LABELS, output_loading_info=True
+        )
     except Exception as error:  # transformers, safetensors and json raise kinds of their own for a damaged folder
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(f"{source}: no model that transformers can load ({reason})") from None
     finally:
         transformers.logging.set_verbosity(verbosity)
+    set_missing(model, loading["missing_keys"])
     return model.float().eval()
 
 
@@ -76,7 +83,7 @@ class BlockRunner:
         self.model = load_model(spec.model)
         self.tokenizer = load_tokenizer(spec.model)
         self.data = load_task(spec.task, spec.glue, self.tokenizer, spec.recipe)
-        longest = int(max(self.data.train.length.max(), self.data.validation.length.max()))
+        longest = int(max(self.data.train.length.max(), self.data.evaluated.length.max()))
         positions = getattr(self.model.config, "max_position_embeddings", longest)
         if longest > positions:
             raise ModelError(
@@ -86,6 +93,21 @@ class BlockRunner:
         self.provenance = _provenance(self.model, self.data, device, spec.engine)
         self.stack = spec.stack
         self._engine: StackedEngine | None = None
+
+    def check_folder(self) -> None:
+        """All trials of a table start from the same weights and see the same data.
+
+        Raises:
+            TableError: a log that is there was made with others.
+        """
+        for path in sorted(self.spec.log_path(Cell(0, 0)).parent.glob("wi*-do*.npz")):
+            record = read_record(path)
+            for name, what in IDENTITY.items():
+                if getattr(record, name) != self.provenance[name]:
+                    raise TableError(
+                        f"{path}: made with other {what} than here: {name} is {getattr(record, name)} there and "
+                        f"{self.provenance[name]} here; check --model and --glue, or give another --out"
+                    )
 
     def run(self, cells: Sequence[Cell], progress: Callable[[float], None] = lambda share: None) -> Iterator[Cell]:
         """Trains the cells and writes their logs; yields each cell once its log is on disk.
@@ -139,9 +161,13 @@ class BlockRunner:
             step=validation_steps(self.spec.recipe, len(self.data.train))[: len(outcome.logits)],
             train_seconds=outcome.train_seconds,
             evaluation_seconds=outcome.evaluation_seconds,
+            drawn=list(drawn_parameters(self.model)),
             **self.provenance,
         )
-        return TrialLog(record, self.data.validation.label, outcome)
+        test = self.data.test
+        return TrialLog(
+            record, self.data.validation.label, outcome, None if test is None else test.label, self.data.test_rows
+        )
 
     def _write(self, cell: Cell, outcome: Outcome) -> Cell:
         write_log(self.spec.log_path(cell), self.log(cell, outcome))
@@ -168,10 +194,10 @@ def _stack_size(model: PreTrainedModel, device: str, recipe: Recipe) -> int:
 
 
 def model_sha256(model: PreTrainedModel) -> str:
-    """SHA-256 of the pretrained weights, names and float32 bytes, without the head that every trial draws."""
-    digest = hashlib.sha256()
+    """SHA-256 of the pretrained weights, names and float32 bytes, without those that every trial draws."""
+    digest, drawn = hashlib.sha256(), set(drawn_parameters(model))
     for name, value in sorted(model.state_dict().items()):
-        if not name.startswith("classifier."):
+        if name not in drawn:
             digest.update(name.encode())
             digest.update(value.float().numpy().tobytes())
     return digest.hexdigest()
@@ -185,7 +211,7 @@ def _provenance(model: PreTrainedModel, data: TaskData, device: str, engine: str
         "torch_version": torch.__version__,
         "transformers_version": version("transformers"),
         "model_sha256": model_sha256(model),
-        "data_sha256": hashlib.sha256((data.train.sha256 + data.validation.sha256).encode()).hexdigest(),
+        "data_sha256": data.sha256,
     }
 
 

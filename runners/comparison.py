@@ -1,6 +1,7 @@
 """Recorded trials against the same trials trained again, checkpoint by checkpoint, and the file that keeps it.
 
-Equal means equal as recorded: predicted labels, scores, and losses in the precision that a trial set has them in.
+Equal means equal as recorded: predicted labels, scores, and losses in the precision that a trial set has them in, of
+the dev set and, where it is recorded, of the test set.
 Differences are taken where both values are finite; None is what the record does not hold.
 """
 
@@ -18,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from runners.errors import RunnerError
-from runners.export import example_loss, predicted_label, trial_row
+from runners.export import example_loss, on_test_set, predicted_label, trial_row
 from runners.trial_log import TrialLog
 from seedbench.trialset import TrialTable
 
@@ -40,6 +41,7 @@ class Comparison:
         train_loss: difference in the mean training loss since the checkpoint before, nats.
         step_train_loss: largest difference in the loss of a training step, nats; None without the config ``steps``.
         recorded_by, by: engine, device and versions of the two runs.
+        recorded_test_score, test_score, test_predictions_changed: likewise of the test set; None where not recorded.
     """
 
     model: str
@@ -59,6 +61,9 @@ class Comparison:
     step_train_loss: float | None
     recorded_by: dict[str, str | None]
     by: dict[str, str]
+    recorded_test_score: list[float] | None = None
+    test_score: list[float] | None = None
+    test_predictions_changed: list[int] | None = None
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,12 @@ class Reproduction:
 
 
 def compare(
-    table: TrialTable, trial: int, log: TrialLog, recorded_by: Mapping[str, str | None], steps: np.ndarray | None
+    table: TrialTable,
+    trial: int,
+    log: TrialLog,
+    recorded_by: Mapping[str, str | None],
+    steps: np.ndarray | None,
+    recorded_test: Mapping[str, Any] | None = None,
 ) -> Comparison:
     """A recorded trial against the log of the same trial trained again.
 
@@ -103,6 +113,7 @@ def compare(
         log: of the same model, data, recipe and seeds.
         recorded_by: the record's ``PROVENANCE``.
         steps: [steps], the recorded loss of every training step; None where not recorded.
+        recorded_test: what is recorded of `on_test_set`; another set may lack any of it.
     """
     row = trial_row(log)
     pairs = [(table.score[trial], row["score"])]
@@ -120,6 +131,13 @@ def compare(
     if steps is not None:
         pairs.append((steps, log.outcome.step_train_loss))
         largest_step = _largest(*pairs[-1])
+    test = {
+        name: (np.asarray(recorded, again.dtype), again)
+        for name, again in on_test_set(log).items()
+        if (recorded := (recorded_test or {}).get(name)) is not None
+    }
+    pairs += test.values()
+    scores, labels = test.get("test_score"), test.get("test_predicted_label")
     recorded_status = "diverged" if table.diverged[trial] else "finished"
     return Comparison(
         model=table.model,
@@ -139,6 +157,9 @@ def compare(
         step_train_loss=largest_step,
         recorded_by=dict(recorded_by),
         by={name: getattr(log.record, name) for name in PROVENANCE},
+        recorded_test_score=scores and scores[0].tolist(),
+        test_score=scores and scores[1].tolist(),
+        test_predictions_changed=labels and (labels[0] != labels[1]).sum(axis=1).tolist(),
     )
 
 
@@ -183,6 +204,12 @@ def words(done: Reproduction) -> list[str]:
             f"{max(counts)} change at most."
             if any(counts)
             else f"At all {len(counts)} checkpoints every dev example is predicted the same."
+        )
+    tested = [count for one in trials for count in one.test_predictions_changed or ()]
+    if tested:
+        said.append(
+            f"Of the test examples {max(tested)} are predicted otherwise at most, and none at {tested.count(0)} of "
+            f"{len(tested)} checkpoints."
         )
     off = [abs(max(one.recorded_score) - max(one.score)) for one in trials]
     spread = ", ".join(f"{at.best_score_sd:.4f} ({at.task} {at.recipe})" for at in done.tables if at.best_score_sd)

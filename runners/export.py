@@ -55,19 +55,43 @@ def trial_row(log: TrialLog) -> dict[str, Any]:
     }
 
 
+def on_test_set(log: TrialLog) -> dict[str, np.ndarray]:
+    """What schema v2 records of the test set; nothing where there is none.
+
+    Returns:
+        ``test_score`` float64 and ``test_loss`` float32 (mean, nats) [checkpoints], ``test_predicted_label`` int8
+        [checkpoints, test examples].
+    """
+    if log.test_label is None or log.outcome.test_logits is None:
+        return {}
+    predicted, loss = _labels(log.outcome.test_logits), _losses(log.outcome.test_logits, log.test_label)
+    return {
+        "test_score": metrics.task_score(log.record.task, *metrics.correct_counts(predicted, log.test_label)),
+        "test_loss": loss.mean(axis=1).astype(np.float32),
+        "test_predicted_label": predicted,
+    }
+
+
 def predicted_label(log: TrialLog) -> np.ndarray:
-    """int8 [checkpoints, examples]; -1 where a logit is not finite."""
-    logits = log.outcome.logits
+    """int8 [checkpoints, dev examples]; -1 where a logit is not finite."""
+    return _labels(log.outcome.logits)
+
+
+def _labels(logits: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(logits).all(axis=-1), logits.argmax(axis=-1), -1).astype(np.int8)
 
 
 def example_loss(log: TrialLog) -> np.ndarray:
-    """Cross entropy of each example, float64 [checkpoints, examples], nats; NaN where a logit is not finite."""
-    logits = log.outcome.logits.astype(np.float64)
+    """Cross entropy of each dev example, float64 [checkpoints, examples], nats; NaN where a logit is not finite."""
+    return _losses(log.outcome.logits, log.label)
+
+
+def _losses(logits: np.ndarray, label: np.ndarray) -> np.ndarray:
+    logits = logits.astype(np.float64)
     with np.errstate(invalid="ignore"):
         top = logits.max(axis=-1, keepdims=True)
         total = np.log(np.exp(logits - top).sum(axis=-1)) + top[..., 0]
-        loss = total - np.take_along_axis(logits, log.label.astype(int)[None, :, None], axis=-1)[..., 0]
+        loss = total - np.take_along_axis(logits, label.astype(int)[None, :, None], axis=-1)[..., 0]
     return np.where(np.isfinite(logits).all(axis=-1), loss, np.nan)
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from runners import dropout, seeds
-from runners.errors import RunnerError
+from runners.drawn import init_weights, spared_from_decay
 from runners.glue import NUM_LABELS, Examples, TaskData
 from runners.recipe import Recipe, learning_rate, steps_per_epoch, validation_steps
 from runners.trial_log import Cell, Outcome
@@ -37,7 +37,7 @@ def finetune(
     """Trains one trial to its end.
 
     Args:
-        pretrained: a sequence classifier; it is copied, and its head is drawn anew.
+        pretrained: a sequence classifier; it is copied, and what its checkpoint lacks is drawn.
         data: the task.
         recipe: how to train.
         cell: the seeds.
@@ -67,6 +67,7 @@ class ReferenceTrial:
         step: training steps done.
         points: the steps after which it is validated, ascending; the last is the trial's end.
         logits: float32 [dev examples, labels] of each validation point passed.
+        test_logits: float32 [test examples, labels], likewise; empty where there is no test set.
     """
 
     def __init__(
@@ -79,13 +80,14 @@ class ReferenceTrial:
     ):
         self.data, self.recipe, self.cell, self.device = data, recipe, cell, torch.device(device)
         self.model = copy.deepcopy(pretrained).float()
-        init_classifier(self.model, cell.weight_init_seed)
+        init_weights(self.model, cell.weight_init_seed)
         self.sites = dropout.install(self.model, recipe.dropout, recipe.max_length)
         self.model.to(self.device)
         self.optimizer = make_optimizer(self.model, recipe)
         self.step = 0
         self.points = validation_steps(recipe, len(data.train))
         self.logits: list[np.ndarray] = []
+        self.test_logits: list[np.ndarray] = []
         self.losses: list[Tensor] = []  # of each step; on the device, so that nothing waits for them
         self.norms: list[Tensor] = []
         self.train_seconds = self.evaluation_seconds = 0.0
@@ -110,6 +112,8 @@ class ReferenceTrial:
         finally:
             self.train_seconds += _now(self.device) - start
         start = _now(self.device)
+        if self.data.test is not None:
+            self.test_logits.append(predict(self.model, self.data.test, self.recipe, self.device))
         self.logits.append(predict(self.model, self.data.validation, self.recipe, self.device))
         self.evaluation_seconds += _now(self.device) - start
         return self.logits[-1]
@@ -148,6 +152,7 @@ class ReferenceTrial:
             logits=np.stack(self.logits),
             train_seconds=self.train_seconds,
             evaluation_seconds=self.evaluation_seconds,
+            test_logits=np.stack(self.test_logits) if self.test_logits else None,
         )
 
     def state_dict(self) -> dict[str, Any]:
@@ -159,6 +164,7 @@ class ReferenceTrial:
             "losses": torch.stack(self.losses) if self.losses else torch.empty(0),
             "norms": torch.stack(self.norms) if self.norms else torch.empty(0),
             "logits": [torch.from_numpy(logits) for logits in self.logits],
+            "test_logits": [torch.from_numpy(logits) for logits in self.test_logits],
             "train_seconds": self.train_seconds,
             "evaluation_seconds": self.evaluation_seconds,
         }
@@ -171,33 +177,16 @@ class ReferenceTrial:
         self.losses = list(state["losses"].to(self.device))
         self.norms = list(state["norms"].to(self.device))
         self.logits = [logits.numpy() for logits in state["logits"]]
+        self.test_logits = [logits.numpy() for logits in state["test_logits"]]
         self.train_seconds, self.evaluation_seconds = state["train_seconds"], state["evaluation_seconds"]
-
-
-def init_classifier(model: PreTrainedModel, weight_init_seed: int) -> None:
-    """Draws the classification head from its seed: what "weight initialisation" means in the paper.
-
-    Raises:
-        RunnerError: the model's head is not one linear layer called ``classifier``.
-    """
-    head = getattr(model, "classifier", None)
-    if not isinstance(head, nn.Linear):
-        raise RunnerError(
-            f"{type(model).__name__}: expected a linear layer named 'classifier' as head, got {type(head).__name__}"
-        )
-    weights = seeds.classifier_weights(
-        weight_init_seed, head.out_features, head.in_features, model.config.initializer_range
-    )
-    with torch.no_grad():
-        head.weight.copy_(torch.from_numpy(weights))
-        head.bias.zero_()
 
 
 def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
     """AdamW over two groups, with and without weight decay; without bias correction if the recipe says so."""
     named = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
-    no_decay = [parameter for name, parameter in named if name.endswith("bias") or "LayerNorm" in name]
-    decay = [parameter for name, parameter in named if not (name.endswith("bias") or "LayerNorm" in name)]
+    spared = spared_from_decay(model)
+    no_decay = [parameter for name, parameter in named if name in spared]
+    decay = [parameter for name, parameter in named if name not in spared]
     optimizer = torch.optim.AdamW(
         [{"params": decay, "weight_decay": recipe.weight_decay}, {"params": no_decay, "weight_decay": 0.0}],
         lr=recipe.learning_rate,
@@ -228,11 +217,11 @@ def pad(data: Examples, index: np.ndarray, device: torch.device) -> PaddedBatch:
     live = position < length[:, None]
     source = np.where(live, data.start[index][:, None] + position, 0)
     arrays = {
-        "input_ids": np.where(live, data.token_ids[source], 0),
+        "input_ids": np.where(live, data.token_ids[source], data.pad_id),
         "token_type_ids": np.where(live, data.token_types[source], 0),
         "attention_mask": live,
     }
-    inputs = {name: torch.from_numpy(array.astype(np.int64)).to(device) for name, array in arrays.items()}
+    inputs = {name: torch.from_numpy(arrays[name].astype(np.int64)).to(device) for name in data.inputs}
     return PaddedBatch(inputs, torch.from_numpy(data.label[index]).to(device))
 
 

@@ -56,6 +56,11 @@ class PlannedTable:
     cells: tuple[Cell, ...]
     trials_per_hour: float | None = None
 
+    @property
+    def name(self) -> str:
+        """What it is called within its plan: task and recipe."""
+        return f"{self.spec.task}/{self.spec.recipe.name}"
+
 
 def load_plan(path: Path, out: Path, *, draw: bool = True, **overrides: Any) -> list[PlannedTable]:
     """The tables of a plan file.
@@ -100,6 +105,18 @@ def load_plan(path: Path, out: Path, *, draw: bool = True, **overrides: Any) -> 
                 "a changed recipe a name of its own (set = {name = …}) or join the seeds"
             )
     return planned
+
+
+def load_planned_table(path: Path, name: str, out: Path, **overrides: Any) -> PlannedTable:
+    """The table called ``name``, such as ``"sst2/few64"``, of a plan file; the rest is as for `load_plan`.
+
+    Raises:
+        PlanError: the plan has no such table, or cannot be used.
+    """
+    tables = {table.name: table for table in load_plan(path, out, **overrides)}
+    if name not in tables:
+        raise PlanError(f"--table {name!r}: {path} has no such table; there are {', '.join(tables)}")
+    return tables[name]
 
 
 def _checked(values: Mapping[str, Any], types: Mapping[str, Any], where: str) -> dict[str, Any]:

@@ -30,7 +30,7 @@ class Recipe:
         bias_correction: Adam's bias correction. BERT's own Adam leaves it out; Mosbach et al. (2021,
             arXiv 2006.04884) and Zhang et al. (2021, arXiv 2006.05987) show that this makes training unstable.
         adam_beta1, adam_beta2, adam_epsilon: Adam's constants.
-        weight_decay: decoupled weight decay, applied to everything but biases and LayerNorm.
+        weight_decay: decoupled weight decay, applied to everything but biases and norms.
         max_gradient_norm: a trial's gradient is scaled down to this norm; 0 leaves it as it is.
         dropout: hidden, attention and classifier dropout probability.
         max_length: tokens per example, special tokens included; longer inputs are truncated.

@@ -3,7 +3,9 @@
 | stream | drawn from | what it decides |
 |---|---|---|
 | head | weight_init_seed | the classifier's initial weights |
+| weights <name> | weight_init_seed | those of another parameter that the checkpoint lacks (see ``runners.drawn``) |
 | order | data_order_seed, epoch | the permutation of the training examples in that epoch |
+| test | nothing | which examples are the test set (see ``runners.held_out``) |
 | subset | train_subset_seed | which training examples a few-sample recipe uses (the same for all trials) |
 | dropout | dropout_seed, step, site | which elements are dropped there (see ``runners.dropout``) |
 
@@ -28,6 +30,11 @@ def stream(name: str, *seeds: int) -> np.random.Generator:
 def classifier_weights(weight_init_seed: int, num_labels: int, hidden_size: int, std: float) -> np.ndarray:
     """The head a trial starts from: float32 [num_labels, hidden_size], normal with deviation ``std``; its bias is 0."""
     return (stream("head", weight_init_seed).standard_normal((num_labels, hidden_size)) * std).astype(np.float32)
+
+
+def missing_weights(name: str, weight_init_seed: int, shape: tuple[int, ...], std: float) -> np.ndarray:
+    """What another parameter starts from that its checkpoint lacks: float32, normal with deviation ``std``."""
+    return (stream(f"weights {name}", weight_init_seed).standard_normal(shape) * std).astype(np.float32)
 
 
 def data_order(data_order_seed: int, epoch: int, train_size: int) -> np.ndarray:

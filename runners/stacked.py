@@ -19,9 +19,12 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from runners import seeds, stacked_bert
+from runners.drawn import drawn_parameters, initial_weights
+from runners.errors import RunnerError
 from runners.glue import NUM_LABELS, Examples, TaskData
 from runners.packing import Batch, Layout, batch_layout, evaluation_chunks
 from runners.recipe import Recipe, learning_rate, steps_per_epoch, validation_steps
+from runners.stacked_adam import StackedAdam
 from runners.trial_log import Cell, Outcome
 
 Segment = list[tuple[Layout, Tensor]]
@@ -31,7 +34,7 @@ class StackedEngine:
     """Trains up to ``trials`` cells of a grid column together; compiled code and graphs are kept between columns.
 
     Args:
-        model: the pretrained classifier (its head is replaced in every trial).
+        model: the pretrained classifier (what its checkpoint lacks is drawn for every trial).
         data: the task.
         recipe: how to train.
         trials: K; a shorter column is filled up with copies that are thrown away.
@@ -49,20 +52,21 @@ class StackedEngine:
         compiled: bool | None = None,
     ):
         self.device = torch.device(device)
-        self.recipe, self.model, self.labels = recipe, model, data.validation.label
+        self.recipe, self.model, self.dev_examples = recipe, model, len(data.validation)
+        self.evaluated = len(data.evaluated)
         self.trials = max(trials, 2)  # a single batched matrix product takes another path, with other rounding
         self.shape = stacked_bert.Shape.of(model.config, recipe.max_length, recipe.dropout)
-        words = np.unique(np.concatenate([data.train.token_ids, data.validation.token_ids]))
+        words = np.unique(np.concatenate([data.train.token_ids, data.evaluated.token_ids]))
         self.words = torch.from_numpy(words).long()
         self.train = _renumber(data.train, words)
         self.on_cuda = self.device.type == "cuda"
         self.dtype = torch.bfloat16 if recipe.precision == "bf16" else torch.float32
         self._allocate()
-        self._place_validation(_renumber(data.validation, words))
+        self._place_validation(_renumber(data.evaluated, words))
         compiled = self.on_cuda if compiled is None else compiled
         self._losses = torch.compile(self._plain_losses) if compiled else self._plain_losses
         self._logits = torch.compile(self._plain_logits) if compiled else self._plain_logits
-        self._update = torch.compile(self._plain_update) if compiled else self._plain_update
+        self._update = torch.compile(self._plain_update) if compiled and self.on_cuda else self._plain_update
         self._graphs: dict[Layout, tuple[Tensor, torch.cuda.CUDAGraph]] = {}
         self._seen: set[Layout] = set()
         self._pool = torch.cuda.graph_pool_handle() if self.on_cuda else None
@@ -74,8 +78,7 @@ class StackedEngine:
         start = stacked_bert.stack_weights(self.model, heads, self.words, self.recipe.max_length)
         self.start = {name: value[:1].to(self.device) for name, value in start.items()}
         self.master = {name: value.to(self.device, copy=True).contiguous() for name, value in start.items()}
-        self.moment1 = {name: torch.zeros_like(value) for name, value in self.master.items()}
-        self.moment2 = {name: torch.zeros_like(value) for name, value in self.master.items()}
+        self.adam = StackedAdam(self.master, self.recipe, fused=not self.on_cuda)
         # Matrices and their biases take part in the products in the recipe's precision; the rest stays in float32.
         self.leaves = {}
         for name, value in self.master.items():
@@ -83,17 +86,21 @@ class StackedEngine:
                 continue
             exact = self.dtype == torch.float32 or "LayerNorm" in name or "embeddings" in name
             self.leaves[name] = (value if exact else value.to(self.dtype)).requires_grad_()
+        lost = [name for name in drawn_parameters(self.model) if name not in self.master or name in stacked_bert.CUT]
+        if lost:
+            raise RunnerError(
+                f"the stacked engine cannot draw {', '.join(lost)}, which the checkpoint lacks: use --engine reference"
+            )
         self.loss = torch.zeros(self.trials, device=self.device)
         self.norm = torch.zeros(self.trials, device=self.device)
 
     def _reset(self, cells: Sequence[Cell]) -> None:
         for name, value in self.master.items():
             value.detach().copy_(self.start[name])
-            self.moment1[name].zero_()
-            self.moment2[name].zero_()
-        size, std = self.shape.hidden_size, self.model.config.initializer_range
-        heads = np.stack([seeds.classifier_weights(cell.weight_init_seed, NUM_LABELS, size, std) for cell in cells])
-        self.master[stacked_bert.HEAD[0]].detach().copy_(torch.from_numpy(heads))
+        self.adam.reset()
+        drawn = [initial_weights(self.model, cell.weight_init_seed) for cell in cells]
+        for name in drawn[0]:
+            self.master[name].detach().copy_(torch.from_numpy(np.stack([weights[name] for weights in drawn])))
         for name, leaf in self.leaves.items():
             leaf.detach().copy_(self.master[name])
 
@@ -131,28 +138,11 @@ class StackedEngine:
     def _plain_update(
         self, words_gradient: Tensor, gradients: Sequence[Tensor], unique: Tensor, scalars: Tensor
     ) -> None:
-        """Clips per trial, then Adam with decoupled weight decay (Loshchilov & Hutter 2019), in torch's order."""
-        recipe = self.recipe
         by_name = dict(zip((stacked_bert.WORD, *self.leaves), (words_gradient, *gradients), strict=True))
-        squares = [gradient.float().square().flatten(1).sum(1) for gradient in by_name.values()]
-        total = torch.stack(squares).sum(0).sqrt()
-        self.norm.copy_(total)
-        scale = torch.ones_like(total)
-        if recipe.max_gradient_norm > 0:
-            scale = (recipe.max_gradient_norm / (total + 1e-6)).clamp(max=1.0)
-        rate, correction1, correction2 = scalars[0], scalars[1], scalars[2]
-        for name, gradient in by_name.items():
-            weight, first, second = self.master[name], self.moment1[name], self.moment2[name]
-            if name == stacked_bert.WORD:
-                gradient = _spread_rows(gradient, unique, weight.shape[1])
-            gradient = gradient.float() * scale.view(-1, *[1] * (gradient.dim() - 1))
-            first.copy_(first + (gradient - first) * (1 - recipe.adam_beta1))
-            second.copy_(second * recipe.adam_beta2 + gradient * gradient * (1 - recipe.adam_beta2))
-            decayed = weight * (1 - rate * recipe.weight_decay) if stacked_bert.is_decayed(name) else weight
-            denominator = second.sqrt() / correction2.sqrt() + recipe.adam_epsilon
-            weight.copy_(decayed - rate / correction1 * first / denominator)
-            if name != stacked_bert.WORD and self.leaves[name] is not weight:
-                self.leaves[name].copy_(weight)
+        self.norm.copy_(self.adam.update(by_name, unique, scalars))
+        for name, leaf in self.leaves.items():
+            if leaf is not self.master[name]:
+                leaf.copy_(self.master[name])
 
     def _run_step(self, layout: Layout, vector: Tensor) -> None:
         """Trains one step; on CUDA a shape of batch runs as it is once, then as a graph."""
@@ -176,10 +166,11 @@ class StackedEngine:
     # ---- batches -----------------------------------------------------------------------------------------------
 
     def _place_validation(self, data: Examples) -> None:
-        budget = 300_000 if self.on_cuda else 2_000 * self.trials
-        squares = (3_000_000_000 if self.on_cuda else 200_000_000) // (6 * self.shape.heads * self.trials)
+        # On a CPU what a chunk needs fits its cache, and it is the same for every K, so that a trial's bits are.
+        tokens = max(300_000 // self.trials, 1024) if self.on_cuda else 512
+        squares = 3_000_000_000 // (6 * self.shape.heads * self.trials) if self.on_cuda else 500_000
         self.validation = []
-        for index in evaluation_chunks(data, max(budget // self.trials, 1024), max(squares, 128 * 128)):
+        for index in evaluation_chunks(data, tokens, max(squares, 128 * 128)):
             layout = batch_layout(data, index, len(index), 0, self.shape.sites, coarse=self.on_cuda)
             vector = np.zeros(layout.size, np.int32)
             layout.pack(vector, data, index, self.recipe.max_length, len(self.words))
@@ -239,7 +230,7 @@ class StackedEngine:
         return time.perf_counter()
 
     def _validate(self) -> Tensor:
-        logits = torch.empty(self.trials, len(self.labels), NUM_LABELS, device=self.device)
+        logits = torch.empty(self.trials, self.evaluated, NUM_LABELS, device=self.device)
         for index, batch in self.validation:
             logits[:, index] = self._logits(self.leaves, self._rows(batch), _mark_dynamic(batch, examples=True))
         return logits
@@ -277,14 +268,15 @@ class StackedEngine:
             clock = now
             progress(len(logits) / num_points)
         step_loss, step_norm = torch.stack(losses).cpu().numpy(), torch.stack(norms).cpu().numpy()
-        all_logits = torch.stack(logits).cpu().numpy()
+        dev, test = np.split(torch.stack(logits).cpu().numpy(), [self.dev_examples], axis=2)
         return [
             Outcome(
                 step_train_loss=step_loss[:, k].copy(),
                 gradient_norm=step_norm[:, k].copy(),
-                logits=all_logits[:, k].copy(),
+                logits=dev[:, k].copy(),
                 train_seconds=train_seconds / len(cells),
                 evaluation_seconds=evaluation_seconds / len(cells),
+                test_logits=test[:, k].copy() if test.shape[2] else None,
             )
             for k in range(len(cells))
         ]
@@ -292,15 +284,6 @@ class StackedEngine:
 
 def _renumber(data: Examples, words: np.ndarray) -> Examples:
     return replace(data, token_ids=np.searchsorted(words, data.token_ids).astype(np.int32))
-
-
-def _spread_rows(gradient: Tensor, unique: Tensor, rows: int) -> Tensor:
-    """Gradient [K, T, H] of the rows ``unique`` [T] as one of the whole table [K, rows, H]."""
-    tokens = gradient.shape[1]
-    place = torch.full((rows + 1,), tokens, device=gradient.device)
-    place = place.scatter(0, unique.long(), torch.arange(tokens, device=gradient.device))[:rows]
-    found = gradient.index_select(1, place.clamp(max=tokens - 1))
-    return torch.where((place < tokens).view(1, -1, 1), found, 0.0)
 
 
 def _mark_dynamic(batch: Batch, examples: bool = False) -> Batch:

@@ -22,6 +22,7 @@ WORD = "bert.embeddings.word_embeddings.weight"
 POSITION = "bert.embeddings.position_embeddings.weight"
 TOKEN_TYPE = "bert.embeddings.token_type_embeddings.weight"
 HEAD = ("classifier.weight", "classifier.bias")
+CUT = (WORD, POSITION)  # tables of which the engine keeps some rows only
 
 
 @dataclass(frozen=True)
@@ -164,6 +165,27 @@ def _layer_norm(x: Tensor, weights: dict[str, Tensor], name: str, eps: float) ->
     return x * weights[name + ".weight"].unsqueeze(1) + weights[name + ".bias"].unsqueeze(1)
 
 
+def _last_layer(
+    x: Tensor, weights: dict[str, Tensor], batch: Batch, shape: Shape, no_token: Tensor, prefix: str
+) -> Tensor:
+    """The last layer without dropout, of each example's first token alone, [K, B, H]: nothing else is read of it."""
+    trials, (examples, length), hidden = len(x), batch.live.shape, shape.hidden_size
+    heads, head_size = shape.heads, hidden // shape.heads
+    name = prefix + "attention.self.qkv"
+    weight, bias = weights[name + ".weight"], weights[name + ".bias"]
+    first = x.index_select(1, batch.first)
+    query = torch.bmm(first.to(weight.dtype), weight[:, :hidden].transpose(1, 2)) + bias[:, :hidden].unsqueeze(1)
+    both = torch.bmm(x.to(weight.dtype), weight[:, hidden:].transpose(1, 2)) + bias[:, hidden:].unsqueeze(1)
+    key, value = pad(both, batch).view(trials, examples, length, 2, heads, head_size).permute(3, 0, 1, 4, 2, 5)
+    query = query.view(trials, examples, heads, 1, head_size)
+    scores = (query @ key.transpose(-1, -2)).float() * head_size**-0.5
+    attention = scores.masked_fill(no_token, torch.finfo(torch.float32).min).softmax(-1).to(value.dtype)
+    context = _linear((attention @ value).reshape(trials, examples, hidden), weights, prefix + "attention.output.dense")
+    x = _layer_norm(context + first, weights, prefix + "attention.output.LayerNorm", shape.layer_norm_eps)
+    output = _linear(F.gelu(_linear(x, weights, prefix + "intermediate.dense")), weights, prefix + "output.dense")
+    return _layer_norm(output + x, weights, prefix + "output.LayerNorm", shape.layer_norm_eps)
+
+
 def forward(weights: dict[str, Tensor], words: Tensor, batch: Batch, shape: Shape, training: bool) -> Tensor:
     """Logits of K classifiers on one batch.
 
@@ -198,6 +220,9 @@ def forward(weights: dict[str, Tensor], words: Tensor, batch: Batch, shape: Shap
     no_token = (batch.live == 0).view(1, examples, 1, 1, length)
     for layer in range(shape.layers):
         prefix, site = f"bert.encoder.layer.{layer}.", 1 + 3 * layer
+        if layer == shape.layers - 1 and not training:
+            x = _last_layer(x, weights, batch, shape, no_token, prefix)
+            break
         qkv = pad(_linear(x, weights, prefix + "attention.self.qkv"), batch)
         query, key, value = qkv.view(trials, examples, length, 3, heads, head_size).permute(3, 0, 1, 4, 2, 5)
         scores = (query @ key.transpose(-1, -2)).float() * head_size**-0.5
@@ -211,7 +236,8 @@ def forward(weights: dict[str, Tensor], words: Tensor, batch: Batch, shape: Shap
         middle = F.gelu(_linear(x, weights, prefix + "intermediate.dense"))
         output = _linear(middle, weights, prefix + "output.dense")
         x = _layer_norm(drop(output, site + 2) + x, weights, prefix + "output.LayerNorm", shape.layer_norm_eps)
-    pooled = torch.tanh(_linear(x.index_select(1, batch.first), weights, "bert.pooler.dense"))
+    first = x.index_select(1, batch.first) if training else x
+    pooled = torch.tanh(_linear(first, weights, "bert.pooler.dense"))
     slot = torch.arange(examples, dtype=torch.int32, device=device).unsqueeze(1)
     number = slot * shape.hidden_size + torch.arange(shape.hidden_size, dtype=torch.int32, device=device)
     return _linear(drop(pooled, 1 + 3 * shape.layers, number), weights, "classifier").float()

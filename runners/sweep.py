@@ -28,8 +28,9 @@ from runners.block import BlockRunner
 from runners.errors import RunnerError
 from runners.export import trial_row
 from runners.glue import TEXT_COLUMNS
+from runners.plan import load_planned_table
 from runners.recipe import RECIPES
-from runners.table import TableSpec, grid, make_blocks, pending_cells, table_spec, without_known
+from runners.table import TableSpec, check_recipe_name, grid, make_blocks, pending_cells, table_spec, without_known
 from runners.trial_log import Cell, check_writable, read_log
 from seedbench.errors import SeedbenchError
 
@@ -61,7 +62,13 @@ def _start_worker(spec: TableSpec, threads: int, devices: Any, shares: Any) -> N
         shares[number] = share
 
     _report = report
-    _runner = cache(partial(BlockRunner, spec, device))
+    _runner = cache(partial(_load, spec, device))
+
+
+def _load(spec: TableSpec, device: str) -> BlockRunner:
+    runner = BlockRunner(spec, device)
+    runner.check_folder()
+    return runner
 
 
 def _end_with(parent: multiprocessing.process.BaseProcess) -> None:
@@ -165,6 +172,7 @@ def _clock(seconds: float) -> str:
 
 def sweep(spec: TableSpec, cells: Sequence[Cell], devices: Sequence[str], threads: int, console: Console) -> int:
     """Runs every cell that has no log yet, with progress on ``console``; returns how many trials it ran."""
+    check_recipe_name(spec)
     pending = pending_cells(spec, cells)
     title = f"{spec.model_name} {spec.task} {spec.recipe.name}"
     if len(pending) < len(cells):
@@ -212,16 +220,20 @@ def devices_of(given: Sequence[str] | None, workers: int) -> list[str]:
 
 
 def main(
-    model: Annotated[str, typer.Option(help="A transformers folder or Hub name.")],
-    task: Annotated[str, typer.Option(help=f"One of {', '.join(TEXT_COLUMNS)}.")],
-    recipe: Annotated[str, typer.Option(help=f"One of {', '.join(RECIPES)}.")],
-    weight_init_seeds: Annotated[str, typer.Option(help="Rows of the grid: 0:5 is 0 … 4; commas join; random:5.")],
-    data_order_seeds: Annotated[str, typer.Option(help="Columns of the grid.")],
     out: Annotated[Path, typer.Option(help="Folder of the trial logs.")],
-    glue: Annotated[str, typer.Option(help="A folder laid out like nyu-mll/glue, or a Hub dataset.")] = "nyu-mll/glue",
+    plan: Annotated[Path | None, typer.Option(help="A plan file, such as runners/plans/glue-2.toml.")] = None,
+    table: Annotated[str | None, typer.Option(help="The plan's table to fill, as TASK/RECIPE.")] = None,
+    model: Annotated[str | None, typer.Option(help="A transformers folder or Hub name.")] = None,
+    task: Annotated[str | None, typer.Option(help=f"One of {', '.join(TEXT_COLUMNS)}.")] = None,
+    recipe: Annotated[str | None, typer.Option(help=f"One of {', '.join(RECIPES)}.")] = None,
+    weight_init_seeds: Annotated[
+        str | None, typer.Option(help="Rows of the grid: 0:5 is 0 … 4; commas join; random:5.")
+    ] = None,
+    data_order_seeds: Annotated[str | None, typer.Option(help="Columns of the grid.")] = None,
+    glue: Annotated[str | None, typer.Option(help="A folder laid out like nyu-mll/glue, or a Hub dataset.")] = None,
     model_name: Annotated[str | None, typer.Option(help="Public name of the model in a local folder.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="A changed recipe field, as name=value.")] = None,
-    engine: Annotated[str, typer.Option(help="reference (one trial at a time) or stacked (a column).")] = "stacked",
+    engine: Annotated[str | None, typer.Option(help="reference (one trial at a time) or stacked (a column).")] = None,
     stack: Annotated[int | None, typer.Option(help="Trials the stacked engine trains together.")] = None,
     compiled: Annotated[
         bool | None, typer.Option("--compile/--no-compile", help="Compile the stacked engine; default: on CUDA.")
@@ -231,11 +243,35 @@ def main(
     threads: Annotated[int, typer.Option(help="CPU threads of each process; 0: torch's default.")] = 0,
     known: Annotated[Path | None, typer.Option(help="A trial set whose cells are not run again.")] = None,
 ) -> None:
-    """Fill a seed grid with trials; run the same command again to go on."""
+    """Fill a seed grid with trials; run the same command again to go on.
+
+    The grid is described by --model, --task, --recipe and the two kinds of seeds, or it is a table of a plan file.
+    """
     console = Console(stderr=True)
     with resumable(console):
-        spec = table_spec(model, model_name, glue, task, recipe, set_ or (), engine, out, stack, compiled)
-        cells: Sequence[Cell] = grid(weight_init_seeds, data_order_seeds, out)
+        described = {
+            "--task": task,
+            "--recipe": recipe,
+            "--weight-init-seeds": weight_init_seeds,
+            "--data-order-seeds": data_order_seeds,
+        }
+        cells: Sequence[Cell]
+        if plan is not None:
+            given = [name for name, value in {**described, "--set": set_}.items() if value]
+            if given or table is None:
+                reason = f"which says what {given[0]} would" if given else "of which --table names one table"
+                raise SweepError(f"--plan {plan}: a file {reason}")
+            shared = {"model": model, "model_name": model_name, "glue": glue, "engine": engine}
+            planned = load_planned_table(plan, table, out, **shared, stack=stack, compiled=compiled)
+            spec, cells = planned.spec, planned.cells
+        else:
+            lacking = [name for name, value in {"--model": model, **described}.items() if value is None]
+            if lacking:
+                raise SweepError(f"{lacking[0]}: not given; describe the grid, or name a --plan and its --table")
+            assert model and task and recipe and weight_init_seeds is not None and data_order_seeds is not None
+            glue, engine = glue or "nyu-mll/glue", engine or "stacked"
+            spec = table_spec(model, model_name, glue, task, recipe, set_ or (), engine, out, stack, compiled)
+            cells = grid(weight_init_seeds, data_order_seeds, out)
         if known is not None:
             wanted, cells = len(cells), without_known(spec, cells, known)
             console.print(f"{wanted - len(cells)} of {wanted} trials are in {known}", soft_wrap=True)

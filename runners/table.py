@@ -16,7 +16,7 @@ from runners.errors import RunnerError
 from runners.glue import TEXT_COLUMNS
 from runners.recipe import Recipe, get_recipe
 from runners.seeds import drawn_seeds
-from runners.trial_log import Cell, log_path, read_log
+from runners.trial_log import Cell, log_path, read_record
 from seedbench.trialset import load_trials
 
 ENGINES = ("reference", "stacked")
@@ -184,12 +184,32 @@ def pending_cells(spec: TableSpec, cells: Sequence[Cell]) -> list[Cell]:
         path = spec.log_path(cell)
         if not path.exists():
             pending.append(cell)
-        elif read_log(path).record.recipe_fields != spec.recipe.fields():
+        elif read_record(path).recipe_fields != spec.recipe.fields():
             raise TableError(
                 f"{path}: recipe {spec.recipe.name!r} has other fields here than in this sweep; give the changed "
                 "recipe a name of its own (--set name=…) or another --out"
             )
     return pending
+
+
+def check_recipe_name(spec: TableSpec) -> None:
+    """A recipe's name means the same fields in every task of a folder of logs.
+
+    Raises:
+        TrialLogError: a log is damaged.
+        TableError: it stands for other fields in the table of another task.
+    """
+    for folder in sorted(spec.log_path(Cell(0, 0)).parents[1].parent.glob(f"*/{spec.recipe.name}")):
+        path = next(folder.glob("wi*-do*.npz"), None)
+        if path is None or folder.parent.name == spec.task:  # whose cells are checked one by one
+            continue
+        there = read_record(path).recipe_fields
+        for name, value in spec.recipe.fields().items():
+            if there.get(name) != value:
+                raise TableError(
+                    f"{folder}: recipe {spec.recipe.name!r} has {name} {there.get(name)!r} there and {value!r} in this "
+                    "sweep; give the changed recipe a name of its own (--set name=…) or another --out"
+                )
 
 
 def without_known(spec: TableSpec, cells: Sequence[Cell], known: Path) -> list[Cell]:

@@ -2,8 +2,9 @@
 
 A log holds what cannot be computed again without training (logits, losses, norms, times) and where it came from;
 predictions and scores follow from it in ``runners.export``. It is an ``.npz`` archive with these arrays: ``record``
-(JSON: the fields of `Record`), ``label`` int8 [examples], ``logits`` float32 [checkpoints, examples, labels],
-``step_train_loss`` and ``gradient_norm`` float32 [steps].
+(JSON: the fields of `Record`), ``label`` int8 [dev examples], ``logits`` float32 [checkpoints, dev examples, labels],
+``step_train_loss`` and ``gradient_norm`` float32 [steps], and where there is a test set ``test_label``,
+``test_logits`` likewise and ``test_rows`` int64 [test examples], their rows in GLUE's training file.
 """
 
 from __future__ import annotations
@@ -13,15 +14,18 @@ import os
 import uuid
 import zipfile
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import Any
 
 import numpy as np
 
 from runners import seeds
 from runners.errors import RunnerError
 from runners.recipe import Recipe
+
+_DAMAGED = (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile)  # what reading one may raise
 
 
 class TrialLogError(RunnerError):
@@ -50,6 +54,7 @@ class Outcome:
         gradient_norm: float32 [steps], before clipping.
         logits: float32 [checkpoints, dev examples, labels].
         train_seconds, evaluation_seconds: wall time; for trials that ran together, each one's share.
+        test_logits: float32 [checkpoints, test examples, labels]; None: there is no test set.
     """
 
     step_train_loss: np.ndarray
@@ -57,11 +62,16 @@ class Outcome:
     logits: np.ndarray
     train_seconds: float
     evaluation_seconds: float
+    test_logits: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
 class Record:
-    """Where a trial came from: everything in a log that is not an array."""
+    """Where a trial came from: everything in a log that is not an array.
+
+    ``drawn`` names the parameters that were drawn from the weight-init seed; in logs from before it was recorded, it
+    is empty.
+    """
 
     model: str
     task: str
@@ -80,15 +90,26 @@ class Record:
     transformers_version: str
     model_sha256: str
     data_sha256: str
+    drawn: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class TrialLog:
-    """A log as read: its record, the dev labels (int8 [examples]) and the outcome."""
+    """A log as read.
+
+    Attributes:
+        record: where it came from.
+        label: int8 [dev examples].
+        outcome: what the trial did.
+        test_label: int8 [test examples]; None: there is no test set.
+        test_rows: int64 [test examples], their rows in GLUE's training file.
+    """
 
     record: Record
     label: np.ndarray
     outcome: Outcome
+    test_label: np.ndarray | None = None
+    test_rows: np.ndarray | None = None
 
 
 def log_path(folder: Path, model: str, task: str, recipe: Recipe | str, cell: Cell) -> Path:
@@ -104,6 +125,10 @@ def write_log(path: Path, log: TrialLog) -> None:
     Raises:
         TrialLogError: no room, or no permission; nothing is left behind.
     """
+    test: dict[str, Any] = {}
+    if log.test_label is not None:
+        test = {"test_logits": log.outcome.test_logits, "test_rows": log.test_rows}
+        test["test_label"] = log.test_label.astype(np.int8)
     temporary = path.with_suffix(f".{uuid.uuid4().hex}.tmp")  # jobs on other nodes write here, too
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -115,6 +140,7 @@ def write_log(path: Path, log: TrialLog) -> None:
                 logits=log.outcome.logits,
                 step_train_loss=log.outcome.step_train_loss,
                 gradient_norm=log.outcome.gradient_norm,
+                **test,
             )
             file.flush()
             os.fsync(file.fileno())
@@ -143,6 +169,19 @@ def check_writable(folder: Path) -> None:
         raise TrialLogError(f"{folder}: no log can be written there ({error.strerror or error})") from None
 
 
+def read_record(path: Path) -> Record:
+    """The record of one log, without its arrays.
+
+    Raises:
+        TrialLogError: not a log, or damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return Record(**json.loads(str(archive["record"])))
+    except _DAMAGED as error:
+        raise _damaged(path, error) from None
+
+
 def read_log(path: Path) -> TrialLog:
     """Reads one log.
 
@@ -152,13 +191,19 @@ def read_log(path: Path) -> TrialLog:
     try:
         with np.load(path, allow_pickle=False) as archive:
             record = Record(**json.loads(str(archive["record"])))
+            test = {name: archive[name] for name in ("test_label", "test_rows", "test_logits") if name in archive}
             outcome = Outcome(
                 archive["step_train_loss"],
                 archive["gradient_norm"],
                 archive["logits"],
                 record.train_seconds,
                 record.evaluation_seconds,
+                test.pop("test_logits", None),
             )
-            return TrialLog(record, archive["label"], outcome)
-    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
-        raise TrialLogError(f"{path}: not a trial log ({error}); remove it and run the sweep again") from None
+            return TrialLog(record, archive["label"], outcome, **test)
+    except _DAMAGED as error:
+        raise _damaged(path, error) from None
+
+
+def _damaged(path: Path, error: Exception) -> TrialLogError:
+    return TrialLogError(f"{path}: not a trial log ({error}); remove it and run the sweep again")

@@ -40,12 +40,16 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="session")
 def tiny_glue(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """sst2 and mrpc in GLUE's layout: 60 and 20 examples, label 1 where words of the second half prevail."""
+    """sst2 and mrpc in GLUE's layout, label 1 where words of the second half prevail: 20 dev examples each.
+
+    Of mrpc's 90 training examples 30 are the test set, of sst2's 60 it is 6 of the 18 that are as long as a sentence.
+    """
     folder = tmp_path_factory.mktemp("glue")
     rng = np.random.default_rng(0)
     for task, columns in (("sst2", ["sentence"]), ("mrpc", ["sentence1", "sentence2"])):
-        for split, size in (("train", 60), ("validation", 20)):
-            numbers = [rng.integers(0, len(WORDS), rng.integers(3, 9)) for _ in range(size)]
+        for split, size in (("train", 90 if task == "mrpc" else 60), ("validation", 20)):
+            lengths = [(10, 13) if (task, split) == ("sst2", "train") and n < 18 else (3, 9) for n in range(size)]
+            numbers = [rng.integers(0, len(WORDS), rng.integers(*length)) for length in lengths]
             frame = pd.DataFrame({column: [" ".join(WORDS[n] for n in row) for row in numbers] for column in columns})
             frame["label"] = [int(row.mean() > 100) for row in numbers]
             frame["idx"] = range(size)

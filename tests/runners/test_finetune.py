@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from runners.block import load_model, load_tokenizer
-from runners.finetune import finetune, init_classifier, make_optimizer, predict
+from runners.finetune import finetune, make_optimizer, predict
 from runners.glue import load_task
 from runners.recipe import get_recipe
 from runners.trial_log import Cell
@@ -26,7 +26,7 @@ def trained(tiny_model: str, data):
 def test_a_trial_learns_and_logs_every_step(trained, data) -> None:
     outcome, _ = trained
     assert outcome.step_train_loss.shape == outcome.gradient_norm.shape == (32,)
-    assert outcome.logits.shape == (8, 20, 2)
+    assert outcome.logits.shape == (8, 20, 2) and outcome.test_logits.shape == (8, 6, 2)
     assert outcome.step_train_loss[-4:].mean() < outcome.step_train_loss[:4].mean()
     assert outcome.train_seconds > 0 and outcome.evaluation_seconds > 0
 
@@ -34,6 +34,7 @@ def test_a_trial_learns_and_logs_every_step(trained, data) -> None:
 def test_the_last_logits_are_those_of_the_returned_model(trained, data) -> None:
     outcome, model = trained
     assert np.array_equal(outcome.logits[-1], predict(model, data.validation, RECIPE, "cpu"))
+    assert np.array_equal(outcome.test_logits[-1], predict(model, data.test, RECIPE, "cpu"))
 
 
 def test_the_same_seeds_give_the_same_bits_and_the_global_generator_is_not_used(tiny_model: str, data, trained) -> None:
@@ -78,11 +79,3 @@ def test_biases_and_layer_norm_are_not_decayed(tiny_model: str) -> None:
     assert decayed["weight_decay"] == 0.01 and spared["weight_decay"] == 0
     assert {names[id(p)].endswith("bias") or "LayerNorm" in names[id(p)] for p in spared["params"]} == {True}
     assert {names[id(p)].endswith("bias") or "LayerNorm" in names[id(p)] for p in decayed["params"]} == {False}
-
-
-def test_a_model_with_another_head_is_refused() -> None:
-    class Other(torch.nn.Module):
-        pass
-
-    with pytest.raises(ValueError, match="expected a linear layer named 'classifier'"):
-        init_classifier(Other(), 0)  # type: ignore[arg-type]

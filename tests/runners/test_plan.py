@@ -10,11 +10,12 @@ import pytest
 from rich.console import Console
 
 from runners.glue import train_size
-from runners.plan import PlanError, estimate, load_plan, parse_rates, with_rates
+from runners.plan import PlanError, estimate, load_plan, load_planned_table, parse_rates, with_rates
 from runners.recipe import RECIPES
 from runners.trial_log import Cell
 
 DODGE2020 = Path(__file__).parents[2] / "runners" / "plans" / "dodge2020.toml"
+GLUE2 = DODGE2020.with_name("glue-2.toml")
 GLUE_TRAIN = {"mrpc": 3668, "rte": 2490, "cola": 8551, "sst2": 67349}
 
 TABLE = """
@@ -28,11 +29,13 @@ data_order_seeds = "5"
 
 @pytest.fixture(scope="module")
 def sized_glue(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Training files with as many rows as GLUE's; an estimate reads nothing else."""
+    """Training files with as many rows as GLUE's, SST-2's of sentences; an estimate reads nothing else."""
     folder = tmp_path_factory.mktemp("glue")
     for task, rows in GLUE_TRAIN.items():
         (folder / task).mkdir()
-        pq.write_table(pa.table({"label": pa.nulls(rows)}), folder / task / "train-00000-of-00001.parquet")
+        sentences = [f"{number} of ten words or more it takes to be one" for number in range(rows)]
+        columns = {"sentence": sentences} if task == "sst2" else {"label": pa.nulls(rows)}
+        pq.write_table(pa.table(columns), folder / task / "train-00000-of-00001.parquet")
     return str(folder)
 
 
@@ -61,21 +64,21 @@ def test_its_steps_and_hours(sized_glue: str, tmp_path: Path) -> None:
     tables = load_plan(DODGE2020, tmp_path, glue=sized_glue)
     rates = parse_rates(["mrpc=250", "rte=625", "cola=125", "sst2=10"], tables)
     *_, mrpc, rte, cola, sst2, total = printed(estimate(with_rates(tables, rates)))
-    # ceil(examples / 16) steps an epoch, three epochs
-    assert mrpc[5:] == ["625", "690", "431,250", "250", "2.50"]
-    assert rte[5:] == ["625", "468", "292,500", "625", "1.00"]
-    assert cola[5:] == ["625", "1,605", "1,003,125", "125", "5.00"]
-    assert sst2[5:] == ["225", "12,630", "2,841,750", "10", "22.50"]
-    assert total == ["all", "2,100", "4,568,625", "31.00"]
+    # ceil(examples / 16) steps an epoch, three epochs; 1,000, 600, 1,500 and 1,000 examples are held out
+    assert mrpc[5:] == ["625", "501", "313,125", "250", "2.50"]
+    assert rte[5:] == ["625", "357", "223,125", "625", "1.00"]
+    assert cola[5:] == ["625", "1,323", "826,875", "125", "5.00"]
+    assert sst2[5:] == ["225", "12,441", "2,799,225", "10", "22.50"]
+    assert total == ["all", "2,100", "4,162,350", "31.00"]
     del rates["cola"]  # one table's hours are not known, so the sum is not either
     *_, total = printed(estimate(with_rates(tables, rates)))
-    assert total == ["all", "2,100", "4,568,625", "?"]
+    assert total == ["all", "2,100", "4,162,350", "?"]
 
 
 @pytest.mark.glue
 def test_glue_has_these_sizes(glue_folder: Path) -> None:
     found = {task: train_size(task, str(glue_folder), RECIPES["dodge2020"]) for task in GLUE_TRAIN}
-    assert found == GLUE_TRAIN
+    assert found == {"mrpc": 2668, "rte": 1890, "cola": 7051, "sst2": 54973}
 
 
 def test_a_plan_says_what_to_change_and_the_command_line_wins(tmp_path: Path) -> None:
@@ -123,3 +126,20 @@ def test_a_rate_that_cannot_be_is_named(text: str, tmp_path: Path) -> None:
     path.write_text('model = "a/b"' + TABLE)
     with pytest.raises(PlanError, match="--trials-per-hour"):
         parse_rates([text], load_plan(path, tmp_path))
+
+
+def test_a_table_of_a_plan_is_found_by_its_task_and_recipe(tmp_path: Path) -> None:
+    path = tmp_path / "plan.toml"
+    path.write_text('model = "a/b"' + TABLE + TABLE.replace('"rte"', '"mrpc"'))
+    assert load_planned_table(path, "mrpc/stable", tmp_path).spec.task == "mrpc"
+    with pytest.raises(PlanError, match="--table 'cola/stable': .* no such table; there are rte/stable, mrpc/stable"):
+        load_planned_table(path, "cola/stable", tmp_path)
+
+
+def test_every_table_of_the_trial_set_is_planned() -> None:
+    """None of them looks at the seeds that the pilots used."""
+    tables = load_plan(GLUE2, Path("logs"))
+    assert len({table.name for table in tables}) == len(tables)
+    for table in tables:
+        assert all(max(cell.weight_init_seed, cell.data_order_seed) < 100000 for cell in table.cells)
+        assert table.spec.recipe.precision == "fp32" and len(table.cells) >= 144

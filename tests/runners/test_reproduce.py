@@ -19,7 +19,7 @@ from typer.testing import CliRunner, Result
 
 from runners.block import BlockRunner
 from runners.comparison import PROVENANCE, Comparison, Reproduction, TableDrawnFrom, compare, words
-from runners.export import rows_of
+from runners.export import on_test_set, rows_of
 from runners.recipe import get_recipe
 from runners.reproduce import draw, main
 from runners.table import TableSpec
@@ -142,6 +142,23 @@ def test_what_changed_is_counted_at_its_checkpoint(recorded: Path, spec) -> None
     assert found.example_loss[3] == pytest.approx(gap, abs=2e-3)  # recorded in float16
     assert found.train_loss == [0] * 4 and found.step_train_loss == 0
     assert compared(recorded, spec, []).equal
+
+
+def test_the_test_set_is_compared_where_it_is_recorded(recorded: Path, spec) -> None:
+    (table,) = load_trials(recorded / "set").tables
+    log = read_log(spec(recorded / "logs").log_path(CELLS[4]))
+    measured = {name: values.tolist() for name, values in on_test_set(log).items()}
+    found = compare(table, 4, log, NOBODY, None, measured)
+    assert found.equal and found.test_predictions_changed == [0] * 4
+    assert found.test_score == found.recorded_test_score == measured["test_score"]
+    measured["test_predicted_label"][2][:2] = [1 - label for label in measured["test_predicted_label"][2][:2]]
+    found = compare(table, 4, log, NOBODY, None, measured)
+    assert not found.equal and found.test_predictions_changed == [0, 0, 2, 0]
+    drawn = TableDrawnFrom("someone/tiny", "sst2", "few256", 6, None)
+    said = words(Reproduction("a/b", "1.0.0", [drawn], 0, "reference", [found]))
+    assert "Of the test examples 2 are predicted otherwise at most, and none at 3 of 4 checkpoints." in said
+    found = compare(table, 4, log, NOBODY, None, {"test_score": None})
+    assert found.equal and found.test_score is None
 
 
 def test_in_words(recorded: Path, spec) -> None:

@@ -30,6 +30,7 @@ def largest_difference(engine: StackedEngine, trial: int, outcome: Outcome, refe
     differences = [
         np.abs(outcome.step_train_loss - reference.step_train_loss).max(),
         np.abs(outcome.logits - reference.logits).max(),
+        0.0 if outcome.test_logits is None else np.abs(outcome.test_logits - reference.test_logits).max(),
         np.abs(outcome.gradient_norm / reference.gradient_norm - 1).max(),
     ]
     trained = dict(model.named_parameters())
@@ -72,7 +73,7 @@ def test_a_trial_does_not_depend_on_its_neighbours_or_their_number(tiny_model: s
     for weights in ([1, 5], [7, 1, 4], [0, 2, 3, 4, 1]):
         outcomes = run(model, data, recipe, [Cell(weight, 2) for weight in weights], len(weights))
         again = outcomes[weights.index(1)]
-        for name in ("step_train_loss", "gradient_norm", "logits"):
+        for name in ("step_train_loss", "gradient_norm", "logits", "test_logits"):
             assert np.array_equal(getattr(alone, name), getattr(again, name)), (name, weights)
 
 
@@ -83,7 +84,7 @@ def test_a_trial_with_a_nan_leaves_the_others_alone(tiny_model: str, tiny_glue: 
     healthy = run(model, data, recipe, cells, 3)
     draw = seeds.classifier_weights
     monkeypatch.setattr(
-        "runners.stacked.seeds.classifier_weights",
+        "runners.drawn.seeds.classifier_weights",
         lambda seed, *shape: draw(seed, *shape) * (np.float32(np.nan) if seed == 1 else np.float32(1)),
     )
     outcomes = run(model, data, recipe, cells, 3)

@@ -9,11 +9,12 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import typer
 from transformers import BertConfig, BertModel
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from runners.block import BlockRunner, ModelError
 from runners.recipe import get_recipe
@@ -186,6 +187,61 @@ def test_a_finished_sweep_has_nothing_to_do(complete: Path, tiny_model: str, tin
     assert "6 of 6 trials are there already" in result.stderr
 
 
+def sweep_here(arguments: list[str]) -> Result:
+    """The command in this process."""
+    app = typer.Typer()
+    app.command()(sweep_main)
+    return CliRunner().invoke(app, arguments[arguments.index("runners.sweep") + 1 :])
+
+
+def test_a_recipes_name_means_the_same_in_every_task_of_a_folder(
+    complete: Path, tiny_model: str, tiny_glue: str
+) -> None:
+    refused = sweep_here(sweep_command(tiny_model, tiny_glue, complete, "--task", "mrpc", "--set", "epochs=3"))
+    assert refused.exit_code == 2
+    assert "recipe 'stable' has epochs 2 there and 3 in this sweep" in refused.stderr
+
+
+@pytest.mark.parametrize("other", ["model", "data"])
+def test_other_weights_or_data_do_not_enter_a_table(
+    complete: Path, tiny_model: str, tiny_glue: str, tmp_path: Path, other: str
+) -> None:
+    if other == "model":
+        shutil.copytree(tiny_model, tmp_path / "model")
+        BertModel(BertConfig.from_pretrained(tiny_model)).save_pretrained(tmp_path / "model")
+        tiny_model = str(tmp_path / "model")
+    else:
+        shutil.copytree(tiny_glue, tmp_path / "glue")
+        dev = tmp_path / "glue" / "sst2" / "validation-00000-of-00001.parquet"
+        pd.read_parquet(dev)[::-1].to_parquet(dev)
+        tiny_glue = str(tmp_path / "glue")
+    shutil.copytree(complete, tmp_path / "logs")
+    refused = sweep_here(sweep_command(tiny_model, tiny_glue, tmp_path / "logs", seeds="0:4"))
+    assert refused.exit_code == 2
+    assert f"made with other {'pretrained weights' if other == 'model' else 'data'} than here" in refused.stderr
+    assert len(contents(tmp_path / "logs")) == 6
+
+
+def test_a_table_of_a_plan_file_is_filled(complete: Path, tiny_model: str, tiny_glue: str, tmp_path: Path) -> None:
+    changes = ", ".join(change.replace("=fp32", "='fp32'").replace("=", " = ") for change in CHANGES)
+    table = f"task = 'sst2'\nrecipe = 'stable'\nset = {{ {changes} }}\n"
+    seeds = "weight_init_seeds = '0:3'\ndata_order_seeds = '0:2'\n"
+    plan = tmp_path / "plan.toml"
+    plan.write_text(f"model = '{tiny_model}'\nmodel_name = 'someone/tiny'\n[[tables]]\n{table}{seeds}")
+    arguments = command("sweep", "--plan", str(plan), "--glue", tiny_glue, "--out", str(complete))
+    done = sweep_here([*arguments, "--table", "sst2/stable"])
+    assert done.exit_code == 0, done.stderr
+    assert "6 of 6 trials are there already" in done.stderr
+    for more, message in (
+        ([], "of which --table names one table"),
+        (["--table", "rte/stable"], "has no such table; there are sst2/stable"),
+        (["--table", "sst2/stable", "--set", "epochs=1"], "a file which says what --set would"),
+    ):
+        refused = sweep_here([*arguments, *more])
+        assert refused.exit_code == 2 and message in refused.stderr
+    assert "--model: not given" in sweep_here(command("sweep", "--out", str(tmp_path))).stderr
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [
@@ -193,7 +249,7 @@ def test_a_finished_sweep_has_nothing_to_do(complete: Path, tiny_model: str, tin
         (["--task", "qnli"], "no such task; there are cola, mrpc, rte, sst2"),
         (["--recipe", "best"], "no recipe 'best'"),
         (["--engine", "fast"], "expected reference or stacked"),
-        (["--model", "{short}", "--out", "{fresh}"], "inputs of 10 tokens, and {short} has 6 positions"),
+        (["--model", "{short}", "--out", "{fresh}"], "inputs of 14 tokens, and {short} has 6 positions"),
         (["--task", "rte", "--out", "{fresh}"], "no such file"),
         (["--model", "{broken}", "--out", "{fresh}"], "no model that transformers can load"),
         (["--out", "{file}"], "Not a directory"),
@@ -215,10 +271,7 @@ def test_what_cannot_be_is_one_line_and_exit_code_2(
         "fresh": str(tmp_path / "out"),
         "file": str(tmp_path / "file"),
     }
-    command = typer.Typer()
-    command.command()(sweep_main)
-    words = sweep_command(tiny_model, tiny_glue, complete, *[part.format(**places) for part in more])
-    result = CliRunner().invoke(command, words[words.index("runners.sweep") + 1 :])
+    result = sweep_here(sweep_command(tiny_model, tiny_glue, complete, *[part.format(**places) for part in more]))
     assert result.exit_code == 2 and isinstance(result.exception, SystemExit), result.output
     errors = [line for line in result.stderr.splitlines() if line.startswith("error:")]
     assert len(errors) == 1 and message.format(**places) in errors[0]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from runners.recipe import get_recipe
-from runners.trial_log import Cell, Outcome, Record, TrialLog, TrialLogError, log_path, read_log, write_log
+from runners.trial_log import Cell, Outcome, Record, TrialLog, TrialLogError, log_path, read_log, read_record, write_log
 
 CELL = Cell(1, 2)
 
@@ -50,7 +50,25 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     assert np.array_equal(read.outcome.logits, log.outcome.logits)
     assert np.array_equal(read.outcome.step_train_loss, log.outcome.step_train_loss)
     assert read.label.tolist() == [1, 1, 0, 0]
+    assert read.test_label is None and read.test_rows is None and read.outcome.test_logits is None
     assert [file.name for file in path.parent.iterdir()] == ["wi1-do2.npz"]
+    assert read_record(path) == log.record
+
+
+def test_the_test_set_is_kept_with_its_rows(tmp_path: Path) -> None:
+    log = make_log()
+    log = replace(
+        log,
+        record=replace(log.record, drawn=["classifier.weight"]),
+        outcome=replace(log.outcome, test_logits=np.ones((2, 3, 2), np.float32)),
+        test_label=np.array([0, 1, 1]),
+        test_rows=np.array([5, 70, 900]),
+    )
+    write_log(tmp_path / "wi1-do2.npz", log)
+    read = read_log(tmp_path / "wi1-do2.npz")
+    assert read.outcome.test_logits.tolist() == log.outcome.test_logits.tolist()
+    assert read.test_label.tolist() == [0, 1, 1] and read.test_rows.tolist() == [5, 70, 900]
+    assert read.record.drawn == ["classifier.weight"]
 
 
 def test_a_log_that_cannot_be_finished_leaves_nothing(tmp_path: Path) -> None:

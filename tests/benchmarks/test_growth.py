@@ -57,7 +57,7 @@ def table(rows: int) -> TrialTable:
 
 def evaluate(size: Size) -> None:
     tables = [replace(table(size.rows), recipe=f"recipe-{number}") for number in range(size.tables)]
-    (found,) = replay(["asha"], tables, [size.budget], replicates=size.replicates)
+    (found,) = replay(["asha"], tables, [size.budget], options=ReplayOptions(replicates=size.replicates))
     assert len(found.tables) == size.tables
     assert (found.tables[-1].steps_spent == size.budget * 100).all()
 

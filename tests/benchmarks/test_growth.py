@@ -20,7 +20,7 @@ from time import process_time
 import numpy as np
 import pytest
 
-from seedbench.replay import replay
+from seedbench.replay import ReplayOptions, replay
 from seedbench.trialset import TrialTable
 from tests.synthetic import additive_predictions, table_by_hand
 

@@ -9,7 +9,7 @@ import pytest
 from seedbench import StrategyFailed, StrategyFileError, TrialSet, evaluate
 from seedbench.checks import check_strategy
 from seedbench.evaluation.report import words
-from seedbench.replay import Deletion, prepare, replay, replay_one
+from seedbench.replay import Deletion, ReplayOptions, prepare, replay, replay_one
 from seedbench.strategy import load_strategy, refuse_oracle
 from tests.synthetic import additive_predictions, table_by_hand
 

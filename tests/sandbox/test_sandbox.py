@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from seedbench import CannotSeal, StrategyFailed, StrategyFileError, evaluate
-from seedbench.replay import Deadline, RecordedTrials, prepare, replay, replay_one, run_campaign
+from seedbench.replay import Deadline, RecordedTrials, ReplayOptions, prepare, replay, replay_one, run_campaign
 from seedbench.sandbox import Limits, open_sandbox, process
 from seedbench.sandbox.filter import ALLOWED, UNAVAILABLE
 from seedbench.sandbox.imports import allowed, imported

@@ -6,7 +6,6 @@ version of seedbench ships other ones.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +15,7 @@ from rich.console import Console
 from leaderboard.boards import BASELINES, PROTOCOL, PUBLIC_SEED, SUBMISSIONS, read_baselines, to_json, write_whole
 from leaderboard.results import gap_closed
 from leaderboard.terminal import one_line
+from seedbench.cpus import usable_cpus
 from seedbench.errors import SeedbenchError
 from seedbench.evaluation import evaluate
 from seedbench.strategy import load_strategy, shipped
@@ -54,7 +54,7 @@ def main(
                     track=track,
                     replicates=replicates,
                     seed=PUBLIC_SEED,
-                    processes=processes or os.cpu_count() or 1,
+                    processes=processes or usable_cpus(),
                 )
                 submissions.mkdir(parents=True, exist_ok=True)
                 entry = Submission(

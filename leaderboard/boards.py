@@ -93,7 +93,7 @@ def open_board(results: Path, trials: TrialSet, track: str, replicates: int) -> 
     Raises:
         SeedbenchError: it is there with other data, or other replicates.
     """
-    identity = TrialsIdentity(trials.name, trials.version, trials.sha256, trials.revision)
+    identity = trials.identity
     fresh = Board(PROTOCOL, track, identity, PUBLIC_SEED, replicates)
     file = results / fresh.name / FILE
     if not file.exists():

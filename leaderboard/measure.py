@@ -20,7 +20,7 @@ from leaderboard.boards import Board, belongs
 from leaderboard.results import BAD_SUBMISSION, VERIFIED, Key, Result, write_result
 from seedbench.errors import SeedbenchError, StrategyFailed, StrategyFileError
 from seedbench.evaluation import Evaluation, evaluate
-from seedbench.replay import Decisions, record_campaigns
+from seedbench.replay import Decisions, ReplayOptions, replay_one
 from seedbench.sandbox.kernel import die_with_parent
 from seedbench.sandbox.process import printable
 from seedbench.strategy import Strategy
@@ -133,11 +133,10 @@ def _example(strategy: Strategy, measured: Evaluation, trials: TrialSet, board: 
     budgets = [row.budget for row in measured.rows if f"{row.model}/{row.task}/{row.recipe}" == name]
     budget = max((budget for budget in budgets if budget <= _EXAMPLE_BUDGET), default=budgets[0])
     table = next(table for table in trials.tables if table.name == name)
-    history = trials.tables if board.track == "transfer" else ()
-    recorded = record_campaigns(
-        [strategy], table, [budget], range(1), seed=board.seed, protocol=board.protocol, history=history
-    )
-    return next(recorded)[0]
+    options = ReplayOptions(seed=board.seed, protocol=board.protocol, track=board.track)
+    replayed = replay_one(strategy, table, budget, 0, options, history=trials.tables, decisions=True)
+    assert replayed.decisions is not None  # they were asked for
+    return replayed.decisions.item()
 
 
 @contextmanager

@@ -8,7 +8,6 @@ run that is done is not repeated: a verification that was killed goes on where i
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -37,6 +36,7 @@ from leaderboard.oracle import keep_oracle
 from leaderboard.results import Result, comparable_claim, gap_closed
 from leaderboard.runs import Verification, verify
 from leaderboard.terminal import one_line
+from seedbench.cpus import usable_cpus
 from seedbench.errors import SeedbenchError
 from seedbench.evaluation import Evaluation
 from seedbench.submission import TRACKS, is_slug, read_submission
@@ -245,7 +245,7 @@ def main(
             track,
             results,
             replicates=replicates,
-            processes=processes or os.cpu_count() or 1,
+            processes=processes or usable_cpus(),
             hours=hours,
         )
         if pull_requests:

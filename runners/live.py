@@ -29,9 +29,9 @@ from runners.live_trials import Interruption, LiveTrials, open_folder
 from runners.recipe import RECIPES, validation_steps
 from runners.table import TableSpec, table_spec
 from runners.trial_log import Cell
-from seedbench.campaign import Measurements, Settlement
+from seedbench.campaign import Around, Labels, Measurements, Settlement
 from seedbench.errors import SeedbenchError, StrategyFailed
-from seedbench.replay import Deadline, RecordedSource, RecordedTrials, prepare, run_campaign
+from seedbench.replay import Deadline, RecordedTrials, prepare, run_campaign
 from seedbench.strategy import Strategy, load_strategy, refuse_oracle
 from seedbench.trialset import TrialTable
 
@@ -91,18 +91,6 @@ class LiveGrid(RecordedTrials):
         table, trial = self._unrecorded, self.trial(*labels)
         return Cell(int(table.weight_init_seeds[table.row[trial]]), int(table.data_order_seeds[table.column[trial]]))
 
-    def source(self) -> RecordedSource:
-        """A source for one campaign, of which nothing is started yet."""
-        source = super().source()
-        find = source.start
-
-        def start(row: int | None, column: int | None) -> tuple[int, int, Callable[[], Measurements]]:
-            row_label, column_label, _ = find(row, column)
-            return row_label, column_label, lambda: self._measure((row_label, column_label))
-
-        source.start = start
-        return source
-
     def run(self, strategy: Strategy, budget: int) -> Settlement:
         """Runs one campaign, without a limit of time.
 
@@ -111,7 +99,8 @@ class LiveGrid(RecordedTrials):
             Exception: what ``train`` raised, whatever the strategy made of it.
         """
         try:
-            settled = run_campaign(strategy, self, budget, deadline=Deadline(0))
+            source = Around(self.source(), self._measure)
+            settled = run_campaign(strategy, self, budget, deadline=Deadline(0), source=source)
         except StrategyFailed:
             if self._failure is None:
                 raise
@@ -119,7 +108,8 @@ class LiveGrid(RecordedTrials):
             raise self._failure
         return settled
 
-    def _measure(self, labels: tuple[int, int]) -> Measurements:
+    def _measure(self, labels: Labels, recorded: Callable[[], Measurements]) -> Measurements:
+        """Trains in place of what looks a record up: nothing is recorded."""
         if self._failure is not None:
             raise self._failure
         try:

@@ -18,26 +18,23 @@ from typing import Any
 
 import numpy as np
 
-from seedbench.campaign import Measurements, PastTable
+from seedbench.campaign import Around, Labels, Measurements, PastTable
 from seedbench.errors import SeedbenchError, StrategyFailed, StrategyFileError
 from seedbench.replay import (
     Deadline,
     History,
-    RecordedSource,
     RecordedTrials,
+    ReplayOptions,
     Replicates,
     admitted_budgets,
-    history_of_track,
     prepare,
     run_campaign,
 )
 from seedbench.strategy import Strategy
 from seedbench.trialset import TrialSet
 
-PROTOCOL = "held-out-1"
 CAMPAIGNS = 20
 WAYS = ("worse", "better", "shuffled")  # how unpaid values are replaced
-TIME_LIMIT = 60.0  # seconds for one campaign
 PROCESS_TIME_LIMIT = 300.0  # seconds for all campaigns in another process
 
 Call = tuple[Any, ...]  # its kind, then what it was called with: see `_said`
@@ -53,46 +50,57 @@ class Finding:
 
 @dataclass(frozen=True)
 class Case:
-    """One campaign: a block that holds its one replicate, its budget in full trials, and what it is shown of others."""
+    """One campaign.
 
-    block: Replicates
+    Attributes:
+        batch: holds its one replicate.
+        budget: in full trials.
+        time_limit: wall time in seconds that it may take.
+        past: what it is shown of other tables.
+    """
+
+    batch: Replicates
     budget: int
+    time_limit: float
     past: tuple[PastTable, ...] = ()
 
     @property
     def replicate(self) -> int:
-        return self.block.replicates.start
+        return self.batch.replicates.start
 
     @property
     def name(self) -> str:
-        return f"table {self.block.table.name}, budget {self.budget}, replicate {self.replicate}"
+        return f"table {self.batch.table.name}, budget {self.budget}, replicate {self.replicate}"
 
 
 def check_strategy(
-    strategy: Strategy, trials: TrialSet, *, seed: int = 0, campaigns: int = CAMPAIGNS, track: str = "cold"
+    strategy: Strategy,
+    trials: TrialSet,
+    options: ReplayOptions = ReplayOptions(),  # noqa: B008  (frozen)
+    *,
+    campaigns: int = CAMPAIGNS,
 ) -> list[Finding]:
     """Checks a loaded strategy on recorded trials.
 
     Args:
         strategy: what `load_strategy` returned.
         trials: any trial set; its tables and budgets are taken in turn.
-        seed: of the hidden randomness.
+        options: of the campaigns; their number, and that of processes, are the check's own.
         campaigns: at least so many; more where there are more tables and budgets.
-        track: "cold", or "transfer".
 
     Returns:
         What was found, in order; it ends with the first thing that does not hold.
 
     Raises:
         StrategyFailed: a campaign has no result.
-        SelectionError: no table of the trial set is large enough for any budget; no such track; the transfer track on
-            trials of one task.
+        SelectionError: no table of the trial set is large enough for any budget; the transfer track on trials of one
+            task.
     """
-    cases = _cases(trials, seed, campaigns, track)
+    cases = _cases(trials, options, campaigns)
     traces = _in_another_process(strategy, cases, hash_seed=1, to_first_failure=True)
     if traces[-1].failed is not None:
         raise traces[-1].failed
-    tables, spent = len({case.block.table.name for case in cases}), np.mean([trace.spent for trace in traces])
+    tables, spent = len({case.batch.table.name for case in cases}), np.mean([trace.spent for trace in traces])
     findings = [Finding(True, f"runs: {len(cases)} campaigns on {tables} trial tables, {spent:.0%} of budget spent")]
 
     again = _in_another_process(strategy, cases[::-1], hash_seed=2)[::-1]
@@ -111,69 +119,44 @@ def check_strategy(
     return [*findings, Finding(True, f"blind: the same calls when what it had not paid for is changed, {tried}")]
 
 
-def _cases(trials: TrialSet, seed: int, campaigns: int, track: str) -> list[Case]:
-    history = history_of_track(track, trials.tables)
-    admitted = admitted_budgets(trials.tables, (), PROTOCOL)
+def _cases(trials: TrialSet, options: ReplayOptions, campaigns: int) -> list[Case]:
+    admitted = admitted_budgets(trials.tables, (), options.protocol)
     pairs = [(table, budget) for table, budgets in zip(trials.tables, admitted, strict=True) for budget in budgets]
     rounds = -(-campaigns // len(pairs))
     replicates = range(rounds + rounds % 2)
     cases = {}
     for table in {table.name: table for table, _ in pairs}.values():
-        block = prepare(table, seed=seed, replicates=replicates, protocol=PROTOCOL)
+        batch = prepare(table, seed=options.seed, replicates=replicates, protocol=options.protocol)
         # The predictions are not needed any more, and so are not there to be found.
-        bare = replace(block, table=replace(table, predicted_label=None, example_loss=None, label=None))
-        shown = History.of(table, history) if history else None
+        bare = replace(batch, table=replace(table, predicted_label=None, example_loss=None, label=None))
+        shown = History.of(table, trials.tables) if options.track == "transfer" else None
         for replicate in range(rounds):
-            past = RecordedTrials(block, replicate, history=shown).past()
+            past = RecordedTrials(batch, replicate, history=shown).past()
             cases[table.name, replicate] = (_one_replicate(bare, replicate), past)
     every = [(*cases[table.name, replicate], budget) for replicate in range(rounds) for table, budget in pairs]
-    return [Case(block, budget, past) for block, past, budget in every]
+    return [Case(batch, budget, options.time_limit, past) for batch, past, budget in every]
 
 
-def _one_replicate(block: Replicates, replicate: int) -> Replicates:
-    at = block.replicates.index(replicate)
+def _one_replicate(batch: Replicates, replicate: int) -> Replicates:
+    at = batch.replicates.index(replicate)
     arrays: dict[str, Any] = {
-        name: value[at : at + 1] for name, value in vars(block).items() if isinstance(value, np.ndarray)
+        name: value[at : at + 1] for name, value in vars(batch).items() if isinstance(value, np.ndarray)
     }
-    return replace(block, replicates=range(replicate, replicate + 1), **arrays)
+    return replace(batch, replicates=range(replicate, replicate + 1), **arrays)
 
 
 # --- what a strategy does ---------------------------------------------------------------------------------------------
 
 
-class _LoggedTrials(RecordedTrials):
-    """The trials of a case, which write down what they are asked for; `paid` counts the checkpoints of each trial."""
+class _CaseTrials(RecordedTrials):
+    """The trials of a case: what campaigns are shown of other tables was put together before."""
 
     def __init__(self, case: Case) -> None:
-        super().__init__(case.block, case.replicate)
+        super().__init__(case.batch, case.replicate)
         self._past = case.past
-        self.calls: list[Call] = []
-        self.paid: dict[int, int] = {}
 
     def past(self) -> tuple[PastTable, ...]:
         return self._past
-
-    def source(self) -> RecordedSource:
-        source = super().source()
-        start = source.start
-
-        def logged_start(
-            weight_init_seed: int | None, data_order_seed: int | None
-        ) -> tuple[int, int, Callable[[], Measurements]]:
-            self.calls.append(("start", weight_init_seed, data_order_seed))
-            row, column, train = start(weight_init_seed, data_order_seed)
-            number, trial = len(self.paid), self.trial(row, column)
-            self.paid[trial] = 0
-
-            def logged_train() -> Measurements:
-                self.calls.append(("advance", number))
-                self.paid[trial] += 1
-                return train()
-
-            return row, column, logged_train
-
-        source.start = logged_start
-        return source
 
 
 @dataclass(frozen=True)
@@ -182,7 +165,7 @@ class Trace:
 
     Attributes:
         calls: the strategy's, and what it kept at the end.
-        paid: checkpoints paid for of each trial of the table that was started.
+        paid: how many checkpoints were paid for of each trial of the table; those without one are not in it.
         spent: share of the budget.
         failed: why it has no result, if it has none.
     """
@@ -194,25 +177,37 @@ class Trace:
 
 
 def _trace(strategy: Strategy, case: Case) -> Trace:
-    trials = _LoggedTrials(case)
-    deadline = Deadline(TIME_LIMIT)
+    trials, deadline = _CaseTrials(case), Deadline(case.time_limit)
+    calls: list[Call] = []
+    paid: dict[int, int] = {}
+
+    def asked(weight_init_seed: int | None, data_order_seed: int | None) -> None:
+        calls.append(("start", weight_init_seed, data_order_seed))
+
+    def train(labels: Labels, advance: Callable[[], Measurements]) -> Measurements:
+        calls.append(("advance", source.started.index(labels)))
+        trial = trials.trial(*labels)
+        paid[trial] = paid.get(trial, 0) + 1
+        return advance()
+
+    source = Around(trials.source(), train, asked)
     try:
         with deadline.installed():
-            settled = run_campaign(strategy, trials, case.budget, deadline=deadline)
+            settled = run_campaign(strategy, trials, case.budget, deadline=deadline, source=source)
     except StrategyFailed as failed:
-        return Trace([*trials.calls, ("fail", failed.reason)], trials.paid, 0.0, failed)
+        return Trace([*calls, ("fail", failed.reason)], paid, 0.0, failed)
     kept = ("keep", settled.weight_init_seed, settled.data_order_seed, settled.checkpoint)
-    spent = settled.steps_spent / (case.budget * case.block.table.num_steps)
-    return Trace([*trials.calls, kept], trials.paid, spent)
+    spent = settled.steps_spent / (case.budget * case.batch.table.num_steps)
+    return Trace([*calls, kept], paid, spent)
 
 
 def _altered(case: Case, paid: dict[int, int], way: str) -> Case:
     """The same campaign with everything replaced that was not paid for: the future, other trials, the test half."""
-    block, table = case.block, case.block.table
+    batch, table = case.batch, case.batch.table
     unpaid = np.ones((table.num_trials, table.num_checkpoints), dtype=bool)
     for trial, count in paid.items():
         unpaid[trial, :count] = False
-    score, loss, train_loss = block.validation_score.copy(), block.validation_loss.copy(), table.train_loss.copy()
+    score, loss, train_loss = batch.validation_score.copy(), batch.validation_loss.copy(), table.train_loss.copy()
     for values, worst, best in ((score[0], 0.0, 1.0), (loss[0], 9.0, 0.01), (train_loss, 9.0, 0.01)):
         if way == "shuffled":
             values[unpaid] = np.random.default_rng(case.replicate).permutation(values[unpaid])
@@ -222,7 +217,7 @@ def _altered(case: Case, paid: dict[int, int], way: str) -> Case:
     changed = replace(table, train_loss=train_loss, score=whole, validation_loss=whole.astype(np.float32))
     return replace(
         case,
-        block=replace(block, table=changed, validation_score=score, validation_loss=loss, test_score=whole[None]),
+        batch=replace(batch, table=changed, validation_score=score, validation_loss=loss, test_score=whole[None]),
     )
 
 

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 
 # The floors of seedbench: a module or package imports from the floors below its own only.
 FLOORS = [
-    {"errors", "metrics", "intervals", "randomness", "parameters"},
+    {"errors", "metrics", "intervals", "randomness", "parameters", "cpus"},
     {"trialset", "campaign", "strategy", "display"},
     {"strategies", "adapters", "analyses", "sandbox"},
     {"replay"},
@@ -30,6 +30,7 @@ MAY_KNOW = {
     "dataset_card": {"errors", "trialset", "metrics", "display"},
     "leaderboard": {
         "errors",
+        "cpus",
         "trialset",
         "strategy",
         "sandbox",

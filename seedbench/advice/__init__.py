@@ -5,11 +5,12 @@ result    what it found
 report    what a person sees of it
 """
 
-from seedbench.advice.advise import advise
+from seedbench.advice.advise import advise, advise_selected
 from seedbench.advice.result import Advice
 
 __all__ = [
     "Advice",
     "advise",
+    "advise_selected",
     "report",
 ]

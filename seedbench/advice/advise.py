@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -14,24 +14,22 @@ from threadpoolctl import threadpool_limits
 from seedbench import __version__
 from seedbench.advice.result import Advice, BestOfN, Candidate, Needed, Verdict
 from seedbench.errors import SelectionError
+from seedbench.evaluation import Replayed, replay_selected
 from seedbench.evaluation.scores import (
     Pool,
     Sample,
-    TableScores,
     by_axis,
     combine,
-    deletions_of,
     full_trials_interval,
     interval,
-    pool_of,
-    table_scores,
+    known,
 )
 from seedbench.intervals import Interval, simultaneous
 from seedbench.metrics import ROUNDING, best_of_n_of_ranked, full_trials_needed, gap_closed
 from seedbench.randomness import stream
-from seedbench.replay import Deletion, Replay, admitted_budgets, replay, whole_number
+from seedbench.replay import Deletion, ReplayKeywords, ReplayOptions, admitted_budgets, from_keywords
 from seedbench.strategy import Strategy, load_strategy
-from seedbench.trialset import TrialSet, TrialsIdentity, TrialTable, load_trials
+from seedbench.trialset import Selection, TrialSet, TrialTable, resolve_trials
 
 #: What plain best-of-n is called among the strategies: full trials, the best checkpoint of them all.
 BASELINE = "full_trials"
@@ -71,18 +69,11 @@ def advise(
     budget: int,
     trials: str | Path | TrialSet | None = None,
     *,
-    revision: str | None = None,
     table: str | Sequence[str] = (),
-    models: str | Sequence[str] = (),
-    tasks: str | Sequence[str] = (),
-    recipes: str | Sequence[str] = (),
     score: float | None = None,
     candidates: Sequence[Setting] = CANDIDATES,
-    replicates: int = 200,
-    seed: int = 0,
-    protocol: str = "held-out-1",
-    processes: int = 1,
     progress: Callable[[int, int], None] | None = None,
+    **options: Unpack[ReplayKeywords],
 ) -> Advice:
     """Tries several settings, and plain best-of-n, on the same replicates of recorded trials.
 
@@ -92,62 +83,58 @@ def advise(
     Args:
         budget: in full trials.
         trials: a folder, a Hub dataset, or what `load_trials` returned; None for the bundled trial set.
-        revision: tag or commit, if `trials` is a Hub dataset.
         table: only these tables, or this one, by name: `model/task/recipe`. Without any, all with enough trials.
-        models: only tables of these models, or of this one; empty for all. So too `tasks` and `recipes`.
-        tasks: see `models`.
-        recipes: see `models`.
         score: how many full trials plain best-of-n needs to expect this score is said, too.
         candidates: the settings to try, at least one.
-        replicates: campaigns per table and candidate; even, since they come in pairs.
-        seed: of all randomness.
-        protocol: "held-out-1" or "dodge2020".
-        processes: to split the work among; the result does not depend on it.
         progress: called with the campaigns done so far and their total.
+        **options: `revision`, `models`, `tasks`, `recipes`: which of the trials; `replicates`, `seed`, `protocol`,
+            `processes`, `time_limit`: how they are replayed. See `seedbench.replay.ReplayKeywords`.
 
     Raises:
         SelectionError: a budget for which no table has enough trials, or not one of those named; an unknown name.
         TrialSetError: a trial set that cannot be read or trusted.
+        TypeError: an unknown option.
     """
-    seed = whole_number(seed, "seed must be an integer, found")
+    selection, how = from_keywords(trials, options, ReplayKeywords, tables=table, budgets=(budget,))
+    return advise_selected(selection, how, score=score, candidates=candidates, progress=progress)
+
+
+def advise_selected(
+    selection: Selection,
+    options: ReplayOptions,
+    *,
+    score: float | None = None,
+    candidates: Sequence[Setting] = CANDIDATES,
+    progress: Callable[[int, int], None] | None = None,
+) -> Advice:
+    """`advise`, with its options as they are passed on; the selection has one budget, and the track is cold."""
+    (budget,) = selection.budgets
     if score is not None and not -1 <= score <= 1:
         raise SelectionError(f"a score is a number from -1 to 1, as 0.72, found {score:g}")
     if not candidates:
         raise SelectionError("there must be at least one setting to try: a shipped strategy and its parameters")
-    if isinstance(trials, TrialSet) and revision is not None:
-        raise SelectionError(f"revision {revision!r} is of a Hub dataset; trial set {trials.name} is loaded already")
-    trial_set = trials if isinstance(trials, TrialSet) else load_trials(trials, revision=revision)
-    named = (table,) if isinstance(table, str) else tuple(table)
-    selected = _named(trial_set.select(models, tasks, recipes), named)
-    budget = whole_number(budget, "a budget must be a whole number of full trials from 1, found")
-    tables = _large_enough(selected, budget, protocol, named=bool(named))
-    deletions = deletions_of(tables)
-    replays = replay(
+    trials = resolve_trials(selection)
+    selected = selection.of(trials.name, trials.tables)
+    tables = _large_enough(selected, budget, options.protocol, named=bool(selection.tables))
+    found = replay_selected(
         [load_strategy(BASELINE), *(candidate_strategy(name, parameters) for name, parameters in candidates)],
-        tables,
-        [budget],
-        replicates=replicates,
-        seed=seed,
-        protocol=protocol,
-        deletions=deletions,
+        Selection(trials=trials, tables=tuple(each.name for each in tables), budgets=selection.budgets),
+        options,
         deletion_replicates=DELETION_REPLICATES,
-        processes=processes,
         progress=progress,
     )
     with threadpool_limits(limits=1):  # a sum split among threads may differ in its last bit
-        pools = [pool_of(each, deletions, min(DELETION_REPLICATES, replicates)) for each in replays[0].tables]
-        every = [_scores(each, pools) for each in replays]
-        judged, critical = _candidates(candidates, every, budget, deletions, stream(seed, "advise"))
+        judged, critical = _candidates(candidates, found, budget, stream(options.seed, "advise"))
         return Advice(
             budget=budget,
-            protocol=protocol,
-            trials=TrialsIdentity(trial_set.name, trial_set.version, trial_set.sha256, trial_set.revision),
-            seed=seed,
-            replicates=replicates,
+            protocol=options.protocol,
+            trials=trials.identity,
+            seed=options.seed,
+            replicates=options.replicates,
             seedbench=__version__,
-            tables=tuple(_best_of_n(pool, budget, score, deletions) for pool in pools),
+            tables=tuple(_best_of_n(scores.pool, budget, score, found.deletions) for scores in found.scores[0]),
             left_out=tuple(each.name for each in selected if each not in tables),
-            critical_value=_known(critical),
+            critical_value=known(critical),
             candidates=judged,
         )
 
@@ -162,14 +149,6 @@ def candidate_strategy(name: str, parameters: dict[str, Any]) -> Strategy:
 
 
 # --- tables -----------------------------------------------------------------------------------------------------------
-
-
-def _named(trial_set: TrialSet, names: Sequence[str]) -> tuple[TrialTable, ...]:
-    known = {table.name: table for table in trial_set.tables}
-    for name in names:
-        if name not in known:
-            raise SelectionError(f"no trial table {name!r}; there are {', '.join(known)}")
-    return tuple(table for table in trial_set.tables if not names or table.name in names)
 
 
 def _large_enough(tables: Sequence[TrialTable], budget: int, protocol: str, *, named: bool) -> tuple[TrialTable, ...]:
@@ -192,29 +171,18 @@ def _large_enough(tables: Sequence[TrialTable], budget: int, protocol: str, *, n
 # --- scores -----------------------------------------------------------------------------------------------------------
 
 
-def _scores(replayed: Replay, pools: Sequence[Pool]) -> list[TableScores]:
-    return [
-        table_scores(table, [again[at] for again in replayed.deleted], pool)
-        for at, (table, pool) in enumerate(zip(replayed.tables, pools, strict=True))
-    ]
-
-
 def _candidates(
-    settings: Sequence[Setting],
-    every: Sequence[Sequence[TableScores]],
-    budget: int,
-    deletions: Sequence[Deletion],
-    rng: np.random.Generator,
+    settings: Sequence[Setting], found: Replayed, budget: int, rng: np.random.Generator
 ) -> tuple[tuple[Candidate, ...], float]:
     """Scores of the baseline, then of each setting, on all tables -> candidates, best first; the critical value."""
-    baseline = every[0]
-    base, *scores = (_mean([each.score for each in its]) for its in every)
+    baseline, deletions = found.scores[0], found.deletions
+    base, *scores = (_mean([each.score for each in its]) for its in found.scores)
     differences = combine(lambda one, *rest: np.concatenate([each - one for each in rest], axis=1), base, *scores)
     around, critical = simultaneous(differences.whole, by_axis(differences, deletions), rng=rng)
     pools = [each.pool for each in baseline]
     curve, expected = _mean_curve(pools), _mean([_at_budget(pool, budget) for pool in pools])
     floor, to_win = (sum(float(getattr(pool, name).mean) for pool in pools) for name in ("floor", "gap"))
-    found = []
+    judged = []
     for at, (name, parameters) in enumerate(settings):
         # What best-of-n is expected to score is known exactly; only the difference to it needs campaigns.
         score = combine(lambda difference, base, at=at: base + difference[:, [at]], differences, expected)
@@ -224,22 +192,22 @@ def _candidates(
         low, high = full_trials_interval(_widened(interval(above, deletions), critical), needed)
         estimate, lowest, highest = (float(getattr(around, name)[at]) for name in ("estimate", "low", "high"))
         never_differs = not any(values[:, at].any() for values in (differences.whole, *differences.deleted.values()))
-        found.append(
+        judged.append(
             Candidate(
                 name=name,
                 parameters=parameters,
                 difference=estimate,
-                difference_low=_known(lowest),
-                difference_high=_known(highest),
-                gap_closed=_known(float(gap_closed(len(pools) * mean_score - floor, to_win))),
+                difference_low=known(lowest),
+                difference_high=known(highest),
+                gap_closed=known(float(gap_closed(len(pools) * mean_score - floor, to_win))),
                 compute_multiplier=needed[0] / budget,
                 compute_multiplier_bound=needed[1],
-                compute_multiplier_low=_known(low / budget),
-                compute_multiplier_high=_known(high / budget),
+                compute_multiplier_low=known(low / budget),
+                compute_multiplier_high=known(high / budget),
                 verdict="same" if never_differs else _verdict(lowest, highest),
             )
         )
-    return tuple(sorted(found, key=lambda candidate: -candidate.difference)), critical
+    return tuple(sorted(judged, key=lambda candidate: -candidate.difference)), critical
 
 
 def _verdict(low: float, high: float) -> Verdict:
@@ -256,7 +224,7 @@ def _best_of_n(pool: Pool, budget: int, score: float | None, deletions: Sequence
         needed = full_trials_needed(score, mean_curve)
         away = Interval(score - left.estimate, left.standard_error, score - left.high, score - left.low)
         fewest, most = full_trials_interval(away, needed)
-        asked = Needed(score, *needed, _known(fewest), _known(most))
+        asked = Needed(score, *needed, known(fewest), known(most))
     floor = float(pool.floor.mean)
     return BestOfN(
         model=table.model,
@@ -265,8 +233,8 @@ def _best_of_n(pool: Pool, budget: int, score: float | None, deletions: Sequence
         trials=table.num_trials,
         floor=floor,
         score=float(mean_curve[budget - 1]),
-        score_low=_known(low),
-        score_high=_known(high),
+        score_low=known(low),
+        score_high=known(high),
         ceiling=floor + float(pool.gap.mean),
         no_signal=pool.no_signal,
         needed=asked,
@@ -307,7 +275,3 @@ def _widened(around: Interval, critical: float) -> Interval:
     """The same with another critical value."""
     half_width = critical * around.standard_error
     return replace(around, low=around.estimate - half_width, high=around.estimate + half_width)
-
-
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else value

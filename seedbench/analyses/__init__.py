@@ -14,8 +14,8 @@ All of it is about the whole dev set, where choosing and scoring are done on the
 best of many is too good to be true. What a rule is worth on examples that it has not seen is for `seedbench.evaluate`.
 """
 
-from seedbench.analyses.analysis import findings
+from seedbench.analyses.analysis import findings, findings_selected
 from seedbench.analyses.report import findings_report
 from seedbench.analyses.result import Findings
 
-__all__ = ["Findings", "findings", "findings_report", "html"]
+__all__ = ["Findings", "findings", "findings_report", "findings_selected", "html"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import count, groupby
 from pathlib import Path
+from typing import Unpack
 
 from threadpoolctl import threadpool_limits
 
@@ -20,7 +21,7 @@ from seedbench.analyses.shared import shared_seeds
 from seedbench.errors import SelectionError
 from seedbench.metrics import TASK_METRICS
 from seedbench.randomness import stream
-from seedbench.trialset import TrialSet, TrialsIdentity, TrialTable, load_trials
+from seedbench.trialset import Selection, SelectionKeywords, TrialSet, TrialTable, refuse_unknown, resolve_trials
 
 PERMUTATIONS = 9999
 
@@ -28,36 +29,43 @@ PERMUTATIONS = 9999
 def findings(
     trials: str | Path | TrialSet | None = None,
     *,
-    revision: str | None = None,
-    models: str | Sequence[str] = (),
-    tasks: str | Sequence[str] = (),
-    recipes: str | Sequence[str] = (),
     seed: int = 0,
     permutations: int = PERMUTATIONS,
     progress: Callable[[int, int], None] | None = None,
+    **options: Unpack[SelectionKeywords],
 ) -> Findings:
     """Answers the questions of Dodge et al. 2020 for each trial table, with the uncertainty of each answer.
 
     Args:
         trials: a folder, a Hub dataset, or what `load_trials` returned; None for the bundled trial set.
-        revision: tag or commit, if `trials` is a Hub dataset.
-        models: only tables of these models, or of this one; empty for all. So too `tasks` and `recipes`.
-        tasks: see `models`.
-        recipes: see `models`.
         seed: of permutations and of the halves of the seeds; the same call gives the same result to the byte.
         permutations: of each permutation test.
         progress: called with the parts of the work done so far and their number.
+        **options: `revision`, `models`, `tasks`, `recipes`: which of the trials, see
+            `seedbench.trialset.SelectionKeywords`.
 
     Raises:
         SelectionError: an unknown model, task or recipe; no permutations.
         TrialSetError: a trial set that cannot be read or trusted, or a table without a single complete trial.
+        TypeError: an unknown option.
     """
+    refuse_unknown(options, SelectionKeywords)
+    selection = Selection(trials=trials, **options)  # type: ignore[arg-type]
+    return findings_selected(selection, seed=seed, permutations=permutations, progress=progress)
+
+
+def findings_selected(
+    selection: Selection,
+    *,
+    seed: int = 0,
+    permutations: int = PERMUTATIONS,
+    progress: Callable[[int, int], None] | None = None,
+) -> Findings:
+    """`findings`, with its options as they are passed on."""
     if permutations < 1:
         raise SelectionError(f"a permutation test needs permutations, found {permutations}")
-    if isinstance(trials, TrialSet) and revision is not None:
-        raise SelectionError(f"revision {revision!r} is of a Hub dataset; trial set {trials.name} is loaded already")
-    trial_set = trials if isinstance(trials, TrialSet) else load_trials(trials, revision=revision)
-    selected = trial_set.select(models, tasks, recipes).tables
+    trials = resolve_trials(selection)
+    selected = selection.of(trials.name, trials.tables)
     complete = [with_scores(table) for table in selected]
     total, ticks = sum(parts(table) for table, _ in complete), count(1)
 
@@ -68,8 +76,7 @@ def findings(
     with threadpool_limits(limits=1):  # a sum split among threads may differ in its last bit
         found = tuple(_of_table(table, left_out, seed, permutations, done) for table, left_out in complete)
         shared = _shared([table for table, _ in complete], seed, permutations)
-    identity = TrialsIdentity(trial_set.name, trial_set.version, trial_set.sha256, trial_set.revision)
-    return Findings(identity, seed, permutations, __version__, found, shared)
+    return Findings(trials.identity, seed, permutations, __version__, found, shared)
 
 
 def _of_table(

@@ -1,16 +1,15 @@
 """One search by one strategy on one trial table under one budget.
 
 objects    what a strategy sees: the campaign, its trials, their checkpoints
-ledger     the other side: the source of trials, the budget, the books, what is kept in the end
+ledger     the other side: the budget, the books, what is kept in the end
+source     where trials come from, and what goes around that
 history    what a strategy is shown of other tables on the transfer track
 """
 
 from seedbench.campaign.history import PastTable, TableRecord, records
 from seedbench.campaign.ledger import (
     AXES,
-    Measurements,
     Settlement,
-    Source,
     check_label,
     chosen,
     marks_of,
@@ -20,11 +19,14 @@ from seedbench.campaign.ledger import (
     stop_if_idle,
 )
 from seedbench.campaign.objects import Campaign, Checkpoint, OracleCampaign, Trial
+from seedbench.campaign.source import Around, Labels, Measurements, Source
 
 __all__ = [
     "AXES",
+    "Around",
     "Campaign",
     "Checkpoint",
+    "Labels",
     "Measurements",
     "OracleCampaign",
     "PastTable",

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from operator import index as to_index
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from seedbench.campaign.objects import Campaign, Checkpoint, OracleCampaign, Trial
+from seedbench.campaign.source import Source
 from seedbench.errors import BudgetSpent, InvalidReturn, StrategyStopped, TrialComplete, UnknownCell
 
 if TYPE_CHECKING:
@@ -22,42 +23,7 @@ if TYPE_CHECKING:
 #: So many calls in a row that pay for nothing and start nothing end a campaign: the strategy is not going to stop.
 IDLE_CALLS = 10_000
 
-Measurements = tuple[float, float, float]  # score, validation loss, train loss
 AXES = ("weight_init_seed", "data_order_seed")
-
-
-class Source(Protocol):
-    """Where trials come from.
-
-    Attributes:
-        grid: numbers of weight-init and of data-order seeds.
-        steps: training steps done at each checkpoint, ascending; the same for all trials.
-        unstarted: trials that can be started.
-        majority_score: score of always predicting the most frequent label.
-    """
-
-    grid: tuple[int, int]
-    steps: Sequence[int]
-    unstarted: int
-    majority_score: float
-
-    def start(
-        self, weight_init_seed: int | None, data_order_seed: int | None
-    ) -> tuple[int, int, Callable[[], Measurements]]:
-        """Starts a trial that was not started before.
-
-        Args:
-            weight_init_seed: a label, or None: any.
-            data_order_seed: likewise.
-
-        Returns:
-            The trial's two labels, and a function that trains it to its next checkpoint and measures it there. The
-            scores it returns are finite.
-
-        Raises:
-            UnknownCell: no such label, or no such trial.
-            PoolExhausted: no unstarted trial is left there.
-        """
 
 
 class Settlement(NamedTuple):

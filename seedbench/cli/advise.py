@@ -2,46 +2,30 @@
 
 from __future__ import annotations
 
-import os
-from typing import Annotated
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from seedbench.cli.app import app
 from seedbench.cli.common import check_outputs, progress, write_text
-from seedbench.cli.options import (
-    JSON,
-    MODELS,
-    PROCESSES,
-    PROTOCOL,
-    RECIPES,
-    REPLICATES,
-    REVISION,
-    SEED,
-    TASKS,
-    TRIALS,
-    count,
-)
+from seedbench.cli.options import JSON, count, with_options
+
+if TYPE_CHECKING:
+    from seedbench.replay import ReplayOptions
+    from seedbench.trialset import Selection
 
 
 @app.command()
+@with_options(selection="trials revision table model task recipe", options="replicates seed protocol processes")
 def advise(
+    *,
     budget: Annotated[int, typer.Option(metavar="B", parser=count, help="In full trials: what can be paid for.")],
-    trials: TRIALS = None,
-    revision: REVISION = None,
-    table: Annotated[
-        list[str], typer.Option(metavar="MODEL/TASK/RECIPE", help="This trial table only; may be repeated.")
-    ] = [],  # noqa: B006
-    model: MODELS = [],  # noqa: B006
-    task: TASKS = [],  # noqa: B006
-    recipe: RECIPES = [],  # noqa: B006
+    selection: Selection,
     score: Annotated[
         float | None, typer.Option(metavar="X", help="How many full trials are needed to expect this score?")
     ] = None,
-    replicates: REPLICATES = 200,
-    seed: SEED = 0,
-    protocol: PROTOCOL = "held-out-1",
-    processes: PROCESSES = None,
+    options: ReplayOptions,
     json: JSON = None,
 ) -> None:
     """Say which shipped strategy to use for a budget.
@@ -51,25 +35,11 @@ def advise(
     """
     from rich.console import Console
 
-    from seedbench.advice import advise as run
+    from seedbench.advice import advise_selected
     from seedbench.advice.report import print_advice
-    from seedbench.trialset import load_trials
 
-    to_stdout = check_outputs(json, inputs=[trials])
+    to_stdout = check_outputs(json, inputs=[str(selection.trials or "")])
     with progress(f"budget {budget}") as advance:
-        result = run(
-            budget,
-            load_trials(trials, revision=revision),
-            table=tuple(table),
-            models=tuple(model),
-            tasks=tuple(task),
-            recipes=tuple(recipe),
-            score=score,
-            replicates=replicates,
-            seed=seed,
-            protocol=protocol,
-            processes=processes or os.cpu_count() or 1,
-            progress=advance,
-        )
+        result = advise_selected(replace(selection, budgets=(budget,)), options, score=score, progress=advance)
     write_text(json, result.to_json())
     print_advice(result, Console(stderr=to_stdout))

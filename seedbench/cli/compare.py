@@ -2,50 +2,31 @@
 
 from __future__ import annotations
 
-import os
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from seedbench.cli.app import app
 from seedbench.cli.common import check_outputs, prints_to_stderr, progress, write_text
-from seedbench.cli.options import (
-    BUDGETS,
-    HTML,
-    JSON,
-    MODELS,
-    PROCESSES,
-    PROTOCOL,
-    RECIPES,
-    REPLICATES,
-    REVISION,
-    SANDBOX,
-    SEED,
-    TASKS,
-    TRACK,
-    TRIALS,
-)
+from seedbench.cli.options import HTML, JSON, with_options
+
+if TYPE_CHECKING:
+    from seedbench.replay import ReplayOptions
+    from seedbench.trialset import Selection
 
 ONE = Annotated[str, typer.Argument(metavar="A", help="A file.py, file.py:name, or a shipped strategy.")]
 OTHER = Annotated[str, typer.Argument(metavar="B", help="Another one; differences are A minus B.")]
 
 
 @app.command()
+@with_options(
+    selection="trials revision model task recipe budget", options="replicates seed protocol track processes sandbox"
+)
 def compare(
     one: ONE,
     other: OTHER,
-    trials: TRIALS = None,
-    revision: REVISION = None,
-    model: MODELS = [],  # noqa: B006
-    task: TASKS = [],  # noqa: B006
-    recipe: RECIPES = [],  # noqa: B006
-    budget: BUDGETS = [],  # noqa: B006
-    replicates: REPLICATES = 200,
-    seed: SEED = 0,
-    protocol: PROTOCOL = "held-out-1",
-    track: TRACK = "cold",
-    processes: PROCESSES = None,
-    sandbox: SANDBOX = False,
+    selection: Selection,
+    options: ReplayOptions,
     json: JSON = None,
     html: HTML = None,
 ) -> None:
@@ -58,33 +39,17 @@ def compare(
 
     from seedbench.strategy import load_strategy
 
-    to_stdout = check_outputs(json, inputs=[one, other, trials], html=html)
+    to_stdout = check_outputs(json, inputs=[one, other, str(selection.trials or "")], html=html)
     if html is not None:
         from seedbench import display
 
         display.require()
-    first, second = load_strategy(one, sealed=sandbox), load_strategy(other, sealed=sandbox)
-    from seedbench.comparison import compare as run
+    first, second = (load_strategy(strategy, sealed=options.sandbox) for strategy in (one, other))
+    from seedbench.comparison import compare_selected
     from seedbench.comparison.report import print_comparison
-    from seedbench.trialset import load_trials
 
     with progress(f"{one} against {other}") as advance, prints_to_stderr(to_stdout):
-        result = run(
-            first,
-            second,
-            load_trials(trials, revision=revision),
-            models=tuple(model),
-            tasks=tuple(task),
-            recipes=tuple(recipe),
-            budgets=tuple(budget),
-            replicates=replicates,
-            seed=seed,
-            protocol=protocol,
-            track=track,
-            processes=processes or os.cpu_count() or 1,
-            sandbox=sandbox,
-            progress=advance,
-        )
+        result = compare_selected(first, second, selection, options, progress=advance)
     write_text(json, result.to_json())
     if html is not None:
         from seedbench.comparison.page import comparison_html

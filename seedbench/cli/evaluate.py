@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,49 +9,29 @@ import typer
 
 from seedbench.cli.app import app
 from seedbench.cli.common import check_outputs, prints_to_stderr, progress, write_text, write_whole
-from seedbench.cli.options import (
-    BUDGETS,
-    JSON,
-    MODELS,
-    PROCESSES,
-    PROTOCOL,
-    RECIPES,
-    REPLICATES,
-    REVISION,
-    SANDBOX,
-    SEED,
-    STRATEGY,
-    TASKS,
-    TRACK,
-    TRIALS,
-)
+from seedbench.cli.options import JSON, STRATEGY, with_options
 from seedbench.errors import SeedbenchError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from seedbench.replay import ReplayOptions
     from seedbench.strategy import Strategy
+    from seedbench.trialset import Selection
 
 
 @app.command()
+@with_options(
+    selection="trials revision model task recipe budget", options="replicates seed protocol track processes sandbox"
+)
 def evaluate(
     strategy: STRATEGY,
-    trials: TRIALS = None,
-    revision: REVISION = None,
-    model: MODELS = [],  # noqa: B006
-    task: TASKS = [],  # noqa: B006
-    recipe: RECIPES = [],  # noqa: B006
-    budget: BUDGETS = [],  # noqa: B006
-    replicates: REPLICATES = 200,
-    seed: SEED = 0,
-    protocol: PROTOCOL = "held-out-1",
-    track: TRACK = "cold",
-    processes: PROCESSES = None,
+    selection: Selection,
+    options: ReplayOptions,
     against: Annotated[list[str], typer.Option(metavar="STRATEGY", help="Compare with it, paired.")] = [],  # noqa: B006
     no_intervals: Annotated[
         bool, typer.Option("--no-intervals", help="Scores without their intervals: faster.")
     ] = False,
-    sandbox: SANDBOX = False,
     json: JSON = None,
     replicates_out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write every campaign (parquet).")] = None,
     figure: Annotated[
@@ -69,45 +48,31 @@ def evaluate(
 
     from seedbench.strategy import load_strategy
 
-    to_stdout = check_outputs(json, inputs=[strategy, *against, trials], replicates_out=replicates_out, figure=figure)
+    inputs = [strategy, *against, str(selection.trials or "")]
+    to_stdout = check_outputs(json, inputs=inputs, replicates_out=replicates_out, figure=figure)
     if figure is not None:
         from seedbench import display
 
         display.check_ending(figure)
         display.require()
-    loaded = load_strategy(strategy, sealed=sandbox)
+    loaded = load_strategy(strategy, sealed=options.sandbox)
     console = Console(stderr=to_stdout)
     if only is not None:
-        given = model or task or recipe or budget or against or json or replicates_out or figure
-        if given or replicates != 200 or no_intervals:
+        given = selection.narrowed or against or json or replicates_out or figure
+        if given or options.replicates != 200 or no_intervals:
             raise SeedbenchError(
                 "--only runs one campaign: it goes with --trials, --revision, --seed, --protocol, --track and "
                 "--sandbox alone"
             )
-        _one_campaign(loaded, only, trials, revision, seed, protocol, track, console)
+        _one_campaign(loaded, only, selection, options, console)
         return
-    others = [load_strategy(name, sealed=sandbox) for name in against]
-    from seedbench.evaluation import evaluate as run
+    others = [load_strategy(name, sealed=options.sandbox) for name in against]
+    from seedbench.evaluation import evaluate_selected
     from seedbench.evaluation.report import print_report
-    from seedbench.trialset import load_trials
 
     with progress(loaded.name) as advance, prints_to_stderr(to_stdout):
-        result = run(
-            loaded,
-            load_trials(trials, revision=revision),
-            models=tuple(model),
-            tasks=tuple(task),
-            recipes=tuple(recipe),
-            budgets=tuple(budget),
-            replicates=replicates,
-            seed=seed,
-            protocol=protocol,
-            track=track,
-            processes=processes or os.cpu_count() or 1,
-            against=tuple(others),
-            intervals=not no_intervals,
-            sandbox=sandbox,
-            progress=advance,
+        result = evaluate_selected(
+            loaded, selection, options, against=others, intervals=not no_intervals, progress=advance
         )
     write_text(json, result.to_json())
     if replicates_out is not None:
@@ -120,26 +85,18 @@ def evaluate(
 
 
 def _one_campaign(
-    strategy: Strategy,
-    only: str,
-    trials: str | None,
-    revision: str | None,
-    seed: int,
-    protocol: str,
-    track: str,
-    console: Console,
+    strategy: Strategy, only: str, selection: Selection, options: ReplayOptions, console: Console
 ) -> None:
     from seedbench.cli.listing import campaign_table
-    from seedbench.replay import history_of_track, replay_one
-    from seedbench.trialset import load_trials
+    from seedbench.replay import replay_one
+    from seedbench.trialset import resolve_trials
 
     name, *numbers = only.rsplit(":", 2)
     if len(numbers) != 2 or not all(number.isdecimal() for number in numbers):
         raise SeedbenchError(f"--only takes TABLE:BUDGET:REPLICATE, as in model/task/recipe:8:17; found {only!r}")
-    tables = {table.name: table for table in load_trials(trials, revision=revision).tables}
+    tables = {table.name: table for table in resolve_trials(selection).tables}
     if name not in tables:
         raise SeedbenchError(f"--only: no trial table {name!r}; there are {', '.join(tables)}")
     budget, replicate = map(int, numbers)
-    history = history_of_track(track, tuple(tables.values()))
-    done = replay_one(strategy, tables[name], budget, replicate, seed=seed, protocol=protocol, history=history)
+    done = replay_one(strategy, tables[name], budget, replicate, options, history=tuple(tables.values()))
     console.print(campaign_table(done, replicate))

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from seedbench.cli.app import app
 from seedbench.cli.common import check_outputs, progress, write_text
-from seedbench.cli.options import HTML, JSON, MODELS, RECIPES, REVISION, SEED, TASKS, TRIALS
+from seedbench.cli.options import HTML, JSON, SEED, with_options
+
+if TYPE_CHECKING:
+    from seedbench.trialset import Selection
 
 
 @app.command()
+@with_options(selection="trials revision model task recipe")
 def findings(
-    trials: TRIALS = None,
-    revision: REVISION = None,
-    model: MODELS = [],  # noqa: B006
-    task: TASKS = [],  # noqa: B006
-    recipe: RECIPES = [],  # noqa: B006
+    selection: Selection,
     seed: SEED = 0,
     json: JSON = None,
     html: HTML = None,
@@ -26,24 +28,15 @@ def findings(
     """
     from rich.console import Console
 
-    from seedbench.analyses import findings as find
-    from seedbench.analyses import findings_report
-    from seedbench.trialset import load_trials
+    from seedbench.analyses import findings_report, findings_selected
 
-    to_stdout = check_outputs(json, inputs=[trials], html=html)
+    to_stdout = check_outputs(json, inputs=[str(selection.trials or "")], html=html)
     if html is not None:
         from seedbench import display
 
         display.require()
     with progress("findings", "parts") as advance:
-        found = find(
-            load_trials(trials, revision=revision),
-            models=tuple(model),
-            tasks=tuple(task),
-            recipes=tuple(recipe),
-            seed=seed,
-            progress=advance,
-        )
+        found = findings_selected(selection, seed=seed, progress=advance)
     write_text(json, found.to_json())
     if html is not None:
         from seedbench.analyses.html import findings_html

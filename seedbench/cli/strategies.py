@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from seedbench.cli.app import app
-from seedbench.cli.options import REVISION, STRATEGY, TRACK, TRIALS
+from seedbench.cli.options import STRATEGY, with_options
 from seedbench.errors import SeedbenchError
+
+if TYPE_CHECKING:
+    from seedbench.replay import ReplayOptions
+    from seedbench.trialset import Selection
 
 VERDICTS = {True: "[green]ok[/]    ", False: "[red]failed[/]", None: "[yellow]note[/]  "}
 
@@ -33,7 +37,8 @@ def new(file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to writ
 
 
 @app.command()
-def check(strategy: STRATEGY, trials: TRIALS = None, revision: REVISION = None, track: TRACK = "cold") -> None:
+@with_options(selection="trials revision", options="track")
+def check(strategy: STRATEGY, selection: Selection, options: ReplayOptions) -> None:
     """Check that a strategy can be trusted.
 
     It loads; it does the same when run again, in another process and another order; and what it does depends on nothing
@@ -45,10 +50,10 @@ def check(strategy: STRATEGY, trials: TRIALS = None, revision: REVISION = None, 
 
     from seedbench.checks import check_strategy
     from seedbench.strategy import load_strategy
-    from seedbench.trialset import load_trials
+    from seedbench.trialset import resolve_trials
 
     loaded = load_strategy(strategy)
-    findings = check_strategy(loaded, load_trials(trials, revision=revision), track=track)
+    findings = check_strategy(loaded, resolve_trials(selection), options)
     console = Console()
     for finding in findings:
         line = Table.grid(padding=(0, 1))

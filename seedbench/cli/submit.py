@@ -12,31 +12,31 @@ import typer
 
 from seedbench.cli.app import app
 from seedbench.cli.common import progress
-from seedbench.cli.options import REVISION, STRATEGY, TRACK, TRIALS, count
+from seedbench.cli.options import STRATEGY, with_options
 from seedbench.errors import CannotSeal, SeedbenchError
 
 if TYPE_CHECKING:
     from seedbench.evaluation import Evaluation
+    from seedbench.replay import ReplayOptions
     from seedbench.strategy import Strategy
     from seedbench.submission import Submission
-    from seedbench.trialset import TrialSet
+    from seedbench.trialset import Selection, TrialSet
 
 LEADERBOARD = "seedbench/leaderboard"  # a dataset repo on the Hub
 CLAIMED_SEED = 0  # the board draws its own, when its entries are closed
 
 
 @app.command()
+@with_options(selection="trials revision", options="track processes replicates")
 def submit(
     strategy: STRATEGY,
+    *,
     name: Annotated[str, typer.Option(metavar="NAME", help="As the leaderboard shall show it.")],
     authors: Annotated[list[str], typer.Option(metavar="AUTHOR", help="May be repeated.")],
     url: Annotated[str | None, typer.Option(metavar="URL", help="Of a paper or a repository.")] = None,
     license: Annotated[str, typer.Option(metavar="SPDX", help="Of the strategy's source.")] = "Apache-2.0",
-    track: TRACK = "cold",
-    trials: TRIALS = None,
-    revision: REVISION = None,
-    processes: Annotated[int | None, typer.Option(metavar="N", parser=count, help="Without it, one per core.")] = None,
-    replicates: Annotated[int, typer.Option(metavar="N", parser=count, help="Campaigns per table and budget.")] = 200,
+    selection: Selection,
+    options: ReplayOptions,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Write the folder, open no pull request.")] = False,
     repo: Annotated[str, typer.Option(metavar="HUB_ID", help="The leaderboard's dataset repo.")] = LEADERBOARD,
 ) -> None:
@@ -47,7 +47,7 @@ def submit(
     """
     from seedbench.strategy import load_strategy
     from seedbench.submission import check_imports, contents, decode_source, slug_of, write_submission
-    from seedbench.trialset import load_trials
+    from seedbench.trialset import resolve_trials
 
     if not dry_run:
         _require_token()
@@ -61,13 +61,13 @@ def submit(
         raise SeedbenchError(
             f"{folder}: cannot be written in {Path.cwd()}: permission denied; call it from another folder"
         )
-    trial_set = load_trials(trials, revision=revision)
+    trials, options = resolve_trials(selection), replace(options, seed=CLAIMED_SEED)
     draft = {"slug": folder.name, "name": name, "authors": tuple(authors), "url": url, "license": license}
     if folder.exists():
-        entry = _again(folder, draft, loaded, trial_set, track)
+        entry = _again(folder, draft, loaded, trials, options.track)
         print(f"{folder}/ holds this strategy's result already, which is used; delete the folder to evaluate again.")
     else:
-        entry = _evaluated(draft, loaded, trial_set, track, replicates, processes or os.cpu_count() or 1)
+        entry = _evaluated(draft, loaded, trials, options)
         write_submission(Path(), entry)
         print(f"{folder}/ written: strategy.py, submission.json.")
     _show(entry.claimed)
@@ -88,29 +88,20 @@ def _can_seal() -> bool:
     return True
 
 
-def _evaluated(
-    draft: Mapping[str, object], strategy: Strategy, trials: TrialSet, track: str, replicates: int, processes: int
-) -> Submission:
+def _evaluated(draft: Mapping[str, object], strategy: Strategy, trials: TrialSet, options: ReplayOptions) -> Submission:
     from seedbench.checks import check_strategy
-    from seedbench.evaluation import evaluate
+    from seedbench.evaluation import evaluate_selected
     from seedbench.submission import check
+    from seedbench.trialset import Selection
 
     # Whatever is wrong with it is said before the long part.
-    probe = evaluate(strategy, trials, track=track, replicates=2, intervals=False, seed=CLAIMED_SEED)
-    check(_entry(draft, strategy, probe))
-    for finding in check_strategy(replace(strategy, sealed=False), trials, track=track):
+    selection, quick = Selection(trials=trials), replace(options, replicates=2, processes=1)
+    check(_entry(draft, strategy, evaluate_selected(strategy, selection, quick, intervals=False)))
+    for finding in check_strategy(replace(strategy, sealed=False), trials, options):
         if finding.passed is False:
             raise SeedbenchError(f"{strategy.name}: {finding.text}; mend that before it is submitted")
     with progress(strategy.name) as advance:
-        claimed = evaluate(
-            strategy,
-            trials,
-            track=track,
-            replicates=replicates,
-            seed=CLAIMED_SEED,
-            processes=processes,
-            progress=advance,
-        )
+        claimed = evaluate_selected(strategy, selection, options, progress=advance)
     return _entry(draft, strategy, claimed)
 
 

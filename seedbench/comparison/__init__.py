@@ -6,12 +6,13 @@ page                the same as an HTML page
 decisions_figure    one campaign's decisions as a figure
 """
 
-from seedbench.comparison.compare import Comparison, compare
+from seedbench.comparison.compare import Comparison, compare, compare_selected
 from seedbench.comparison.decisions_figure import decisions_figure
 
 __all__ = [
     "Comparison",
     "compare",
+    "compare_selected",
     "decisions_figure",
     "page",
     "report",

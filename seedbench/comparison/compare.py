@@ -8,24 +8,24 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import fmean, median
-from typing import Any
+from typing import Unpack
 
-from seedbench.errors import SelectionError
-from seedbench.evaluation import Evaluation, evaluate
+from seedbench.evaluation import Evaluation, Given, replay_selected, scored
 from seedbench.metrics import ROUNDING
 from seedbench.replay import (
     Decision,
     Decisions,
+    EvaluationKeywords,
     Kind,
-    admitted_budgets,
+    ReplayOptions,
+    TableReplay,
     decision,
-    history_of_track,
+    from_keywords,
     parting,
-    record_campaigns,
     steps_before,
 )
-from seedbench.strategy import Strategy, load_strategy
-from seedbench.trialset import TrialSet, TrialTable, load_trials
+from seedbench.strategy import load_strategy
+from seedbench.trialset import Selection, TrialSet, TrialTable
 
 #: So many of the largest wins, and of the largest losses, are kept of each table and budget.
 EXAMPLES = 2
@@ -151,92 +151,60 @@ class Comparison:
 
 
 def compare(
-    one: str | Path | Callable[..., Any] | Strategy,
-    other: str | Path | Callable[..., Any] | Strategy,
+    one: Given,
+    other: Given,
     trials: str | Path | TrialSet | None = None,
     *,
-    revision: str | None = None,
-    models: str | Sequence[str] = (),
-    tasks: str | Sequence[str] = (),
-    recipes: str | Sequence[str] = (),
-    budgets: int | Sequence[int] = (),
-    replicates: int = 200,
-    seed: int = 0,
-    protocol: str = "held-out-1",
-    track: str = "cold",
-    processes: int = 1,
-    sandbox: bool = False,
     progress: Callable[[int, int], None] | None = None,
+    **options: Unpack[EvaluationKeywords],
 ) -> Comparison:
     """Compares two strategies on the same replicates.
 
-    Differences and their intervals are those of `evaluate(one, against=other)`; the campaigns on all seeds then run
-    once more, in this process, to record what was decided in them.
+    Differences and their intervals are those of `evaluate(one, against=other)`; what is decided is recorded in its
+    campaigns.
 
     Args:
         one: a file (`my.py`, `my.py:name`), the name of a shipped strategy, or a callable.
         other: likewise; differences are one minus other.
-        trials: as in `evaluate`, and so are the other arguments.
-        revision: see `evaluate`.
-        models: see `evaluate`.
-        tasks: see `evaluate`.
-        recipes: see `evaluate`.
-        budgets: see `evaluate`.
-        replicates: see `evaluate`.
-        seed: see `evaluate`.
-        protocol: see `evaluate`.
-        track: see `evaluate`.
-        processes: see `evaluate`.
-        sandbox: see `evaluate`.
-        progress: called with the campaigns done and their total: first those of the evaluation, then those recorded.
+        trials: as in `evaluate`.
+        progress: called with the campaigns done so far and their total.
+        **options: as in `evaluate`.
 
     Raises:
         SeedbenchError: what `evaluate` raises.
+        TypeError: an unknown option.
     """
-    strategies = [load_strategy(strategy, sealed=sandbox) for strategy in (one, other)]
+    return compare_selected(one, other, *from_keywords(trials, options, EvaluationKeywords), progress=progress)
+
+
+def compare_selected(
+    one: Given,
+    other: Given,
+    selection: Selection,
+    options: ReplayOptions,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> Comparison:
+    """`compare`, with its options as they are passed on."""
+    strategies = [load_strategy(strategy, sealed=options.sandbox) for strategy in (one, other)]
     if strategies[0].name == strategies[1].name:  # files of one name in different folders
         strategies[1] = replace(strategies[1], name=f"{strategies[1].name} (second)")
-    if isinstance(trials, TrialSet) and revision is not None:
-        raise SelectionError(f"revision {revision!r} is of a Hub dataset; trial set {trials.name} is loaded already")
-    trial_set = trials if isinstance(trials, TrialSet) else load_trials(trials, revision=revision)
-    tables = trial_set.select(models, tasks, recipes).tables
-    admitted = admitted_budgets(tables, budgets, protocol)
-    history = history_of_track(track, trial_set.tables)
-    evaluation = evaluate(
-        strategies[0],
-        trial_set,
-        models=models,
-        tasks=tasks,
-        recipes=recipes,
-        budgets=budgets,
-        replicates=replicates,
-        seed=seed,
-        protocol=protocol,
-        track=track,
-        processes=processes,
-        sandbox=sandbox,
-        against=[strategies[1]],
-        progress=progress,
-    )
-    found: list[Parted] = []
-    recorded = 0
-    for table, its_budgets in zip(tables, admitted, strict=True):
-        if not its_budgets:
-            continue
-        pairs: dict[int, list[tuple[Decisions, ...]]] = {budget: [] for budget in its_budgets}
-        campaigns = record_campaigns(
-            strategies, table, its_budgets, range(replicates), seed=seed, protocol=protocol, history=history
-        )
-        for pair in campaigns:
-            pairs[pair[0].budget].append(pair)
-            recorded += 2
-            if progress is not None:
-                progress(recorded, 2 * replicates * sum(map(len, admitted)))
-        found += [_parted(table, its_pairs) for its_pairs in pairs.values()]
-    return Comparison(evaluation, tuple(found))
+    found = replay_selected(strategies, selection, options, decisions=True, progress=progress)
+    parted = [
+        _parted(its.table, list(zip(mine, theirs, strict=True)))
+        for its, another in zip(*(replayed.tables for replayed in found.replays), strict=True)
+        for mine, theirs in zip(_decisions(its), _decisions(another), strict=True)
+    ]
+    return Comparison(scored(found), tuple(parted))
 
 
-def _parted(table: TrialTable, pairs: Sequence[tuple[Decisions, ...]]) -> Parted:
+def _decisions(replayed: TableReplay) -> Sequence[Sequence[Decisions]]:
+    """[budgets][replicates]."""
+    assert replayed.decisions is not None  # they were asked for
+    return replayed.decisions.tolist()
+
+
+def _parted(table: TrialTable, pairs: Sequence[tuple[Decisions, Decisions]]) -> Parted:
     """Two strategies in all replicates of one budget."""
     differences = [one.score - other.score for one, other in pairs]
     examples = [_example(one, other, at) for one, other in pairs if (at := parting(one, other)) is not None]

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias, Unpack
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from seedbench import __version__
-from seedbench.errors import SelectionError
 from seedbench.evaluation.paired import pairs_of
+from seedbench.evaluation.replayed import Replayed, replay_selected
 from seedbench.evaluation.result import (
     Against,
     BudgetSummary,
@@ -24,71 +23,47 @@ from seedbench.evaluation.result import (
     SummaryDifference,
 )
 from seedbench.evaluation.scores import (
-    Pool,
     TableScores,
-    deletions_of,
     difference_intervals,
     gap_interval,
+    known,
     multipliers,
-    pool_of,
     score_interval,
     summary_difference,
     summary_gap,
     summary_gap_at,
     summary_multiplier,
     summary_multipliers,
-    table_scores,
 )
 from seedbench.intervals import Interval
-from seedbench.replay import Deletion, Replay, history_of_track, replay, whole_number
+from seedbench.replay import Deletion, EvaluationKeywords, ReplayOptions, from_keywords
 from seedbench.strategy import Strategy, load_strategy
-from seedbench.trialset import TrialSet, TrialsIdentity, load_trials
+from seedbench.trialset import Selection, TrialSet
 
-DELETION_REPLICATES = 200  # of each re-run for the intervals, or fewer if there are fewer replicates
+#: What a strategy may be given as.
+Given: TypeAlias = str | Path | Callable[..., Any] | Strategy
 
 
 def evaluate(
-    strategy: str | Path | Callable[..., Any] | Strategy,
+    strategy: Given,
     trials: str | Path | TrialSet | None = None,
     *,
-    revision: str | None = None,
-    models: str | Sequence[str] = (),
-    tasks: str | Sequence[str] = (),
-    recipes: str | Sequence[str] = (),
-    budgets: int | Sequence[int] = (),
-    replicates: int = 200,
-    seed: int = 0,
-    protocol: str = "held-out-1",
-    track: str = "cold",
-    processes: int = 1,
-    against: str | Path | Callable[..., Any] | Strategy | Sequence[str | Path | Callable[..., Any] | Strategy] = (),
+    against: Given | Sequence[Given] = (),
     intervals: bool = True,
-    sandbox: bool = False,
     progress: Callable[[int, int], None] | None = None,
+    **options: Unpack[EvaluationKeywords],
 ) -> Evaluation:
     """Replays a strategy on recorded trials under each budget and scores it.
 
     Args:
         strategy: a file (`my.py`, `my.py:name`), the name of a shipped strategy, or a callable.
         trials: a folder, a Hub dataset, or what `load_trials` returned; None for the bundled trial set.
-        revision: tag or commit, if `trials` is a Hub dataset.
-        models: only tables of these models, or of this one; empty for all. So too `tasks` and `recipes`.
-        tasks: see `models`.
-        recipes: see `models`.
-        budgets: in full trials, one or several; every table must have enough trials for them: four times as many in
-            held-out-1. Empty: each table takes part in those of 2, 4, 8, 16 and 32 that it has enough trials for.
-        replicates: campaigns per table and budget; even, since they come in pairs.
-        seed: of all hidden randomness; the same call gives the same result to the byte.
-        protocol: "held-out-1", or "dodge2020" for selection and score on the same full dev set.
-        track: "cold", or "transfer": `campaign.history` has the trials of the model's other tasks, all of them in the
-            trial set, whatever is selected to be scored.
-        processes: to split the work among; the result does not depend on it. More than one needs a strategy that can
-            travel to another process: a file, a shipped name, or a callable that pickles.
         against: strategies, or one, to compare with on the same replicates.
         intervals: run everything again without each group of seeds, for 95% intervals.
-        sandbox: run the strategies in sealed processes, see `seedbench.sandbox`; the result does not depend on it. It
-            takes files and shipped strategies, on Linux on x86-64.
         progress: called with the campaigns done so far and their total.
+        **options: `revision`, `models`, `tasks`, `recipes`, `budgets`: which of the trials; `replicates`, `seed`,
+            `protocol`, `track`, `processes`, `sandbox`, `time_limit`: how they are replayed. See
+            `seedbench.replay.EvaluationKeywords`, and the classes that it extends.
 
     Raises:
         SelectionError: an unknown model, task, recipe, protocol or track; a budget that a table does not admit; odd
@@ -97,73 +72,64 @@ def evaluate(
         StrategyFailed: a campaign without a result.
         CannotSeal: a sandbox was asked for, and this machine cannot seal a process.
         TrialSetError: a trial set that cannot be read or trusted.
+        TypeError: an unknown option.
     """
-    seed = whole_number(seed, "seed must be an integer, found")
-    replicates = whole_number(replicates, "replicates come in pairs: give an even number of at least 2, not")
+    selection, how = from_keywords(trials, options, EvaluationKeywords)
+    return evaluate_selected(strategy, selection, how, against=against, intervals=intervals, progress=progress)
+
+
+def evaluate_selected(
+    strategy: Given,
+    selection: Selection,
+    options: ReplayOptions,
+    *,
+    against: Given | Sequence[Given] = (),
+    intervals: bool = True,
+    progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
+    """`evaluate`, with its options as they are passed on."""
     alone = callable(against) or not isinstance(against, Iterable) or isinstance(against, str)
     others = (against,) if alone else tuple(against)  # type: ignore[arg-type]
-    strategies = [load_strategy(one, sealed=sandbox) for one in (strategy, *others)]
-    if isinstance(trials, TrialSet) and revision is not None:
-        raise SelectionError(f"revision {revision!r} is of a Hub dataset; trial set {trials.name} is loaded already")
-    trial_set = trials if isinstance(trials, TrialSet) else load_trials(trials, revision=revision)
-    tables = trial_set.select(models, tasks, recipes).tables
-    history = history_of_track(track, trial_set.tables)
-    models_here = {table.model for table in tables}
-    deletions = deletions_of([table for table in history or tables if table.model in models_here])
-    replays = replay(
-        strategies,
-        tables,
-        budgets,
-        replicates=replicates,
-        seed=seed,
-        protocol=protocol,
-        deletions=deletions if intervals else (),
-        history=history,
-        deletion_replicates=DELETION_REPLICATES,
-        processes=processes,
-        progress=progress,
-    )
+    strategies = [load_strategy(one, sealed=options.sandbox) for one in (strategy, *others)]
+    return scored(replay_selected(strategies, selection, options, intervals=intervals, progress=progress))
+
+
+def scored(found: Replayed) -> Evaluation:
+    """The evaluation of the first of the strategies that were replayed, against the others."""
+    strategies = [one.strategy for one in found.replays]
+    (own, *rest), deletions, options = found.scores, found.deletions, found.options
     with threadpool_limits(limits=1):  # a sum split among threads may differ in its last bit
-        pools = [
-            pool_of(table, deletions, min(DELETION_REPLICATES, replicates)) if table.budgets else None
-            for table in replays[0].tables
-        ]
-        scored = [_scores(one, pools) for one in replays]
-        own, rest = scored[0], scored[1:]
         return Evaluation(
-            protocol=protocol,
-            track=track,
-            trials=TrialsIdentity(trial_set.name, trial_set.version, trial_set.sha256, trial_set.revision),
+            protocol=options.protocol,
+            track=options.track,
+            trials=found.trials.identity,
             strategy=StrategyIdentity(strategies[0].name, strategies[0].sha256, strategies[0].oracle),
-            seed=seed,
-            replicates=replicates,
+            seed=options.seed,
+            replicates=options.replicates,
             seedbench=__version__,
             rows=_rows(own, deletions),
             summary=_summary(own, deletions),
             against=tuple(
-                Against(
-                    other.name,
-                    other.sha256,
-                    _rows(its, deletions),
-                    _summary(its, deletions),
-                    _differences(own, its, deletions),
-                    SummaryDifference(*_limits(summary_difference(own, its, deletions))),
-                    other.oracle,
-                )
-                for other, its in zip(strategies[1:], rest, strict=True)
+                _against(other, own, its, deletions) for other, its in zip(strategies[1:], rest, strict=True)
             ),
-            left_out=tuple(table.name for table, pool in zip(tables, pools, strict=True) if pool is None),
+            left_out=found.left_out,
             campaigns=_campaigns(own),
             pairs=pairs_of(own, deletions),
         )
 
 
-def _scores(replayed: Replay, pools: Sequence[Pool | None]) -> list[TableScores]:
-    return [
-        table_scores(table, [again[at] for again in replayed.deleted], pool)
-        for at, (table, pool) in enumerate(zip(replayed.tables, pools, strict=True))
-        if pool is not None
-    ]
+def _against(
+    other: Strategy, own: Sequence[TableScores], its: Sequence[TableScores], deletions: Sequence[Deletion]
+) -> Against:
+    return Against(
+        name=other.name,
+        sha256=other.sha256,
+        rows=_rows(its, deletions),
+        summary=_summary(its, deletions),
+        differences=_differences(own, its, deletions),
+        summary_difference=SummaryDifference(**_ends("gap_closed", summary_difference(own, its, deletions))),
+        oracle=other.oracle,
+    )
 
 
 def _rows(every: Sequence[TableScores], deletions: Sequence[Deletion]) -> tuple[Row, ...]:
@@ -178,24 +144,25 @@ def _rows(every: Sequence[TableScores], deletions: Sequence[Deletion]) -> tuple[
         spent = replayed.steps_spent.mean(axis=1) / table.num_steps
         rows += [
             Row(
-                table.model,
-                table.task,
-                table.recipe,
-                budget,
-                float(score.estimate[at]),
-                *_limits(score, at)[1:],
-                floor,
-                floor + to_win,
-                *_limits(gap, at),
-                worth[at].estimate,
-                worth[at].bound,
-                _known(worth[at].low),
-                _known(worth[at].high),
-                float(optimism[at]),
-                float(started[at]),
-                float(spent[at]),
-                pool.no_signal,
-                _known(pool.undefined_share),
+                model=table.model,
+                task=table.task,
+                recipe=table.recipe,
+                budget=budget,
+                score=float(score.estimate[at]),
+                score_low=known(score.low[at]),
+                score_high=known(score.high[at]),
+                floor=floor,
+                ceiling=floor + to_win,
+                **_ends("gap_closed", gap, at),
+                compute_multiplier=worth[at].estimate,
+                compute_multiplier_bound=worth[at].bound,
+                compute_multiplier_low=known(worth[at].low),
+                compute_multiplier_high=known(worth[at].high),
+                optimism=float(optimism[at]),
+                trials_started=float(started[at]),
+                budget_spent=float(spent[at]),
+                no_signal=pool.no_signal,
+                undefined_share=known(pool.undefined_share),
             )
             for at, budget in enumerate(replayed.budgets)
         ]
@@ -206,10 +173,20 @@ def _summary(every: Sequence[TableScores], deletions: Sequence[Deletion]) -> Sum
     by_budget = summary_multipliers(every)
     multiplier, bound = summary_multiplier(by_budget)
     budgets = tuple(
-        BudgetSummary(budget, *found, *_limits(summary_gap_at(every, budget, deletions)))
-        for budget, found in by_budget.items()
+        BudgetSummary(
+            budget=budget,
+            compute_multiplier=estimate,
+            compute_multiplier_bound=its_bound,
+            **_ends("gap_closed", summary_gap_at(every, budget, deletions)),
+        )
+        for budget, (estimate, its_bound) in by_budget.items()
     )
-    return Summary(*_limits(summary_gap(every, deletions)), _known(multiplier), bound, budgets)
+    return Summary(
+        **_ends("gap_closed", summary_gap(every, deletions)),
+        compute_multiplier=known(multiplier),
+        compute_multiplier_bound=bound,
+        budgets=budgets,
+    )
 
 
 def _differences(
@@ -221,26 +198,24 @@ def _differences(
         score, gap = difference_intervals(scores, other, deletions)
         found += [
             Difference(
-                table.model,
-                table.task,
-                table.recipe,
-                budget,
-                float(score.estimate[at]),
-                *_limits(score, at)[1:],
-                *_limits(gap, at),
+                model=table.model,
+                task=table.task,
+                recipe=table.recipe,
+                budget=budget,
+                score=float(score.estimate[at]),
+                score_low=known(score.low[at]),
+                score_high=known(score.high[at]),
+                **_ends("gap_closed", gap, at),
             )
             for at, budget in enumerate(scores.replay.budgets)
         ]
     return tuple(found)
 
 
-def _limits(interval: Interval, at: int = 0) -> tuple[float | None, float | None, float | None]:
-    """Estimate, low and high of entry `at` of an interval; None for NaN."""
-    return _known(interval.estimate[at]), _known(interval.low[at]), _known(interval.high[at])
-
-
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
+def _ends(name: str, interval: Interval, at: int = 0) -> dict[str, float | None]:
+    """Entry `at` of an interval as the three fields of that name: the estimate, `_low` and `_high`; None for NaN."""
+    ends = {name: interval.estimate, f"{name}_low": interval.low, f"{name}_high": interval.high}
+    return {field: known(values[at]) for field, values in ends.items()}
 
 
 def _campaigns(every: Sequence[TableScores]) -> dict[str, np.ndarray]:

@@ -326,3 +326,8 @@ def ratio_interval(
     estimate = gap_closed(won.mean, to_win.mean)
     half_width = around.high - around.estimate
     return Interval(estimate, around.standard_error, estimate - half_width, estimate + half_width)
+
+
+def known(value: float) -> float | None:
+    """A number for a result, where what is undefined is None and not NaN."""
+    return None if math.isnan(value) else float(value)

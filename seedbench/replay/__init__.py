@@ -1,6 +1,7 @@
 """Strategies through recorded trials: the protocol, the replicates, and what came out of every campaign.
 
 protocol      what may be asked for: protocols and budgets
+options       how campaigns are replayed, as one object, and from the keywords of public functions
 replicates    the hidden side: halves, labels, order, and all scores on the halves
 source        one replicate of a recorded table, as the source of campaigns
 transfer      which other tables campaigns are shown
@@ -13,13 +14,14 @@ decisions     what a strategy decides on the way, and where two part
 """
 
 from seedbench.replay.deadline import Deadline
-from seedbench.replay.decisions import Decision, Decisions, Kind, decision, parting, record_campaigns, steps_before
-from seedbench.replay.protocol import PROTOCOLS, admitted_budgets, whole_number
+from seedbench.replay.decisions import Decision, Decisions, Kind, decision, parting, steps_before
+from seedbench.replay.options import EvaluationKeywords, ReplayKeywords, ReplayOptions, from_keywords
+from seedbench.replay.protocol import PROTOCOLS, admitted_budgets
 from seedbench.replay.replay import Deletion, Replay, TableReplay, replay, replay_one
 from seedbench.replay.replicates import Replicates, prepare, undefined_share
 from seedbench.replay.run import run_campaign
-from seedbench.replay.source import RecordedSource, RecordedTrials
-from seedbench.replay.transfer import TRACKS, History, history_of_track
+from seedbench.replay.source import RecordedTrials
+from seedbench.replay.transfer import TRACKS, History
 
 __all__ = [
     "PROTOCOLS",
@@ -28,23 +30,23 @@ __all__ = [
     "Decision",
     "Decisions",
     "Deletion",
+    "EvaluationKeywords",
     "History",
     "Kind",
-    "RecordedSource",
     "RecordedTrials",
     "Replay",
+    "ReplayKeywords",
+    "ReplayOptions",
     "Replicates",
     "TableReplay",
     "admitted_budgets",
     "decision",
-    "history_of_track",
+    "from_keywords",
     "parting",
     "prepare",
-    "record_campaigns",
     "replay",
     "replay_one",
     "run_campaign",
     "steps_before",
     "undefined_share",
-    "whole_number",
 ]

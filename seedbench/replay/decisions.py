@@ -6,29 +6,17 @@ trained to its next checkpoint. A campaign's decisions are that sequence, and th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from threadpoolctl import threadpool_limits
-
-from seedbench.campaign import Measurements, Settlement, Source
-from seedbench.replay.batch import BLOCK, Work, rarely_collected, sandbox_for
-from seedbench.replay.deadline import Deadline
-from seedbench.replay.protocol import admitted_budgets
-from seedbench.replay.replay import TIME_LIMIT
-from seedbench.replay.replicates import Replicates, prepare
-from seedbench.replay.run import run_campaign
+from seedbench.campaign import Around, Labels, Measurements, Settlement, Source
+from seedbench.replay.replicates import Replicates
 from seedbench.replay.source import RecordedTrials
-from seedbench.replay.transfer import History
-from seedbench.strategy import Strategy
-from seedbench.trialset import TrialTable
-
-if TYPE_CHECKING:
-    from seedbench.sandbox.campaigns import Sandbox
 
 Seeds = tuple[int, int]  # weight-init seed and data-order seed
+Paid = tuple[Labels, float]  # a checkpoint: the labels of its trial, and its score
 
 #: `starts` a trial; `trains` the same one on; goes `back` to one that it left before; `ends` the campaign.
 Kind = Literal["starts", "trains", "back", "ends"]
@@ -178,51 +166,36 @@ def _paid_seeds(decisions: Decisions) -> list[Seeds]:
 # --- recording --------------------------------------------------------------------------------------------------------
 
 
-class Recorder:
-    """A source of trials that goes around another one and writes down what is paid for.
+def watched(source: Source) -> tuple[Source, list[Paid]]:
+    """A source that goes around another one, and the list that it fills: what is paid for, in order."""
+    paid: list[Paid] = []
 
-    Attributes:
-        paid: of every checkpoint paid for, in order: the labels of its trial, and its score.
-    """
+    def train(labels: Labels, advance: Callable[[], Measurements]) -> Measurements:
+        measured = advance()
+        paid.append((labels, measured[0]))
+        return measured
 
-    def __init__(self, source: Source) -> None:
-        self.grid, self.steps = source.grid, source.steps
-        self.unstarted, self.majority_score = source.unstarted, source.majority_score
-        self.paid: list[tuple[Seeds, float]] = []
-        self._source = source
-
-    def start(
-        self, weight_init_seed: int | None, data_order_seed: int | None
-    ) -> tuple[int, int, Callable[[], Measurements]]:
-        """See `seedbench.campaign.Source`."""
-        row, column, train = self._source.start(weight_init_seed, data_order_seed)
-
-        def advance() -> Measurements:
-            measured = train()
-            self.paid.append(((row, column), measured[0]))
-            return measured
-
-        return row, column, advance
+    return Around(source, train), paid
 
 
 def decisions_of(
-    name: str, block: Replicates, recorded: RecordedTrials, budget: int, recorder: Recorder, settled: Settlement
+    name: str, batch: Replicates, recorded: RecordedTrials, budget: int, paid: Sequence[Paid], settled: Settlement
 ) -> Decisions:
-    """Puts together what a recorder saw and how the campaign ended.
+    """Puts together what a campaign paid for and how it ended.
 
     Args:
         name: of the strategy.
-        block: prepared replicates.
+        batch: prepared replicates.
         recorded: the one of them that the campaign ran on.
         budget: in full trials.
-        recorder: the campaign's source.
+        paid: what `watched` saw.
         settled: how it ended.
     """
-    table = block.table
-    places: dict[Seeds, int] = {}
+    table = batch.table
+    places: dict[Labels, int] = {}
     scores: list[list[float]] = []
     order = []
-    for labels, score in recorder.paid:
+    for labels, score in paid:
         place = places.setdefault(labels, len(places))
         if place == len(scores):
             scores.append([])
@@ -234,7 +207,7 @@ def decisions_of(
         row, column = table.weight_init_seeds[table.row[trial]], table.data_order_seeds[table.column[trial]]
         trials.append(TrainedTrial(int(row), int(column), tuple(its_scores)))
     kept = (settled.weight_init_seed, settled.data_order_seed)
-    test_score = block.test_score[block.replicates.index(recorded.replicate)]
+    test_score = batch.test_score[batch.replicates.index(recorded.replicate)]
     return Decisions(
         strategy=name,
         table=table.name,
@@ -248,73 +221,3 @@ def decisions_of(
         score=float(test_score[recorded.trial(*kept), settled.checkpoint]),
         steps_spent=settled.steps_spent,
     )
-
-
-def record_campaigns(
-    strategies: Sequence[Strategy],
-    table: TrialTable,
-    budgets: Sequence[int],
-    replicates: range,
-    *,
-    seed: int = 0,
-    protocol: str = "held-out-1",
-    history: Sequence[TrialTable] = (),
-    time_limit: float = TIME_LIMIT,
-) -> Iterator[tuple[Decisions, ...]]:
-    """Runs strategies on the same replicates of a table, as `seedbench.replay.replay` does, and records what they do.
-
-    Args:
-        strategies: at least one.
-        table: the trial table.
-        budgets: in full trials; the table must have enough trials for them.
-        replicates: numbers of the replicates.
-        seed: of the evaluation.
-        protocol: see `seedbench.replay.PROTOCOLS`.
-        history: as in `replay`.
-        time_limit: wall time in seconds that one campaign may take.
-
-    Yields:
-        For each replicate, and in it for each budget, the decisions of every strategy.
-
-    Raises:
-        SelectionError: an unknown protocol, a budget that the table does not admit, or no other task in `history`.
-        StrategyFailed: a campaign without a result.
-        CannotSeal: a sealed strategy on a machine that cannot seal.
-    """
-    (fitting,) = admitted_budgets([table], budgets, protocol)
-    shown = History.of(table, history) if history else None
-    work = Work(tuple(strategies), (), seed, protocol, time_limit)
-    with sandbox_for(work) as sandbox:
-        for start in range(replicates.start - replicates.start % 2, replicates.stop, BLOCK):
-            pairs = range(start, min(start + BLOCK, replicates.stop + replicates.stop % 2))
-            wanted = range(max(start, replicates.start), min(pairs.stop, replicates.stop))
-            yield from _record_block(work, table, fitting, pairs, wanted, shown, sandbox)
-
-
-def _record_block(
-    work: Work,
-    table: TrialTable,
-    budgets: Sequence[int],
-    pairs: range,
-    wanted: range,
-    history: History | None,
-    sandbox: Sandbox | None,
-) -> list[tuple[Decisions, ...]]:
-    found = []
-    deadline = Deadline(work.time_limit)
-    with threadpool_limits(limits=1), deadline.installed(), rarely_collected():  # as in a replay, for the same bits
-        block = prepare(table, seed=work.seed, replicates=pairs, protocol=work.protocol)
-        for replicate in wanted:
-            recorded = RecordedTrials(block, replicate, history=history)
-            if sandbox is not None:
-                recorded.read_ahead()
-            for budget in budgets:
-                campaigns = []
-                for strategy in work.strategies:
-                    recorder = Recorder(recorded.source())
-                    settled = run_campaign(
-                        strategy, recorded, budget, deadline=deadline, source=recorder, sandbox=sandbox
-                    )
-                    campaigns.append(decisions_of(strategy.name, block, recorded, budget, recorder, settled))
-                found.append(tuple(campaigns))
-    return found

@@ -9,15 +9,13 @@ from typing import Any
 import numpy as np
 
 from seedbench.errors import SelectionError
-from seedbench.replay.batch import BLOCK, Outcomes, Plan, Work, run_block, sandbox_for
-from seedbench.replay.protocol import admitted_budgets, require_protocol, whole_number
+from seedbench.replay.batch import BATCH, Outcomes, Plan, Work, run_batch, sandbox_for
+from seedbench.replay.options import ReplayOptions
+from seedbench.replay.protocol import admitted_budgets, require_predictions
 from seedbench.replay.transfer import History
-from seedbench.replay.workers import run_blocks
+from seedbench.replay.workers import run_batches
 from seedbench.strategy import Strategy, load_strategy
-from seedbench.trialset import TrialTable
-
-#: Wall time in seconds that one campaign may take.
-TIME_LIMIT = 60.0
+from seedbench.trialset import TrialTable, whole_number
 
 
 @dataclass(frozen=True)
@@ -60,6 +58,7 @@ class TableReplay:
         steps_spent: int64 [budgets, replicates], training steps paid for.
         best_validation_score: float64 [replicates, trials], of each trial's best checkpoint, also of deleted trials.
         best_test_score: float64 [replicates, trials], the test score of that checkpoint.
+        decisions: `Decisions` [budgets, replicates]; None where they were not recorded.
     """
 
     table: TrialTable
@@ -72,6 +71,7 @@ class TableReplay:
     steps_spent: np.ndarray
     best_validation_score: np.ndarray
     best_test_score: np.ndarray
+    decisions: np.ndarray | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,16 +93,13 @@ class Replay:
 def replay(
     strategies: Sequence[Strategy | Callable[..., Any] | str],
     tables: Sequence[TrialTable],
-    budgets: Sequence[int] | int = (),
+    budgets: Sequence[int] = (),
+    options: ReplayOptions = ReplayOptions(),  # noqa: B008  (frozen)
     *,
-    replicates: int = 200,
-    seed: int = 0,
-    protocol: str = "held-out-1",
+    history: Sequence[TrialTable] = (),
     deletions: Sequence[Deletion] = (),
     deletion_replicates: int = 200,
-    history: Sequence[TrialTable] = (),
-    processes: int = 1,
-    time_limit: float = TIME_LIMIT,
+    decisions: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Replay, ...]:
     """Replays strategies on trial tables; the same call gives the same bits for any number of processes.
@@ -110,49 +107,37 @@ def replay(
     Args:
         strategies: what `seedbench.strategy.load_strategy` takes. All meet the same replicates.
         tables: trial tables.
-        budgets: in full trials; every table must have enough trials for them (four times as many in held-out-1).
+        budgets: of a `Selection`; every table must have enough trials for them (four times as many in held-out-1).
             Empty: of `seedbench.replay.protocol.BUDGETS`, each table takes part in those it has enough trials for.
-        replicates: campaigns of each strategy, table and budget; even, since they come in pairs.
-        seed: of all randomness, any integer.
-        protocol: see `seedbench.replay.PROTOCOLS`.
+        options: how.
+        history: on the transfer track, tables of which campaigns are shown those of the same model and another task;
+            the cold track leaves them aside.
         deletions: what to leave out in re-runs, with the same halves, streams and order.
-        deletion_replicates: replicates of a re-run, the first of `replicates`.
-        history: the transfer track: tables, of which campaigns are shown those of the same model and another task.
-            Empty: the cold track.
-        processes: to split the blocks of replicates among; more than one start Python anew, and need strategies that
-            can travel: files, shipped names, or callables that pickle.
-        time_limit: wall time in seconds that one campaign may take; see `deadline` for what it can stop.
+        deletion_replicates: replicates of a re-run, the first of all.
+        decisions: whether to record what is decided in the campaigns on all seeds.
         progress: called with the campaigns done and their total.
 
     Returns:
         One for each strategy.
 
     Raises:
-        SelectionError: an unknown protocol, odd replicates, a budget that is none or that a table does not admit; a
-            table without another task in `history`.
+        SelectionError: a budget that a table does not admit; a table without predictions under a protocol that takes
+            them; on the transfer track, one without another task in `history`.
         StrategyFailed: a campaign has no result; with several such campaigns always the same one.
         StrategyFileError: a strategy that cannot be loaded, or cannot be sent to another process.
     """
-    replicates = whole_number(replicates, "replicates come in pairs: give an even number of at least 2, not")
-    if replicates < 2 or replicates % 2:
-        raise SelectionError(f"replicates come in pairs: give an even number of at least 2, not {replicates}")
-    processes = whole_number(processes, "processes must be at least 1, found")
-    if processes < 1:
-        raise SelectionError(f"processes must be at least 1, found {processes}")
-    seed = whole_number(seed, "seed must be an integer, found")
     for table in tables:
-        require_protocol(table, protocol)
-    loaded = tuple(load_strategy(strategy) for strategy in strategies)
-    admitted = admitted_budgets(tables, budgets, protocol)
-    again = min(deletion_replicates, replicates)
+        require_predictions(table, options.protocol)
+    loaded = tuple(load_strategy(strategy, sealed=options.sandbox) for strategy in strategies)
+    replicates, again = options.replicates, min(deletion_replicates, options.replicates)
     plans = [
-        _plan(table, fitting, deletions, history, replicates, again)
-        for table, fitting in zip(tables, admitted, strict=True)
+        _plan(table, fitting, deletions, _shown(table, history, options), replicates, again)
+        for table, fitting in zip(tables, admitted_budgets(tables, budgets, options.protocol), strict=True)
     ]
-    work = Work(loaded, tuple(plans), seed, protocol, time_limit)
-    blocks = [range(start, min(start + BLOCK, replicates)) for start in range(0, replicates, BLOCK)]
-    units = [(at, block) for at in range(len(plans)) for block in blocks]
-    total = sum(work.campaigns(plans[at], block) for at, block in units)
+    work = Work(loaded, tuple(plans), options, decisions)
+    batches = [range(start, min(start + BATCH, replicates)) for start in range(0, replicates, BATCH)]
+    units = [(at, batch) for at in range(len(plans)) for batch in batches]
+    total = sum(work.campaigns(plans[at], batch) for at, batch in units)
     done = 0
 
     def advance(campaigns: int) -> None:
@@ -161,9 +146,9 @@ def replay(
         if progress is not None:
             progress(done, total)
 
-    outcomes = [Outcomes.empty(plan, len(loaded), replicates) for plan in plans]
-    for (at, block), part in zip(units, run_blocks(work, units, processes, advance), strict=True):
-        outcomes[at].put(part, block)
+    outcomes = [Outcomes.empty(plan, work, replicates) for plan in plans]
+    for (at, batch), part in zip(units, run_batches(work, units, advance), strict=True):
+        outcomes[at].put(part, batch)
     every = list(zip(plans, outcomes, strict=True))
     return tuple(
         Replay(
@@ -183,37 +168,38 @@ def replay_one(
     table: TrialTable,
     budget: int,
     replicate: int,
+    options: ReplayOptions = ReplayOptions(),  # noqa: B008  (frozen)
     *,
-    seed: int = 0,
-    protocol: str = "held-out-1",
     history: Sequence[TrialTable] = (),
-    time_limit: float = TIME_LIMIT,
+    decisions: bool = False,
 ) -> TableReplay:
     """One campaign again, as `replay` ran it: the same result (arrays of shape [1, 1]) or the same exception."""
-    require_protocol(table, protocol)
+    require_predictions(table, options.protocol)
     replicate = whole_number(replicate, "a replicate must be a whole number from 0, found")
     if replicate < 0:
         raise SelectionError(f"a replicate must be a whole number from 0, found {replicate}")
-    seed = whole_number(seed, "seed must be an integer, found")
-    (admitted,) = admitted_budgets([table], [budget], protocol)
+    (admitted,) = admitted_budgets([table], [budget], options.protocol)
     start = replicate - replicate % 2
-    plan = _plan(table, admitted, (), history, start + 2, 0)
-    work = Work((load_strategy(strategy),), (plan,), seed, protocol, time_limit)
+    plan = _plan(table, admitted, (), _shown(table, history, options), start + 2, 0)
+    work = Work((load_strategy(strategy, sealed=options.sandbox),), (plan,), options, decisions)
     with sandbox_for(work) as sandbox:
-        outcomes = run_block(work, plan, range(start, start + 2), sandbox=sandbox, only=replicate)
+        outcomes = run_batch(work, plan, range(start, start + 2), sandbox=sandbox, only=replicate)
     return _table_replay(plan, outcomes.only(replicate - start), 0)
+
+
+def _shown(table: TrialTable, history: Sequence[TrialTable], options: ReplayOptions) -> History | None:
+    return History.of(table, history) if options.track == "transfer" else None
 
 
 def _plan(
     table: TrialTable,
     budgets: tuple[int, ...],
     deletions: Sequence[Deletion],
-    history: Sequence[TrialTable],
+    shown: History | None,
     replicates: int,
     deletion_replicates: int,
 ) -> Plan:
     """The campaigns on one table, and those to be run again: where a deletion leaves some of it and changes them."""
-    shown = History.of(table, history) if history else None
     keeps: dict[int | None, np.ndarray | None] = {None: None}
     histories: dict[int | None, History | None] = {None: shown}
     for number, deletion in enumerate(deletions if budgets else ()):
@@ -241,4 +227,5 @@ def _table_replay(plan: Plan, outcomes: Outcomes, strategy: int, deletion: int |
         steps_spent=of(outcomes.steps_spent),
         best_validation_score=outcomes.best_validation_score[:replicates],
         best_test_score=outcomes.best_test_score[:replicates],
+        decisions=None if outcomes.decisions is None or deletion is not None else outcomes.decisions[strategy],
     )

@@ -16,7 +16,7 @@ import numpy as np
 
 from seedbench.metrics import best_checkpoint, correct_counts, majority_score, task_score, undefined
 from seedbench.randomness import stream
-from seedbench.replay.protocol import require_protocol
+from seedbench.replay.protocol import require_predictions
 from seedbench.trialset import TrialTable
 
 _CHUNK_ELEMENTS = 2**22  # predictions turned into floats at a time: 32 MiB as float64
@@ -46,7 +46,7 @@ def pair_halves(label: np.ndarray, *, seed: int, table: str, pairs: range) -> np
 
 @dataclass(frozen=True, eq=False)
 class Replicates:
-    """A block of replicates of one table, ready to be replayed.
+    """A batch of replicates of one table, ready to be replayed.
 
     Attributes:
         table: whose replicates they are.
@@ -80,7 +80,7 @@ class Replicates:
 
 
 def prepare(table: TrialTable, *, seed: int, replicates: range, protocol: str = "held-out-1") -> Replicates:
-    """Everything hidden of a block of replicates, at once.
+    """Everything hidden of a batch of replicates, at once.
 
     Args:
         table: a trial table.
@@ -89,11 +89,11 @@ def prepare(table: TrialTable, *, seed: int, replicates: range, protocol: str = 
         protocol: one of `PROTOCOLS`.
 
     Raises:
-        SelectionError: the protocol is unknown, or the table has no predictions to take halves of.
+        SelectionError: the table has no predictions to take halves of.
     """
-    require_protocol(table, protocol)
+    require_predictions(table, protocol)
     if replicates.start % 2 or replicates.stop % 2 or replicates.step != 1:
-        raise ValueError(f"replicates come in pairs: a block must start and end on an even number, found {replicates}")
+        raise ValueError(f"replicates come in pairs: a batch must start and end on an even number, found {replicates}")
     count = len(replicates)
     rows, columns = table.grid
     row_label = np.empty((count, rows), dtype=np.int64)

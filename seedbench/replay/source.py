@@ -28,7 +28,7 @@ class RecordedTrials:
     """The trials of one replicate, as every strategy meets them.
 
     Args:
-        block: prepared replicates.
+        batch: prepared replicates.
         replicate: one of them.
         keep: bool [trials], or None for all. The others are not there: the order skips them, and a row or column of the
             grid that they leave empty is gone, so that the labels of those that stay close up in their old order.
@@ -43,32 +43,32 @@ class RecordedTrials:
 
     def __init__(
         self,
-        block: Replicates,
+        batch: Replicates,
         replicate: int,
         keep: np.ndarray | None = None,
         curves: dict[int, list[Measurements]] | None = None,
         history: History | None = None,
     ) -> None:
-        at = block.replicates.index(replicate)
-        table = block.table
+        at = batch.replicates.index(replicate)
+        table = batch.table
         kept = np.ones(table.num_trials, dtype=bool) if keep is None else keep
-        order = block.order[at]
+        order = batch.order[at]
         order = order[kept[order]]
-        self.table, self.replicate, self.seed = table.name, replicate, block.seed
-        row_label = _closed_up(block.row_label[at], table.row[kept])
-        column_label = _closed_up(block.column_label[at], table.column[kept])
+        self.table, self.replicate, self.seed = table.name, replicate, batch.seed
+        row_label = _closed_up(batch.row_label[at], table.row[kept])
+        column_label = _closed_up(batch.column_label[at], table.column[kept])
         self._grid = (int(row_label.max(initial=-1)) + 1, int(column_label.max(initial=-1)) + 1)
         self._labels = list(zip(row_label[table.row].tolist(), column_label[table.column].tolist(), strict=True))
         self._order: list[int] = order.tolist()
         self._by_cell = {self._labels[trial]: trial for trial in self._order}
         self._steps: list[int] = table.step.tolist()
-        self._majority_score = float(block.majority_score[at])
+        self._majority_score = float(batch.majority_score[at])
         # Flat views, of which a trial's values are a slice; only those of started trials are ever made into numbers.
         self._curves = {} if curves is None else curves
-        self._score = np.ascontiguousarray(block.validation_score[at]).reshape(-1).data
-        self._loss = np.ascontiguousarray(block.validation_loss[at]).reshape(-1).data
+        self._score = np.ascontiguousarray(batch.validation_score[at]).reshape(-1).data
+        self._loss = np.ascontiguousarray(batch.validation_loss[at]).reshape(-1).data
         self._train_loss = np.ascontiguousarray(table.train_loss).reshape(-1).data
-        self._test_score = block.test_score[at]
+        self._test_score = batch.test_score[at]
         self._shown, self._axis_labels = history, (row_label, column_label)
         self._records: tuple[TableRecord, ...] | None = None
 

@@ -28,17 +28,6 @@ from seedbench.trialset import TrialTable
 TRACKS = ("cold", "transfer")
 
 
-def history_of_track(track: str, tables: Sequence[TrialTable]) -> tuple[TrialTable, ...]:
-    """The `history` of a replay on a track: none, or all tables of the trial set.
-
-    Raises:
-        SelectionError: there is no such track.
-    """
-    if track not in TRACKS:
-        raise SelectionError(f"unknown track {track!r}: there are {', '.join(TRACKS)}")
-    return tuple(tables) if track == "transfer" else ()
-
-
 class _Axis(NamedTuple):
     """One axis of the grid: the seeds of the campaign's own table, then those that only other tables have.
 

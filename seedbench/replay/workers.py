@@ -1,4 +1,4 @@
-"""Blocks of replicates in this process or in others; the same bits either way."""
+"""Batches of replicates in this process or in others; the same bits either way."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 from seedbench.errors import SeedbenchError, StrategyFileError
-from seedbench.replay.batch import Outcomes, Work, run_block, sandbox_for
+from seedbench.replay.batch import Outcomes, Work, run_batch, sandbox_for
 
 if TYPE_CHECKING:
     from seedbench.sandbox.campaigns import Sandbox
@@ -24,22 +24,20 @@ if TYPE_CHECKING:
 _ALIGNMENT = 64  # bytes; of arrays in the file that workers share
 
 
-def run_blocks(
-    work: Work, units: Sequence[tuple[int, range]], processes: int, advance: Callable[[int], None]
-) -> Iterator[Outcomes]:
-    """The outcomes of blocks (number of the plan, replicates), in the order given.
+def run_batches(work: Work, units: Sequence[tuple[int, range]], advance: Callable[[int], None]) -> Iterator[Outcomes]:
+    """The outcomes of batches (number of the plan, replicates), in the order given.
 
     Raises:
-        StrategyFailed: of the first block that has one, whatever the number of processes.
+        StrategyFailed: of the first batch that has one, whatever the number of processes.
         StrategyFileError: a strategy that cannot be sent to another process, or not be loaded in a sealed one.
         CannotSeal: a sealed strategy on a machine that cannot seal.
         SeedbenchError: a process that ended before its work was done.
     """
-    processes = min(processes, len(units))
+    processes = min(work.options.processes, len(units))
     if processes == 1:
         with sandbox_for(work) as sandbox:
-            for at, block in units:
-                yield run_block(work, work.plans[at], block, sandbox=sandbox, advance=advance)
+            for at, batch in units:
+                yield run_batch(work, work.plans[at], batch, sandbox=sandbox, advance=advance)
         return
     with tempfile.TemporaryDirectory(prefix="seedbench-") as folder:
         yield from _run_in_pool(work, units, processes, advance, os.path.join(folder, "arrays"))
@@ -58,10 +56,10 @@ def _run_in_pool(
             # through a result would not be seen, and be waited for without end.
             pool._result_queue._writer.close()  # type: ignore[attr-defined]
         try:
-            for (at, block), future in zip(units, futures, strict=True):
+            for (at, batch), future in zip(units, futures, strict=True):
                 yield future.result()
-                advance(work.campaigns(work.plans[at], block))
-        except BaseException as error:  # a failure, Ctrl-C: nobody waits for the blocks that still run
+                advance(work.campaigns(work.plans[at], batch))
+        except BaseException as error:  # a failure, Ctrl-C: nobody waits for the batches that still run
             for process in set(multiprocessing.active_children()) - others:
                 process.kill()
             if isinstance(error, BrokenProcessPool):
@@ -113,8 +111,8 @@ def _pack(work: Work, arrays: str) -> tuple[bytes, str, list[tuple[int, int]]]:
     return payload, arrays, places
 
 
-def _run_in_worker(at: int, block: range) -> Outcomes:
+def _run_in_worker(at: int, batch: range) -> Outcomes:
     (work,) = _work_here
     if not _sandbox_here:
         _sandbox_here.append(_open_here.enter_context(sandbox_for(work)))
-    return run_block(work, work.plans[at], block, sandbox=_sandbox_here[0])
+    return run_batch(work, work.plans[at], batch, sandbox=_sandbox_here[0])

@@ -6,9 +6,10 @@
 
 from seedbench.trialset.files import MANIFEST, Manifest, read_folder, read_manifest, read_split
 from seedbench.trialset.identity import TrialsIdentity
-from seedbench.trialset.load import BUNDLED, TrialSet, load_trials
+from seedbench.trialset.load import BUNDLED, TrialSet, load_trials, resolve_trials
 from seedbench.trialset.merge import add_trials, merge
 from seedbench.trialset.sanity import curve_words
+from seedbench.trialset.selection import Selection, SelectionKeywords, refuse_unknown, whole_number
 from seedbench.trialset.table import TrialTable
 from seedbench.trialset.validate import validate_folder
 from seedbench.trialset.write import to_arrow, write_manifest, write_trials
@@ -17,6 +18,8 @@ __all__ = [
     "BUNDLED",
     "MANIFEST",
     "Manifest",
+    "Selection",
+    "SelectionKeywords",
     "TrialSet",
     "TrialTable",
     "TrialsIdentity",
@@ -31,10 +34,13 @@ __all__ = [
     "read_folder",
     "read_manifest",
     "read_split",
+    "refuse_unknown",
+    "resolve_trials",
     "schema",
     "to_arrow",
     "validate_folder",
     "versions",
+    "whole_number",
     "write_manifest",
     "write_trials",
 ]

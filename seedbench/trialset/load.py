@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from seedbench.errors import SelectionError, TrialSetError
 from seedbench.trialset.files import CARD, MANIFEST, read_manifest
 from seedbench.trialset.hub import download, explain
 from seedbench.trialset.identity import TrialsIdentity
+from seedbench.trialset.selection import Selection
 from seedbench.trialset.table import TrialTable, load_tables
 
 BUNDLED = Path(__file__).parents[1] / "bundled"
@@ -51,30 +52,23 @@ class TrialSet:
         Raises:
             SelectionError: a name that no table has, or names that no table has together.
         """
-        kept = self.tables
-        for kind, given in (("model", models), ("task", tasks), ("recipe", recipes)):
-            wanted = _names(kind, given)
-            known = sorted({getattr(table, kind) for table in self.tables})
-            for name in wanted:
-                if name not in known:
-                    raise SelectionError(f"unknown {kind} {name!r}: trial set {self.name} has {', '.join(known)}")
-            kept = tuple(table for table in kept if not wanted or getattr(table, kind) in wanted)
-        if not kept:
-            raise SelectionError(
-                f"no trial table of trial set {self.name} fits the selection; it has "
-                + ", ".join(table.name for table in self.tables)
-            )
-        return replace(self, tables=kept)
+        selection = Selection(models=models, tasks=tasks, recipes=recipes)  # type: ignore[arg-type]
+        return replace(self, tables=selection.of(self.name, self.tables))
 
 
-def _names(kind: str, given: object) -> tuple[str, ...]:
-    if isinstance(given, str):
-        return (given,)
-    names = tuple(given) if isinstance(given, Iterable) else (given,)
-    for name in names:
-        if not isinstance(name, str):
-            raise SelectionError(f"a {kind} is selected by its name, found {' '.join(repr(name).split())[:80]}")
-    return names
+def resolve_trials(selection: Selection) -> TrialSet:
+    """The trial set of a selection, whole: loaded, unless it is loaded already.
+
+    Raises:
+        SelectionError: a revision of what is loaded already.
+        TrialSetError: as `load_trials`.
+    """
+    trials, revision = selection.trials, selection.revision
+    if not isinstance(trials, TrialSet):
+        return load_trials(trials, revision=revision)
+    if revision is not None:
+        raise SelectionError(f"revision {revision!r} is of a Hub dataset; trial set {trials.name} is loaded already")
+    return trials
 
 
 def load_trials(source: str | os.PathLike[str] | None = None, *, revision: str | None = None) -> TrialSet:

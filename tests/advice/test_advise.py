@@ -225,7 +225,7 @@ def test_command(run, trials_folder):
         ([], "Missing option '--budget'"),
         (["--budget", "0"], "must be a whole number from 1 on"),
         (["--budget", "1000"], "enough for a budget of"),
-        (["--budget", "4", "--table", "a/b/c"], "no trial table 'a/b/c'; there are"),
+        (["--budget", "4", "--table", "a/b/c"], "unknown table 'a/b/c': trial set"),
         (["--budget", "4", "--task", "rte"], "unknown task 'rte'"),
         (["--budget", "4", "--score", "nan"], "a score is a number from -1 to 1, as 0.72, found nan"),
         (["--budget", "4", "--protocol", "mine"], "unknown protocol 'mine'"),

@@ -20,7 +20,7 @@ from time import process_time
 import numpy as np
 import pytest
 
-from seedbench.replay import replay
+from seedbench.replay import ReplayOptions, replay
 from seedbench.trialset import TrialTable
 from tests.synthetic import additive_predictions, table_by_hand
 
@@ -57,7 +57,7 @@ def table(rows: int) -> TrialTable:
 
 def evaluate(size: Size) -> None:
     tables = [replace(table(size.rows), recipe=f"recipe-{number}") for number in range(size.tables)]
-    (found,) = replay(["asha"], tables, [size.budget], replicates=size.replicates)
+    (found,) = replay(["asha"], tables, [size.budget], options=ReplayOptions(replicates=size.replicates))
     assert len(found.tables) == size.tables
     assert (found.tables[-1].steps_spent == size.budget * 100).all()
 

@@ -22,7 +22,7 @@ from time import process_time
 import numpy as np
 
 from seedbench.replay import prepare
-from seedbench.replay.batch import BLOCK
+from seedbench.replay.batch import BATCH
 from seedbench.trialset import TrialTable
 from tests.synthetic import table_by_hand
 
@@ -52,9 +52,9 @@ def measure(sizes: dict[str, tuple[int, int, int]], replicates: int) -> dict[str
     found: dict[str, float] = {}
     for table in tables:
         begun = process_time()
-        for start in range(0, replicates, BLOCK):
-            block = prepare(table, seed=0, replicates=range(start, start + BLOCK))
-            assert block.test_score.shape == (BLOCK, table.num_trials, CHECKPOINTS)
+        for start in range(0, replicates, BATCH):
+            batch = prepare(table, seed=0, replicates=range(start, start + BATCH))
+            assert batch.test_score.shape == (BATCH, table.num_trials, CHECKPOINTS)
         found[table.task] = float(f"{process_time() - begun:.3g}")
     found["peak_mebibytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     return found
@@ -62,7 +62,7 @@ def measure(sizes: dict[str, tuple[int, int, int]], replicates: int) -> dict[str
 
 def test_preparing_the_papers_trials(benchmark, request, capsys):
     full = request.config.getoption("--benchmark-enable")
-    how = "PAPER, REPLICATES" if full else "SMALL, BLOCK"
+    how = "PAPER, REPLICATES" if full else "SMALL, BATCH"
     code = f"import json\nfrom tests.benchmarks.test_preparation import *\nprint(json.dumps(measure({how})))"
     env = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     run = [sys.executable, "-c", code]

@@ -107,6 +107,27 @@ def test_a_strategy_against_itself():
     assert "They decide the same in all 12 campaigns." in comparison_words(found)
 
 
+def test_every_campaign_is_run_once():
+    """Six replicates under two budgets: 12 calls of each strategy on the whole grid, all others are of re-runs."""
+    calls = {"full_trial": 0, "first_checkpoint": 0}
+
+    def counted(strategy):
+        def call(campaign):
+            calls[strategy.__name__] += campaign.grid == (2, 4)
+            return strategy(campaign)
+
+        call.__name__ = strategy.__name__
+        return call
+
+    seen = []
+    compared(
+        *map(counted, (full_trial, first_checkpoint)), all_alike(1, 2, 3, 4), budgets=[2, 4],
+        progress=lambda *at: seen.append(at),
+    )  # fmt: skip
+    assert calls == {"full_trial": 12, "first_checkpoint": 12}
+    assert [done for done, _ in seen] == sorted({done for done, _ in seen}) and seen[-1][0] == seen[-1][1]
+
+
 # --- on trials that differ --------------------------------------------------------------------------------------------
 
 

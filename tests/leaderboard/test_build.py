@@ -21,7 +21,7 @@ from leaderboard.site.data import results_frame, standing, table_name, tables_of
 from leaderboard.site.files import CARD, site_files, write_site
 from seedbench.errors import SeedbenchError
 from seedbench.evaluation import evaluate
-from seedbench.replay import record_campaigns
+from seedbench.replay import replay_one
 from seedbench.sandbox import VERDICTS
 from seedbench.strategy import load_strategy
 from seedbench.submission import Submission, write_submission
@@ -58,7 +58,7 @@ def entry(slug: str, name: str, source: Path, trials: TrialSet, submissions: Pat
     """An entry measured in process, and its submission's folder."""
     strategy = load_strategy(source)
     measured = evaluate(strategy, trials, replicates=REPLICATES, budgets=2)
-    (campaigns,) = record_campaigns([strategy], trials.tables[0], [2], range(1))
+    example = replay_one(strategy, trials.tables[0], 2, 0, decisions=True).decisions.item()
     plain = replace(measured, campaigns=None, pairs=None)
     text = source.read_text(encoding="utf-8")
     write_submission(submissions, Submission(slug, name, ("Ada", HOSTILE), None, "MIT", "strategy", text, plain))
@@ -73,7 +73,7 @@ def entry(slug: str, name: str, source: Path, trials: TrialSet, submissions: Pat
         organisers=organisers,
         claimed=plain,
         measured=plain,
-        example=campaigns[0],
+        example=example,
         pairs=measured.pairs,
     )
 

@@ -1,24 +1,24 @@
 """What a strategy decided, checkpoint by checkpoint, and where two of them part: on campaigns that fit on paper."""
 
+import sys
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
-from seedbench.errors import SelectionError, StrategyFailed
 from seedbench.evaluation import evaluate
 from seedbench.replay import (
     Decision,
     Decisions,
-    admitted_budgets,
+    Deletion,
+    ReplayOptions,
     decision,
     parting,
     prepare,
-    record_campaigns,
+    replay,
+    replay_one,
     steps_before,
 )
 from seedbench.replay.decisions import TrainedTrial
-from seedbench.strategy import load_strategy
 from tests.synthetic import additive_predictions, table_by_hand
 
 RED, BLUE, GREEN = (1, 10), (2, 20), (3, 30)  # trials, by their seeds
@@ -112,7 +112,7 @@ def there_and_back(campaign):
 
 
 def test_what_is_recorded(table):
-    ((found,),) = record_campaigns([load_strategy(there_and_back)], table, [2], range(3, 4), seed=5)
+    found = replay_one(there_and_back, table, 2, 3, ReplayOptions(seed=5), decisions=True).decisions.item()
     block = prepare(table, seed=5, replicates=range(2, 4))
     first, second = block.order[1, :2]
     assert (found.strategy, found.table, found.budget, found.replicate) == ("there_and_back", table.name, 2, 3)
@@ -133,10 +133,11 @@ def test_what_is_recorded(table):
 def test_the_same_campaigns_as_in_an_evaluation(trials, name):
     """Each replicate's score, kept seeds and steps, on every table and budget: recording changes nothing."""
     evaluated = evaluate(name, trials, replicates=6, seed=3, intervals=False).campaigns
+    (replayed,) = replay([name], trials.tables, (), ReplayOptions(replicates=6, seed=3), decisions=True)
     recorded = {
-        (*table.name.split("/"), found.budget, found.replicate): found
-        for table, budgets in zip(trials.tables, admitted_budgets(trials.tables, (), "held-out-1"), strict=True)
-        for (found,) in record_campaigns([load_strategy(name)], table, budgets, range(6), seed=3)
+        (*table.table.name.split("/"), found.budget, found.replicate): found
+        for table in replayed.tables
+        for found in table.decisions.flat
     }
     keys = [evaluated[column] for column in ("model", "task", "recipe", "budget", "replicate")]
     assert len(recorded) == len(keys[0])
@@ -157,27 +158,31 @@ def test_what_a_strategy_sees_of_other_tasks(trials):
         campaign.start().advance()
 
     table = next(table for table in trials.tables if table.task == "mrpc")
-    for history in ((), trials.tables):
-        list(record_campaigns([load_strategy(strategy)], table, [2], range(1), history=history))
+    for track in ("cold", "transfer"):
+        replay_one(strategy, table, 2, 0, ReplayOptions(track=track), history=trials.tables, decisions=True)
     assert seen == [[], ["sst2", "sst2"]]
 
 
-def test_a_failure_names_its_campaign(table):
-    def fails_in_the_third(campaign):
-        raise ValueError("no")
+@pytest.mark.parametrize("processes", [1, 2])
+def test_batches_are_put_together(trials, monkeypatch, processes):
+    """Six replicates in batches of one pair: the same as all in one. Re-runs record nothing."""
+    deletions = [Deletion("mini", "weight_init_seed", frozenset({1}))]
 
-    with pytest.raises(StrategyFailed, match=f"table {table.name}, budget 2, replicate 4"):
-        list(record_campaigns([load_strategy(fails_in_the_third)], table, [2], range(4, 6)))
-    with pytest.raises(SelectionError, match="budget 5 needs a table of at least 20 trials"):
-        list(record_campaigns([load_strategy(there_and_back)], table, [5], range(2)))
+    def decided(processes):
+        options = ReplayOptions(replicates=6, processes=processes)
+        found = replay(["asha", "full_trials"], trials.tables[:1], (2, 4), options, deletions=deletions, decisions=True)
+        assert all(table is None or table.decisions is None for one in found for table in one.deleted[0])
+        return [one.tables[0].decisions for one in found]
+
+    whole = decided(1)
+    monkeypatch.setattr(sys.modules["seedbench.replay.replay"], "BATCH", 2)  # the function has the module's name
+    part = decided(processes)
+    for name, one, other in zip(("asha", "full_trials"), part, whole, strict=True):
+        assert one.shape == (2, 6) and one.tolist() == other.tolist()
+        where = [(found.strategy, found.budget, found.replicate) for found in one.flat]
+        assert where == [(name, budget, replicate) for budget in (2, 4) for replicate in range(6)]
+    assert all(found.full_trials_spent == found.budget for found in part[1].flat)
 
 
-def test_blocks_are_put_together(table, monkeypatch):
-    """Replicates 1 to 4 in blocks of two pairs: the same as all in one."""
-    strategies = [load_strategy("asha"), load_strategy("full_trials")]
-    whole = list(record_campaigns(strategies, table, [2, 4], range(6)))
-    monkeypatch.setattr("seedbench.replay.decisions.BLOCK", 2)
-    part = list(record_campaigns(strategies, table, [2, 4], range(1, 5)))
-    assert part == whole[2:10]
-    assert [(pair[0].replicate, pair[0].budget) for pair in part] == [(r, b) for r in range(1, 5) for b in (2, 4)]
-    assert np.all([pair[1].steps_spent == pair[1].budget * 30 for pair in part])
+def test_nothing_is_recorded_unasked(table):
+    assert replay_one("asha", table, 2, 0).decisions is None

@@ -9,7 +9,7 @@ import pytest
 from seedbench import StrategyFailed, StrategyFileError, TrialSet, evaluate
 from seedbench.checks import check_strategy
 from seedbench.evaluation.report import words
-from seedbench.replay import Deletion, prepare, replay, replay_one
+from seedbench.replay import Deletion, ReplayOptions, prepare, replay, replay_one
 from seedbench.strategy import load_strategy, refuse_oracle
 from tests.synthetic import additive_predictions, table_by_hand
 
@@ -26,7 +26,7 @@ def table(rows=4, columns=4):
 
 def test_it_keeps_the_best_test_score_there_is():
     replayed, world = table(), prepare(table(), seed=0, replicates=range(6))
-    (found,) = replay(["oracle"], [replayed], [2, 4], replicates=6)
+    (found,) = replay(["oracle"], [replayed], [2, 4], options=ReplayOptions(replicates=6))
     (scores,) = found.tables
     assert (scores.score == world.test_score.max(axis=(1, 2))).all()  # for every budget
     assert (scores.trials_started == 1).all()
@@ -40,7 +40,7 @@ def test_it_finds_the_best_of_the_seeds_that_are_left():
     world = prepare(table(), seed=0, replicates=range(2))
     row = int(world.test_score[0].max(axis=1).argmax()) // 4
     deletion = Deletion("mini", "weight_init_seed", frozenset({100 + row}))
-    (found,) = replay(["oracle"], [table()], [2], replicates=2, deletions=[deletion])
+    (found,) = replay(["oracle"], [table()], [2], options=ReplayOptions(replicates=2), deletions=[deletion])
     left = deletion.keeps(table())
     assert (found.deleted[0][0].score == world.test_score[:, left].max(axis=(1, 2))).all()
 

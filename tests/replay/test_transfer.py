@@ -10,7 +10,7 @@ from seedbench import Campaign, Checkpoint, SelectionError, StrategyFailed, Tria
 from seedbench.campaign import open_campaign
 from seedbench.checks import check_strategy
 from seedbench.evaluation.scores import deletions_of
-from seedbench.replay import Deletion, History, RecordedTrials, history_of_track, prepare, replay, replay_one
+from seedbench.replay import Deletion, History, RecordedTrials, ReplayOptions, prepare, replay, replay_one
 from seedbench.strategy import load_strategy
 from tests.synthetic import additive_predictions, table_by_hand
 
@@ -116,7 +116,7 @@ def test_what_is_kept_is_of_the_campaign(what):
 
     own = table()
     with pytest.raises(StrategyFailed, match="not of this campaign|not paid for in this campaign"):
-        replay_one(strategy, own, 2, 0, history=[own, table("rte")])
+        replay_one(strategy, own, 2, 0, ReplayOptions(track="transfer"), history=[own, table("rte")])
 
 
 def test_on_the_cold_track_there_is_no_history():
@@ -289,12 +289,12 @@ def test_what_changes_history_alone_is_run_again():
         trial = campaign.start()
         trial.advance()
 
-    run = partial(replay, [strategy], [own], [2], replicates=2, deletions=deletions)
-    (cold,) = run()
+    run = partial(replay, [strategy], [own], [2], history=[own, wide], deletions=deletions)
+    (cold,) = run(ReplayOptions(replicates=2))
     touched = [part[0] is not None for part in cold.deleted]
     assert touched == [not 50 <= min(deletion.seeds) for deletion in deletions] and sum(touched) == 8
     seen.clear()
-    (transfer,) = run(history=[own, wide])
+    (transfer,) = run(ReplayOptions(replicates=2, track="transfer"))
     assert all(part[0] is not None for part in transfer.deleted)
     assert seen.count(((4, 4), [(4, 4)])) == 2  # two replicates of the fifth group
     assert seen.count(((4, 4), [(5, 4)])) == 2 and seen.count(((3, 4), [(4, 4)])) == 8
@@ -391,13 +391,16 @@ def test_the_same_strategy_without_history(two_tasks, tmp_path):
 
 def test_an_unknown_track():
     with pytest.raises(SelectionError, match="^unknown track 'warm': there are cold, transfer$"):
-        history_of_track("warm", [])
+        ReplayOptions(track="warm")
 
 
 def test_one_task_is_not_enough(trials):
     alone = trials.select(tasks=["sst2"])
-    for run in (partial(evaluate, "full_trials", alone), partial(check_strategy, load_strategy("full_trials"), alone)):
+    for run in (
+        partial(evaluate, "full_trials", alone, track="transfer"),
+        partial(check_strategy, load_strategy("full_trials"), alone, ReplayOptions(track="transfer")),
+    ):
         with pytest.raises(
             SelectionError, match="needs a second task of the same model: mini has trials of sst2 alone"
         ):
-            run(track="transfer")
+            run()

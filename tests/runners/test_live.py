@@ -31,8 +31,9 @@ from runners.live_trials import LiveTrialError, LiveTrials
 from runners.recipe import get_recipe
 from runners.table import TableSpec
 from runners.trial_log import Cell, TrialLog, read_log
+from seedbench.campaign import Around
 from seedbench.errors import StrategyFailed
-from seedbench.replay import Deadline, RecordedSource, RecordedTrials, prepare, replay_one, run_campaign
+from seedbench.replay import Deadline, RecordedTrials, ReplayOptions, prepare, replay_one, run_campaign
 from seedbench.strategy import load_strategy
 from seedbench.trialset import TrialTable, load_trials, write_trials
 
@@ -94,27 +95,6 @@ def recorded(spec, tmp_path_factory: pytest.TempPathFactory) -> tuple[TrialTable
     return exported, logs
 
 
-class Watched(RecordedTrials):
-    """Recorded trials that write down what is paid for, in order."""
-
-    def source(self) -> RecordedSource:
-        source, self.payments = super().source(), []
-        start = source.start
-
-        def watched(*wanted: int | None) -> tuple[int, int, Callable[[], Any]]:
-            row, column, advance = start(*wanted)
-
-            def pay() -> Any:
-                measured = advance()
-                self.payments.append((row, column, *measured))
-                return measured
-
-            return row, column, pay
-
-        source.start = watched
-        return source
-
-
 def run(spec: TableSpec, strategy: str | Path, **options: Any) -> Report:
     console = Console(file=io.StringIO())
     return live(spec, load_strategy(str(strategy)), BUDGET, console=console, **{"grid": GRID, "seed": SEED, **options})
@@ -144,9 +124,16 @@ def test_replay_equals_life(strategy: str, in_memory: int, spec, recorded, tiny_
     if "\n" in strategy:
         (tmp_path / "my_strategy.py").write_text(strategy)
         strategy = str(tmp_path / "my_strategy.py")
-    replayed = replay_one(strategy, table, BUDGET, 0, seed=SEED, protocol="dodge2020")
-    watched = Watched(prepare(table, seed=SEED, replicates=range(2), protocol="dodge2020"), 0)
-    run_campaign(load_strategy(strategy), watched, BUDGET, deadline=Deadline(60))
+    replayed = replay_one(strategy, table, BUDGET, 0, ReplayOptions(seed=SEED, protocol="dodge2020"))
+    trials, payments = RecordedTrials(prepare(table, seed=SEED, replicates=range(2), protocol="dodge2020"), 0), []
+
+    def pay(labels: tuple[int, int], advance: Callable[[], Any]) -> Any:
+        measured = advance()
+        payments.append((*labels, *measured))
+        return measured
+
+    source = Around(trials.source(), pay)
+    run_campaign(load_strategy(strategy), trials, BUDGET, deadline=Deadline(60), source=source)
 
     out = tmp_path / "best"
     report = run(spec(out), strategy, in_memory=in_memory)
@@ -154,7 +141,7 @@ def test_replay_equals_life(strategy: str, in_memory: int, spec, recorded, tiny_
     trial = {trial.trial: trial for trial in report.trials}
     labels = {number: (trial[number].weight_init_label, trial[number].data_order_label) for number in trial}
     lived = [(*labels[c.trial], c.score, c.validation_loss, c.train_loss) for c in report.checkpoints]
-    assert lived == watched.payments
+    assert lived == payments
     assert report.steps_spent == report.steps_trained == replayed.steps_spent.item()
     assert len(report.trials) == replayed.trials_started.item()
     kept = report.kept_trial()

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from seedbench import CannotSeal, StrategyFailed, StrategyFileError, evaluate
-from seedbench.replay import Deadline, RecordedTrials, prepare, replay, replay_one, run_campaign
+from seedbench.replay import Deadline, RecordedTrials, ReplayOptions, prepare, replay, replay_one, run_campaign
 from seedbench.sandbox import Limits, open_sandbox, process
 from seedbench.sandbox.filter import ALLOWED, UNAVAILABLE
 from seedbench.sandbox.imports import allowed, imported
@@ -216,9 +216,9 @@ FAILURES = {
 def test_a_failure_is_said_as_in_process(sandbox, write, table, name):
     file = write(FAILURES[name])
     with pytest.raises(StrategyFailed) as in_process:
-        replay_one(file, table, 2, 1, seed=7)
+        replay_one(file, table, 2, 1, options=ReplayOptions(seed=7))
     with pytest.raises(StrategyFailed) as sealed:
-        replay_one(load_strategy(file, sealed=True), table, 2, 1, seed=7)
+        replay_one(load_strategy(file, sealed=True), table, 2, 1, options=ReplayOptions(seed=7))
     assert str(sealed.value) == str(in_process.value)
     assert sealed.value.frames == in_process.value.frames
     assert sealed.value.verdict in ("raised", "invalid return", "stopped") and in_process.value.verdict == ""

@@ -11,7 +11,7 @@ from seedbench.trialset.merge import add_trials, merge
 from seedbench.trialset.sanity import curve_words
 from seedbench.trialset.table import TrialTable
 from seedbench.trialset.validate import validate_folder
-from seedbench.trialset.write import to_arrow, write_manifest, write_trials
+from seedbench.trialset.write import changing_trials, put_trials, to_arrow, write_manifest, write_trials
 
 __all__ = [
     "BUNDLED",
@@ -21,6 +21,7 @@ __all__ = [
     "TrialTable",
     "TrialsIdentity",
     "add_trials",
+    "changing_trials",
     "curve_words",
     "files",
     "hub",
@@ -28,6 +29,7 @@ __all__ = [
     "load_trials",
     "merge",
     "publish",
+    "put_trials",
     "read_folder",
     "read_manifest",
     "read_split",

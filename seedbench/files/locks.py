@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -77,10 +78,12 @@ def _acquire(lock: BaseFileLock, file: Path, seconds: float) -> None:
     while True:
         if file.parent.name == PRIVATE:
             file.parent.mkdir(exist_ok=True)
+        elif not file.parent.is_dir():  # which filelock would make
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         try:
             lock.acquire(timeout=seconds)
             return
         except FileNotFoundError:
-            if file.parent.name != PRIVATE:
+            if not file.parent.parent.is_dir():
                 raise
-            # Whoever had the lock has just removed the folder.
+            # Whoever had the lock has just removed the folder around it.

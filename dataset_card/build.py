@@ -19,6 +19,7 @@ from rich.console import Console
 from dataset_card import facts
 from dataset_card.metadata import metadata
 from seedbench.errors import SeedbenchError
+from seedbench.files import changing, write_file
 from seedbench.trialset import Manifest, TrialSet, load_trials, read_manifest
 from seedbench.trialset.files import CARD, CITATION, CROISSANT, picture_of
 
@@ -92,9 +93,12 @@ def main(
     """Write the dataset card of a trial set, and what belongs to it."""
     console = Console(stderr=True)
     try:
-        documents = build(folder)
-        for name, content in documents.items():
-            (folder / name).write_bytes(content)
+        read_manifest(folder)
+        with changing(folder) as change:  # from reading on: the documents are those of the data that are there
+            documents = build(folder)
+            for name, content in documents.items():
+                write_file(change.new / name, content)
+            change.commit(documents.keys())
     except (SeedbenchError, OSError, ValueError) as error:
         console.print(f"error: {error}", style="red", soft_wrap=True, highlight=False)
         raise typer.Exit(2) from None

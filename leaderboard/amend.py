@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from leaderboard.boards import RESULTS, Board, read_board, write_board
+from leaderboard.boards import RESULTS, Board, changing_board, read_board, write_board
 from leaderboard.terminal import one_line
 from seedbench.errors import SeedbenchError
 
@@ -26,8 +28,7 @@ def remove(
     results: FOLDER = RESULTS,
 ) -> None:
     """Take an entry off a board, which keeps its line with the reason; it is not measured again."""
-    with one_line("leaderboard.amend remove"):
-        found = _board(results, board)
+    with one_line("leaderboard.amend remove"), _changing(results, board) as found:
         known = {file.stem for file in (results / board / "public").glob("*.json")} | (found.entries or {}).keys()
         if slug not in known:
             raise SeedbenchError(f"{board}: no entry {slug!r}; there are {', '.join(sorted(known)) or 'none'}")
@@ -41,16 +42,17 @@ def note(
     results: FOLDER = RESULTS,
 ) -> None:
     """Add a note to a board: it stands above its table."""
-    with one_line("leaderboard.amend note"):
-        found = _board(results, board)
+    with one_line("leaderboard.amend note"), _changing(results, board) as found:
         write_board(results, replace(found, notes=(*found.notes, _said(text, "TEXT"))))
 
 
-def _board(results: Path, name: str) -> Board:
+@contextmanager
+def _changing(results: Path, name: str) -> Iterator[Board]:
     there = sorted(file.parent.name for file in results.glob("*/board.json"))
     if name not in there:
         raise SeedbenchError(f"{results}: no board {name!r}; there are {', '.join(there) or 'none'}")
-    return read_board(results / name)
+    with changing_board(results, name):
+        yield read_board(results / name)
 
 
 def _said(text: str, what: str) -> str:

@@ -12,12 +12,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from leaderboard.boards import BASELINES, PROTOCOL, PUBLIC_SEED, SUBMISSIONS, read_baselines, to_json, write_whole
+from leaderboard.boards import BASELINES, PROTOCOL, PUBLIC_SEED, SUBMISSIONS, read_baselines, to_json
 from leaderboard.results import gap_closed
 from leaderboard.terminal import one_line
 from seedbench.cpus import usable_cpus
 from seedbench.errors import SeedbenchError
 from seedbench.evaluation import evaluate
+from seedbench.files import write_file
 from seedbench.strategy import load_strategy, shipped
 from seedbench.submission import Submission, is_slug, read_submission, write_submission
 from seedbench.trialset import BUNDLED, load_trials
@@ -56,7 +57,6 @@ def main(
                     seed=PUBLIC_SEED,
                     processes=processes or usable_cpus(),
                 )
-                submissions.mkdir(parents=True, exist_ok=True)
                 entry = Submission(
                     slug,
                     name.replace("_", " "),
@@ -75,7 +75,7 @@ def main(
                     f"{strategy.sha256}; remove the folder, and it is written"
                 )
             written[slug] = strategy.sha256
-            write_whole(known, to_json(written))
+            write_file(known, to_json(written), parents=True)
 
 
 if __name__ == "__main__":

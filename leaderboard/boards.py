@@ -8,9 +8,9 @@ of the trial set starts a new board, on which the entries of the older ones take
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import msgspec
 
 from seedbench.errors import SeedbenchError
 from seedbench.evaluation import Evaluation
+from seedbench.files import locked, make_folder, write_file
 from seedbench.trialset import TrialSet, TrialsIdentity
 from seedbench.trialset.versions import parse
 
@@ -135,7 +136,19 @@ def write_board(results: Path, board: Board) -> None:
     Raises:
         SeedbenchError: it cannot be written.
     """
-    write_whole(results / board.name / FILE, to_json(board))
+    write_file(results / board.name / FILE, to_json(board), parents=True)
+
+
+@contextmanager
+def changing_board(results: Path, name: str) -> Iterator[None]:
+    """Nobody else reads a board to write it meanwhile.
+
+    Raises:
+        SeedbenchError: another command does so for too long, or there is no writing there.
+    """
+    make_folder(results / name)
+    with locked(results / name / FILE):
+        yield
 
 
 def published_pool(file: Path = HIDDEN_POOL) -> TrialsIdentity | None:
@@ -170,23 +183,6 @@ def read_baselines(file: Path = BASELINES) -> dict[str, str]:
 def to_json(content: object) -> bytes:
     """As JSON text, the same bytes for the same content."""
     return msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"
-
-
-def write_whole(file: Path, content: bytes) -> None:
-    """Writes a file whole or not at all; its folder is made.
-
-    Raises:
-        SeedbenchError: it cannot be written.
-    """
-    part = file.with_name(f".{file.name}.{os.getpid()}.part")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content)
-        os.replace(part, file)
-    except OSError as error:
-        with suppress(OSError):
-            part.unlink()
-        raise SeedbenchError(f"{file}: cannot be written: {error.strerror}; nothing of it was kept") from None
 
 
 def sha256_of(*contents: bytes) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from leaderboard.boards import Board, write_whole
+from leaderboard.boards import Board
 from seedbench.evaluation import Evaluation, evaluate
+from seedbench.files import write_file
 from seedbench.trialset import TrialSet
 
 _FILE = "oracle.json"
@@ -32,7 +33,7 @@ def keep_oracle(results: Path, board: Board, trials: TrialSet) -> None:
             track=board.track,
             intervals=False,
         )
-        write_whole(results / board.name / _FILE, scored.to_json().encode())
+        write_file(results / board.name / _FILE, scored.to_json(), parents=True)
 
 
 def read_oracle(results: Path, board: Board) -> Evaluation | None:

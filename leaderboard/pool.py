@@ -17,14 +17,16 @@ from leaderboard.boards import (
     PROTOCOL,
     RESULTS,
     Board,
+    changing_board,
     published_pool,
+    read_board,
     read_boards,
     to_json,
     write_board,
-    write_whole,
 )
 from leaderboard.terminal import one_line
 from seedbench.errors import SeedbenchError
+from seedbench.files import write_file
 from seedbench.replay import admitted_budgets
 from seedbench.trialset import BUNDLED, TrialSet, TrialsIdentity, TrialTable, load_trials
 
@@ -104,7 +106,8 @@ def publish(
                 f"{pool}: another pool is published there, {before.sha256}, and a season keeps its own; delete the "
                 "file once that season's board is closed"
             )
-        write_whole(pool, to_json({"name": private.name, "version": private.version, "sha256": private.sha256}))
+        published = {"name": private.name, "version": private.version, "sha256": private.sha256}
+        write_file(pool, to_json(published), parents=True)
         console = Console(highlight=False, soft_wrap=True)
         for table in private.tables:
             console.print(f"{table.name}: {_grid(table)}", markup=False)
@@ -122,8 +125,9 @@ def reveal(
         if not boards:
             raise SeedbenchError(f"{results}: no board was closed with a hidden pool")
         for board, pool in boards:
-            found = revealed(board, pool)
-            write_board(results, found)
+            with changing_board(results, board.name):
+                found = revealed(read_board(results / board.name), pool)
+                write_board(results, found)
             assert found.pool is not None
             console.print(f"{board.name}: {pool.name} v{pool.version} is the pool that was published", markup=False)
 

@@ -7,7 +7,6 @@ that was checked; they are read, and run, as every entry is. Merging is left to 
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -19,6 +18,7 @@ from rich.text import Text
 from leaderboard.results import NOT_MEASURED, Result, comparable_claim, gap_closed
 from leaderboard.runs import WORK, Verification, verify
 from seedbench.errors import SeedbenchError
+from seedbench.files import remove_folder, write_file
 from seedbench.submission import ENTRY, ENTRY_BYTES, SOURCE, SOURCE_BYTES, is_slug
 from seedbench.trialset.hub import explain
 
@@ -86,7 +86,7 @@ def _answer(api: HfApi, repo: str, pull: Discussion, own_name: str, verification
         text, said = comment_of(slug, result, verification), f"{slug}: {result.verdict if result else 'another board'}"
     text = f"{text}\n\nThis is about commit `{head}`, and nothing that is pushed after it.\n\n{mark}"
     api.comment_discussion(repo, pull.num, text, repo_type="dataset")
-    shutil.rmtree(work, ignore_errors=True)
+    remove_folder(work)
     return said
 
 
@@ -145,13 +145,12 @@ def _oid(file: RepoFile | None) -> str | None:
 
 def _fetch(api: HfApi, repo: str, head: str, slug: str, parent: Path) -> Path:
     """Writes an entry's two files to a folder of its name below `parent`."""
-    shutil.rmtree(parent, ignore_errors=True)
+    remove_folder(parent)
     folder = parent / slug
-    folder.mkdir(parents=True)
     for name in (SOURCE, ENTRY):
         cached = api.hf_hub_download(repo, f"{FOLDER}/{slug}/{name}", revision=head, repo_type="dataset")
         with open(cached, "rb") as file:
-            (folder / name).write_bytes(file.read(_LIMITS[name] + 1))
+            write_file(folder / name, file.read(_LIMITS[name] + 1), parents=True)
     return folder
 
 

@@ -11,9 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from leaderboard.boards import RESULTS, Board, to_json, write_whole
+from leaderboard.boards import RESULTS, Board, to_json
 from seedbench.errors import SeedbenchError
 from seedbench.evaluation import Evaluation, paired_difference
+from seedbench.files import write_file
 from seedbench.replay import Decisions
 
 POOLS = ("public", "hidden")
@@ -98,10 +99,9 @@ def write_result(folder: Path, result: Result) -> None:
     """
     pairs = folder / f"{result.slug}.parquet"
     if result.pairs is not None:
-        sink = pa.BufferOutputStream()
-        pq.write_table(pa.table(dict(result.pairs)), sink)
-        write_whole(pairs, sink.getvalue().to_pybytes())
-    write_whole(folder / f"{result.slug}.json", to_json(replace(result, pairs=None)))
+        table = pa.table(dict(result.pairs))
+        write_file(pairs, lambda file: pq.write_table(table, file), parents=True)
+    write_file(folder / f"{result.slug}.json", to_json(replace(result, pairs=None)), parents=True)
     if result.pairs is None:
         pairs.unlink(missing_ok=True)
 

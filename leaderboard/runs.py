@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from leaderboard.boards import HERE, Board, sha256_of
 from leaderboard.measure import ANOTHER_BOARD, Order
 from leaderboard.results import BAD_SUBMISSION, NOT_MEASURED, Key, Result, read_result, write_result
 from seedbench.errors import SeedbenchError
+from seedbench.files import remove_folder
 from seedbench.submission import ENTRY, ENTRY_BYTES, SOURCE, SOURCE_BYTES, read_file
 from seedbench.trialset import TrialSet
 
@@ -94,7 +94,7 @@ def verify(entry: Path, verification: Verification, *, again: bool = False) -> R
     if result.verdict == NOT_MEASURED:
         return result
     write_result(verification.folder, result)
-    shutil.rmtree(verification.folder / WORK / entry.name, ignore_errors=True)
+    remove_folder(verification.folder / WORK / entry.name)
     with suppress(OSError):  # not empty: another entry is on its way
         (verification.folder / WORK).rmdir()
     return result
@@ -124,7 +124,7 @@ def _number(column: str) -> bool:
 
 def _measure(entry: Path, key: Key, verification: Verification, out: Path) -> Result | None:
     """Has a process of its own run an entry once; None if the entry is of another board."""
-    shutil.rmtree(out, ignore_errors=True)
+    remove_folder(out)
     order = Order(
         str(entry.absolute()),
         key,

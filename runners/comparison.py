@@ -21,6 +21,8 @@ from rich.text import Text
 from runners.errors import RunnerError
 from runners.export import example_loss, on_test_set, predicted_label, trial_row
 from runners.trial_log import TrialLog
+from seedbench.errors import CannotWrite
+from seedbench.files import locked, write_file
 from seedbench.trialset import TrialTable
 
 #: What may differ between two runs of a trial without making it another one.
@@ -253,14 +255,12 @@ def keep(done: Reproduction, path: Path) -> None:
         RunnerError: the file is something else, or cannot be written.
     """
     new = asdict(done)
-    kept: Sequence[dict[str, Any]] = [one for one in read_reproductions(path) if _which(one) != _which(new)]
-    text = json.dumps([*kept, new], indent=1, allow_nan=False) + "\n"
-    part = path.with_name(f".{path.name}.part")
     try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        raise RunnerError(f"{path}: cannot be written ({error.strerror})") from None
+        with locked(path):
+            kept: Sequence[dict[str, Any]] = [one for one in read_reproductions(path) if _which(one) != _which(new)]
+            write_file(path, json.dumps([*kept, new], indent=1, allow_nan=False) + "\n")
+    except CannotWrite as error:
+        raise RunnerError(f"{path}: cannot be written ({error.reason})") from None
 
 
 def _which(one: Mapping[str, Any]) -> tuple[object, ...]:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import pyarrow as pa
 import typer
 from rich.console import Console
 from rich.progress import track
@@ -17,7 +16,16 @@ from runners.errors import RunnerError
 from runners.trial_log import TrialLog, read_log
 from seedbench import metrics
 from seedbench.errors import SeedbenchError
-from seedbench.trialset import load_trials, merge, read_folder, read_manifest, to_arrow, write_trials
+from seedbench.trialset import (
+    changing_trials,
+    load_trials,
+    merge,
+    put_trials,
+    read_folder,
+    read_manifest,
+    to_arrow,
+    write_trials,
+)
 from seedbench.trialset.schema import CONFIGS
 
 Rows = dict[str, dict[str, list[dict[str, Any]]]]
@@ -140,16 +148,19 @@ def log_files(folder: Path) -> list[Path]:
     return files
 
 
-def append(rows: Rows, folder: Path) -> dict[str, dict[str, pa.Table]]:
-    """The splits of the trial set in ``folder`` with the trials of ``rows`` that it does not hold yet.
+def append(rows: Rows, folder: Path, *, name: str, version: str) -> str:
+    """Adds the trials of ``rows`` that the trial set in ``folder`` does not hold yet; returns its manifest's SHA-256.
 
     Raises:
-        TrialSetError: the folder is no trial set, or something collides with what it holds.
+        TrialSetError: the folder is no trial set, or cannot be written, or something collides with what it holds; it is
+            as it was.
     """
     new = {
         config: {task: to_arrow(config, of_task) for task, of_task in splits.items()} for config, splits in rows.items()
     }
-    return merge(read_folder(folder, read_manifest(folder)), new, str(folder), "the logs")
+    with changing_trials(folder) as change:
+        merged = merge(read_folder(folder, read_manifest(folder)), new, str(folder), "the logs")
+        return put_trials(change, merged, name=name, version=version)
 
 
 def main(
@@ -168,7 +179,10 @@ def main(
         rows = rows_of(
             (read_log(path) for path in track(files, "reading logs", console=console)), steps=steps, logits=logits
         )
-        digest = write_trials(out, append(rows, out) if append_ else rows, name=name, version=version, replace=append_)
+        if append_:
+            digest = append(rows, out, name=name, version=version)
+        else:
+            digest = write_trials(out, rows, name=name, version=version)
     except (RunnerError, SeedbenchError, OSError) as error:
         console.print(f"error: {error}", style="red", soft_wrap=True, highlight=False)
         raise typer.Exit(2) from None

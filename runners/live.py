@@ -8,8 +8,6 @@ up, this one trains to it.
 from __future__ import annotations
 
 import re
-import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -31,6 +29,7 @@ from runners.table import TableSpec, table_spec
 from runners.trial_log import Cell
 from seedbench.campaign import Around, Labels, Measurements, Settlement
 from seedbench.errors import SeedbenchError, StrategyFailed
+from seedbench.files import new_folder, remove_folder
 from seedbench.replay import Deadline, RecordedTrials, prepare, run_campaign
 from seedbench.strategy import Strategy, load_strategy, refuse_oracle
 from seedbench.trialset import TrialTable
@@ -196,14 +195,11 @@ def live(
             with interruption.held():
                 paused.pause()
         trial = book.trials[cells.cell((settled.weight_init_seed, settled.data_order_seed))]
-        spec.out.parent.mkdir(parents=True, exist_ok=True)
         with (
             interruption.held(),
             console.status("writing the kept checkpoint"),
-            tempfile.TemporaryDirectory(prefix=f".{spec.out.name}.", dir=spec.out.parent) as temporary,
+            new_folder(spec.out) as best,
         ):
-            best = Path(temporary) / "kept"
-            best.mkdir()
             kept = paused.kept(trial.cell, settled.checkpoint)
             write_model(runner, kept.weights, best)
             report = make_report(
@@ -219,9 +215,8 @@ def live(
                 check=check_model(runner, kept, best),
             )
             write_report(report, best)
-            best.rename(spec.out)
         if trials is None:
-            shutil.rmtree(folder)
+            remove_folder(folder)
     return report
 
 

@@ -14,6 +14,7 @@ from runners.finetune import predict
 from runners.glue import load_task
 from runners.live_report import FolderCheck, Report, summary, text
 from runners.live_trials import KeptWeights, Weights
+from seedbench.files import write_file
 from seedbench.trialset.schema import TASKS
 
 
@@ -47,9 +48,9 @@ def check_model(runner: BlockRunner, kept: KeptWeights, folder: Path) -> FolderC
 
 def write_report(report: Report, folder: Path) -> None:
     """Writes ``report.json``, ``report.txt`` and the model card ``README.md``."""
-    (folder / "report.json").write_text(report.to_json(), encoding="utf-8")
-    (folder / "report.txt").write_text(text(report), encoding="utf-8")
-    (folder / "README.md").write_text(model_card(report), encoding="utf-8")
+    write_file(folder / "report.json", report.to_json())
+    write_file(folder / "report.txt", text(report))
+    write_file(folder / "README.md", model_card(report))
 
 
 def model_card(report: Report) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import pickle
 import secrets
 import signal
@@ -26,6 +25,8 @@ from runners.export import trial_row
 from runners.finetune import ReferenceTrial
 from runners.recipe import validation_steps
 from runners.trial_log import Cell, Outcome
+from seedbench.errors import CannotWrite
+from seedbench.files import write_file
 
 WRITE_SECONDS = 60.0
 
@@ -69,10 +70,7 @@ def open_folder(folder: Path, runner: BlockRunner, grid: tuple[int, int], seed: 
     if folder.exists() and any(folder.iterdir()):
         raise LiveTrialError(f"{folder}: is not empty and holds no live campaign; give another --trials")
     here["seed"] = secrets.randbits(31) if seed is None else seed
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(here, indent=1) + "\n")
-    temporary.replace(path)
+    write_file(path, json.dumps(here, indent=1) + "\n", parents=True)
     return here["seed"]
 
 
@@ -227,16 +225,11 @@ class LiveTrials:
             del trial["optimizer"]  # two thirds of the file
         state = {"trial": trial, "best": held.best, "best_weights": held.best_weights}
         path = self._path(cell)
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")
         try:
-            with temporary.open("wb") as file:
-                torch.save(state, file)
-            temporary.replace(path)
-        except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
-            reason = str(error).splitlines()[0]
+            write_file(path, lambda file: torch.save(state, file))
+        except (CannotWrite, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
+            reason = error.reason if isinstance(error, CannotWrite) else str(error).splitlines()[0]
             raise LiveTrialError(f"{path}: cannot be written ({reason}); is there room on that disk?") from None
-        finally:
-            temporary.unlink(missing_ok=True)
         held.written = time.monotonic()
 
     def _read(self, cell: Cell, mmap: bool = True) -> dict[str, Any]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, fields
 from itertools import groupby, islice
 from pathlib import Path
@@ -17,6 +15,8 @@ from runners.glue import TEXT_COLUMNS
 from runners.recipe import Recipe, get_recipe
 from runners.seeds import drawn_seeds
 from runners.trial_log import Cell, log_path, read_record
+from seedbench.errors import CannotWrite
+from seedbench.files import make_folder, write_new_file
 from seedbench.trialset import load_trials
 
 ENGINES = ("reference", "stacked")
@@ -135,14 +135,13 @@ def secret_key(logs: Path) -> str:
     """
     file = logs / KEY
     try:
-        logs.mkdir(parents=True, exist_ok=True)
-        with suppress(FileExistsError):
-            only_ours = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(only_ours, "w") as new:
-                new.write(secrets.token_hex(32) + "\n")
+        make_folder(logs)
+        if not file.exists():
+            write_new_file(file, secrets.token_hex(32) + "\n", mode=0o600)  # another job's may be there by now
         key = file.read_text(encoding="ascii", errors="replace").strip()
-    except OSError as error:
-        raise TableError(f"{file}: what random seeds follow from cannot be kept there ({error.strerror})") from None
+    except (CannotWrite, OSError) as error:
+        reason = error.reason if isinstance(error, CannotWrite) else error.strerror
+        raise TableError(f"{file}: what random seeds follow from cannot be kept there ({reason})") from None
     if not re.fullmatch("[0-9a-f]{64}", key):
         raise TableError(f"{file}: random seeds follow from 64 hexadecimal digits there, found {key[:20]!r}")
     return key

@@ -10,10 +10,7 @@ predictions and scores follow from it in ``runners.export``. It is an ``.npz`` a
 from __future__ import annotations
 
 import json
-import os
-import uuid
 import zipfile
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -24,6 +21,8 @@ import numpy as np
 from runners import seeds
 from runners.errors import RunnerError
 from runners.recipe import Recipe
+from seedbench.errors import CannotWrite
+from seedbench.files import make_folder, write_file
 
 _DAMAGED = (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile)  # what reading one may raise
 
@@ -120,39 +119,28 @@ def log_path(folder: Path, model: str, task: str, recipe: Recipe | str, cell: Ce
 
 
 def write_log(path: Path, log: TrialLog) -> None:
-    """Writes ``log`` to a temporary file beside ``path`` and renames it.
+    """Writes ``log``, whole or not at all.
 
     Raises:
         TrialLogError: no room, or no permission; nothing is left behind.
     """
-    test: dict[str, Any] = {}
+    arrays: dict[str, Any] = {
+        "record": np.array(json.dumps(asdict(log.record), sort_keys=True)),
+        "label": log.label.astype(np.int8),
+        "logits": log.outcome.logits,
+        "step_train_loss": log.outcome.step_train_loss,
+        "gradient_norm": log.outcome.gradient_norm,
+    }
     if log.test_label is not None:
-        test = {"test_logits": log.outcome.test_logits, "test_rows": log.test_rows}
-        test["test_label"] = log.test_label.astype(np.int8)
-    temporary = path.with_suffix(f".{uuid.uuid4().hex}.tmp")  # jobs on other nodes write here, too
+        arrays["test_label"] = log.test_label.astype(np.int8)
+        arrays["test_logits"], arrays["test_rows"] = log.outcome.test_logits, log.test_rows
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            np.savez(
-                file,
-                record=np.array(json.dumps(asdict(log.record), sort_keys=True)),
-                label=log.label.astype(np.int8),
-                logits=log.outcome.logits,
-                step_train_loss=log.outcome.step_train_loss,
-                gradient_norm=log.outcome.gradient_norm,
-                **test,
-            )
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
+        write_file(path, lambda file: np.savez(file, **arrays), parents=True)
+    except CannotWrite as error:
         raise TrialLogError(
-            f"{path}: cannot be written ({error.strerror or error}); what was finished before is kept, run again when "
-            "there is room"
+            f"{path}: cannot be written ({error.reason}); what was finished before is kept, run again when there is "
+            "room"
         ) from None
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def check_writable(folder: Path) -> None:
@@ -162,11 +150,12 @@ def check_writable(folder: Path) -> None:
         TrialLogError: no file can be made in ``folder``.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         with TemporaryFile(dir=folder):
             pass
-    except OSError as error:
-        raise TrialLogError(f"{folder}: no log can be written there ({error.strerror or error})") from None
+    except (CannotWrite, OSError) as error:
+        reason = error.reason if isinstance(error, CannotWrite) else error.strerror or error
+        raise TrialLogError(f"{folder}: no log can be written there ({reason})") from None
 
 
 def read_record(path: Path) -> Record:

@@ -1,6 +1,7 @@
 """The exceptions, and what each one means.
 
     SeedbenchError                 anything a user can cause; its text is one line: what is wrong and what to do
+    ├── CannotWrite                a file or folder that cannot be written; what was there is as it was
     ├── TrialSetError              a trial set that cannot be read or trusted
     ├── PublishError               a trial set that cannot be published, or a push that died on its way
     ├── SelectionError             a model, task, recipe or budget that the trial set does not have
@@ -29,6 +30,21 @@ IN_RE_RUN = ", in a re-run for the intervals, with a part of the seeds left out"
 
 class SeedbenchError(Exception):
     """Anything a user can cause. The text is one line: what is wrong, where, the value found, what to do."""
+
+
+class CannotWrite(SeedbenchError):
+    """A file or folder that cannot be written.
+
+    Attributes:
+        reason: what the operating system says, without the place and what to do.
+    """
+
+    def __init__(self, text: str, reason: str) -> None:
+        super().__init__(text, reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return self.args[0]
 
 
 class TrialSetError(SeedbenchError):

@@ -23,6 +23,7 @@ import msgspec
 
 from seedbench.errors import SeedbenchError
 from seedbench.evaluation import Evaluation
+from seedbench.files import new_folder, write_file
 from seedbench.replay import PROTOCOLS, TRACKS
 from seedbench.sandbox.imports import ALLOWED_SAID, allowed, imported
 
@@ -220,19 +221,9 @@ def write_submission(parent: Path, submission: Submission) -> Path:
     folder = parent / submission.slug
     if folder.exists() or folder.is_symlink():
         raise SeedbenchError(f"{folder}: exists already, and is left as it is")
-    part = parent / f".{submission.slug}.{os.getpid()}.part"
-    try:
-        part.mkdir()
+    with new_folder(folder) as new:
         for name, content in contents(submission).items():
-            (part / name).write_bytes(content)
-        part.rename(folder)
-    except OSError as error:
-        raise SeedbenchError(f"{folder}: cannot be written: {error.strerror}") from None
-    finally:
-        for name in (SOURCE, ENTRY):
-            (part / name).unlink(missing_ok=True)
-        if part.exists():
-            part.rmdir()
+            write_file(new / name, content)
     return folder
 
 

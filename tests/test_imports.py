@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 
 # The floors of seedbench: a module or package imports from the floors below its own only.
 FLOORS = [
-    {"errors", "metrics", "intervals", "randomness", "parameters", "cpus"},
+    {"errors", "metrics", "intervals", "randomness", "parameters", "cpus", "files"},
     {"trialset", "campaign", "strategy", "display"},
     {"strategies", "adapters", "analyses", "sandbox"},
     {"replay"},
@@ -24,13 +24,15 @@ FLOORS = [
 FLOOR = {module: floor for floor, modules in enumerate(FLOORS) for module in modules} | {"__main__": len(FLOORS)}
 NUMPY_ALONE = {"metrics", "intervals"}  # and scipy, where it is used
 NEVER = {"torch", "transformers", "datasets", "runners", "dataset_card", "leaderboard"}
+EVERYBODYS = "errors"  # stands below the lowest floor
 PUBLIC = {"", "__version__"}  # what anybody may take from the package itself: its version
 MAY_KNOW = {
-    "runners": {"errors", "trialset", "metrics"},
-    "dataset_card": {"errors", "trialset", "metrics", "display"},
+    "runners": {"errors", "files", "trialset", "metrics"},
+    "dataset_card": {"errors", "files", "trialset", "metrics", "display"},
     "leaderboard": {
         "errors",
         "cpus",
+        "files",
         "trialset",
         "strategy",
         "sandbox",
@@ -102,7 +104,8 @@ def _problem(parts: tuple[str, ...], name: str, at_top: bool) -> str | None:
         return f"{module} imports a strategy; load it instead"
     if target not in FLOOR:
         return f"imports {name} from the lazy package, not from its module"
-    return None if FLOOR[target] < FLOOR[module] else f"{module} may not import {target}"
+    below = FLOOR[target] < FLOOR[module] or (target == EVERYBODYS != module)
+    return None if below else f"{module} may not import {target}"
 
 
 def _own(root: Path, parts: tuple[str, ...], name: str) -> str | None:

@@ -81,7 +81,7 @@ def test_a_folder_that_is_there_stays(entry, folder, tmp_path):
 
 
 def test_nothing_half_written(entry, tmp_path, monkeypatch):
-    monkeypatch.setattr(Path, "rename", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    monkeypatch.setattr("os.rename", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     with pytest.raises(SeedbenchError, match="cannot be written: No space left"):
         write_submission(tmp_path, entry)
     assert os.listdir(tmp_path) == []

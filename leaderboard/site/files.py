@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
-import os
-import shutil
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from leaderboard.boards import to_json
 from leaderboard.site.board import board_page, first_page, table_page
 from leaderboard.site.data import Standing, results_frame, tables_of
 from leaderboard.site.entry import entry_page
@@ -17,11 +18,13 @@ from leaderboard.site.rules import rules_page
 from seedbench.display import render
 from seedbench.display.page import vega_bundle
 from seedbench.errors import SeedbenchError
+from seedbench.files import changing, new_folder, settle, write_file
 
 if TYPE_CHECKING:
     import pandas as pd
 
 VEGA = "vega.js"
+BUILT = ".built.json"  # the paths that the build wrote: no other file in the folder is the site's
 RULES = Path(__file__).parents[1] / "README.md"
 CARD = """\
 ---
@@ -80,7 +83,7 @@ def _no_formula(text: Any) -> Any:
 
 
 def write_site(files: Mapping[str, bytes], out: Path) -> None:
-    """Writes the site, whole or not at all, in place of the build before.
+    """Writes the site, whole or not at all, in place of the build before; no other file in the folder is touched.
 
     Args:
         files: path -> content.
@@ -89,29 +92,37 @@ def write_site(files: Mapping[str, bytes], out: Path) -> None:
     Raises:
         SeedbenchError: the folder holds something else, or cannot be written.
     """
-    out = out.absolute()
-    if out.exists() and not _ours(out):
-        raise SeedbenchError(f"{out}: holds something other than the site; give a new or an empty folder")
-    part, old = (out.with_name(f".{out.name}.{os.getpid()}.{kind}") for kind in ("part", "old"))
-    try:
-        for name, content in files.items():
-            path = part / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-        if out.exists():
-            out.rename(old)
-        part.rename(out)
-    except OSError as error:
-        raise SeedbenchError(f"{out}: cannot be written: {error.strerror or error}") from None
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-        if old.exists() and not out.exists():
-            old.rename(out)
-        shutil.rmtree(old, ignore_errors=True)
+    files = {**files, BUILT: to_json(sorted(files))}
+    if not out.exists() and not out.is_symlink():
+        with new_folder(out) as new:
+            _fill(new, files)
+        return
+    settle(out)
+    _require_site(out)
+    with changing(out) as change:
+        _fill(change.new, files)
+        change.commit({BUILT, *_built(out, files)})
 
 
-def _ours(out: Path) -> bool:
-    if not out.is_dir() or out.is_symlink():
-        return False
+def _fill(folder: Path, files: Mapping[str, bytes]) -> None:
+    for name, content in files.items():
+        write_file(folder / name, content, parents=True)
+
+
+def _require_site(out: Path) -> None:
     card = out / "README.md"
-    return not any(out.iterdir()) or (card.is_file() and card.read_text(encoding="utf-8", errors="replace") == CARD)
+    if out.is_dir() and ((out / BUILT).is_file() or not any(out.iterdir())):
+        return
+    if card.is_file() and card.read_text(encoding="utf-8", errors="replace") == CARD:
+        return
+    raise SeedbenchError(f"{out}: holds something other than the site; give a new or an empty folder")
+
+
+def _built(out: Path, files: Iterable[str]) -> list[str]:
+    """The files that the build before wrote to a folder; those of this one, if it did not write down which."""
+    if not (out / BUILT).is_file():
+        return list(files)
+    try:
+        return msgspec.json.decode((out / BUILT).read_bytes(), type=list[str])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise SeedbenchError(f"{out / BUILT}: no list of the site's files: {error}; remove it") from None

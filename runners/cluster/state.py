@@ -7,7 +7,6 @@ disagree after an interruption: the same command, given again, starts from what 
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections import Counter
@@ -23,6 +22,7 @@ from runners.errors import RunnerError
 from runners.recipe import Recipe
 from runners.table import TableSpec
 from runners.trial_log import Cell
+from seedbench import files
 
 VERSION = 1
 #: Where a trial can stand; the fields of `Standing`.
@@ -115,13 +115,15 @@ def cluster_folder(out: Path) -> Path:
     return out / "cluster"
 
 
+def _state_file(out: Path) -> Path:
+    return cluster_folder(out) / "state.json"
+
+
 @contextmanager
 def locked(out: Path) -> Iterator[State]:
     """The state, while no other process can change it; `write_state` keeps changes."""
-    folder = cluster_folder(out)
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    files.make_folder(cluster_folder(out))
+    with files.locked(_state_file(out), wait=None):
         yield read_state(out)
 
 
@@ -129,10 +131,9 @@ def write_state(out: Path, state: State) -> None:
     """Writes the state file, whole or not at all."""
     tables = {key: {**asdict(table), "cells": _pairs(table.cells)} for key, table in state.tables.items()}
     batches = [{**asdict(batch), "blocks": [_pairs(block) for block in batch.blocks]} for batch in state.batches]
-    path = cluster_folder(out) / "state.json"
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    temporary.write_text(json.dumps({"version": VERSION, "tables": tables, "batches": batches}, default=str))
-    temporary.replace(path)
+    files.write_file(
+        _state_file(out), json.dumps({"version": VERSION, "tables": tables, "batches": batches}, default=str)
+    )
 
 
 def read_state(out: Path) -> State:
@@ -141,7 +142,7 @@ def read_state(out: Path) -> State:
     Raises:
         StateError: it is damaged, or another version's.
     """
-    path = cluster_folder(out) / "state.json"
+    path = _state_file(out)
     try:
         document = json.loads(path.read_text())
         if document["version"] != VERSION:

@@ -1,4 +1,4 @@
-"""What commands share: files written whole or not at all, progress, and a clean standard output."""
+"""What commands share: where their output goes, progress, and a clean standard output."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
 from seedbench.errors import SeedbenchError
+from seedbench.files import write_file
 
 #: Options of files that are of one kind, whatever they are called: the endings that say so.
 ENDINGS = {"replicates_out": (".parquet",), "html": (".html", ".htm")}
@@ -61,30 +62,12 @@ def _check_writable(path: Path) -> None:
         raise SeedbenchError(f"{path}: cannot be written: permission denied")
 
 
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Writes a file whole or not at all.
-
-    Args:
-        path: the file; a link stays one.
-        write: writes to the path that it is given.
-    """
-    target = path.resolve()
-    part = target.with_name(f".{os.getpid()}.part.{target.name}")  # pictures go by their ending
-    try:
-        write(part)
-        os.replace(part, target)
-    except OSError as error:
-        raise SeedbenchError(f"{path}: cannot be written: {error.strerror or error}") from None
-    finally:
-        part.unlink(missing_ok=True)
-
-
 def write_text(path: Path | None, text: str) -> None:
-    """Writes a text file whole or not at all; - is standard output, None nowhere."""
+    """Writes a text file; - is standard output, None nowhere."""
     if str(path) == "-":
         sys.stdout.write(text)
     elif path is not None:
-        write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
+        write_file(path, text)
 
 
 @contextmanager

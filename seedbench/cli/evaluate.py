@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seedbench.cli.app import app
-from seedbench.cli.common import check_outputs, prints_to_stderr, progress, write_text, write_whole
+from seedbench.cli.common import check_outputs, prints_to_stderr, progress, write_text
 from seedbench.cli.options import JSON, STRATEGY, with_options
 from seedbench.errors import SeedbenchError
 
@@ -76,11 +76,11 @@ def evaluate(
         )
     write_text(json, result.to_json())
     if replicates_out is not None:
-        write_whole(replicates_out, result.write_campaigns)
+        result.write_campaigns(replicates_out)
     if figure is not None:
         from seedbench.evaluation.figure import save_figure
 
-        write_whole(figure, lambda part: save_figure(result, part))
+        save_figure(result, figure)
     print_report(result, console)
 
 

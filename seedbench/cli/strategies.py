@@ -10,6 +10,7 @@ import typer
 from seedbench.cli.app import app
 from seedbench.cli.options import STRATEGY, with_options
 from seedbench.errors import SeedbenchError
+from seedbench.files import write_new_file
 
 if TYPE_CHECKING:
     from seedbench.replay import ReplayOptions
@@ -26,13 +27,8 @@ def new(file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to writ
     if file.suffix != ".py":
         raise SeedbenchError(f"{file}: a strategy file's name ends in .py")
     text = (files("seedbench.strategies") / "_template.py").read_text(encoding="utf-8").replace("FILE", str(file))
-    try:
-        with open(file, "x", encoding="utf-8") as out:
-            out.write(text)
-    except FileExistsError:
-        raise SeedbenchError(f"{file}: exists already, and is left as it is") from None
-    except OSError as error:
-        raise SeedbenchError(f"{file}: cannot be written: {error.strerror}") from None
+    if not write_new_file(file, text):
+        raise SeedbenchError(f"{file}: exists already, and is left as it is")
     print(f"{file} written. Score it: seedbench evaluate {file}")
 
 

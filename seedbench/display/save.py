@@ -10,6 +10,7 @@ from seedbench.display.charts import HOVER, ROOM
 from seedbench.display.page import require, vega_lite_version
 from seedbench.display.theme import THEMES, dark_rules, vega_config
 from seedbench.errors import SeedbenchError
+from seedbench.files import write_file
 
 if TYPE_CHECKING:
     import altair as alt
@@ -28,7 +29,8 @@ def save(
         title: written above; a page has it in its text instead.
 
     Raises:
-        SeedbenchError: another ending or theme, or altair or vl-convert-python is not installed.
+        SeedbenchError: another ending or theme, the file cannot be written, or altair or vl-convert-python is not
+            installed.
     """
     require()
     import vl_convert
@@ -46,12 +48,12 @@ def save(
     config = vega_config("light" if theme == "both" else theme)
     how: dict[str, Any] = {"vl_version": vega_lite_version(), "config": {**config, "aria": False}}
     if path.suffix == ".png":
-        path.write_bytes(vl_convert.vegalite_to_png(spec, scale=2, **how))
+        write_file(path, vl_convert.vegalite_to_png(spec, scale=2, **how))
         return
     drawn = vl_convert.vegalite_to_svg(spec, **how)
     if theme == "both":
         drawn = drawn.replace("><", f"><style>{dark_rules()}</style><", 1)
-    path.write_text(drawn, encoding="utf-8")
+    write_file(path, drawn)
 
 
 def check_ending(path: Path) -> None:

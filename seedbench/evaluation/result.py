@@ -15,6 +15,7 @@ import numpy as np
 
 from seedbench import __version__
 from seedbench.errors import SeedbenchError
+from seedbench.files import write_file
 from seedbench.metrics import Bound
 from seedbench.trialset import TrialsIdentity
 
@@ -210,13 +211,18 @@ class Evaluation:
         return frame.astype(dict.fromkeys(numbers, "float64"))
 
     def write_campaigns(self, path: str | PathLike[str]) -> None:
-        """Writes `campaigns` as parquet: score, kept seeds and checkpoint, steps spent of every campaign."""
+        """Writes `campaigns` as parquet: score, kept seeds and checkpoint, steps spent of every campaign.
+
+        Raises:
+            SeedbenchError: there are none, or the file cannot be written.
+        """
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         if self.campaigns is None:
             raise SeedbenchError("an evaluation read from JSON has no campaigns; evaluate again to get them")
-        pq.write_table(pa.table(dict(self.campaigns)), path)
+        table = pa.table(dict(self.campaigns))
+        write_file(path, lambda file: pq.write_table(table, file))
 
 
 def _value_said(content: Any, error: str) -> str:

@@ -12,7 +12,7 @@ from seedbench.trialset.sanity import curve_words
 from seedbench.trialset.selection import Selection, SelectionKeywords, refuse_unknown, whole_number
 from seedbench.trialset.table import TrialTable
 from seedbench.trialset.validate import validate_folder
-from seedbench.trialset.write import to_arrow, write_manifest, write_trials
+from seedbench.trialset.write import changing_trials, put_trials, to_arrow, write_manifest, write_trials
 
 __all__ = [
     "BUNDLED",
@@ -24,6 +24,7 @@ __all__ = [
     "TrialTable",
     "TrialsIdentity",
     "add_trials",
+    "changing_trials",
     "curve_words",
     "files",
     "hub",
@@ -31,6 +32,7 @@ __all__ = [
     "load_trials",
     "merge",
     "publish",
+    "put_trials",
     "read_folder",
     "read_manifest",
     "read_split",

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seedbench.errors import TrialSetError
+from seedbench.errors import CannotWrite, TrialSetError
+from seedbench.files import settle
 from seedbench.trialset.schema import (
     CONFIGS,
     OF_KNOWN_TASKS,
@@ -90,13 +91,16 @@ class Manifest:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest of a trial set's folder, checked.
+    """The manifest of a trial set's folder, checked; a change of it whose writer was killed is finished or undone.
 
     Raises:
         TrialSetError: missing, not JSON, of another schema version, or with a path that leaves the folder.
     """
     try:
+        settle(folder)
         content = (folder / MANIFEST).read_bytes()
+    except CannotWrite as error:
+        raise TrialSetError(f"{error}; a change of this trial set was interrupted there") from None
     except OSError as error:
         raise TrialSetError(f"{folder / MANIFEST}: {error.strerror}; a trial set is a folder with a manifest") from None
     try:

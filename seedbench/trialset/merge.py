@@ -17,7 +17,7 @@ from seedbench.trialset.rows import different, of_trials
 from seedbench.trialset.schema import RECIPE_COLUMNS
 from seedbench.trialset.table import load_tables
 from seedbench.trialset.versions import VERSION, Level, next_version, parse
-from seedbench.trialset.write import write_trials
+from seedbench.trialset.write import changing_trials, put_trials
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,7 +47,8 @@ def add_trials(
 ) -> Added:
     """Adds the trials of other trial sets to the one in a folder. Trials that it holds already, the same, are skipped.
 
-    The card and the other documents, which would say what no longer holds, are removed with the first change.
+    The card and the other documents, which would say what no longer holds, are removed with the first change; what else
+    is in the folder stays.
 
     Args:
         folder: of the trial set.
@@ -58,19 +59,22 @@ def add_trials(
         TrialSetError: a folder is no trial set, or something collides; the trial set is as it was.
     """
     folder = Path(folder)
-    manifest, held = _read(folder)
     if version is not None and not VERSION.fullmatch(version):
         raise TrialSetError(f"the version must be like 1.0.0, found {version!r}")
-    if version is not None and parse(version) <= parse(manifest.version):
-        raise TrialSetError(f"{folder}: is of version {manifest.version}; the new one must be above, found {version}")
-    merged = held
-    for source in map(Path, sources):
-        merged = merge(merged, _read(source)[1], str(folder), str(source))
-    trials = _trials(merged) - _trials(held)
-    if not trials:
-        return Added({}, manifest.version, manifest.sha256)
-    version = version or next_version(manifest.version, Level.MINOR)
-    sha256 = write_trials(folder, merged, name=manifest.name, version=version, replace=True)
+    with changing_trials(folder) as change:
+        manifest, held = _read(folder)
+        if version is not None and parse(version) <= parse(manifest.version):
+            raise TrialSetError(
+                f"{folder}: is of version {manifest.version}; the new one must be above, found {version}"
+            )
+        merged = held
+        for source in map(Path, sources):
+            merged = merge(merged, _read(source)[1], str(folder), str(source))
+        trials = _trials(merged) - _trials(held)
+        if not trials:
+            return Added({}, manifest.version, manifest.sha256)
+        version = version or next_version(manifest.version, Level.MINOR)
+        sha256 = put_trials(change, merged, name=manifest.name, version=version)
     return Added(dict(sorted(trials.items())), version, sha256)
 
 

@@ -1,19 +1,19 @@
-"""Writes a trial set: a new folder, checked by loading it, then renamed into place. Nothing is ever half-written."""
+"""Writes a trial set: new files, checked by loading them, then put in place. Nothing is ever half-written."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-import shutil
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seedbench.errors import TrialSetError
+from seedbench.errors import CannotWrite, TrialSetError
+from seedbench.files import Change, changing, new_folder, write_file
 from seedbench.trialset.files import KEPT, MANIFEST, is_document, nested, read_manifest
 from seedbench.trialset.schema import CONFIGS, OF_KNOWN_TASKS, SCHEMA_VERSION, TASK_NAME, TASKS, arrow_schema
 from seedbench.trialset.table import load_tables
@@ -21,6 +21,7 @@ from seedbench.trialset.table import load_tables
 if TYPE_CHECKING:
     import pyarrow as pa
 
+MAX_FILE_BYTES = 64 * 2**20
 Rows = Sequence[Mapping[str, Any]]
 _ROW_GROUP_BYTES = 32 * 2**20  # before compression: small enough to stream, large enough to compress well
 
@@ -31,7 +32,7 @@ def write_trials(
     *,
     name: str,
     version: str,
-    max_file_bytes: int = 64 * 2**20,
+    max_file_bytes: int = MAX_FILE_BYTES,
     replace: bool = False,
 ) -> str:
     """Writes a trial set to a folder.
@@ -44,7 +45,8 @@ def write_trials(
         name: the trial set's name.
         version: semantic version of the data.
         max_file_bytes: a split goes on in another file once a file is larger than this.
-        replace: put the new folder in the place of the one that is there, whose documents are lost but for `KEPT`.
+        replace: in the place of the trial set that is there: its data, and its documents but for `KEPT`, are lost, and
+            what else is in the folder stays.
 
     Returns:
         The SHA-256 of the manifest, which identifies the trial set.
@@ -53,35 +55,69 @@ def write_trials(
         TrialSetError: the rows do not make a valid trial set, or the folder cannot be written; nothing was written.
     """
     target = Path(path)
-    if target.exists() and not replace:
+    if target.exists() and replace:
+        with changing_trials(target) as change:
+            return put_trials(change, configs, name=name, version=version, max_file_bytes=max_file_bytes)
+    if target.exists():
         raise TrialSetError(f"{target}: exists already; a trial set is written to a new folder")
-    partial = None
+    with _as_trial_set_error(), new_folder(target) as new:
+        return _stage(new, configs, name, version, max_file_bytes)
+
+
+@contextmanager
+def changing_trials(folder: Path) -> Iterator[Change]:
+    """Nobody else changes a trial set meanwhile; see `put_trials`.
+
+    Raises:
+        TrialSetError: there is none, another writer has it, or it cannot be written.
+    """
+    read_manifest(folder)
+    with _as_trial_set_error(), changing(folder) as change:
+        yield change
+
+
+def put_trials(
+    change: Change,
+    configs: Mapping[str, Mapping[str, Rows | pa.Table]],
+    *,
+    name: str,
+    version: str,
+    max_file_bytes: int = MAX_FILE_BYTES,
+) -> str:
+    """Puts other trials in the place of those of the trial set that is being changed; arguments as of `write_trials`.
+
+    Returns:
+        The SHA-256 of the manifest.
+
+    Raises:
+        TrialSetError: the rows do not make a valid trial set, or a file that is not of it is in the way; nothing was
+            changed.
+    """
+    sha256 = _stage(change.new, configs, name, version, max_file_bytes)
+    documents = {entry.name for entry in change.folder.iterdir() if is_document(entry.name)} - {*KEPT}
+    change.commit({MANIFEST, *read_manifest(change.folder).files, *documents})
+    return sha256
+
+
+def _stage(
+    folder: Path, configs: Mapping[str, Mapping[str, Rows | pa.Table]], name: str, version: str, max_file_bytes: int
+) -> str:
+    """Writes a trial set to an empty folder that nobody knows yet, and checks it by loading it."""
+    _write_files(folder, configs, max_file_bytes)
+    sha256 = write_manifest(folder, name=name, version=version)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
-        partial.chmod(0o777 & ~_umask())
-        _write_files(partial, configs, max_file_bytes)
-        digest = write_manifest(partial, name=name, version=version)
-        try:
-            load_tables(partial, read_manifest(partial))
-        except TrialSetError as error:
-            raise TrialSetError(str(error).replace(f"{partial}{os.sep}", "")) from None
-        for kept in KEPT:
-            if (target / kept).is_file():
-                shutil.copyfile(target / kept, partial / kept)
-        if target.exists():
-            replaced = partial.with_suffix(".replaced")
-            target.rename(replaced)
-            partial.rename(target)
-            shutil.rmtree(replaced)
-        else:
-            partial.rename(target)
-    except OSError as error:
-        raise TrialSetError(f"{target}: cannot be written: {error.strerror or error}") from None
-    finally:
-        if partial is not None:
-            shutil.rmtree(partial, ignore_errors=True)
-    return digest
+        load_tables(folder, read_manifest(folder))
+    except TrialSetError as error:
+        raise TrialSetError(str(error).replace(f"{folder}{os.sep}", "")) from None
+    return sha256
+
+
+@contextmanager
+def _as_trial_set_error() -> Iterator[None]:
+    try:
+        yield
+    except CannotWrite as error:
+        raise TrialSetError(str(error)) from None
 
 
 def write_manifest(folder: Path, *, name: str, version: str) -> str:
@@ -92,7 +128,7 @@ def write_manifest(folder: Path, *, name: str, version: str) -> str:
         files[path] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
     manifest = {"schema_version": SCHEMA_VERSION, "name": name, "version": version, "files": files}
     content = (json.dumps(manifest, indent=2) + "\n").encode()
-    (folder / MANIFEST).write_bytes(content)
+    write_file(folder / MANIFEST, content)
     return hashlib.sha256(content).hexdigest()
 
 
@@ -204,9 +240,3 @@ def _write_split(folder: Path, task: str, table: pa.Table, config: str, max_file
         written.append(part)
     for number, part in enumerate(written):
         part.rename(folder / f"{task}-{number:05d}-of-{len(written):05d}.parquet")
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

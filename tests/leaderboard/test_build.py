@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import re
 from dataclasses import dataclass, replace
 from html import unescape
@@ -18,7 +19,7 @@ from leaderboard.build import main, read_standings
 from leaderboard.oracle import keep_oracle, read_oracle
 from leaderboard.results import Key, Result, difference, write_result
 from leaderboard.site.data import results_frame, standing, table_name, tables_of
-from leaderboard.site.files import CARD, site_files, write_site
+from leaderboard.site.files import BUILT, CARD, site_files, write_site
 from seedbench.errors import SeedbenchError
 from seedbench.evaluation import evaluate
 from seedbench.replay import replay_one
@@ -272,7 +273,9 @@ def test_all_results_are_data(world, site):
 
 def test_the_same_boards_are_the_same_bytes(world, site):
     again = site_files(world.standings())
-    assert again == {str(path.relative_to(site)): path.read_bytes() for path in site.rglob("*") if path.is_file()}
+    built = {str(path.relative_to(site)): path.read_bytes() for path in site.rglob("*") if path.is_file()}
+    assert json.loads(built.pop(BUILT)) == sorted(again)
+    assert again == built
 
 
 def test_a_source_that_is_not_the_verified_one_is_not_shown(world):

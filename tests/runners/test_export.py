@@ -69,8 +69,7 @@ def test_logs_become_a_trial_set_and_new_ones_are_appended(tmp_path: Path) -> No
     folder = tmp_path / "set"
     write_trials(folder, rows_of(logs[:2], steps=True, logits=True), name="a/b", version="1.0.0")
     assert load_trials(folder).tables[0].num_trials == 2
-    merged = append(rows_of(logs, steps=True, logits=True), folder)
-    write_trials(folder, merged, name="a/b", version="1.1.0", replace=True)
+    append(rows_of(logs, steps=True, logits=True), folder, name="a/b", version="1.1.0")
     table = load_trials(folder).tables[0]
     assert table.grid == (2, 2)
     assert table.score.tolist() == [[0.75, 1.0]] * 4

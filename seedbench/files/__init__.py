@@ -1,0 +1,36 @@
+"""Everything that is written goes through here: whole or not at all, one writer at a time, only what is ours.
+
+    write_file      a file; `write_new_file` one that must not be there yet
+    locked          reading a file and then writing it, while nobody else does
+    new_folder      a folder that is there whole or not at all
+    changing        files of a folder, of which some are other people's, replaced together
+    settle          finishes or undoes what a killed writer left of that; every reader of such a folder calls it
+
+**What is guaranteed**, on a local file system, wherever the process is killed or the power fails: the old content or
+the new one, all of it, and on the disk; the permissions of a file that was there; a symbolic link stays one, and what
+it leads to is written. In a folder that is changed, a link is replaced by the file: what it leads to is not ours. Such
+a change is decided when its journal is written: from then on whoever comes next finishes it, before that nothing has
+happened.
+
+**What is not**: owner, hard links and extended attributes are not kept. On a network file system locks and renames
+hold as far as it implements flock and fsync. A reader that is in the middle of a folder while a change is put in place
+may find files of both: a trial set's SHA-256 tell. What a killed writer leaves beside a file or a folder is hidden
+(`.NAME.….part`), read by nobody, and removed by a later write of the same name.
+"""
+
+from seedbench.files.folders import Change, changing, make_folder, new_folder, remove_folder, settle
+from seedbench.files.locks import locked
+from seedbench.files.whole import Content, write_file, write_new_file
+
+__all__ = [
+    "Change",
+    "Content",
+    "changing",
+    "locked",
+    "make_folder",
+    "new_folder",
+    "remove_folder",
+    "settle",
+    "write_file",
+    "write_new_file",
+]

@@ -1,0 +1,144 @@
+"""A file, whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from seedbench.errors import CannotWrite
+
+#: What is written: bytes, text (as UTF-8), or a function that writes to the open file.
+Content = bytes | str | Callable[[BinaryIO], object]
+
+_LEFT_BEHIND_SECONDS = 24 * 3600
+_NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK)  # of a file system without hard links
+_ADVICE = {
+    "make room, or give another place": (errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
+    "get the right to write there, or give another place": (errno.EACCES, errno.EPERM, errno.EROFS),
+}
+
+
+@contextmanager
+def explained(path: str | os.PathLike[str]) -> Iterator[None]:
+    """What the operating system says, in one line, with what to do."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or " ".join(str(error).split())
+        advice = next((advice for advice, codes in _ADVICE.items() if error.errno in codes), "give another place")
+        raise CannotWrite(f"{path}: cannot be written: {reason}; {advice}", reason) from None
+
+
+def write_file(path: str | os.PathLike[str], content: Content, *, parents: bool = False) -> None:
+    """Writes a file whole or not at all, in the place of one that is there.
+
+    Args:
+        path: the file.
+        content: of it.
+        parents: whether folders that are missing are made.
+
+    Raises:
+        CannotWrite: it cannot be written; what was there is as it was.
+    """
+    with explained(path):
+        target = Path(os.path.realpath(path))
+        if parents:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        mode = _mode_of(target)
+        _remove_left_behind(target)
+        with _part_of(target, content, 0o666 if mode is None else mode) as part:
+            if mode is not None:
+                part.chmod(mode)
+            os.replace(part, target)
+        sync_folder(target.parent)
+
+
+def write_new_file(path: str | os.PathLike[str], content: Content, *, mode: int = 0o666) -> bool:
+    """Writes a file whole or not at all, unless something of this name is there: the first of two writers wins.
+
+    Args:
+        path: the file.
+        content: of it.
+        mode: its permissions, but for those that the umask takes.
+
+    Returns:
+        Whether it was written; False: there is something, and it is left as it is.
+
+    Raises:
+        CannotWrite: it cannot be written.
+    """
+    with explained(path):
+        target = Path(os.path.abspath(path))
+        with _part_of(target, content, mode) as part:
+            try:
+                os.link(part, target)
+            except FileExistsError:
+                return False
+            except OSError as error:
+                if error.errno not in _NO_LINKS:
+                    raise
+                try:  # a kill between these two leaves an empty file
+                    os.close(os.open(target, os.O_CREAT | os.O_EXCL, mode))
+                except FileExistsError:
+                    return False
+                os.replace(part, target)
+        sync_folder(target.parent)
+    return True
+
+
+@contextmanager
+def _part_of(target: Path, content: Content, mode: int) -> Iterator[Path]:
+    """A file beside another one, with the content, on the disk; removed at the end where it has that name still."""
+    part = target.with_name(f".{target.name[:150]}.{uuid.uuid4().hex}.part")  # jobs on other nodes write here, too
+    try:
+        with open(part, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+            if callable(content):
+                content(file)
+            else:
+                file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        yield part
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def _mode_of(target: Path) -> int | None:
+    """The permissions of a file that may be replaced; None: there is none."""
+    try:
+        found = target.stat().st_mode
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(found):
+        raise OSError(errno.EISDIR if stat.S_ISDIR(found) else errno.EINVAL, "is no regular file")
+    if not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    return stat.S_IMODE(found)
+
+
+def _remove_left_behind(target: Path) -> None:
+    """Removes parts of a file whose writers were killed long ago."""
+    of_it = re.compile(rf"\.{re.escape(target.name[:150])}\.[0-9a-f]{{32}}\.part")
+    with suppress(OSError), os.scandir(target.parent) as entries:
+        for entry in entries:
+            if of_it.fullmatch(entry.name) and entry.stat().st_mtime < time.time() - _LEFT_BEHIND_SECONDS:
+                os.unlink(entry.path)
+
+
+def sync_folder(folder: Path) -> None:
+    """The names in a folder to the disk, where the system can do that."""
+    with suppress(OSError):
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)

@@ -71,6 +71,7 @@ class BlockJob:
         if self.threads:
             torch.set_num_threads(self.threads)
         runner = BlockRunner(self.spec, self.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        runner.check_folder()
         print(f"{len(cells)} trials on {runner.provenance['device']}", flush=True)
         for number, cell in enumerate(runner.run(cells), 1):
             seeds = f"weight_init_seed={cell.weight_init_seed} data_order_seed={cell.data_order_seed}"

@@ -72,6 +72,36 @@ def test_the_same_submission_has_the_same_bytes(entry):
     assert contents(entry) == contents(replace(entry))
 
 
+def with_parameters(entry: Submission, parameters: dict, claimed: dict) -> Submission:
+    identity = replace(entry.claimed.strategy, parameters=claimed)
+    return replace(entry, parameters=parameters, claimed=replace(entry.claimed, strategy=identity))
+
+
+def test_parameters_are_part_of_an_entry(entry, tmp_path):
+    given = with_parameters(entry, {"fraction": 0.5}, {"fraction": 0.5})
+    folder = write_submission(tmp_path, given)
+    assert json.loads((folder / ENTRY).read_text())["parameters"] == {"fraction": 0.5}
+    assert read_submission(folder) == given != entry
+    assert b'"parameters"' not in contents(entry)[ENTRY]  # absent is none: what is there stays as it is
+
+
+@pytest.mark.parametrize(
+    ("parameters", "claimed", "said"),
+    [
+        ({"fraction": 0.5}, {}, "the claimed result is of other parameters"),
+        ({}, {"fraction": 0.5}, "the claimed result is of other parameters"),
+        ({"a": float("nan")}, {}, "parameters: a must be a finite number, got nan"),
+        ({"a": "x" * 2000}, {}, "parameters: parameters must have at most 1,000 characters together"),
+        ({"a": [[[[[[[[[]]]]]]]]]}, {}, "parameters: a must have at most 8 lists"),
+        ({"no name": 1}, {}, "parameters: a parameter's name is a Python name, got 'no name'"),
+    ],
+)
+def test_parameters_that_are_refused(entry, tmp_path, parameters, claimed, said):
+    with pytest.raises(SeedbenchError, match=said) as refusal:
+        write_submission(tmp_path, with_parameters(entry, parameters, claimed))
+    assert "\n" not in str(refusal.value)
+
+
 def test_a_folder_that_is_there_stays(entry, folder, tmp_path):
     (folder / SOURCE).write_text("mine")
     with pytest.raises(SeedbenchError, match="exists already, and is left as it is"):

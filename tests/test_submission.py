@@ -365,3 +365,14 @@ def test_submit_where_nothing_can_be_sealed(run, trials_folder, monkeypatch):
     code, out, _ = run("submit", "mine.py", "--trials", trials_folder, *ENTRY_OPTIONS)
     assert code == 0 and out.startswith("Not sealed here (a strategy can be sealed on Linux on x86-64 alone")
     assert read_submission(Path("first-trial"))
+
+
+def test_submit_with_parameters(run, trials_folder):
+    command = ("submit", "start_many", "--set", "fraction=0.5", "--trials", trials_folder, *ENTRY_OPTIONS)
+    code, out, _ = run(*command)
+    assert code == 0 and "start_many(fraction=0.5) on synthetic" in out
+    entry = read_submission(Path("first-trial"))
+    assert entry.parameters == entry.claimed.strategy.parameters == {"fraction": 0.5}
+    assert "result already, which is used" in run(*command)[1]
+    code, _, err = run("submit", "start_many", *command[4:])
+    assert code == 2 and "first-trial: exists already, with something else in it" in err

@@ -23,7 +23,7 @@ from seedbench.evaluation import Evaluation, evaluate
 from seedbench.replay import Decisions, ReplayOptions, replay_one
 from seedbench.sandbox.kernel import die_with_parent
 from seedbench.sandbox.process import printable
-from seedbench.strategy import Strategy
+from seedbench.strategy import Strategy, checked_parameters
 from seedbench.submission import SOURCE, read_submission
 from seedbench.trialset import TrialSet, load_trials
 
@@ -91,10 +91,12 @@ def measure(order: Order) -> Result | None:
     blank = replace(
         blank,
         **{name: getattr(entry, name) for name in ("name", "authors", "url", "license", "source_sha256", "claimed")},
-        organisers=entry.source_sha256 in order.baselines,
+        organisers=entry.source_sha256 in order.baselines and not entry.parameters,
     )
     trials = load_trials(order.trials, revision=order.revision)
-    strategy = Strategy(entry.slug, entry.source, SOURCE, entry.attribute, sealed=True)
+    strategy = Strategy(
+        entry.slug, entry.source, SOURCE, entry.attribute, sealed=True, parameters=checked_parameters(entry.parameters)
+    )
     with _progress(entry.slug) as advance:
         try:
             measured = evaluate(

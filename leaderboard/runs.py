@@ -78,7 +78,8 @@ def verify(entry: Path, verification: Verification, *, again: bool = False) -> R
     known = None if again else read_result(verification.folder, entry.name)
     if known is not None and known.key == key and known.verdict != BAD_SUBMISSION:
         # What else is in a bad one's folder is not in its key; what the organisers wrote since is in none.
-        return replace(known, organisers=known.source_sha256 in verification.baselines)
+        changed = known.claimed is not None and bool(known.claimed.strategy.parameters)
+        return replace(known, organisers=known.source_sha256 in verification.baselines and not changed)
     runs = []
     for number in range(1, RUNS + 1):
         out = verification.folder / WORK / entry.name / str(number)

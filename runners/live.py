@@ -236,7 +236,9 @@ def parse_grid(text: str) -> tuple[int, int]:
 
 
 def main(
-    strategy: Annotated[str, typer.Argument(help="A file.py, file.py:name, or a shipped strategy.")],
+    strategy: Annotated[
+        str, typer.Argument(help="A file.py, file.py:name, or a shipped strategy; with parameters as asha(rungs=2).")
+    ],
     model: Annotated[str, typer.Option(help="A transformers folder or Hub name.")],
     task: Annotated[str, typer.Option(help=f"One of {', '.join(TEXT_COLUMNS)}.")],
     recipe: Annotated[str, typer.Option(help=f"One of {', '.join(RECIPES)}.")],

@@ -15,9 +15,9 @@ import re
 import stat
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -26,6 +26,7 @@ from seedbench.evaluation import Evaluation
 from seedbench.files import new_folder, write_file
 from seedbench.replay import PROTOCOLS, TRACKS
 from seedbench.sandbox.imports import ALLOWED_SAID, allowed, imported
+from seedbench.strategy import checked_parameters
 
 SOURCE, ENTRY = "strategy.py", "submission.json"
 SOURCE_BYTES = 64 * 1024
@@ -56,6 +57,7 @@ class Submission:
         attribute: what the source binds the strategy to.
         source: of the strategy.
         claimed: what its author measured.
+        parameters: those the strategy is given.
     """
 
     slug: str
@@ -66,6 +68,7 @@ class Submission:
     attribute: str
     source: str
     claimed: Evaluation
+    parameters: dict[str, Any] = field(default_factory=dict, hash=False)
 
     @property
     def source_sha256(self) -> str:
@@ -85,6 +88,7 @@ class _Entry(msgspec.Struct, forbid_unknown_fields=True):
     attribute: str
     source_sha256: str
     claimed: Evaluation
+    parameters: dict[str, Any] = {}
 
 
 def is_slug(name: str) -> bool:
@@ -162,9 +166,9 @@ def check(submission: Submission) -> None:
         raise SeedbenchError(f"slug {submission.slug[:TEXT]!r}: a folder's name is of a-z, 0-9 and hyphens, at most 60")
     if not 1 <= len(submission.authors) <= 20:
         raise SeedbenchError(f"{where}: authors: from 1 to 20, found {len(submission.authors)}")
-    for field, text in (("name", submission.name), *(("authors", author) for author in submission.authors)):
+    for part, text in (("name", submission.name), *(("authors", author) for author in submission.authors)):
         if not 1 <= len(text) <= TEXT or text != text.strip() or any(unicodedata.category(c)[0] == "C" for c in text):
-            raise SeedbenchError(f"{where}: {field}: from 1 to {TEXT} characters in one line, found {text[:TEXT]!r}")
+            raise SeedbenchError(f"{where}: {part}: from 1 to {TEXT} characters in one line, found {text[:TEXT]!r}")
     if submission.url is not None and (len(submission.url) > URL or not _URL.fullmatch(submission.url)):
         raise SeedbenchError(f"{where}: url: http(s)://… of at most {URL} characters, found {submission.url[:TEXT]!r}")
     if not _LICENSE.fullmatch(submission.license):
@@ -173,6 +177,12 @@ def check(submission: Submission) -> None:
         raise SeedbenchError(f"{where}: attribute: a Python name, found {submission.attribute[:TEXT]!r}")
     if claimed.strategy.sha256 != submission.source_sha256:
         raise SeedbenchError(f"{where}: the claimed result is of another source than {SOURCE}")
+    try:
+        checked_parameters(submission.parameters)
+    except ValueError as error:
+        raise SeedbenchError(f"{where}: parameters: {error}") from None
+    if claimed.strategy.parameters != submission.parameters:
+        raise SeedbenchError(f"{where}: the claimed result is of other parameters")
     if claimed.strategy.oracle:
         raise SeedbenchError(f"{where}: an oracle is told the test scores; it has no place on a leaderboard")
     if claimed.protocol not in PROTOCOLS or claimed.track not in TRACKS:
@@ -232,8 +242,10 @@ def contents(submission: Submission) -> dict[str, bytes]:
     listed = {
         item.name: getattr(submission, item.name)
         for item in fields(submission)
-        if item.name not in ("source", "claimed")
+        if item.name not in ("source", "claimed", "parameters")
     }
+    if submission.parameters:
+        listed["parameters"] = submission.parameters
     claimed = msgspec.Raw(submission.claimed.to_json().encode())
     entry = {"schema": 1, **listed, "source_sha256": submission.source_sha256, "claimed": claimed}
     text = msgspec.json.format(msgspec.json.encode(entry), indent=2) + b"\n"

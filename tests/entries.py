@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from seedbench import evaluate
 from seedbench.evaluation import Evaluation
@@ -36,9 +37,11 @@ def _first_trial(campaign):
     return trial
 
 
-def enter(folder: Path, slug: str, source: str, claimed: Evaluation) -> Path:
-    """Writes an entry that claims this result for its source."""
+def enter(folder: Path, slug: str, source: str, claimed: Evaluation, **parameters: Any) -> Path:
+    """Writes an entry that claims this result for its source with these parameters."""
     folder.mkdir(parents=True, exist_ok=True)
-    entry = Submission(slug, slug.replace("-", " "), ("Somebody",), None, "MIT", "strategy", source, claimed)
-    identity = replace(claimed.strategy, name="strategy.py", sha256=entry.source_sha256)
+    entry = Submission(
+        slug, slug.replace("-", " "), ("Somebody",), None, "MIT", "strategy", source, claimed, parameters
+    )
+    identity = replace(claimed.strategy, name="strategy.py", sha256=entry.source_sha256, parameters=parameters)
     return write_submission(folder, replace(entry, claimed=replace(claimed, strategy=identity)))

@@ -72,6 +72,36 @@ def test_the_same_submission_has_the_same_bytes(entry):
     assert contents(entry) == contents(replace(entry))
 
 
+def with_parameters(entry: Submission, parameters: dict, claimed: dict) -> Submission:
+    identity = replace(entry.claimed.strategy, parameters=claimed)
+    return replace(entry, parameters=parameters, claimed=replace(entry.claimed, strategy=identity))
+
+
+def test_parameters_are_part_of_an_entry(entry, tmp_path):
+    given = with_parameters(entry, {"fraction": 0.5}, {"fraction": 0.5})
+    folder = write_submission(tmp_path, given)
+    assert json.loads((folder / ENTRY).read_text())["parameters"] == {"fraction": 0.5}
+    assert read_submission(folder) == given != entry
+    assert b'"parameters"' not in contents(entry)[ENTRY]  # absent is none: what is there stays as it is
+
+
+@pytest.mark.parametrize(
+    ("parameters", "claimed", "said"),
+    [
+        ({"fraction": 0.5}, {}, "the claimed result is of other parameters"),
+        ({}, {"fraction": 0.5}, "the claimed result is of other parameters"),
+        ({"a": float("nan")}, {}, "parameters: a must be a finite number, got nan"),
+        ({"a": "x" * 2000}, {}, "parameters: parameters must have at most 1,000 characters together"),
+        ({"a": [[[[[[[[[]]]]]]]]]}, {}, "parameters: a must have at most 8 lists"),
+        ({"no name": 1}, {}, "parameters: a parameter's name is a Python name, got 'no name'"),
+    ],
+)
+def test_parameters_that_are_refused(entry, tmp_path, parameters, claimed, said):
+    with pytest.raises(SeedbenchError, match=said) as refusal:
+        write_submission(tmp_path, with_parameters(entry, parameters, claimed))
+    assert "\n" not in str(refusal.value)
+
+
 def test_a_folder_that_is_there_stays(entry, folder, tmp_path):
     (folder / SOURCE).write_text("mine")
     with pytest.raises(SeedbenchError, match="exists already, and is left as it is"):
@@ -335,3 +365,14 @@ def test_submit_where_nothing_can_be_sealed(run, trials_folder, monkeypatch):
     code, out, _ = run("submit", "mine.py", "--trials", trials_folder, *ENTRY_OPTIONS)
     assert code == 0 and out.startswith("Not sealed here (a strategy can be sealed on Linux on x86-64 alone")
     assert read_submission(Path("first-trial"))
+
+
+def test_submit_with_parameters(run, trials_folder):
+    command = ("submit", "start_many", "--set", "fraction=0.5", "--trials", trials_folder, *ENTRY_OPTIONS)
+    code, out, _ = run(*command)
+    assert code == 0 and "start_many(fraction=0.5) on synthetic" in out
+    entry = read_submission(Path("first-trial"))
+    assert entry.parameters == entry.claimed.strategy.parameters == {"fraction": 0.5}
+    assert "result already, which is used" in run(*command)[1]
+    code, _, err = run("submit", "start_many", *command[4:])
+    assert code == 2 and "first-trial: exists already, with something else in it" in err

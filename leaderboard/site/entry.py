@@ -29,6 +29,7 @@ from seedbench.display import (
 )
 from seedbench.display.terminal import UNDEFINED
 from seedbench.evaluation import Evaluation, Row
+from seedbench.strategy import with_parameters_said
 
 if TYPE_CHECKING:
     from leaderboard.results import Result
@@ -84,6 +85,8 @@ def _parts(standing: Standing, entry: Entry) -> Iterator[Part]:
         yield Note(f"The source {known}.")
     else:
         yield Source(entry.source)
+    if entry.public.claimed is not None and (given := entry.public.claimed.strategy.parameters):
+        yield Paragraph(f"Its parameters are {with_parameters_said('', given)[1:-1]}.")
 
 
 def _other_claim(claimed: Evaluation) -> str:

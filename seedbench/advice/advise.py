@@ -28,7 +28,7 @@ from seedbench.intervals import Interval, simultaneous
 from seedbench.metrics import ROUNDING, best_of_n_of_ranked, full_trials_needed, gap_closed
 from seedbench.randomness import stream
 from seedbench.replay import Deletion, ReplayKeywords, ReplayOptions, admitted_budgets, from_keywords
-from seedbench.strategy import Strategy, load_strategy
+from seedbench.strategy import load_strategy
 from seedbench.trialset import Selection, TrialSet, TrialTable, resolve_trials
 
 #: What plain best-of-n is called among the strategies: full trials, the best checkpoint of them all.
@@ -117,7 +117,7 @@ def advise_selected(
     selected = selection.of(trials.name, trials.tables)
     tables = _large_enough(selected, budget, options.protocol, named=bool(selection.tables))
     found = replay_selected(
-        [load_strategy(BASELINE), *(candidate_strategy(name, parameters) for name, parameters in candidates)],
+        [load_strategy(BASELINE), *(load_strategy(name, parameters=parameters) for name, parameters in candidates)],
         Selection(trials=trials, tables=tuple(each.name for each in tables), budgets=selection.budgets),
         options,
         deletion_replicates=DELETION_REPLICATES,
@@ -137,15 +137,6 @@ def advise_selected(
             critical_value=known(critical),
             candidates=judged,
         )
-
-
-def candidate_strategy(name: str, parameters: dict[str, Any]) -> Strategy:
-    """A shipped strategy with other parameters; it travels by its source, as a file does."""
-    shipped = load_strategy(name)
-    given = ", ".join(f"{key}={value!r}" for key, value in parameters.items())
-    if not given:
-        return shipped
-    return replace(shipped, name=f"{name}({given})", source=f"{shipped.source}\nstrategy = type(strategy)({given})\n")
 
 
 # --- tables -----------------------------------------------------------------------------------------------------------

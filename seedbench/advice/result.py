@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from seedbench.metrics import Bound
+from seedbench.strategy import with_parameters_said
 from seedbench.trialset import TrialsIdentity
 
 Verdict = Literal["better", "worse", "same", "unknown"]
@@ -45,8 +46,7 @@ class Candidate:
     @property
     def label(self) -> str:
         """The strategy and its parameters, as `start_many(fraction=0.1)`."""
-        given = ", ".join(f"{key}={value!r}" for key, value in self.parameters.items())
-        return f"{self.name}({given})" if given else self.name
+        return with_parameters_said(self.name, self.parameters)
 
 
 @dataclass(frozen=True)

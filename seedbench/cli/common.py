@@ -26,8 +26,10 @@ def check_outputs(json: Path | None, *, inputs: Iterable[str | None] = (), **oth
     Returns:
         Whether the JSON goes to standard output.
     """
+    from seedbench.strategy import file_of
+
     to_stdout = str(json) == "-"
-    read = [Path(name).resolve() for given in inputs if given for name in {given, given.rpartition(":")[0] or given}]
+    read = [Path(name).resolve() for given in inputs if given for name in {given, file_of(given)}]
     taken: dict[Path, str] = {}
     for name, path in {"json": None if to_stdout else json, **others}.items():
         if path is None:

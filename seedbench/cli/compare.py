@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from seedbench.replay import ReplayOptions
     from seedbench.trialset import Selection
 
-ONE = Annotated[str, typer.Argument(metavar="A", help="A file.py, file.py:name, or a shipped strategy.")]
+ONE = Annotated[
+    str,
+    typer.Argument(
+        metavar="A", help="A file.py, file.py:name, or a shipped strategy; with parameters as asha(rungs=2)."
+    ),
+]
 OTHER = Annotated[str, typer.Argument(metavar="B", help="Another one; differences are A minus B.")]
 
 

@@ -9,7 +9,7 @@ import typer
 
 from seedbench.cli.app import app
 from seedbench.cli.common import check_outputs, prints_to_stderr, progress, write_text
-from seedbench.cli.options import JSON, STRATEGY, with_options
+from seedbench.cli.options import JSON, SET, STRATEGY, with_options
 from seedbench.errors import SeedbenchError
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def evaluate(
     no_intervals: Annotated[
         bool, typer.Option("--no-intervals", help="Scores without their intervals: faster.")
     ] = False,
+    set_: SET = [],  # noqa: B006
     json: JSON = None,
     replicates_out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write every campaign (parquet).")] = None,
     figure: Annotated[
@@ -46,7 +47,7 @@ def evaluate(
     """
     from rich.console import Console
 
-    from seedbench.strategy import load_strategy
+    from seedbench.strategy import load_strategy, parse_settings
 
     inputs = [strategy, *against, str(selection.trials or "")]
     to_stdout = check_outputs(json, inputs=inputs, replicates_out=replicates_out, figure=figure)
@@ -55,7 +56,7 @@ def evaluate(
 
         display.check_ending(figure)
         display.require()
-    loaded = load_strategy(strategy, sealed=options.sandbox)
+    loaded = load_strategy(strategy, parameters=parse_settings(set_), sealed=options.sandbox)
     console = Console(stderr=to_stdout)
     if only is not None:
         given = selection.narrowed or against or json or replicates_out or figure

@@ -10,6 +10,7 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from seedbench.replay import TableReplay
+    from seedbench.strategy import Strategy
     from seedbench.trialset import TrialSet
 
 
@@ -72,4 +73,19 @@ def strategies_table() -> Table:
     grid.add_column()
     for name in shipped():
         grid.add_row(name, describe(name))
+    return grid
+
+
+def parameters_table(strategy: Strategy) -> RenderableType:
+    """The parameters of a strategy, a line each: the name, the value, and what its author says of it."""
+    from seedbench.strategy import parameters_of
+
+    if not (parameters := parameters_of(strategy)):
+        return Text(f"{strategy.name} has no parameters.")
+    grid = Table(title="Parameters", title_justify="left", box=None, show_header=False, padding=(0, 1))
+    grid.add_column(no_wrap=True, style="bold")
+    grid.add_column(overflow="fold")
+    grid.add_column()
+    for parameter in parameters:
+        grid.add_row(parameter.name, Text(repr(parameter.value)), Text(parameter.said))
     return grid

@@ -23,7 +23,15 @@ def count(text: str | int) -> int:
     return integer(text, lowest=1)
 
 
-STRATEGY = Annotated[str, typer.Argument(metavar="STRATEGY", help="A file.py, file.py:name, or a shipped strategy.")]
+STRATEGY = Annotated[
+    str,
+    typer.Argument(
+        metavar="STRATEGY", help="A file.py, file.py:name, or a shipped strategy; with parameters as asha(rungs=2)."
+    ),
+]
+SET = Annotated[
+    list[str], typer.Option("--set", metavar="NAME=VALUE", help="A parameter of the strategy; may be repeated.")
+]
 TRIALS = Annotated[
     str | None, typer.Option(metavar="DIR|HUB_ID", help="A trial set; without it, the one that is bundled.")
 ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seedbench.cli.app import app
-from seedbench.cli.options import STRATEGY, with_options
+from seedbench.cli.options import SET, STRATEGY, with_options
 from seedbench.errors import SeedbenchError
 from seedbench.files import write_new_file
 
@@ -34,7 +34,12 @@ def new(file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to writ
 
 @app.command()
 @with_options(selection="trials revision", options="track")
-def check(strategy: STRATEGY, selection: Selection, options: ReplayOptions) -> None:
+def check(
+    strategy: STRATEGY,
+    selection: Selection,
+    options: ReplayOptions,
+    set_: SET = [],  # noqa: B006
+) -> None:
     """Check that a strategy can be trusted.
 
     It loads; it does the same when run again, in another process and another order; and what it does depends on nothing
@@ -45,10 +50,10 @@ def check(strategy: STRATEGY, selection: Selection, options: ReplayOptions) -> N
     from rich.text import Text
 
     from seedbench.checks import check_strategy
-    from seedbench.strategy import load_strategy
+    from seedbench.strategy import load_strategy, parse_settings
     from seedbench.trialset import resolve_trials
 
-    loaded = load_strategy(strategy)
+    loaded = load_strategy(strategy, parameters=parse_settings(set_))
     findings = check_strategy(loaded, resolve_trials(selection), options)
     console = Console()
     for finding in findings:
@@ -60,10 +65,24 @@ def check(strategy: STRATEGY, selection: Selection, options: ReplayOptions) -> N
 
 
 @app.command()
-def strategies() -> None:
-    """List the strategies that ship with seedbench."""
+def strategies(
+    strategy: Annotated[
+        str | None, typer.Argument(metavar="STRATEGY", help="Show this one's source and parameters.")
+    ] = None,
+) -> None:
+    """List the strategies that ship with seedbench.
+
+    Or show one: its source, its parameters and their values.
+    """
     from rich.console import Console
 
-    from seedbench.cli.listing import strategies_table
+    from seedbench.cli.listing import parameters_table, strategies_table
+    from seedbench.strategy import load_strategy
 
-    Console().print(strategies_table())
+    console = Console()
+    if strategy is None:
+        console.print(strategies_table())
+        return
+    loaded = load_strategy(strategy)
+    print(loaded.source)
+    console.print(parameters_table(loaded))

@@ -12,7 +12,7 @@ import typer
 
 from seedbench.cli.app import app
 from seedbench.cli.common import progress
-from seedbench.cli.options import STRATEGY, with_options
+from seedbench.cli.options import SET, STRATEGY, with_options
 from seedbench.errors import CannotSeal, SeedbenchError
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def submit(
     license: Annotated[str, typer.Option(metavar="SPDX", help="Of the strategy's source.")] = "Apache-2.0",
     selection: Selection,
     options: ReplayOptions,
+    set_: SET = [],  # noqa: B006
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Write the folder, open no pull request.")] = False,
     repo: Annotated[str, typer.Option(metavar="HUB_ID", help="The leaderboard's dataset repo.")] = LEADERBOARD,
 ) -> None:
@@ -45,14 +46,14 @@ def submit(
     Checks the file, evaluates it (in sealed processes, as the leaderboard will, where this machine has them), writes a
     folder with both and opens a pull request with it on the Hub.
     """
-    from seedbench.strategy import load_strategy
+    from seedbench.strategy import load_strategy, parse_settings
     from seedbench.submission import check_imports, contents, decode_source, slug_of, write_submission
     from seedbench.trialset import resolve_trials
 
     if not dry_run:
         _require_token()
     sealed = _can_seal()
-    loaded = load_strategy(strategy, sealed=sealed)
+    loaded = load_strategy(strategy, parameters=parse_settings(set_), sealed=sealed)
     if not loaded.source:
         raise SeedbenchError(f"{strategy}: has no source to submit; give a file")
     check_imports(decode_source(loaded.source.encode(), loaded.filename), loaded.filename)
@@ -108,7 +109,13 @@ def _evaluated(draft: Mapping[str, object], strategy: Strategy, trials: TrialSet
 def _entry(draft: Mapping[str, object], strategy: Strategy, claimed: Evaluation) -> Submission:
     from seedbench.submission import Submission
 
-    return Submission(**draft, attribute=strategy.attribute, source=strategy.source, claimed=claimed)  # type: ignore[arg-type]
+    return Submission(
+        **draft,  # type: ignore[arg-type]
+        attribute=strategy.attribute,
+        source=strategy.source,
+        claimed=claimed,
+        parameters=dict(strategy.parameters),
+    )
 
 
 def _again(folder: Path, draft: Mapping[str, object], strategy: Strategy, trials: TrialSet, track: str) -> Submission:

@@ -56,7 +56,8 @@ def evaluate(
     """Replays a strategy on recorded trials under each budget and scores it.
 
     Args:
-        strategy: a file (`my.py`, `my.py:name`), the name of a shipped strategy, or a callable.
+        strategy: a file (`my.py`, `my.py:name`) or the name of a shipped strategy, each with parameters or without
+            (`start_many(fraction=0.5)`), or a callable.
         trials: a folder, a Hub dataset, or what `load_trials` returned; None for the bundled trial set.
         against: strategies, or one, to compare with on the same replicates.
         intervals: run everything again without each group of seeds, for 95% intervals.
@@ -103,7 +104,7 @@ def scored(found: Replayed) -> Evaluation:
             protocol=options.protocol,
             track=options.track,
             trials=found.trials.identity,
-            strategy=StrategyIdentity(strategies[0].name, strategies[0].sha256, strategies[0].oracle),
+            strategy=_identity(strategies[0]),
             seed=options.seed,
             replicates=options.replicates,
             seedbench=__version__,
@@ -118,6 +119,10 @@ def scored(found: Replayed) -> Evaluation:
         )
 
 
+def _identity(strategy: Strategy) -> StrategyIdentity:
+    return StrategyIdentity(strategy.name, strategy.sha256, strategy.oracle, dict(strategy.parameters))
+
+
 def _against(
     other: Strategy, own: Sequence[TableScores], its: Sequence[TableScores], deletions: Sequence[Deletion]
 ) -> Against:
@@ -129,6 +134,7 @@ def _against(
         differences=_differences(own, its, deletions),
         summary_difference=SummaryDifference(**_ends("gap_closed", summary_difference(own, its, deletions))),
         oracle=other.oracle,
+        parameters=dict(other.parameters),
     )
 
 

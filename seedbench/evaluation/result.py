@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache
 from os import PathLike
 from typing import TYPE_CHECKING, Any, cast, get_args, get_origin, get_type_hints
@@ -120,6 +120,11 @@ class SummaryDifference:
     gap_closed_high: float | None
 
 
+def parameters_field() -> Any:
+    """A field for the parameters that a strategy is given; where there are none, it is left out of the JSON."""
+    return field(default_factory=dict, hash=False, metadata={"omit_empty": True})
+
+
 @dataclass(frozen=True)
 class Against:
     """Another strategy on the same replicates, and how the evaluated one differs from it."""
@@ -131,18 +136,24 @@ class Against:
     differences: tuple[Difference, ...]
     summary_difference: SummaryDifference
     oracle: bool = False
+    parameters: dict[str, Any] = parameters_field()
 
 
 @dataclass(frozen=True)
 class StrategyIdentity:
-    """Which strategy: its name, the SHA-256 of its source (None for a callable without one), whether it is an oracle.
+    """Which strategy.
 
-    An oracle was told the test scores. It shows how far choosing could get, and is no result.
+    Attributes:
+        name: as it is shown, with its parameters.
+        sha256: of its source; None for a callable without one.
+        oracle: whether it was told the test scores: that shows how far choosing could get, and is no result.
+        parameters: those it was given.
     """
 
     name: str
     sha256: str | None
     oracle: bool = False
+    parameters: dict[str, Any] = parameters_field()
 
 
 @dataclass(frozen=True)
@@ -181,8 +192,7 @@ class Evaluation:
 
     def to_json(self) -> str:
         """The evaluation as JSON text, undefined as null; the same bytes for the same evaluation."""
-        content = {item.name: _plain(getattr(self, item.name)) for item in fields(self) if item.compare}
-        return json.dumps(content, indent=2, allow_nan=False) + "\n"
+        return json.dumps(_plain(self), indent=2, allow_nan=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Evaluation:
@@ -265,4 +275,8 @@ def _plain(value: Any) -> Any:
     """Dataclasses as dicts; tuples become lists in the JSON by themselves."""
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
-    return asdict(value) if hasattr(value, "__dataclass_fields__") else value
+    if not is_dataclass(value):
+        return value
+    parts = {item.name: getattr(value, item.name) for item in fields(value) if item.compare}
+    omit = {item.name for item in fields(value) if "omit_empty" in item.metadata and not parts[item.name]}
+    return {name: _plain(part) for name, part in parts.items() if name not in omit}

@@ -149,7 +149,7 @@ class Sandbox:
 
 
 def _file(strategy: Strategy) -> Load:
-    return Load(strategy.source, strategy.filename, strategy.attribute)
+    return Load(strategy.source, strategy.filename, strategy.attribute, dict(strategy.parameters))
 
 
 def _job(strategy: Strategy, campaign: Campaign, steps: Sequence[int]) -> Run:

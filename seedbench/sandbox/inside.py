@@ -32,7 +32,7 @@ from seedbench.sandbox.messages import (
     encode,
     read_with_length,
 )
-from seedbench.strategy import Strategy, execute, failure_of, refuse_oracle
+from seedbench.strategy import Strategy, execute, failure_of, refuse_oracle, with_given, with_parameters_said
 
 
 class NothingToImport:
@@ -63,10 +63,11 @@ def work(told: int, said: int) -> None:
 
 def _with_strategy(job: Load | Run, told: int, said: int) -> Loaded | Keep | Failed:
     file = job.strategy if isinstance(job, Run) else job
-    strategy = Strategy(Path(file.filename).name, file.source, file.filename, file.attribute)
+    name = with_parameters_said(Path(file.filename).name, file.parameters)
+    strategy = Strategy(name, file.source, file.filename, file.attribute, parameters=file.parameters)
     try:
         if isinstance(job, Run):  # it was loaded before: what it binds need not be checked again
-            return _run(job, vars(execute(strategy))[file.attribute], told, said)
+            return _run(job, with_given(vars(execute(strategy))[file.attribute], strategy), told, said)
         strategy.build()
         refuse_oracle(strategy, "a sealed process")
         return Loaded()

@@ -29,6 +29,9 @@ CALLS, START = 1000, -1
 #: Modules and characters of their names in `Imports`.
 MODULES, NAME = 100, 60
 
+#: Parameters of a strategy, and characters of their names; `seedbench.strategy` has the bounds of their values.
+PARAMETERS, PARAMETER_NAME = 250, 1000
+
 Number = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
 
 
@@ -105,11 +108,14 @@ class Scan(Message, tag=0):
 
 
 class Load(Message, tag=1):
-    """Does this file bind a strategy?"""
+    """Does this file bind a strategy? It is given these parameters."""
 
     source: str
     filename: str
     attribute: str
+    parameters: Annotated[
+        dict[Annotated[str, msgspec.Meta(max_length=PARAMETER_NAME)], Any], msgspec.Meta(max_length=PARAMETERS)
+    ] = {}
 
 
 class Run(Message, tag=2):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from seedbench.advice.advise import CANDIDATES, advise, candidate_strategy
+from seedbench.advice.advise import CANDIDATES, advise
 from seedbench.advice.report import advice_words, print_advice
 from seedbench.errors import SelectionError
 from seedbench.evaluation import evaluate
@@ -166,8 +166,8 @@ def test_tables_too_small_are_left_out_unless_named(trials):
 
 
 def test_settings_are_strategies_of_their_own():
-    assert len({candidate_strategy(name, parameters).name for name, parameters in CANDIDATES}) == len(CANDIDATES)
-    early = candidate_strategy("start_many", {"fraction": 0.1})
+    assert len({load_strategy(name, parameters=parameters).name for name, parameters in CANDIDATES}) == len(CANDIDATES)
+    early = load_strategy("start_many", parameters={"fraction": 0.1})
     assert early.name == "start_many(fraction=0.1)" and early.build().fraction == 0.1
     assert load_strategy("start_many").build().fraction == 0.2
 

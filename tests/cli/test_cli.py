@@ -19,6 +19,7 @@ from seedbench import __version__
 from seedbench.cli.common import check_outputs
 from seedbench.evaluation import Evaluation
 from seedbench.replay import Deadline
+from seedbench.strategy import load_strategy
 from seedbench.trialset import write_manifest
 from tests.synthetic import split_like_training
 
@@ -191,6 +192,37 @@ def test_strategies_and_trials_and_version(run, trials_folder):
     table = [line.split() for line in out.splitlines() if line.startswith("      19")]
     assert table[0][:7] == ["19", "4", "×", "5", "1", "4", "5"]  # trials, grid, missing, diverged, checkpoints
     assert run("--version")[:2] == (0, f"seedbench {__version__}\n")
+
+
+def test_a_strategy_s_source_and_parameters_are_shown(run):
+    code, out, _ = run("strategies", "start_many(fraction=0.5)")
+    source, shown = out.split("\nParameters")
+    assert code == 0 and source == load_strategy("start_many").source
+    lines = [line.strip().split(maxsplit=2) for line in shown.splitlines() if line.strip()]
+    assert ["fraction", "0.5", "how far each is trained before the choice, as a fraction of a full trial."] in lines
+    code, out, _ = run("strategies", "full_trials")
+    assert code == 0 and out.endswith("full_trials has no parameters.\n")
+
+
+def test_parameters_are_set_on_the_command_line(run, trials_folder, tmp_path):
+    quick = ("--trials", trials_folder, "--replicates", 2, "--budget", 2, "--no-intervals", "--processes", 1)
+    code, out, _ = run("evaluate", "start_many", *quick, "--set", "fraction=0.5", "--json", "set.json")
+    assert code == 0 and out.startswith("start_many(fraction=0.5) on synthetic")
+    assert run("evaluate", "start_many(fraction=0.5)", *quick, "--json", "named.json")[0] == 0
+    assert (tmp_path / "set.json").read_bytes() == (tmp_path / "named.json").read_bytes()
+    assert json.loads((tmp_path / "set.json").read_text())["strategy"]["parameters"] == {"fraction": 0.5}
+    code, _, err = run("evaluate", "start_many", *quick, "--set", "fraction=7")
+    said = "start_many(fraction=7): StartMany: fraction must be above 0 and at most 1, got 7"
+    assert (code, err) == (2, f"seedbench: error: {said}\n")
+    code, _, err = run("check", "start_many", "--set", "fraction")
+    said = "--set fraction: column 1: a parameter is given by its name, as in fraction=0.5"
+    assert (code, err) == (2, f"seedbench: error: {said}\n")
+
+
+def test_a_named_file_is_not_written_over(run, trials_folder, tmp_path):
+    (tmp_path / "mine.py").write_text("")
+    code, _, err = run("evaluate", "mine.py:other(a=1)", "--trials", trials_folder, "--json", "mine.py")
+    assert code == 2 and "--json would write over what is read" in err
 
 
 def test_what_a_trial_set_holds_fits_80_columns(run, trials_folder, monkeypatch):
@@ -487,7 +519,7 @@ def left_of(group: int) -> list[str]:
     while found and time.monotonic() < until:
         time.sleep(0.05)
         listed = subprocess.run(["ps", "-e", "-o", "pgid=,stat=,args="], capture_output=True, text=True, check=True)
-        lines = [line.split(maxsplit=2) for line in listed.stdout.splitlines()]
+        lines = [line.strip().split(maxsplit=2) for line in listed.stdout.splitlines()]
         found = [line[-1] for line in lines if line[0] == str(group) and not line[1].startswith("Z")]
     return found
 

@@ -86,7 +86,7 @@ def world(trials: TrialSet, tmp_path_factory) -> World:
     submissions, results = root / "submissions", root / "results"
     submissions.mkdir()
     (root / "first_only.py").write_text(FIRST_ONLY, encoding="utf-8")
-    shipped = Path(load_strategy.__code__.co_filename).parent / "strategies"
+    shipped = Path(load_strategy.__code__.co_filename).parents[1] / "strategies"
     made = [
         entry("full-trials", "full_trials", shipped / "full_trials.py", trials, submissions, organisers=True),
         entry("asha", "asha", shipped / "asha.py", trials, submissions, organisers=True),

@@ -35,6 +35,7 @@ from leaderboard.results import (
 from leaderboard.verify import close_board, entries_of, prepare, table_of, verify_all
 from seedbench import CannotSeal, SeedbenchError, load_trials
 from seedbench.errors import StrategyFailed
+from seedbench.evaluation import evaluate
 from seedbench.sandbox import open_sandbox
 from seedbench.strategy import load_strategy, shipped
 from seedbench.trialset import TrialsIdentity
@@ -395,6 +396,19 @@ def test_the_organisers_list_may_come_later(verifying, claimed, tmp_path):
     known.write_text(json.dumps({"a": before.source_sha256}))
     (after,) = verify_all(entries, verifying(baselines=known), quiet())
     assert (before.organisers, after) == (False, replace(before, organisers=True))
+
+
+def test_parameters_are_given_and_make_another_entry_of_the_organisers_source(verifying, folder, claimed, tmp_path):
+    early = load_strategy("start_many")
+    enter(tmp_path / "submissions", "early", early.source, claimed, fraction=0.5)
+    known = tmp_path / "baselines.json"
+    known.write_text(json.dumps({"start-many": early.sha256}))
+    for _ in ("measured", "known from before"):
+        (found,) = verify_all(entries_of(tmp_path / "submissions"), verifying(baselines=known), quiet())
+        assert found.verified and not found.organisers and found.measured.strategy.parameters == {"fraction": 0.5}
+    options = {"replicates": REPLICATES, "seed": found.key.seed}
+    assert found.measured.rows == evaluate("start_many(fraction=0.5)", str(folder), **options).rows
+    assert found.measured.rows != evaluate("start_many", str(folder), **options).rows
 
 
 def test_no_room_for_a_result(verifying, claimed, tmp_path):

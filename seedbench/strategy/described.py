@@ -1,0 +1,42 @@
+"""What is said of a strategy: the first line of its file, and its parameters."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from seedbench.strategy.binding import parameter_names
+from seedbench.strategy.loading import Strategy
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a strategy: its name, its value where none is given, and what its author says of it."""
+
+    name: str
+    value: Any
+    said: str
+
+
+def describe(name: str) -> str:
+    """First line of a shipped strategy's docstring, without running it."""
+    text = (files("seedbench.strategies") / f"{name}.py").read_text(encoding="utf-8")
+    return (ast.get_docstring(ast.parse(text)) or "").split("\n")[0]
+
+
+def parameters_of(strategy: Strategy) -> tuple[Parameter, ...]:
+    """The parameters of a strategy as it is bound, in the order of its fields; none of a function."""
+    bound = strategy.build()
+    said = _documented(type(bound))
+    return tuple(Parameter(name, getattr(bound, name), said.get(name, "")) for name in parameter_names(bound))
+
+
+def _documented(kind: type) -> dict[str, str]:
+    """Name -> text, from the section `Args:` or `Attributes:` of a class's docstring."""
+    section = re.search(r"^(?:Args|Attributes):\n((?: +.*\n?|\n)+)", inspect.cleandoc(kind.__doc__ or ""), re.MULTILINE)
+    entries = re.findall(r"^    (\w+): (.*(?:\n {5,}.*)*)", section[1], re.MULTILINE) if section else []
+    return {name: " ".join(text.split()) for name, text in entries}

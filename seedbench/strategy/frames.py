@@ -1,0 +1,51 @@
+"""What is said of a strategy that failed, to its author: their own lines, and none of this package's."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seedbench.errors import InvalidReturn, StrategyStopped
+
+if TYPE_CHECKING:
+    from seedbench.strategy.loading import Strategy
+
+
+def author_frames(error: BaseException, strategy: Strategy | None = None) -> str:
+    """The traceback of an error as the strategy's author wants it: the lines of their own file, and the error itself.
+
+    Args:
+        error: what the strategy raised.
+        strategy: whose lines to show; None, or none of its lines in the traceback: all lines outside this package.
+
+    Returns:
+        Lines as Python prints them, causes included, without a newline at the end; "" where no line is the author's.
+    """
+    report = traceback.TracebackException.from_exception(error)
+    package = str(Path(__file__).parents[1])
+    own = strategy.filename if strategy else None
+    if own not in {frame.filename for frame in traceback.extract_tb(error.__traceback__)}:
+        own = None
+    shown, pending, seen = False, [report], set()
+    while pending:
+        part = pending.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        keep = [f for f in part.stack if f.filename == own or (own is None and not f.filename.startswith(package))]
+        part.stack = traceback.StackSummary.from_list(keep)
+        shown = shown or bool(keep)
+        pending += [linked for linked in (part.__cause__, part.__context__) if linked is not None]
+    return "".join(report.format()).rstrip("\n") if shown else ""
+
+
+def failure_of(error: BaseException, strategy: Strategy) -> tuple[str, str]:
+    """What is said of a strategy that an error ended: what it did, in one line, and `author_frames`."""
+    try:
+        said = " ".join(str(error).split())
+    except Exception:
+        said = "an exception that cannot be shown"
+    if not isinstance(error, StrategyStopped | InvalidReturn):
+        said = f"raised {type(error).__name__}" + (f": {said}" if said else "")
+    return said, author_frames(error, strategy)

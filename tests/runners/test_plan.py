@@ -142,4 +142,4 @@ def test_every_table_of_the_trial_set_is_planned() -> None:
     assert len({table.name for table in tables}) == len(tables)
     for table in tables:
         assert all(max(cell.weight_init_seed, cell.data_order_seed) < 100000 for cell in table.cells)
-        assert table.spec.recipe.precision == "fp32" and len(table.cells) >= 144
+        assert len(table.cells) >= 144

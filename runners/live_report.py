@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from rich.table import Table
 
 from runners.block import BlockRunner
 from runners.live_book import Book, PaidTrial
+from seedbench.documents import plain, to_json
 from seedbench.trialset import TrialTable
 from seedbench.trialset.schema import TASKS
 
@@ -126,7 +126,7 @@ class Report:
     model: str
     task: str
     recipe: str
-    recipe_fields: dict[str, object]
+    recipe_fields: dict[str, bool | int | float | str | None]
     grid: tuple[int, int]
     seed: int
     weight_init_seeds: tuple[int, ...]
@@ -148,7 +148,7 @@ class Report:
 
     def to_json(self) -> str:
         """As JSON; a number that is not finite is null."""
-        return json.dumps(_finite(asdict(self)), indent=1, allow_nan=False) + "\n"
+        return to_json(_finite(plain(self)))
 
     def kept_trial(self) -> TrialReport:
         """The trial whose checkpoint is kept."""

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 from seedbench.documents import Positive, Sha256, read_json, to_json
 from seedbench.errors import SeedbenchError
@@ -34,6 +35,7 @@ FILE = "board.json"
 class PublishedPool:
     """`hidden_pool.json`: which private trial set an open board will be closed with."""
 
+    format: Literal[1] = field(default=1, kw_only=True)
     name: str
     version: str
     sha256: Sha256
@@ -44,6 +46,7 @@ class Board:
     """A board.
 
     Attributes:
+        format: of its JSON; without one it is 1.
         protocol: of all its results.
         track: "cold" or "transfer".
         trials: the public trial set.
@@ -56,6 +59,7 @@ class Board:
         notes: what went wrong on it, for its readers.
     """
 
+    format: Literal[1] = field(default=1, kw_only=True)
     protocol: str
     track: str
     trials: TrialsIdentity

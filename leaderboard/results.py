@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -54,6 +55,7 @@ class Result:
     """What verification found of one entry.
 
     Attributes:
+        format: of its JSON; without one it is 1.
         slug: name of the entry's folder.
         key: what was measured, on what.
         verdict: a name of `VERDICTS` or of `seedbench.sandbox.VERDICTS`.
@@ -71,6 +73,7 @@ class Result:
         pairs: what `difference` needs; None unless verified. In a file of its own.
     """
 
+    format: Literal[1] = field(default=1, kw_only=True)
     slug: str
     key: Key
     verdict: str

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import math
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -103,6 +103,7 @@ class Report:
     """A live campaign from its start to its end.
 
     Attributes:
+        format: of its JSON; without one it is 1.
         strategy, strategy_sha256: its name, and the SHA-256 of its source.
         model, task, recipe, recipe_fields: what was trained.
         grid, seed: with them, the same command gives the same campaign.
@@ -121,6 +122,7 @@ class Report:
         kept: what it kept.
     """
 
+    format: Literal[1] = field(default=1, kw_only=True)
     strategy: str
     strategy_sha256: str | None
     model: str

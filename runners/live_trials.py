@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -42,6 +42,7 @@ class LiveTrialError(RunnerError):
 class CampaignFile:
     """``campaign.json``: which campaign a folder's trials are of."""
 
+    format: Literal[1] = field(default=1, kw_only=True)
     model: str
     task: str
     recipe: str

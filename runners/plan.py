@@ -2,9 +2,10 @@
 
     python -m runners.plan runners/plans/dodge2020.toml --trials-per-hour mrpc=600 --trials-per-hour rte=800 …
 
-A plan file has the keys ``model``, ``model_name`` (needed for a local folder), ``glue``, ``engine``, ``stack`` and
-``compiled``, and a list ``tables`` of ``task``, ``recipe``, ``weight_init_seeds``, ``data_order_seeds`` (as on the
-command line of ``runners.sweep``), ``set`` (changed recipe fields) and ``trials_per_hour`` (of one job, if known).
+A plan file has the keys ``format`` (1, also where it is missing), ``model``, ``model_name`` (needed for a local
+folder), ``glue``, ``engine``, ``stack`` and ``compiled``, and a list ``tables`` of ``task``, ``recipe``,
+``weight_init_seeds``, ``data_order_seeds`` (as on the command line of ``runners.sweep``), ``set`` (changed recipe
+fields) and ``trials_per_hour`` (of one job, if known).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import typer
@@ -48,6 +49,7 @@ class TableOfPlan:
 class PlanFile:
     """A plan file."""
 
+    format: Literal[1] = field(default=1, kw_only=True)
     model: str
     tables: Annotated[list[TableOfPlan], msgspec.Meta(min_length=1)]
     model_name: str | None = None

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -73,6 +73,7 @@ class Record:
     is empty.
     """
 
+    format: Literal[1] = field(default=1, kw_only=True)
     model: str
     task: str
     recipe: str

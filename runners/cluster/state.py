@@ -138,7 +138,7 @@ class _BatchFile:
 class _StateFile:
     """A state file."""
 
-    version: Literal[1]
+    format: Literal[1]
     tables: dict[str, _WantedFile]
     batches: tuple[_BatchFile, ...]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from seedbench.documents import Count, Positive, to_json
@@ -99,6 +99,7 @@ class Advice:
     """What `advise` found.
 
     Attributes:
+        format: of its JSON; without one it is 1.
         budget: in full trials.
         protocol: "held-out-1" or "dodge2020".
         trials: the trial set.
@@ -111,6 +112,7 @@ class Advice:
         candidates: ordered by their difference to plain best-of-n, best first.
     """
 
+    format: Literal[1] = field(default=1, kw_only=True)
     budget: Positive
     protocol: str
     trials: TrialsIdentity

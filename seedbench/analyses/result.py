@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
 from seedbench.analyses.answers import Diverged, EarlyLate, ExpectedPerformance, Factors, Numbers, Search
 from seedbench.documents import Count, Positive, Share, to_json
@@ -123,6 +124,7 @@ class Findings:
     """What `findings` found.
 
     Attributes:
+        format: of its JSON; without one it is 1.
         trials: the trial set.
         seed: of the permutations and of the halves of the seeds.
         permutations: of each permutation test.
@@ -131,6 +133,7 @@ class Findings:
         shared_seeds: by model, recipe.
     """
 
+    format: Literal[1] = field(default=1, kw_only=True)
     trials: TrialsIdentity
     seed: int
     permutations: Positive

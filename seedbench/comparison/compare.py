@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean, median
-from typing import Unpack
+from typing import Literal, Unpack
 
 from seedbench.documents import Count, Positive, to_json
 from seedbench.evaluation import Evaluation, Given, replay_selected, scored
@@ -129,10 +129,12 @@ class Comparison:
     """What `compare` found.
 
     Attributes:
+        format: of its JSON; without one it is 1.
         evaluation: of the one strategy, against the other.
         parted: where their decisions part, for each row of the evaluation.
     """
 
+    format: Literal[1] = field(default=1, kw_only=True)
     evaluation: Evaluation
     parted: tuple[Parted, ...]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from os import PathLike
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -147,6 +147,7 @@ class Evaluation:
     """What `evaluate` found. Rows are ordered by model, task, recipe and budget.
 
     Attributes:
+        format: of its JSON; without one it is 1.
         protocol: "held-out-1" or "dodge2020".
         track: "cold", or "transfer" where the strategy was shown the model's other tasks.
         trials: the trial set.
@@ -162,6 +163,7 @@ class Evaluation:
         pairs: column name -> array, see `seedbench.evaluation.paired.pairs_of`; not part of the JSON.
     """
 
+    format: Literal[1] = field(default=1, kw_only=True)
     protocol: str
     track: str
     trials: TrialsIdentity

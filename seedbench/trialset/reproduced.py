@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from seedbench.documents import Count, read_json
 from seedbench.errors import SeedbenchError
@@ -67,6 +68,7 @@ class Reproduction:
     """Trials drawn at random from a trial set and trained again.
 
     Attributes:
+        format: of its JSON; without one it is 1.
         name, version: of the trial set.
         tables: what was drawn from, all trials alike.
         seed: of the draw.
@@ -74,6 +76,7 @@ class Reproduction:
         trials: each of them, recorded and again.
     """
 
+    format: Literal[1] = field(default=1, kw_only=True)
     name: str
     version: str
     tables: list[TableDrawnFrom]

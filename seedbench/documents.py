@@ -267,14 +267,14 @@ def plain(value: object) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def schema(kind: Any) -> dict[str, Any]:
+def schema(kind: Any, *, open_ended: bool = False) -> dict[str, Any]:
     """The JSON schema of a document: what `from_json` checks, but for what a type's own code does."""
     (top,), parts = msgspec.json.schema_components([kind], schema_hook=_no_schema)
     for part in parts.values():
         properties = part.get("properties", {})
         for name in [name for name, rule in properties.items() if _NOT_IN_A_DOCUMENT in json.dumps(rule)]:
             del properties[name]
-        if properties:
+        if properties and not open_ended:
             part["additionalProperties"] = False
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **top, "$defs": parts}
 

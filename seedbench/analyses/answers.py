@@ -270,7 +270,7 @@ class SearchRow:
     started: Positive
     stop: Positive
     fraction: Share
-    continued: Positive
+    continued: Count
     score: float
     low: float | None
     high: float | None

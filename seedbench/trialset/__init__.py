@@ -4,7 +4,7 @@
 `add_trials` puts newly run trials into one.
 """
 
-from seedbench.trialset.files import MANIFEST, Manifest, read_folder, read_manifest, read_split
+from seedbench.trialset.files import MANIFEST, Manifest, ManifestFile, read_folder, read_manifest, read_split
 from seedbench.trialset.identity import TrialsIdentity
 from seedbench.trialset.load import BUNDLED, TrialSet, load_trials, resolve_trials
 from seedbench.trialset.merge import add_trials, merge
@@ -19,6 +19,7 @@ __all__ = [
     "BUNDLED",
     "MANIFEST",
     "Manifest",
+    "ManifestFile",
     "Reproduction",
     "Selection",
     "SelectionKeywords",

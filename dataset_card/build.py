@@ -7,13 +7,13 @@ have changed.
 
 from __future__ import annotations
 
-import re
 import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from huggingface_hub import DatasetCard
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from rich.console import Console
 
 from dataset_card import facts
@@ -23,8 +23,13 @@ from seedbench.files import changing, write_file
 from seedbench.trialset import Manifest, TrialSet, load_trials, read_manifest
 from seedbench.trialset.files import CARD, CITATION, CROISSANT, picture_of
 
-HERE = Path(__file__).parent
-_CONDITION = re.compile(r"{% if (?P<name>\w+) %}\n(?P<then>.*?)(?:{% else %}\n(?P<other>.*?))?{% endif %}\n", re.DOTALL)
+TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent),
+    undefined=StrictUndefined,
+    autoescape=False,  # Markdown, not HTML
+    trim_blocks=True,
+    keep_trailing_newline=True,
+)
 
 
 def build_card(folder: Path) -> str:
@@ -74,17 +79,12 @@ def _values(folder: Path, manifest: Manifest, trials: TrialSet) -> dict[str, str
 
 
 def _card(folder: Path, manifest: Manifest, trials: TrialSet, values: dict[str, str]) -> str:
-    return f"---\n{metadata(folder, manifest, trials).to_yaml()}\n---\n\n{_filled('template.md', values)}"
+    return _filled("template.md", values | {"card_data": metadata(folder, manifest, trials).to_yaml()})
 
 
 def _filled(template: str, values: dict[str, str]) -> str:
-    """A template with ``{{ name }}`` replaced by the value of that name, and the one branch of every
-    ``{% if name %}``, ``{% else %}``, ``{% endif %}`` (each a line, none inside another) that applies."""
-    text = (HERE / template).read_text(encoding="utf-8")
-    text = _CONDITION.sub(lambda found: found["then"] if values[found["name"]] else found["other"] or "", text)
-    for name, value in values.items():
-        text = text.replace("{{ " + name + " }}", value)
-    return text
+    """A template of this folder with its values, as the Hub's own cards; a name without a value is an error."""
+    return TEMPLATES.get_template(template).render(values)
 
 
 def main(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from seedbench.errors import TrialSetError
-from seedbench.trialset import TrialSet
+from seedbench.trialset import Reproduction, TrialSet, read_reproductions
 from seedbench.trialset.files import REPRODUCED
 
 MADE_AGAIN = f"make {REPRODUCED} anew with python -m runners.reproduce, or remove it"
@@ -29,50 +27,44 @@ def reproduced(folder: Path, trials: TrialSet) -> str:
         for name, score in zip(table.trial_id, table.score.tolist(), strict=True)
     }
     lines = []
-    try:
-        for draw in json.loads(path.read_text(encoding="utf-8")):
-            for one in draw["trials"]:
-                key = (one["model"], one["task"], one["recipe"], one["trial_id"])
-                if recorded.get(key) != one["recorded_score"]:
-                    raise TrialSetError(
-                        f"{path}: trial {one['trial_id']} of {one['task']} is not recorded so here; {MADE_AGAIN}"
-                    )
-            lines.append(f"- {_line(draw)}")
-    except (ValueError, KeyError, TypeError) as error:
-        raise TrialSetError(f"{path}: not what runners.reproduce writes ({error!r}); {MADE_AGAIN}") from None
+    for draw in read_reproductions(path, f"not what runners.reproduce writes: {MADE_AGAIN}", TrialSetError):
+        for one in draw.trials:
+            if recorded.get((one.model, one.task, one.recipe, one.trial_id)) != one.recorded_score:
+                raise TrialSetError(f"{path}: trial {one.trial_id} of {one.task} is not recorded so here; {MADE_AGAIN}")
+        lines.append(f"- {_line(draw)}")
     return "\n".join(lines)
 
 
-def _line(draw: dict[str, Any]) -> str:
-    trials: Sequence[dict[str, Any]] = draw["trials"]
-    tables = ", ".join(f"{table['task']} {table['recipe']}" for table in draw["tables"])
-    total = sum(table["trials"] for table in draw["tables"])
+def _line(draw: Reproduction) -> str:
+    trials = draw.trials
+    tables = ", ".join(f"{table.task} {table.recipe}" for table in draw.tables)
+    total = sum(table.trials for table in draw.tables)
     now, then = (
-        " and ".join(sorted({"the {engine} engine on {device}".format_map(one[by]) for one in trials}))
-        for by in ("by", "recorded_by")
+        " and ".join(sorted({f"the {by['engine']} engine on {by['device']}" for by in runs}))
+        for runs in ([one.by for one in trials], [one.recorded_by for one in trials])
     )
     said = [
-        f"{_trials(len(trials))} of {tables}, drawn from {total} (seed {draw['seed']}), by {now}, recorded by {then}: "
-        f"{sum(one['equal'] for one in trials)} of {len(trials)} equal in every prediction, score and loss recorded"
+        f"{_trials(len(trials))} of {tables}, drawn from {total} (seed {draw.seed}), by {now}, recorded by {then}: "
+        f"{sum(one.equal for one in trials)} of {len(trials)} equal in every prediction, score and loss recorded"
     ]
-    at_home = [one["equal"] for one in trials if _where(one["by"]) == _where(one["recorded_by"])]
+    at_home = [one.equal for one in trials if _where(one.by) == _where(one.recorded_by)]
     if 0 < len(at_home) < len(trials):
         said[0] += f" (of those recorded by the same engine on the same device: {sum(at_home)} of {len(at_home)})"
-    changed = [count for one in trials for count in one["predictions_changed"] or ()]
+    changed = [count for one in trials for count in one.predictions_changed or ()]
     if any(changed):
         said.append(
             f"every dev example is predicted the same at {changed.count(0)} of {len(changed)} checkpoints, at the "
             f"others all but {max(changed)} at most"
         )
-        off = max(abs(max(one["recorded_score"]) - max(one["score"])) for one in trials)
-        spread = min(table["best_score_sd"] or 0 for table in draw["tables"])
+        off = max(abs(max(one.recorded_score) - max(one.score)) for one in trials)
+        spread = min(table.best_score_sd or 0 for table in draw.tables)
         said.append(
             f"best scores are off by {100 * off:.1f} points at most, where seeds differ by {100 * spread:.1f} (sd)"
         )
     return "; ".join(said) + "."
 
 
-def _where(provenance: dict[str, str]) -> tuple[str, str]:
+def _where(provenance: Mapping[str, str | None]) -> tuple[str | None, str | None]:
     return provenance["engine"], provenance["device"]
 
 

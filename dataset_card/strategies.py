@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from seedbench.display.terminal import half, multiplier, percent
+from seedbench.documents import read_json
 from seedbench.errors import TrialSetError
+from seedbench.evaluation import Evaluation, Summary
 from seedbench.trialset import TrialSet
 from seedbench.trialset.files import EVALUATION, FIGURE
 
@@ -41,39 +41,36 @@ def _table(path: Path, trials: TrialSet) -> str:
     """Gap closed of every strategy at each budget and over all, and how much more of it than the first one's."""
     if not path.exists():
         return ""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if found["trials"]["sha256"] != trials.sha256:
-            raise _outdated(path, "json")
-        first = found["strategy"]["name"]
-        budgets = [at["budget"] for at in found["summary"]["budgets"]]
-        lines = [_line(first, found["summary"], budgets, None)]
-        lines += [_line(one["name"], one["summary"], budgets, one["summary_difference"]) for one in found["against"]]
-        replicates, seed, protocol = found["replicates"], found["seed"], found["protocol"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise TrialSetError(
-            f"{path}: not what seedbench evaluate writes ({error!r}); make it anew with --json {path}, or remove it"
-        ) from None
+    advice = f"not what seedbench evaluate writes: make it anew with --json {path}, or remove it"
+    found = read_json(path, Evaluation, advice=advice, error=TrialSetError)
+    if found.trials.sha256 != trials.sha256:
+        raise _outdated(path, "json")
+    first = found.strategy.name
+    budgets = [at.budget for at in found.summary.budgets]
+    lines = [_line(first, found.summary, budgets, "")]
+    for one in found.against:
+        difference = one.summary_difference
+        more = _more(difference.gap_closed, difference.gap_closed_high)
+        lines.append(_line(one.name, one.summary, budgets, more))
     header = ["gap closed", *(f"{budget}" for budget in budgets), "all budgets", "compute", f"more than {first}"]
     rows = ["| " + " | ".join(cells) + " |" for cells in (header, ["---"] * len(header), *lines)]
     legend = (
         "Columns are budgets in full trials. 0% is what one full trial scores, 100% what the best of 64 scores; ± is "
         "half of a 95% interval over replicates and seeds. Compute: full trials that best-of-n needs for the same "
         "score, per full trial of the budget. The last column is paired, in points. "
-        f"Protocol {protocol}, {replicates} replicates, seed {seed}."
+        f"Protocol {found.protocol}, {found.replicates} replicates, seed {found.seed}."
     )
     return "\n".join(rows) + f"\n\n{legend}"
 
 
-def _line(name: str, summary: dict[str, Any], budgets: Sequence[int], less: dict[str, Any] | None) -> list[str]:
-    at_budget = {at["budget"]: at["gap_closed"] for at in summary["budgets"]}
-    gap, high = summary["gap_closed"], summary["gap_closed_high"]
+def _line(name: str, summary: Summary, budgets: Sequence[int], more: str) -> list[str]:
+    at_budget = {at.budget: at.gap_closed for at in summary.budgets}
     return [
         f"`{name}`",
         *(percent(at_budget.get(budget)) for budget in budgets),
-        percent(gap) + half(gap, high, 100),
-        multiplier(summary["compute_multiplier"], summary["compute_multiplier_bound"]),
-        "" if less is None else _more(less["gap_closed"], less["gap_closed_high"]),
+        percent(summary.gap_closed) + half(summary.gap_closed, summary.gap_closed_high, 100),
+        multiplier(summary.compute_multiplier, summary.compute_multiplier_bound),
+        more,
     ]
 
 

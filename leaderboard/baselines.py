@@ -12,10 +12,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from leaderboard.boards import BASELINES, PROTOCOL, PUBLIC_SEED, SUBMISSIONS, read_baselines, to_json
+from leaderboard.boards import BASELINES, PROTOCOL, PUBLIC_SEED, SUBMISSIONS, read_baselines
 from leaderboard.results import gap_closed
 from leaderboard.terminal import one_line
 from seedbench.cpus import usable_cpus
+from seedbench.documents import to_json
 from seedbench.errors import SeedbenchError
 from seedbench.evaluation import evaluate
 from seedbench.files import write_file

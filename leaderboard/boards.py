@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
-import msgspec
-
+from seedbench.documents import Positive, Sha256, read_json, to_json
 from seedbench.errors import SeedbenchError
 from seedbench.evaluation import Evaluation
 from seedbench.files import locked, make_folder, write_file
@@ -32,10 +32,21 @@ FILE = "board.json"
 
 
 @dataclass(frozen=True)
+class PublishedPool:
+    """`hidden_pool.json`: which private trial set an open board will be closed with."""
+
+    format: Literal[1] = field(default=1, kw_only=True)
+    name: str
+    version: str
+    sha256: Sha256
+
+
+@dataclass(frozen=True)
 class Board:
     """A board.
 
     Attributes:
+        format: of its JSON; without one it is 1.
         protocol: of all its results.
         track: "cold" or "transfer".
         trials: the public trial set.
@@ -48,12 +59,13 @@ class Board:
         notes: what went wrong on it, for its readers.
     """
 
+    format: Literal[1] = field(default=1, kw_only=True)
     protocol: str
     track: str
     trials: TrialsIdentity
     seed: int
-    replicates: int
-    entries: dict[str, str] | None = None
+    replicates: Positive
+    entries: dict[str, Sha256] | None = None
     pool: TrialsIdentity | None = None
     removed: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -118,10 +130,7 @@ def read_board(folder: Path) -> Board:
     Raises:
         SeedbenchError: there is none.
     """
-    try:
-        return msgspec.json.decode((folder / FILE).read_bytes(), type=Board)
-    except (OSError, msgspec.DecodeError) as error:
-        raise SeedbenchError(f"{folder / FILE}: no board: {error}") from None
+    return read_json(folder / FILE, Board, error=SeedbenchError, advice="a board is what leaderboard.verify writes")
 
 
 def read_boards(results: Path = RESULTS) -> tuple[Board, ...]:
@@ -136,7 +145,7 @@ def write_board(results: Path, board: Board) -> None:
     Raises:
         SeedbenchError: it cannot be written.
     """
-    write_file(results / board.name / FILE, to_json(board), parents=True)
+    write_file(results / board.name / FILE, to_json(board, ascii=False), parents=True)
 
 
 @contextmanager
@@ -159,11 +168,10 @@ def published_pool(file: Path = HIDDEN_POOL) -> TrialsIdentity | None:
     """
     if not file.exists():
         return None
-    try:
-        published = msgspec.json.decode(file.read_bytes(), type=dict[str, str])
-        return TrialsIdentity(published["name"], published["version"], published["sha256"], None)
-    except (OSError, KeyError, msgspec.DecodeError) as error:
-        raise SeedbenchError(f"{file}: the hidden pool's name, version and sha256 belong there: {error}") from None
+    found = read_json(
+        file, PublishedPool, error=SeedbenchError, advice="the hidden pool's name, version and sha256 belong there"
+    )
+    return TrialsIdentity(found.name, found.version, found.sha256, None)
 
 
 def read_baselines(file: Path = BASELINES) -> dict[str, str]:
@@ -172,17 +180,14 @@ def read_baselines(file: Path = BASELINES) -> dict[str, str]:
     Raises:
         SeedbenchError: the file says something else.
     """
-    try:
-        return msgspec.json.decode(file.read_bytes(), type=dict[str, str]) if file.exists() else {}
-    except (OSError, msgspec.DecodeError) as error:
-        raise SeedbenchError(
-            f"{file}: the names and SHA-256 of the organisers' entries belong there: {error}"
-        ) from None
-
-
-def to_json(content: object) -> bytes:
-    """As JSON text, the same bytes for the same content."""
-    return msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"
+    if not file.exists():
+        return {}
+    return read_json(
+        file,
+        dict[str, Sha256],
+        error=SeedbenchError,
+        advice="the names and SHA-256 of the organisers' entries belong there",
+    )
 
 
 def sha256_of(*contents: bytes) -> str:

@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from leaderboard.boards import Board, belongs
 from leaderboard.results import BAD_SUBMISSION, VERIFIED, Key, Result, write_result
+from seedbench.documents import Positive, Sha256, from_json
 from seedbench.errors import SeedbenchError, StrategyFailed, StrategyFileError
 from seedbench.evaluation import Evaluation, evaluate
 from seedbench.replay import Decisions, ReplayOptions, replay_one
@@ -54,15 +54,15 @@ class Order:
     trials: str
     revision: str | None
     hidden: bool
-    processes: int
+    processes: Positive
     out: str
-    baselines: tuple[str, ...] = ()
+    baselines: tuple[Sha256, ...] = ()
 
 
 def main() -> None:
     """Reads an order from standard input and writes the result; what is not the entry's fault is printed."""
     die_with_parent()
-    order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
+    order = from_json(sys.stdin.buffer.read(), Order, "an order by leaderboard.verify", error=SeedbenchError)
     try:
         result = measure(order)
         if result is not None:

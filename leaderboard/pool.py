@@ -17,14 +17,15 @@ from leaderboard.boards import (
     PROTOCOL,
     RESULTS,
     Board,
+    PublishedPool,
     changing_board,
     published_pool,
     read_board,
     read_boards,
-    to_json,
     write_board,
 )
 from leaderboard.terminal import one_line
+from seedbench.documents import to_json
 from seedbench.errors import SeedbenchError
 from seedbench.files import write_file
 from seedbench.replay import admitted_budgets
@@ -106,7 +107,7 @@ def publish(
                 f"{pool}: another pool is published there, {before.sha256}, and a season keeps its own; delete the "
                 "file once that season's board is closed"
             )
-        published = {"name": private.name, "version": private.version, "sha256": private.sha256}
+        published = PublishedPool(private.name, private.version, private.sha256)
         write_file(pool, to_json(published), parents=True)
         console = Console(highlight=False, soft_wrap=True)
         for table in private.tables:

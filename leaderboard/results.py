@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from leaderboard.boards import RESULTS, Board, to_json
+from leaderboard.boards import RESULTS, Board
+from seedbench.documents import Positive, Sha256, read_json, to_json
 from seedbench.errors import SeedbenchError
 from seedbench.evaluation import Evaluation, paired_difference
 from seedbench.files import write_file
 from seedbench.replay import Decisions
 
 POOLS = ("public", "hidden")
+_AGAIN = "python -m leaderboard.verify {} --again"
 VERIFIED, BAD_SUBMISSION, NOT_MEASURED, REMOVED = "verified", "bad submission", "not measured", "removed"
 
 #: Verdicts of verification itself; the others are those of `seedbench.sandbox.VERDICTS`.
@@ -42,10 +44,10 @@ class Key:
         replicates: campaigns per table and budget.
     """
 
-    entry_sha256: str
-    trials_sha256: str
+    entry_sha256: Sha256
+    trials_sha256: Sha256
     seed: int
-    replicates: int
+    replicates: Positive
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class Result:
     """What verification found of one entry.
 
     Attributes:
+        format: of its JSON; without one it is 1.
         slug: name of the entry's folder.
         key: what was measured, on what.
         verdict: a name of `VERDICTS` or of `seedbench.sandbox.VERDICTS`.
@@ -70,6 +73,7 @@ class Result:
         pairs: what `difference` needs; None unless verified. In a file of its own.
     """
 
+    format: Literal[1] = field(default=1, kw_only=True)
     slug: str
     key: Key
     verdict: str
@@ -101,7 +105,7 @@ def write_result(folder: Path, result: Result) -> None:
     if result.pairs is not None:
         table = pa.table(dict(result.pairs))
         write_file(pairs, lambda file: pq.write_table(table, file), parents=True)
-    write_file(folder / f"{result.slug}.json", to_json(replace(result, pairs=None)), parents=True)
+    write_file(folder / f"{result.slug}.json", to_json(result, ascii=False), parents=True)
     if result.pairs is None:
         pairs.unlink(missing_ok=True)
 
@@ -115,10 +119,7 @@ def read_result(folder: Path, slug: str) -> Result | None:
     file = folder / f"{slug}.json"
     if not file.exists():
         return None
-    try:
-        result = msgspec.json.decode(file.read_bytes(), type=Result)
-    except msgspec.DecodeError as error:
-        raise SeedbenchError(f"{file}: no result: {error}") from None
+    result = read_json(file, Result, error=SeedbenchError, advice=f"measure it again: {_AGAIN.format(slug)}")
     if not result.verified:
         return result
     try:
@@ -127,7 +128,7 @@ def read_result(folder: Path, slug: str) -> Result | None:
         said = " ".join(str(error).split())
         raise SeedbenchError(
             f"{folder / slug}.parquet: cannot be read beside {slug}.json: {said}; measure it again: "
-            f"python -m leaderboard.verify {slug} --again"
+            f"{_AGAIN.format(slug)}"
         ) from None
     return replace(result, pairs={name: table[name].to_numpy() for name in table.column_names})
 

@@ -11,12 +11,12 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import msgspec
 import numpy as np
 
 from leaderboard.boards import HERE, Board, sha256_of
 from leaderboard.measure import ANOTHER_BOARD, Order
 from leaderboard.results import BAD_SUBMISSION, NOT_MEASURED, Key, Result, read_result, write_result
+from seedbench.documents import to_json
 from seedbench.errors import SeedbenchError
 from seedbench.files import remove_folder
 from seedbench.submission import ENTRY, ENTRY_BYTES, SOURCE, SOURCE_BYTES, read_file
@@ -146,7 +146,7 @@ def _measure(entry: Path, key: Key, verification: Verification, out: Path) -> Re
         start_new_session=True,
     )
     try:
-        said, _ = process.communicate(msgspec.json.encode(order), timeout=verification.hours * 3600)
+        said, _ = process.communicate(to_json(order).encode(), timeout=verification.hours * 3600)
     except subprocess.TimeoutExpired:
         return _failed(entry, key, "took too long", f"one run took more than {verification.hours:g} hours")
     finally:

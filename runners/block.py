@@ -151,6 +151,7 @@ class BlockRunner:
     def log(self, cell: Cell, outcome: Outcome) -> TrialLog:
         """The log of a trial, or of its part up to the last checkpoint of ``outcome``."""
         record = Record(
+            format=1,
             model=self.spec.model_name,
             task=self.spec.task,
             recipe=self.spec.recipe.name,

@@ -7,9 +7,7 @@ Differences are taken where both values are finite; None is what the record does
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,82 +19,13 @@ from rich.text import Text
 from runners.errors import RunnerError
 from runners.export import example_loss, on_test_set, predicted_label, trial_row
 from runners.trial_log import TrialLog
+from seedbench.documents import to_json
 from seedbench.errors import CannotWrite
 from seedbench.files import locked, write_file
-from seedbench.trialset import TrialTable
+from seedbench.trialset import Reproduction, TrainedAgain, TrialTable, read_reproductions
 
 #: What may differ between two runs of a trial without making it another one.
 PROVENANCE = ("engine", "device", "seedbench_version", "torch_version", "transformers_version")
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """A recorded trial and the same one trained again. Lists run over checkpoints.
-
-    Attributes:
-        model, task, recipe, trial_id, weight_init_seed, data_order_seed: which trial.
-        equal: whether everything that is compared is equal as recorded.
-        recorded_status, status: finished or diverged.
-        recorded_score, score: the task's metric on the whole dev set.
-        predictions_changed: dev examples with another predicted label; None without recorded predictions.
-        example_loss: largest difference in the loss of a dev example, nats.
-        train_loss: difference in the mean training loss since the checkpoint before, nats.
-        step_train_loss: largest difference in the loss of a training step, nats; None without the config ``steps``.
-        recorded_by, by: engine, device and versions of the two runs.
-        recorded_test_score, test_score, test_predictions_changed: likewise of the test set; None where not recorded.
-    """
-
-    model: str
-    task: str
-    recipe: str
-    trial_id: str
-    weight_init_seed: int
-    data_order_seed: int
-    equal: bool
-    recorded_status: str
-    status: str
-    recorded_score: list[float]
-    score: list[float]
-    predictions_changed: list[int] | None
-    example_loss: list[float | None] | None
-    train_loss: list[float | None] | None
-    step_train_loss: float | None
-    recorded_by: dict[str, str | None]
-    by: dict[str, str]
-    recorded_test_score: list[float] | None = None
-    test_score: list[float] | None = None
-    test_predictions_changed: list[int] | None = None
-
-
-@dataclass(frozen=True)
-class TableDrawnFrom:
-    """A trial table that trials were drawn from; ``best_score_sd``, of the best scores of its trials, is for scale."""
-
-    model: str
-    task: str
-    recipe: str
-    trials: int
-    best_score_sd: float | None
-
-
-@dataclass(frozen=True)
-class Reproduction:
-    """Trials drawn at random from a trial set and trained again.
-
-    Attributes:
-        name, version: of the trial set.
-        tables: what was drawn from, all trials alike.
-        seed: of the draw.
-        engine: which one trained again.
-        trials: a comparison each.
-    """
-
-    name: str
-    version: str
-    tables: list[TableDrawnFrom]
-    seed: int
-    engine: str
-    trials: list[Comparison]
 
 
 def compare(
@@ -106,7 +35,7 @@ def compare(
     recorded_by: Mapping[str, str | None],
     steps: np.ndarray | None,
     recorded_test: Mapping[str, Any] | None = None,
-) -> Comparison:
+) -> TrainedAgain:
     """A recorded trial against the log of the same trial trained again.
 
     Args:
@@ -141,7 +70,7 @@ def compare(
     pairs += test.values()
     scores, labels = test.get("test_score"), test.get("test_predicted_label")
     recorded_status = "diverged" if table.diverged[trial] else "finished"
-    return Comparison(
+    return TrainedAgain(
         model=table.model,
         task=table.task,
         recipe=table.recipe,
@@ -231,21 +160,13 @@ def words(done: Reproduction) -> list[str]:
 # ---- the file that keeps it ----------------------------------------------------------------------------------------
 
 
-def read_reproductions(path: Path) -> list[dict[str, Any]]:
+def kept_in(path: Path) -> list[Reproduction]:
     """What ``keep`` wrote; nothing where there is no file.
 
     Raises:
         RunnerError: it is something else.
     """
-    try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        if {"engine", "seed", "tables", "trials"} <= set.intersection(*map(set, kept)):
-            return kept
-    except FileNotFoundError:
-        return []
-    except (OSError, ValueError, TypeError) as error:
-        raise RunnerError(f"{path}: not a file of reproductions ({error}); give another with --json") from None
-    raise RunnerError(f"{path}: not a file of reproductions; give another with --json")
+    return read_reproductions(path, "no file of reproductions: give another with --json", RunnerError)
 
 
 def keep(done: Reproduction, path: Path) -> None:
@@ -254,15 +175,13 @@ def keep(done: Reproduction, path: Path) -> None:
     Raises:
         RunnerError: the file is something else, or cannot be written.
     """
-    new = asdict(done)
     try:
         with locked(path):
-            kept: Sequence[dict[str, Any]] = [one for one in read_reproductions(path) if _which(one) != _which(new)]
-            write_file(path, json.dumps([*kept, new], indent=1, allow_nan=False) + "\n")
+            kept = [one for one in kept_in(path) if _which(one) != _which(done)]
+            write_file(path, to_json([*kept, done]))
     except CannotWrite as error:
         raise RunnerError(f"{path}: cannot be written ({error.reason})") from None
 
 
-def _which(one: Mapping[str, Any]) -> tuple[object, ...]:
-    tables = sorted((table["model"], table["task"], table["recipe"]) for table in one["tables"])
-    return one["engine"], one["seed"], tables
+def _which(one: Reproduction) -> tuple[object, ...]:
+    return one.engine, one.seed, sorted((table.model, table.task, table.recipe) for table in one.tables)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from huggingface_hub import EvalResult, ModelCardData
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from runners.block import BlockRunner
@@ -16,6 +17,14 @@ from runners.live_report import FolderCheck, Report, summary, text
 from runners.live_trials import KeptWeights, Weights
 from seedbench.files import write_file
 from seedbench.trialset.schema import TASKS
+
+TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent),
+    undefined=StrictUndefined,
+    autoescape=False,  # Markdown, not HTML
+    trim_blocks=True,
+    keep_trailing_newline=True,
+)
 
 
 def write_model(runner: BlockRunner, weights: Weights, folder: Path) -> None:
@@ -55,7 +64,7 @@ def write_report(report: Report, folder: Path) -> None:
 
 def model_card(report: Report) -> str:
     """The kept checkpoint's card, with the Hub's metadata."""
-    kept, trial = report.kept, report.kept_trial()
+    kept = report.kept
     task, name = TASKS[report.task], f"{report.model.split('/')[-1]}-{report.task}"
     metrics = {
         "matthews_correlation": ("matthews_correlation",),
@@ -83,43 +92,11 @@ def model_card(report: Report) -> str:
         model_name=name,
         eval_results=results,
     )
-    fields = "\n".join(f"| {field} | {value} |" for field, value in report.recipe_fields.items())
-    provenance = "\n".join(f"| {field} | {value} |" for field, value in report.provenance.items())
-    facts = "\n".join(f"- {line}" for line in summary(report))
-    return f"""---
-{data.to_yaml()}
----
-
-# {name}
-
-[{report.model}](https://huggingface.co/{report.model}) fine-tuned on GLUE {report.task}: the checkpoint that the
-strategy `{report.strategy}` of seedbench kept, after it had spent a budget of {report.budget} full trials on random
-seeds. `report.txt` and `report.json` list every trial it started and stopped.
-
-```python
-from transformers import pipeline
-
-classify = pipeline("text-classification", model="path/to/this/folder")
-```
-
-Labels: {", ".join(f"{number} `{label}`" for number, label in enumerate(task.labels))}. Inputs were cut to
-{report.recipe_fields["max_length"]} tokens.
-
-{facts}
-
-| seed | |
-|---|---|
-| weight_init_seed (classifier) | {trial.weight_init_seed} |
-| data_order_seed | {trial.data_order_seed} |
-| campaign | {report.seed}, grid {report.grid[0]}x{report.grid[1]} |
-
-| recipe `{report.recipe}` | |
-|---|---|
-{fields}
-
-| made with | |
-|---|---|
-{provenance}
-
-The licence and the limits of the pretrained model are this model's, too; what it gets wrong was not looked into.
-"""
+    return TEMPLATES.get_template("model_card.md").render(
+        card_data=data.to_yaml(),
+        name=name,
+        report=report,
+        trial=report.kept_trial(),
+        labels=", ".join(f"{number} `{label}`" for number, label in enumerate(task.labels)),
+        facts=summary(report),
+    )

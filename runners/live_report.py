@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import io
-import json
 import math
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 from rich.table import Table
 
 from runners.block import BlockRunner
 from runners.live_book import Book, PaidTrial
+from seedbench.documents import plain, to_json
 from seedbench.trialset import TrialTable
 from seedbench.trialset.schema import TASKS
 
@@ -103,6 +103,7 @@ class Report:
     """A live campaign from its start to its end.
 
     Attributes:
+        format: of its JSON; without one it is 1.
         strategy, strategy_sha256: its name, and the SHA-256 of its source.
         model, task, recipe, recipe_fields: what was trained.
         grid, seed: with them, the same command gives the same campaign.
@@ -121,12 +122,13 @@ class Report:
         kept: what it kept.
     """
 
+    format: Literal[1] = field(default=1, kw_only=True)
     strategy: str
     strategy_sha256: str | None
     model: str
     task: str
     recipe: str
-    recipe_fields: dict[str, object]
+    recipe_fields: dict[str, bool | int | float | str | None]
     grid: tuple[int, int]
     seed: int
     weight_init_seeds: tuple[int, ...]
@@ -148,7 +150,7 @@ class Report:
 
     def to_json(self) -> str:
         """As JSON; a number that is not finite is null."""
-        return json.dumps(_finite(asdict(self)), indent=1, allow_nan=False) + "\n"
+        return to_json(_finite(plain(self)))
 
     def kept_trial(self) -> TrialReport:
         """The trial whose checkpoint is kept."""

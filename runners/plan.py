@@ -2,20 +2,21 @@
 
     python -m runners.plan runners/plans/dodge2020.toml --trials-per-hour mrpc=600 --trials-per-hour rte=800 …
 
-A plan file has the keys ``model``, ``model_name`` (needed for a local folder), ``glue``, ``engine``, ``stack`` and
-``compiled``, and a list ``tables`` of ``task``, ``recipe``, ``weight_init_seeds``, ``data_order_seeds`` (as on the
-command line of ``runners.sweep``), ``set`` (changed recipe fields) and ``trials_per_hour`` (of one job, if known).
+A plan file has the keys ``format`` (1, also where it is missing), ``model``, ``model_name`` (needed for a local
+folder), ``glue``, ``engine``, ``stack`` and ``compiled``, and a list ``tables`` of ``task``, ``recipe``,
+``weight_init_seeds``, ``data_order_seeds`` (as on the command line of ``runners.sweep``), ``set`` (changed recipe
+fields) and ``trials_per_hour`` (of one job, if known).
 """
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
+import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -25,21 +26,37 @@ from runners.glue import train_size
 from runners.recipe import validation_steps
 from runners.table import TableSpec, grid, table_spec
 from runners.trial_log import Cell, read_log
-
-SHARED = {"model": str, "model_name": str, "glue": str, "engine": str, "stack": int, "compiled": bool}
-OF_A_TABLE = {
-    "task": str,
-    "recipe": str,
-    "weight_init_seeds": str,
-    "data_order_seeds": str,
-    "set": dict,
-    "trials_per_hour": (int, float),
-}
-REQUIRED = ("task", "recipe", "weight_init_seeds", "data_order_seeds")
+from seedbench.documents import read_toml
 
 
 class PlanError(RunnerError):
     """A plan file that cannot be used; the message names the file, the table, the key and the value."""
+
+
+@dataclass(frozen=True)
+class TableOfPlan:
+    """One of ``tables`` in a plan file; ``set`` holds changed recipe fields."""
+
+    task: str
+    recipe: str
+    weight_init_seeds: str
+    data_order_seeds: str
+    set: dict[str, bool | int | float | str] = field(default_factory=dict)
+    trials_per_hour: Annotated[float, msgspec.Meta(gt=0)] | None = None
+
+
+@dataclass(frozen=True)
+class PlanFile:
+    """A plan file."""
+
+    format: Literal[1] = field(default=1, kw_only=True)
+    model: str
+    tables: Annotated[list[TableOfPlan], msgspec.Meta(min_length=1)]
+    model_name: str | None = None
+    glue: str = "nyu-mll/glue"
+    engine: str = "stacked"
+    stack: int | None = None
+    compiled: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -73,30 +90,15 @@ def load_plan(path: Path, out: Path, *, draw: bool = True, **overrides: Any) -> 
             and ``compiled``; None leaves the file's.
 
     Raises:
-        PlanError: not TOML, a key missing, unknown or of another type, a table twice.
+        PlanError: no such file, not TOML, a key missing, unknown or of another type, a table twice.
         RunnerError: a value outside its range.
     """
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise PlanError(f"{path}: not TOML ({error})") from None
-    tables = document.pop("tables", None)
-    if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):
-        raise PlanError(f"{path}: expected at least one [[tables]]")
-    shared = _checked(document, SHARED, f"{path}")
-    if overrides.get("model") is not None:
-        shared.pop("model_name", None)  # it named the model of the file
-    shared.update((key, value) for key, value in overrides.items() if value is not None)
-    if "model" not in shared:
-        raise PlanError(f"{path}: no key 'model'; name a transformers folder or a Hub model")
-    planned = []
-    for number, table in enumerate(tables, 1):
-        where = f"{path}, table {number}"
-        values = _checked(table, OF_A_TABLE, where)
-        for key in REQUIRED:
-            if key not in values:
-                raise PlanError(f"{where}: no key {key!r}; a table has {', '.join(REQUIRED)}")
-        planned.append(_planned(shared, values, out, where, draw))
+    plan = read_toml(path, PlanFile, error=PlanError, advice="runners/plans/dodge2020.toml is an example")
+    given = {key: value for key, value in overrides.items() if value is not None}
+    if "model" in given:
+        given.setdefault("model_name", None)  # the file's named its own model
+    plan = replace(plan, **given)
+    planned = [_planned(plan, table, out, f"{path}, table {at}", draw) for at, table in enumerate(plan.tables, 1)]
     names = [table.spec.log_path(Cell(0, 0)) for table in planned]
     for number, name in enumerate(names):
         if name in names[:number]:
@@ -119,38 +121,24 @@ def load_planned_table(path: Path, name: str, out: Path, **overrides: Any) -> Pl
     return tables[name]
 
 
-def _checked(values: Mapping[str, Any], types: Mapping[str, Any], where: str) -> dict[str, Any]:
-    for key, value in values.items():
-        if key not in types:
-            raise PlanError(f"{where}: unknown key {key!r}; there are {', '.join(types)}")
-        if not isinstance(value, types[key]) or (isinstance(value, bool) and types[key] is not bool):
-            kinds = types[key] if isinstance(types[key], tuple) else (types[key],)
-            expected = " or ".join(kind.__name__ for kind in kinds)
-            raise PlanError(f"{where}: {key!r} must be {expected}, got {value!r}")
-    return dict(values)
-
-
-def _planned(shared: Mapping[str, Any], values: Mapping[str, Any], out: Path, where: str, draw: bool) -> PlannedTable:
-    rate = values.get("trials_per_hour")
+def _planned(plan: PlanFile, table: TableOfPlan, out: Path, where: str, draw: bool) -> PlannedTable:
     try:
         spec = table_spec(
-            shared["model"],
-            shared.get("model_name"),
-            shared.get("glue", "nyu-mll/glue"),
-            values["task"],
-            values["recipe"],
-            [f"{name}={value}" for name, value in values.get("set", {}).items()],
-            shared.get("engine", "stacked"),
+            plan.model,
+            plan.model_name,
+            plan.glue,
+            table.task,
+            table.recipe,
+            [f"{name}={value}" for name, value in table.set.items()],
+            plan.engine,
             out,
-            shared.get("stack"),
-            shared.get("compiled"),
+            plan.stack,
+            plan.compiled,
         )
-        cells = grid(values["weight_init_seeds"], values["data_order_seeds"], out if draw else None)
+        cells = grid(table.weight_init_seeds, table.data_order_seeds, out if draw else None)
     except RunnerError as error:
         raise PlanError(f"{where}: {error}") from None
-    if rate is not None and not 0 < rate < float("inf"):
-        raise PlanError(f"{where}: 'trials_per_hour' must be positive, got {rate}")
-    return PlannedTable(spec, cells, rate)
+    return PlannedTable(spec, cells, table.trials_per_hour)
 
 
 def parse_rates(texts: Iterable[str], tables: Sequence[PlannedTable]) -> dict[str, float]:

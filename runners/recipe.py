@@ -74,7 +74,7 @@ class Recipe:
         require("train_examples", "None or positive", self.train_examples is None or self.train_examples > 0)
         require("precision", "'bf16' or 'fp32'", self.precision in ("bf16", "fp32"))
 
-    def fields(self) -> dict[str, object]:
+    def fields(self) -> dict[str, bool | int | float | str | None]:
         """All fields but the name, as they are recorded with every trial."""
         record = asdict(self)
         del record["name"]

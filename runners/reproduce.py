@@ -17,13 +17,21 @@ import typer
 from rich.console import Console
 
 from runners.block import BlockRunner
-from runners.comparison import PROVENANCE, Reproduction, TableDrawnFrom, compare, keep, read_reproductions, report
+from runners.comparison import PROVENANCE, compare, keep, kept_in, report
 from runners.errors import RunnerError
 from runners.recipe import Recipe
 from runners.sweep import devices_of, resumable, sweep
 from runners.table import TableSpec
 from runners.trial_log import Cell, read_log
-from seedbench.trialset import BUNDLED, TrialTable, load_trials, read_manifest, read_split
+from seedbench.trialset import (
+    BUNDLED,
+    Reproduction,
+    TableDrawnFrom,
+    TrialTable,
+    load_trials,
+    read_manifest,
+    read_split,
+)
 
 #: What must be the same for a trial to be the same trial; recorded by column of the config ``trials``.
 IDENTITY = {"model_sha256": "the pretrained weights", "data_sha256": "the task's data"}
@@ -203,7 +211,7 @@ def main(
         if len(models := {table.model for table in tables}) > 1:
             raise RunnerError(f"{trials} has {' and '.join(sorted(models))}: choose one with --model-name")
         if json is not None:
-            read_reproductions(json)
+            kept_in(json)
             if not json.absolute().parent.is_dir():
                 raise RunnerError(f"--json {json}: {json.absolute().parent} is no folder")
         drawn = draw(tables, trials, number, seed)

@@ -9,18 +9,19 @@ predictions and scores follow from it in ``runners.export``. It is an ``.npz`` a
 
 from __future__ import annotations
 
-import json
 import zipfile
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from runners import seeds
 from runners.errors import RunnerError
 from runners.recipe import Recipe
+from seedbench.documents import Count, Positive, Sha256, from_json, to_json
 from seedbench.errors import CannotWrite
 from seedbench.files import make_folder, write_file
 
@@ -72,14 +73,15 @@ class Record:
     is empty.
     """
 
+    format: Literal[1] = field(default=1, kw_only=True)
     model: str
     task: str
     recipe: str
-    recipe_fields: dict[str, object]
-    weight_init_seed: int
-    data_order_seed: int
-    dropout_seed: int
-    step: list[int]
+    recipe_fields: dict[str, bool | int | float | str | None]
+    weight_init_seed: Count
+    data_order_seed: Count
+    dropout_seed: Count
+    step: list[Positive]
     train_seconds: float
     evaluation_seconds: float
     device: str
@@ -87,8 +89,8 @@ class Record:
     seedbench_version: str
     torch_version: str
     transformers_version: str
-    model_sha256: str
-    data_sha256: str
+    model_sha256: Sha256
+    data_sha256: Sha256
     drawn: list[str] = field(default_factory=list)
 
 
@@ -125,7 +127,7 @@ def write_log(path: Path, log: TrialLog) -> None:
         TrialLogError: no room, or no permission; nothing is left behind.
     """
     arrays: dict[str, Any] = {
-        "record": np.array(json.dumps(asdict(log.record), sort_keys=True)),
+        "record": np.array(to_json(log.record)),
         "label": log.label.astype(np.int8),
         "logits": log.outcome.logits,
         "step_train_loss": log.outcome.step_train_loss,
@@ -166,7 +168,7 @@ def read_record(path: Path) -> Record:
     """
     try:
         with np.load(path, allow_pickle=False) as archive:
-            return Record(**json.loads(str(archive["record"])))
+            return _record(archive)
     except _DAMAGED as error:
         raise _damaged(path, error) from None
 
@@ -179,7 +181,7 @@ def read_log(path: Path) -> TrialLog:
     """
     try:
         with np.load(path, allow_pickle=False) as archive:
-            record = Record(**json.loads(str(archive["record"])))
+            record = _record(archive)
             test = {name: archive[name] for name in ("test_label", "test_rows", "test_logits") if name in archive}
             outcome = Outcome(
                 archive["step_train_loss"],
@@ -192,6 +194,10 @@ def read_log(path: Path) -> TrialLog:
             return TrialLog(record, archive["label"], outcome, **test)
     except _DAMAGED as error:
         raise _damaged(path, error) from None
+
+
+def _record(archive: Mapping[str, np.ndarray]) -> Record:
+    return from_json(str(archive["record"]), Record, "record", error=ValueError)
 
 
 def _damaged(path: Path, error: Exception) -> TrialLogError:

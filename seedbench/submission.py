@@ -15,14 +15,13 @@ import re
 import stat
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-import msgspec
-
+from seedbench.documents import Sha256, from_json, plain, to_json
 from seedbench.errors import SeedbenchError
-from seedbench.evaluation import Evaluation
+from seedbench.evaluation import Evaluation, parameters_field
 from seedbench.files import new_folder, write_file
 from seedbench.replay import PROTOCOLS, TRACKS
 from seedbench.sandbox.imports import ALLOWED_SAID, allowed, imported
@@ -68,7 +67,7 @@ class Submission:
     attribute: str
     source: str
     claimed: Evaluation
-    parameters: dict[str, Any] = field(default_factory=dict, hash=False)
+    parameters: dict[str, Any] = parameters_field()
 
     @property
     def source_sha256(self) -> str:
@@ -76,8 +75,9 @@ class Submission:
         return hashlib.sha256(self.source.encode()).hexdigest()
 
 
-class _Entry(msgspec.Struct, forbid_unknown_fields=True):
-    """`submission.json`, typed."""
+@dataclass(frozen=True)
+class SubmissionFile:
+    """`submission.json`; its schema is its format number."""
 
     schema: Literal[1]
     slug: str
@@ -86,9 +86,9 @@ class _Entry(msgspec.Struct, forbid_unknown_fields=True):
     url: str | None
     license: str
     attribute: str
-    source_sha256: str
+    source_sha256: Sha256
     claimed: Evaluation
-    parameters: dict[str, Any] = {}
+    parameters: dict[str, Any] = parameters_field()
 
 
 def is_slug(name: str) -> bool:
@@ -189,7 +189,7 @@ def check(submission: Submission) -> None:
         raise SeedbenchError(
             f"{where}: unknown protocol or track: {claimed.protocol[:TEXT]!r}, {claimed.track[:TEXT]!r}"
         )
-    for number in _numbers(msgspec.to_builtins((claimed.rows, claimed.summary))):
+    for number in _numbers(plain((claimed.rows, claimed.summary))):
         if not -CLAIMED <= number <= CLAIMED:
             raise SeedbenchError(f"{where}: claimed: no number is beyond ±{CLAIMED:,}, found {str(number)[:20]}")
     if claimed.against or not claimed.rows:
@@ -239,17 +239,9 @@ def write_submission(parent: Path, submission: Submission) -> Path:
 
 def contents(submission: Submission) -> dict[str, bytes]:
     """The two files of a submission; the same bytes for the same submission."""
-    listed = {
-        item.name: getattr(submission, item.name)
-        for item in fields(submission)
-        if item.name not in ("source", "claimed", "parameters")
-    }
-    if submission.parameters:
-        listed["parameters"] = submission.parameters
-    claimed = msgspec.Raw(submission.claimed.to_json().encode())
-    entry = {"schema": 1, **listed, "source_sha256": submission.source_sha256, "claimed": claimed}
-    text = msgspec.json.format(msgspec.json.encode(entry), indent=2) + b"\n"
-    return {SOURCE: submission.source.encode(), ENTRY: text}
+    listed = {item.name: getattr(submission, item.name) for item in fields(submission) if item.name != "source"}
+    entry = SubmissionFile(schema=1, source_sha256=submission.source_sha256, **listed)
+    return {SOURCE: submission.source.encode(), ENTRY: to_json(entry, ascii=False).encode()}
 
 
 def read_submission(folder: Path) -> Submission:
@@ -261,10 +253,9 @@ def read_submission(folder: Path) -> Submission:
     _check_folder(folder)
     where = f"{folder.name}/{SOURCE}"
     source = decode_source(read_file(folder / SOURCE, SOURCE_BYTES), where)
-    try:
-        entry = msgspec.json.decode(read_file(folder / ENTRY, ENTRY_BYTES), type=_Entry)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise SeedbenchError(f"{folder.name}/{ENTRY}: {' '.join(str(error).split())[:200]}") from None
+    entry = from_json(
+        read_file(folder / ENTRY, ENTRY_BYTES), SubmissionFile, f"{folder.name}/{ENTRY}", error=SeedbenchError
+    )
     named = {item.name: getattr(entry, item.name) for item in fields(Submission) if item.name != "source"}
     submission = Submission(source=source, **named)
     if entry.slug != folder.name:

@@ -13,13 +13,24 @@ import numpy as np
 import pytest
 import yaml
 from huggingface_hub import DatasetCard
+from jinja2 import UndefinedError
 
-from dataset_card.build import build, build_card
+from dataset_card.build import TEMPLATES, build, build_card
 from dataset_card.facts import TASK_SOURCES
 from dataset_card.metadata import feature
 from seedbench import evaluate
+from seedbench.documents import to_json
 from seedbench.errors import TrialSetError
-from seedbench.trialset import BUNDLED, load_trials, read_manifest, validate_folder, write_trials
+from seedbench.trialset import (
+    BUNDLED,
+    Reproduction,
+    TableDrawnFrom,
+    TrainedAgain,
+    load_trials,
+    read_manifest,
+    validate_folder,
+    write_trials,
+)
 from seedbench.trialset.files import is_document, picture_of, read_split
 from seedbench.trialset.importing import import_curves
 from seedbench.trialset.publish import problems
@@ -205,6 +216,12 @@ def test_the_code_in_the_card_of_imported_curves_runs(curves: Path) -> None:
     exec(f"import seedbench\n{card}".replace("somebody/curves", str(curves)).replace(', revision="v1.0.0"', ""), {})
 
 
+@pytest.mark.parametrize("template", ["template.md", "citation.bib", "citation.cff"])
+def test_a_name_without_a_value_is_an_error(template: str) -> None:
+    with pytest.raises(UndefinedError, match="is undefined"):
+        TEMPLATES.get_template(template).render(version="1.0.0")
+
+
 # --- what was trained again, and strategies ---------------------------------------------------------------------------
 
 
@@ -212,21 +229,28 @@ def trained_again(folder: Path, changed: list[int], score: list[float]) -> None:
     """Writes what runners.reproduce would of a folder's first trial; its own file is tested in tests/runners."""
     (table, *_) = load_trials(folder).tables
     by = {"engine": "reference", "device": "a core"}
-    trial = {
-        "model": table.model,
-        "task": table.task,
-        "recipe": table.recipe,
-        "trial_id": table.trial_id[0],
-        "recorded_score": table.score[0].tolist(),
-        "score": score,
-        "equal": not any(changed),
-        "predictions_changed": changed,
-        "recorded_by": by | {"engine": "stacked"},
-        "by": by,
-    }
-    drawn_from = {"task": table.task, "recipe": table.recipe, "trials": 9, "best_score_sd": 0.025}
-    draw = {"engine": "reference", "seed": 7, "tables": [drawn_from], "trials": [trial]}
-    (folder / "reproduced.json").write_text(json.dumps([draw]))
+    trial = TrainedAgain(
+        model=table.model,
+        task=table.task,
+        recipe=table.recipe,
+        trial_id=table.trial_id[0],
+        weight_init_seed=0,
+        data_order_seed=0,
+        equal=not any(changed),
+        recorded_status="finished",
+        status="finished",
+        recorded_score=table.score[0].tolist(),
+        score=score,
+        predictions_changed=changed,
+        example_loss=None,
+        train_loss=None,
+        step_train_loss=None,
+        recorded_by=by | {"engine": "stacked"},
+        by=by,
+    )
+    drawn_from = TableDrawnFrom(table.model, table.task, table.recipe, trials=9, best_score_sd=0.025)
+    draw = Reproduction("set", "1.0.0", [drawn_from], seed=7, engine="reference", trials=[trial])
+    (folder / "reproduced.json").write_text(to_json([draw]))
 
 
 def test_the_card_says_what_became_of_trials_that_were_trained_again(tmp_path: Path) -> None:
@@ -289,7 +313,7 @@ def test_the_card_has_the_strategies_of_an_evaluation_of_its_own_trials(tmp_path
     with pytest.raises(TrialSetError, match="evaluation.json: made from another version of the trials; .* --json"):
         build_card(folder)
     (folder / "evaluation.json").write_text("[]")
-    with pytest.raises(TrialSetError, match="evaluation.json: not what seedbench evaluate writes"):
+    with pytest.raises(TrialSetError, match="evaluation.json: Expected .*; not what seedbench evaluate writes"):
         build_card(folder)
 
 

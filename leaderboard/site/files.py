@@ -8,15 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from leaderboard.boards import to_json
 from leaderboard.site.board import board_page, first_page, table_page
 from leaderboard.site.data import Standing, results_frame, tables_of
 from leaderboard.site.entry import entry_page
 from leaderboard.site.rules import rules_page
 from seedbench.display import render
 from seedbench.display.page import vega_bundle
+from seedbench.documents import read_json, to_json
 from seedbench.errors import SeedbenchError
 from seedbench.files import changing, new_folder, settle, write_file
 
@@ -92,7 +90,7 @@ def write_site(files: Mapping[str, bytes], out: Path) -> None:
     Raises:
         SeedbenchError: the folder holds something else, or cannot be written.
     """
-    files = {**files, BUILT: to_json(sorted(files))}
+    files = {**files, BUILT: to_json(sorted(files)).encode()}
     if not out.exists() and not out.is_symlink():
         with new_folder(out) as new:
             _fill(new, files)
@@ -122,7 +120,5 @@ def _built(out: Path, files: Iterable[str]) -> list[str]:
     """The files that the build before wrote to a folder; those of this one, if it did not write down which."""
     if not (out / BUILT).is_file():
         return list(files)
-    try:
-        return msgspec.json.decode((out / BUILT).read_bytes(), type=list[str])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise SeedbenchError(f"{out / BUILT}: no list of the site's files: {error}; remove it") from None
+    advice = "no list of the site's files: remove it"
+    return read_json(out / BUILT, list[str], error=SeedbenchError, advice=advice)

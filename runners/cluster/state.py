@@ -7,24 +7,22 @@ disagree after an interruption: the same command, given again, starts from what 
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from itertools import groupby
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from runners.errors import RunnerError
-from runners.recipe import Recipe
 from runners.table import TableSpec
 from runners.trial_log import Cell
 from seedbench import files
+from seedbench.documents import Count, Positive, read_json, to_json
 
-VERSION = 1
 #: Where a trial can stand; the fields of `Standing`.
 WORDS = ("done", "running", "pending", "unsent", "lost", "failed", "cancelled")
 Block = tuple[Cell, ...]
@@ -50,7 +48,7 @@ class Options:
 
     executor: str
     block_minutes: float
-    max_jobs: int
+    max_jobs: Positive
     devices: tuple[str, ...] = ()
     threads: int = 0
     attempts: int = 3
@@ -110,6 +108,41 @@ class State:
     batches: list[Batch] = field(default_factory=list)
 
 
+Pairs = tuple[tuple[Count, Count], ...]  # cells as a state file holds them: it lists thousands
+
+
+@dataclass(frozen=True)
+class _WantedFile:
+    """`Wanted` in a state file."""
+
+    spec: TableSpec
+    cells: Pairs
+    options: Options
+    trials_per_hour: float | None
+
+
+@dataclass(frozen=True)
+class _BatchFile:
+    """`Batch` in a state file."""
+
+    name: str
+    table: str
+    executor: str
+    blocks: tuple[Pairs, ...]
+    device: str
+    host: str
+    cancelled: bool
+
+
+@dataclass(frozen=True)
+class _StateFile:
+    """A state file."""
+
+    format: Literal[1]
+    tables: dict[str, _WantedFile]
+    batches: tuple[_BatchFile, ...]
+
+
 def cluster_folder(out: Path) -> Path:
     """Where everything but the trial logs lies."""
     return out / "cluster"
@@ -129,11 +162,15 @@ def locked(out: Path) -> Iterator[State]:
 
 def write_state(out: Path, state: State) -> None:
     """Writes the state file, whole or not at all."""
-    tables = {key: {**asdict(table), "cells": _pairs(table.cells)} for key, table in state.tables.items()}
-    batches = [{**asdict(batch), "blocks": [_pairs(block) for block in batch.blocks]} for batch in state.batches]
-    files.write_file(
-        _state_file(out), json.dumps({"version": VERSION, "tables": tables, "batches": batches}, default=str)
-    )
+    tables = {
+        key: _WantedFile(table.spec, _pairs(table.cells), table.options, table.trials_per_hour)
+        for key, table in state.tables.items()
+    }
+    batches = [
+        _BatchFile(**_shallow(batch) | {"blocks": tuple(_pairs(block) for block in batch.blocks)})
+        for batch in state.batches
+    ]
+    files.write_file(_state_file(out), to_json(_StateFile(1, tables, tuple(batches))))
 
 
 def read_state(out: Path) -> State:
@@ -143,38 +180,28 @@ def read_state(out: Path) -> State:
         StateError: it is damaged, or another version's.
     """
     path = _state_file(out)
-    try:
-        document = json.loads(path.read_text())
-        if document["version"] != VERSION:
-            raise ValueError(f"version {document['version']}, expected {VERSION}")
-        return State(
-            {key: _wanted(table) for key, table in document["tables"].items()},
-            [
-                Batch(**{**batch, "blocks": tuple(_cells(block) for block in batch["blocks"])})
-                for batch in document["batches"]
-            ],
-        )
-    except FileNotFoundError:
+    if not path.exists():
         return State()
-    except (KeyError, TypeError, ValueError) as error:
-        raise StateError(
-            f"{path}: not a state file of this version ({error}); once its jobs are over, remove it and submit again: "
-            "the trial logs stay"
-        ) from None
-
-
-def _wanted(table: dict[str, Any]) -> Wanted:
-    spec, options = table["spec"], table["options"]
-    return Wanted(
-        TableSpec(**{**spec, "recipe": Recipe(**spec["recipe"]), "out": Path(spec["out"])}),
-        _cells(table["cells"]),
-        Options(**{**options, "devices": tuple(options["devices"])}),
-        table["trials_per_hour"],
+    advice = "no state file of this version: once its jobs are over, remove it and submit again: the trial logs stay"
+    there = read_json(path, _StateFile, advice=advice, error=StateError)
+    return State(
+        {
+            key: Wanted(table.spec, _cells(table.cells), table.options, table.trials_per_hour)
+            for key, table in there.tables.items()
+        },
+        [
+            Batch(**_shallow(batch) | {"blocks": tuple(_cells(block) for block in batch.blocks)})
+            for batch in there.batches
+        ],
     )
 
 
-def _pairs(cells: Sequence[Cell]) -> list[tuple[int, int]]:
-    return [(cell.weight_init_seed, cell.data_order_seed) for cell in cells]
+def _shallow(value: Batch | _BatchFile) -> dict[str, Any]:
+    return {item.name: getattr(value, item.name) for item in fields(value)}
+
+
+def _pairs(cells: Sequence[Cell]) -> Pairs:
+    return tuple((cell.weight_init_seed, cell.data_order_seed) for cell in cells)
 
 
 def _cells(pairs: Sequence[Sequence[int]]) -> Block:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from seedbench.documents import Count, Positive, to_json
 from seedbench.metrics import Bound
 from seedbench.strategy import with_parameters_said
 from seedbench.trialset import TrialsIdentity
@@ -84,7 +84,7 @@ class BestOfN:
     model: str
     task: str
     recipe: str
-    trials: int
+    trials: Count
     floor: float
     score: float
     score_low: float | None
@@ -99,6 +99,7 @@ class Advice:
     """What `advise` found.
 
     Attributes:
+        format: of its JSON; without one it is 1.
         budget: in full trials.
         protocol: "held-out-1" or "dodge2020".
         trials: the trial set.
@@ -111,11 +112,12 @@ class Advice:
         candidates: ordered by their difference to plain best-of-n, best first.
     """
 
-    budget: int
+    format: Literal[1] = field(default=1, kw_only=True)
+    budget: Positive
     protocol: str
     trials: TrialsIdentity
     seed: int
-    replicates: int
+    replicates: Positive
     seedbench: str
     tables: tuple[BestOfN, ...]
     left_out: tuple[str, ...]
@@ -129,4 +131,4 @@ class Advice:
 
     def to_json(self) -> str:
         """The advice as JSON text, undefined as null; the same bytes for the same advice."""
-        return json.dumps(asdict(self), indent=2, allow_nan=False) + "\n"
+        return to_json(self)

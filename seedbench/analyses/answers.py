@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from seedbench.documents import Count, Positive, Share
+
 Numbers = tuple[float, ...]
 Curve = tuple[float | None, ...]
 
@@ -83,7 +85,7 @@ class Component:
     variance: float
     low: float
     high: float
-    share: float | None
+    share: Share | None
 
 
 @dataclass(frozen=True)
@@ -101,8 +103,8 @@ class FactorTest:
     factor: str
     f: float | None
     degrees_of_freedom: tuple[int, int]
-    p_value: float | None
-    permutation_p_value: float
+    p_value: Share | None
+    permutation_p_value: Share
 
 
 @dataclass(frozen=True)
@@ -201,9 +203,9 @@ class Diverged:
         notes: what cannot be concluded, and why.
     """
 
-    trials: int
-    diverged: int
-    share: float
+    trials: Count
+    diverged: Count
+    share: Share
     share_low: float
     share_high: float
     behind: Numbers
@@ -234,7 +236,7 @@ class EarlyLate:
     best_so_far: Curve
     best_so_far_low: Curve
     best_so_far_high: Curve
-    constant: int
+    constant: Count
     notes: tuple[str, ...] = ()
 
 
@@ -263,12 +265,12 @@ class SearchRow:
         held_out_error_reduction: between those two; may be negative.
     """
 
-    budget: int
-    combinations: int
-    started: int
-    stop: int
-    fraction: float
-    continued: int
+    budget: Positive
+    combinations: Positive
+    started: Positive
+    stop: Positive
+    fraction: Share
+    continued: Count
     score: float
     low: float | None
     high: float | None

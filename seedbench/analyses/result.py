@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
 from seedbench.analyses.answers import Diverged, EarlyLate, ExpectedPerformance, Factors, Numbers, Search
+from seedbench.documents import Count, Positive, Share, to_json
 from seedbench.trialset import TrialsIdentity
 
 
@@ -34,9 +35,9 @@ class TableFindings:
     task: str
     recipe: str
     metric: str
-    trials: int
-    weight_init_seeds: int
-    data_order_seeds: int
+    trials: Count
+    weight_init_seeds: Count
+    data_order_seeds: Count
     step: tuple[int, ...]
     expected: ExpectedPerformance
     factors: Factors
@@ -95,7 +96,7 @@ class SharedFactor:
     mean_rank: Numbers
     correlations: tuple[TaskCorrelation, ...]
     expected_best_mean_rank: float | None
-    p_value: float | None
+    p_value: Share | None
     notes: tuple[str, ...] = ()
 
 
@@ -123,6 +124,7 @@ class Findings:
     """What `findings` found.
 
     Attributes:
+        format: of its JSON; without one it is 1.
         trials: the trial set.
         seed: of the permutations and of the halves of the seeds.
         permutations: of each permutation test.
@@ -131,13 +133,14 @@ class Findings:
         shared_seeds: by model, recipe.
     """
 
+    format: Literal[1] = field(default=1, kw_only=True)
     trials: TrialsIdentity
     seed: int
-    permutations: int
+    permutations: Positive
     seedbench: str
     tables: tuple[TableFindings, ...]
     shared_seeds: tuple[SharedSeeds, ...]
 
     def to_json(self) -> str:
         """The findings as JSON text, undefined as null; the same bytes for the same findings."""
-        return json.dumps(asdict(self), indent=2, allow_nan=False) + "\n"
+        return to_json(self)

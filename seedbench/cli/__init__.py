@@ -10,6 +10,7 @@ from seedbench.cli import (  # noqa: F401  (each adds its commands)
     evaluate,
     findings,
     publish,
+    schema,
     strategies,
     submit,
     trials,

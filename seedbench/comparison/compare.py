@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean, median
-from typing import Unpack
+from typing import Literal, Unpack
 
+from seedbench.documents import Count, Positive, to_json
 from seedbench.evaluation import Evaluation, Given, replay_selected, scored
 from seedbench.metrics import ROUNDING
 from seedbench.replay import (
@@ -64,7 +64,7 @@ class FirstDecisions:
 
     one: Kind
     other: Kind
-    replicates: int
+    replicates: Positive
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,9 @@ class Fates:
         passed_over: it was paid for, too, and another one was kept.
     """
 
-    not_started: int
-    left: int
-    passed_over: int
+    not_started: Count
+    left: Count
+    passed_over: Count
 
 
 @dataclass(frozen=True)
@@ -109,12 +109,12 @@ class Parted:
     model: str
     task: str
     recipe: str
-    budget: int
-    parted: int
-    other_kept: int
-    won: int
-    tied: int
-    lost: int
+    budget: Positive
+    parted: Count
+    other_kept: Count
+    won: Count
+    tied: Count
+    lost: Count
     won_by: Fates
     lost_by: Fates
     spent_before: float | None
@@ -129,10 +129,12 @@ class Comparison:
     """What `compare` found.
 
     Attributes:
+        format: of its JSON; without one it is 1.
         evaluation: of the one strategy, against the other.
         parted: where their decisions part, for each row of the evaluation.
     """
 
+    format: Literal[1] = field(default=1, kw_only=True)
     evaluation: Evaluation
     parted: tuple[Parted, ...]
 
@@ -143,11 +145,7 @@ class Comparison:
 
     def to_json(self) -> str:
         """The comparison as JSON text, undefined as null; the same bytes for the same comparison."""
-        content = {
-            "evaluation": json.loads(self.evaluation.to_json()),
-            "parted": [asdict(parted) for parted in self.parted],
-        }
-        return json.dumps(content, indent=2, allow_nan=False) + "\n"
+        return to_json(self)
 
 
 def compare(

@@ -12,7 +12,7 @@ figure      the same as a picture
 from seedbench.evaluation.evaluate import Given, evaluate, evaluate_selected, scored
 from seedbench.evaluation.paired import paired_difference
 from seedbench.evaluation.replayed import Replayed, replay_selected
-from seedbench.evaluation.result import Difference, Evaluation, Row, Summary
+from seedbench.evaluation.result import Difference, Evaluation, Row, Summary, parameters_field
 
 __all__ = [
     "Difference",
@@ -25,6 +25,7 @@ __all__ = [
     "evaluate_selected",
     "figure",
     "paired_difference",
+    "parameters_field",
     "replay_selected",
     "report",
     "scored",

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
-from functools import cache
+from dataclasses import dataclass, field, fields
 from os import PathLike
-from typing import TYPE_CHECKING, Any, cast, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal
 
-import msgspec
 import numpy as np
 
 from seedbench import __version__
+from seedbench.documents import OMIT_EMPTY, Positive, Sha256, Share, from_json, to_json
 from seedbench.errors import SeedbenchError
 from seedbench.files import write_file
 from seedbench.metrics import Bound
@@ -51,7 +48,7 @@ class Row:
     model: str
     task: str
     recipe: str
-    budget: int
+    budget: Positive
     score: float
     score_low: float | None
     score_high: float | None
@@ -68,14 +65,14 @@ class Row:
     trials_started: float
     budget_spent: float
     no_signal: bool | None
-    undefined_share: float | None
+    undefined_share: Share | None
 
 
 @dataclass(frozen=True)
 class BudgetSummary:
     """All tables that have a budget, together: the compute multiplier, points won over points to win."""
 
-    budget: int
+    budget: Positive
     compute_multiplier: float
     compute_multiplier_bound: Bound | None
     gap_closed: float | None
@@ -102,7 +99,7 @@ class Difference:
     model: str
     task: str
     recipe: str
-    budget: int
+    budget: Positive
     score: float
     score_low: float | None
     score_high: float | None
@@ -122,7 +119,7 @@ class SummaryDifference:
 
 def parameters_field() -> Any:
     """A field for the parameters that a strategy is given; where there are none, it is left out of the JSON."""
-    return field(default_factory=dict, hash=False, metadata={"omit_empty": True})
+    return field(default_factory=dict, hash=False, metadata={OMIT_EMPTY: True})
 
 
 @dataclass(frozen=True)
@@ -130,7 +127,7 @@ class Against:
     """Another strategy on the same replicates, and how the evaluated one differs from it."""
 
     name: str
-    sha256: str | None
+    sha256: Sha256 | None
     rows: tuple[Row, ...]
     summary: Summary
     differences: tuple[Difference, ...]
@@ -151,7 +148,7 @@ class StrategyIdentity:
     """
 
     name: str
-    sha256: str | None
+    sha256: Sha256 | None
     oracle: bool = False
     parameters: dict[str, Any] = parameters_field()
 
@@ -161,6 +158,7 @@ class Evaluation:
     """What `evaluate` found. Rows are ordered by model, task, recipe and budget.
 
     Attributes:
+        format: of its JSON; without one it is 1.
         protocol: "held-out-1" or "dodge2020".
         track: "cold", or "transfer" where the strategy was shown the model's other tasks.
         trials: the trial set.
@@ -176,12 +174,13 @@ class Evaluation:
         pairs: column name -> array, see `seedbench.evaluation.paired.pairs_of`; not part of the JSON.
     """
 
+    format: Literal[1] = field(default=1, kw_only=True)
     protocol: str
     track: str
     trials: TrialsIdentity
     strategy: StrategyIdentity
     seed: int
-    replicates: int
+    replicates: Positive
     seedbench: str
     rows: tuple[Row, ...]
     summary: Summary
@@ -192,7 +191,7 @@ class Evaluation:
 
     def to_json(self) -> str:
         """The evaluation as JSON text, undefined as null; the same bytes for the same evaluation."""
-        return json.dumps(_plain(self), indent=2, allow_nan=False) + "\n"
+        return to_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> Evaluation:
@@ -201,15 +200,7 @@ class Evaluation:
         Raises:
             SeedbenchError: the text is not an evaluation: where in it, the rule and the value found.
         """
-        content = None
-        try:
-            content = msgspec.json.decode(text)
-            found = msgspec.convert(content, cls)
-            _refuse_unknown(content, cls)
-        except (ValueError, RecursionError) as error:
-            said = f"{error}{_value_said(content, str(error))}"
-            raise SeedbenchError(f"not the JSON of an evaluation by seedbench {__version__}: {said}") from None
-        return found
+        return from_json(text, cls, f"not the JSON of an evaluation by seedbench {__version__}", error=SeedbenchError)
 
     def to_pandas(self) -> pd.DataFrame:
         """One line per row, columns as in `Row`, undefined as NaN (None where the column is not a number)."""
@@ -217,7 +208,7 @@ class Evaluation:
 
         columns = [item.name for item in fields(Row)]
         frame = pd.DataFrame([[getattr(row, name) for name in columns] for row in self.rows], columns=columns)
-        numbers = [item.name for item in fields(Row) if item.type in ("float", "float | None")]
+        numbers = [item.name for item in fields(Row) if item.type in ("float", "float | None", "Share | None")]
         return frame.astype(dict.fromkeys(numbers, "float64"))
 
     def write_campaigns(self, path: str | PathLike[str]) -> None:
@@ -233,50 +224,3 @@ class Evaluation:
             raise SeedbenchError("an evaluation read from JSON has no campaigns; evaluate again to get them")
         table = pa.table(dict(self.campaigns))
         write_file(path, lambda file: pq.write_table(table, file))
-
-
-def _value_said(content: Any, error: str) -> str:
-    """The value that msgspec refuses, as ", found 'high'", from the path that ends its error; "" for a list."""
-    place = re.search(r"`\$(?P<path>\S*)`$", error)
-    if content is None or place is None:
-        return ""
-    for name, number in re.findall(r"\.(\w+)|\[(\d+)\]", place["path"]):
-        content = content[name] if name else content[int(number)]
-    return "" if content is None or isinstance(content, dict | list) else f", found {repr(content)[:80]}"
-
-
-def _refuse_unknown(content: Any, part: Any, path: str = "$") -> None:
-    """Raises ValueError for a name that is no field: of another version, or a mistake in an optional field's name.
-
-    Args:
-        content: from JSON; it fits the type but for such names.
-        part: its type: a dataclass, a tuple of one, or anything else, which is left alone.
-        path: to it, as msgspec writes it.
-    """
-    if is_dataclass(part):
-        known = _types(cast(type, part))
-        for name, value in content.items():
-            if name not in known:
-                raise ValueError(f"Object contains unknown field `{name}` - at `{path}`")
-            _refuse_unknown(value, known[name], f"{path}.{name}")
-    elif get_origin(part) is tuple:
-        for at, value in enumerate(content):
-            _refuse_unknown(value, get_args(part)[0], f"{path}[{at}]")
-
-
-@cache
-def _types(part: type) -> dict[str, Any]:
-    """The types of a dataclass's fields that are in its JSON."""
-    types = get_type_hints(part)
-    return {item.name: types[item.name] for item in fields(part) if item.compare}
-
-
-def _plain(value: Any) -> Any:
-    """Dataclasses as dicts; tuples become lists in the JSON by themselves."""
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    if not is_dataclass(value):
-        return value
-    parts = {item.name: getattr(value, item.name) for item in fields(value) if item.compare}
-    omit = {item.name for item in fields(value) if "omit_empty" in item.metadata and not parts[item.name]}
-    return {name: _plain(part) for name, part in parts.items() if name not in omit}

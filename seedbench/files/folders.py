@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-import msgspec
-
+from seedbench.documents import from_json, to_json
 from seedbench.errors import CannotWrite
 from seedbench.files.locks import PRIVATE, WAIT_SECONDS, beside, held
 from seedbench.files.whole import explained, sync_folder, write_file
@@ -94,7 +93,7 @@ class Change:
                 (self.new / path).chmod(stat.S_IMODE((self.folder / path).stat().st_mode))
         _sync_tree(self.new)
         plan = _Plan(1, tuple(new), tuple(gone))
-        write_file(self.folder / PRIVATE / _JOURNAL, msgspec.json.encode(plan))  # from here on it is decided
+        write_file(self.folder / PRIVATE / _JOURNAL, to_json(plan))  # from here on it is decided
         _finish(self.folder)
 
 
@@ -169,7 +168,8 @@ def _changing() -> set[Path]:
     return _here.folders
 
 
-class _Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+@dataclass(frozen=True)
+class _Plan:
     """The journal: paths in the folder, to be taken from `_NEW` and to be removed."""
 
     format: Literal[1]
@@ -183,8 +183,8 @@ def _finish(folder: Path) -> None:
     journal = private / _JOURNAL
     if journal.exists():
         try:
-            plan = msgspec.json.decode(journal.read_bytes(), type=_Plan)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+            plan = from_json(journal.read_bytes(), _Plan, str(journal), error=ValueError)
+        except ValueError:
             raise OSError(errno.EINVAL, f"{journal} is no journal of seedbench; remove {private}") from None
         for path in (*plan.new, *plan.gone):
             _require_ours(folder, path, (*plan.new, *plan.gone))

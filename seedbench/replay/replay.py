@@ -71,7 +71,7 @@ class TableReplay:
     steps_spent: np.ndarray
     best_validation_score: np.ndarray
     best_test_score: np.ndarray
-    decisions: np.ndarray | None
+    decisions: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)

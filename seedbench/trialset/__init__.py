@@ -4,10 +4,11 @@
 `add_trials` puts newly run trials into one.
 """
 
-from seedbench.trialset.files import MANIFEST, Manifest, read_folder, read_manifest, read_split
+from seedbench.trialset.files import MANIFEST, Manifest, ManifestFile, read_folder, read_manifest, read_split
 from seedbench.trialset.identity import TrialsIdentity
 from seedbench.trialset.load import BUNDLED, TrialSet, load_trials, resolve_trials
 from seedbench.trialset.merge import add_trials, merge
+from seedbench.trialset.reproduced import Reproduction, TableDrawnFrom, TrainedAgain, read_reproductions
 from seedbench.trialset.sanity import curve_words
 from seedbench.trialset.selection import Selection, SelectionKeywords, refuse_unknown, whole_number
 from seedbench.trialset.table import TrialTable
@@ -18,8 +19,12 @@ __all__ = [
     "BUNDLED",
     "MANIFEST",
     "Manifest",
+    "ManifestFile",
+    "Reproduction",
     "Selection",
     "SelectionKeywords",
+    "TableDrawnFrom",
+    "TrainedAgain",
     "TrialSet",
     "TrialTable",
     "TrialsIdentity",
@@ -35,6 +40,7 @@ __all__ = [
     "put_trials",
     "read_folder",
     "read_manifest",
+    "read_reproductions",
     "read_split",
     "refuse_unknown",
     "resolve_trials",

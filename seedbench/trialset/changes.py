@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from seedbench.documents import from_json
 from seedbench.errors import TrialSetError
 from seedbench.trialset.files import MANIFEST, SHARD_NAME, Configs, Manifest, read_folder, read_manifest
 from seedbench.trialset.merge import OF_TABLE, cells_of, first_rows, short
@@ -35,6 +35,13 @@ class Change:
         return self.text
 
 
+@dataclass(frozen=True)
+class _AnyManifest:
+    """What the manifest of every schema version has."""
+
+    schema_version: int
+
+
 def schema_version(folder: Path) -> int:
     """The schema version that a folder's manifest names, whatever else stands in it.
 
@@ -42,12 +49,11 @@ def schema_version(folder: Path) -> int:
         TrialSetError: there is none.
     """
     try:
-        found = json.loads((folder / MANIFEST).read_bytes())["schema_version"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        found = None
-    if isinstance(found, int) and not isinstance(found, bool):
-        return found
-    raise TrialSetError(f"{folder / MANIFEST}: names no schema_version")
+        content = (folder / MANIFEST).read_bytes()
+    except OSError as error:
+        raise TrialSetError(f"{folder / MANIFEST}: names no schema_version: {error.strerror}") from None
+    where = f"{folder / MANIFEST}: names no schema_version"
+    return from_json(content, _AnyManifest, where, error=TrialSetError, open_ended=True).schema_version
 
 
 def unlike(old: Manifest, new: Manifest) -> tuple[set[str], list[str]]:

@@ -11,21 +11,21 @@ Every file is read once, checked against the manifest, and only then parsed.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
 
+import msgspec
 import numpy as np
 
+from seedbench.documents import Count, Sha256, from_json, whole
 from seedbench.errors import CannotWrite, TrialSetError
 from seedbench.files import settle
 from seedbench.trialset.schema import (
     CONFIGS,
     OF_KNOWN_TASKS,
-    SCHEMA_VERSION,
     TASK_NAME,
     TASKS,
     arrow_schema,
@@ -49,10 +49,27 @@ KEPT = (CHANGELOG, REPRODUCED)  # what stays true when trials are added
 SHARD_NAME = re.compile(r"(?P<config>[a-z]+)/(?P<task>[a-z0-9]+)-(?P<shard>\d{5})-of-(?P<shards>\d{5})\.parquet")
 _PICTURE = re.compile(rf"curves-{TASK_NAME.pattern}\.png", re.ASCII)
 _SAFE_PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 Configs = dict[str, dict[str, "pa.Table"]]  # config -> task -> split
+
+
+@dataclass(frozen=True)
+class ListedFile:
+    """One file of a trial set, as its manifest lists it."""
+
+    bytes: Count
+    sha256: Sha256
+
+
+@dataclass(frozen=True)
+class ManifestFile:
+    """`manifest.json`; its schema version is its format number."""
+
+    schema_version: Literal[1]
+    name: Annotated[str, whole(_SAFE_PATH.pattern, "of letters, digits and ._-/")]
+    version: Annotated[str, whole(VERSION.pattern, "like 1.0.0")]
+    files: Annotated[dict[str, ListedFile], msgspec.Meta(min_length=1)]
 
 
 @dataclass(frozen=True)
@@ -103,40 +120,26 @@ def read_manifest(folder: Path) -> Manifest:
         raise TrialSetError(f"{error}; a change of this trial set was interrupted there") from None
     except OSError as error:
         raise TrialSetError(f"{folder / MANIFEST}: {error.strerror}; a trial set is a folder with a manifest") from None
-    try:
-        manifest = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise TrialSetError(f"{folder / MANIFEST}: not JSON ({' '.join(str(error).split())})") from None
+    manifest = from_json(content, ManifestFile, str(folder / MANIFEST), error=TrialSetError, open_ended=True)
+    for path in manifest.files:
+        if problem := _unfit(path):
+            raise TrialSetError(f"{folder / MANIFEST}: {problem}, found {path[:200]!r}")
+    digests = {path: entry.sha256 for path, entry in manifest.files.items()}
+    return Manifest(manifest.name, manifest.version, hashlib.sha256(content).hexdigest(), digests)
 
-    def require(holds: bool, rule: str, found: object) -> None:
-        if not holds:
-            raise TrialSetError(f"{folder / MANIFEST}: {rule}, found {str(found)[:200]!r}")
 
-    require(isinstance(manifest, dict), "must be an object", manifest)
-    version = manifest.get("schema_version")
-    if version != SCHEMA_VERSION or isinstance(version, bool):
-        raise TrialSetError(
-            f"{folder / MANIFEST}: schema_version is {str(version)[:40]}, and this seedbench reads {SCHEMA_VERSION}; "
-            "install the seedbench that fits, or another version of the trial set"
-        )
-    name, data_version, files = manifest.get("name"), manifest.get("version"), manifest.get("files")
-    require(_fits(_SAFE_PATH, name), "name must be letters, digits and ._-/", name)
-    require(_fits(VERSION, data_version), "version must be like 1.0.0", data_version)
-    require(isinstance(files, dict) and bool(files), "files must be a non-empty object", files)
-    for path, entry in files.items():
-        inside = _fits(_SAFE_PATH, path) and path != MANIFEST and not is_document(path)
-        require(inside, "a file must be a plain path inside the folder", path)
-        digest = entry.get("sha256") if isinstance(entry, dict) else None
-        require(_fits(_SHA256, digest), f"files[{path!r}] must have a sha256", entry)
-        shard = SHARD_NAME.fullmatch(path)
-        if path.endswith(".parquet"):
-            require(shard is not None, "a parquet file must be <config>/<task>-00000-of-0000N.parquet", path)
-        if shard:
-            require(shard["config"] in CONFIGS, f"a config must be one of {', '.join(CONFIGS)}", path)
-            rule = f"a task must be one of {', '.join(TASKS)} to have {shard['config']}"
-            require(shard["task"] in TASKS or shard["config"] not in OF_KNOWN_TASKS, rule, path)
-    digests = {path: entry["sha256"] for path, entry in files.items()}
-    return Manifest(name, data_version, hashlib.sha256(content).hexdigest(), digests)
+def _unfit(path: str) -> str | None:
+    """The rule that the path of a listed file breaks; None where there is none."""
+    shard = SHARD_NAME.fullmatch(path)
+    if not _SAFE_PATH.fullmatch(path) or path == MANIFEST or is_document(path):
+        return "a file must be a plain path inside the folder"
+    if path.endswith(".parquet") and shard is None:
+        return "a parquet file must be <config>/<task>-00000-of-0000N.parquet"
+    if shard and shard["config"] not in CONFIGS:
+        return f"a config must be one of {', '.join(CONFIGS)}"
+    if shard and shard["task"] not in TASKS and shard["config"] in OF_KNOWN_TASKS:
+        return f"a task must be one of {', '.join(TASKS)} to have {shard['config']}"
+    return None
 
 
 def picture_of(task: str) -> str:
@@ -147,10 +150,6 @@ def picture_of(task: str) -> str:
 def is_document(path: str) -> bool:
     """Whether a path inside a trial set is one of its documents, which are not in the manifest."""
     return path in DOCUMENTS or _PICTURE.fullmatch(path) is not None
-
-
-def _fits(pattern: re.Pattern[str], text: object) -> bool:
-    return isinstance(text, str) and pattern.fullmatch(text) is not None
 
 
 def read_checked(folder: Path, manifest: Manifest, path: str) -> bytes:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from seedbench.documents import Sha256
+
 
 @dataclass(frozen=True)
 class TrialsIdentity:
@@ -11,5 +13,5 @@ class TrialsIdentity:
 
     name: str
     version: str
-    sha256: str
+    sha256: Sha256
     revision: str | None

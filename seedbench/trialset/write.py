@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,9 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from seedbench.documents import to_json
 from seedbench.errors import CannotWrite, TrialSetError
 from seedbench.files import Change, changing, new_folder, write_file
-from seedbench.trialset.files import KEPT, MANIFEST, is_document, nested, read_manifest
+from seedbench.trialset.files import (
+    KEPT,
+    MANIFEST,
+    ListedFile,
+    ManifestFile,
+    is_document,
+    nested,
+    read_manifest,
+)
 from seedbench.trialset.schema import CONFIGS, OF_KNOWN_TASKS, SCHEMA_VERSION, TASK_NAME, TASKS, arrow_schema
 from seedbench.trialset.table import load_tables
 
@@ -125,9 +133,8 @@ def write_manifest(folder: Path, *, name: str, version: str) -> str:
     files = {}
     for path in data_files(folder):
         content = (folder / path).read_bytes()
-        files[path] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-    manifest = {"schema_version": SCHEMA_VERSION, "name": name, "version": version, "files": files}
-    content = (json.dumps(manifest, indent=2) + "\n").encode()
+        files[path] = ListedFile(len(content), hashlib.sha256(content).hexdigest())
+    content = to_json(ManifestFile(SCHEMA_VERSION, name, version, files)).encode()
     write_file(folder / MANIFEST, content)
     return hashlib.sha256(content).hexdigest()
 

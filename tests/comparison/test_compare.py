@@ -229,7 +229,7 @@ def test_json_alone_on_standard_output(run, trials_folder):
         "--processes", 1, "--json", "-",
     )  # fmt: skip
     assert code == 0 and "asha against full_trials" in err
-    assert set(json.loads(out)) == {"evaluation", "parted"}
+    assert set(json.loads(out)) == {"format", "evaluation", "parted"}
 
 
 @pytest.mark.parametrize(

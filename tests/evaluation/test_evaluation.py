@@ -250,7 +250,7 @@ def test_a_budget_that_one_table_is_too_small_for_is_refused(two_tables):
 
 def test_json_has_the_shape_it_is_documented_with(evaluation):
     content = json.loads(evaluation.to_json())
-    identity = ["protocol", "track", "trials", "strategy", "seed", "replicates", "seedbench"]
+    identity = ["format", "protocol", "track", "trials", "strategy", "seed", "replicates", "seedbench"]
     assert list(content) == [*identity, "rows", "summary", "against", "left_out"]
     assert content["trials"] == {"name": "small", "version": "1.0.0", "sha256": "ab" * 32, "revision": None}
     assert set(content["strategy"]) == {"name", "sha256", "oracle"}
@@ -277,6 +277,12 @@ def test_undefined_is_null():
     assert "NaN" not in result.to_json()
     assert json.loads(result.to_json())["rows"][0]["score_low"] is None
     assert Evaluation.from_json(result.to_json()) == result
+
+
+def test_json_without_a_format_is_of_the_first(evaluation):
+    content = json.loads(evaluation.to_json())
+    assert content.pop("format") == 1
+    assert Evaluation.from_json(json.dumps(content)) == evaluation
 
 
 @pytest.mark.parametrize(
@@ -306,6 +312,7 @@ def test_other_json_is_refused_in_one_line(text):
         (("left_out",), "none", "`$.left_out`, found 'none'"),
         (("campaigns",), None, "Object contains unknown field `campaigns` - at `$`"),
         (("seed",), True, "`$.seed`, found True"),
+        (("format",), 2, "format is 2, which seedbench 0.1.0 does not read; install the seedbench that fits"),
     ],
 )
 def test_a_field_of_another_type_is_refused_with_its_place_rule_and_value(evaluation, place, value, said):

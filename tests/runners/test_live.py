@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 import torch
 import typer
+from jinja2 import UndefinedError
 from rich.console import Console
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, BertConfig, BertModel
 from typer.testing import CliRunner
@@ -26,6 +27,7 @@ from runners.block import BlockRunner
 from runners.export import rows_of, trial_row
 from runners.finetune import ReferenceTrial, finetune, predict
 from runners.live import LiveError, fresh_seeds, live, main, parse_grid
+from runners.live_folder import TEMPLATES
 from runners.live_report import Report
 from runners.live_trials import LiveTrialError, LiveTrials
 from runners.recipe import get_recipe
@@ -286,6 +288,11 @@ def test_fresh_seeds_are_different_and_the_campaigns_own() -> None:
     assert rows.tolist() == sorted(fresh_seeds(5, "weight_init_seed", 25).tolist())
     for other in (fresh_seeds(6, "weight_init_seed", 25), fresh_seeds(5, "data_order_seed", 25)):
         assert not set(rows.tolist()) & set(other.tolist())
+
+
+def test_a_name_without_a_value_is_an_error_in_the_model_card() -> None:
+    with pytest.raises(UndefinedError, match="is undefined"):
+        TEMPLATES.get_template("model_card.md").render(name="a model")
 
 
 # ---- the command ---------------------------------------------------------------------------------------------------

@@ -18,13 +18,13 @@ from transformers import BertConfig, BertModel
 from typer.testing import CliRunner, Result
 
 from runners.block import BlockRunner
-from runners.comparison import PROVENANCE, Comparison, Reproduction, TableDrawnFrom, compare, words
+from runners.comparison import PROVENANCE, compare, words
 from runners.export import on_test_set, rows_of
 from runners.recipe import get_recipe
 from runners.reproduce import draw, main
 from runners.table import TableSpec
 from runners.trial_log import Cell, TrialLog, read_log
-from seedbench.trialset import load_trials, write_trials
+from seedbench.trialset import Reproduction, TableDrawnFrom, TrainedAgain, load_trials, write_trials
 from tests.synthetic import split_like_training, write
 
 torch.set_num_threads(1)
@@ -122,7 +122,7 @@ def changed(log: TrialLog, examples: list[int]) -> TrialLog:
     return replace(log, outcome=replace(log.outcome, logits=logits))
 
 
-def compared(recorded: Path, spec, examples: list[int]) -> Comparison:
+def compared(recorded: Path, spec, examples: list[int]) -> TrainedAgain:
     (table,) = load_trials(recorded / "set").tables
     log = read_log(spec(recorded / "logs").log_path(CELLS[4]))
     return compare(table, 4, changed(log, examples), NOBODY, log.outcome.step_train_loss)
@@ -204,7 +204,7 @@ def test_losses_that_are_nan_in_both_are_the_same(recorded: Path, spec) -> None:
         (["--task", "rte"], "unknown task 'rte'"),
         (["--trials", "{out}"], "No such file or directory; a trial set is a folder with a manifest"),
         (["--json", "{out}/no/such.json"], "is no folder"),
-        (["--json", "{set}/manifest.json"], "not a file of reproductions"),
+        (["--json", "{set}/manifest.json"], "no file of reproductions"),
         (["--model", "{other}"], "the pretrained weights are not those of trial .*; check --model and --glue"),
         (["--glue", "{glue}"], "the task's data are not those of trial"),
         (["--trials", "{curves}"], "is not recorded, so that its trials cannot be trained again"),

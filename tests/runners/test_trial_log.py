@@ -32,8 +32,8 @@ def make_log(cell: Cell = CELL, logits: np.ndarray | None = None, task: str = "s
         seedbench_version="0",
         torch_version="0",
         transformers_version="0",
-        model_sha256="0",
-        data_sha256="0",
+        model_sha256="0" * 64,
+        data_sha256="0" * 64,
     )
     if logits is None:
         logits = np.array([[[0, 1], [1, 0], [1, 0], [1, 0]], [[0, 1], [0, 1], [1, 0], [1, 0]]], np.float32)

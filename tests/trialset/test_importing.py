@@ -288,4 +288,10 @@ def test_bad_files_and_options_are_one_line(refused, tmp_path):
     )
     refused_import(file, "--model", "my model", rule="--model: a model must be letters, digits and ._+=-/, found")
     refused_import(file, "--model", "m", out="there", rule="there: exists already")
-    refused_import(file, "--model", "m", out="my set", rule="name must be letters, digits and ._-/")
+    refused_import(
+        file,
+        "--model",
+        "m",
+        out="my set",
+        rule="Expected `str` of letters, digits and ._-/ - at `$.name`, found 'my set'",
+    )

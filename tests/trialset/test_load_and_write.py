@@ -304,39 +304,48 @@ def test_a_truncated_file_is_told_by_its_checksum_and_without_one_by_its_content
     [
         (
             lambda m: m.update(schema_version=2),
-            "schema_version is 2, and this seedbench reads 1; install the seedbench that fits",
+            "schema_version is 2, which seedbench 0.1.0 does not read; install the seedbench that fits",
         ),
-        (lambda m: m.pop("schema_version"), "schema_version is None"),
-        (lambda m: m.update(version="1.0"), "version must be like 1.0.0, found '1.0'"),
-        (lambda m: m.update(name="../x"), "name must be letters, digits and ._-/, found '../x'"),
-        (lambda m: m.update(files=[]), "files must be a non-empty object"),
+        (lambda m: m.pop("schema_version"), "missing required field `schema_version`"),
+        (lambda m: m.update(version="1.0"), "Expected `str` like 1.0.0 - at `$.version`, found '1.0'"),
+        (lambda m: m.update(name="../x"), "Expected `str` of letters, digits and ._-/ - at `$.name`, found '../x'"),
+        (lambda m: m.update(files=[]), "Expected `object`, got `array` - at `$.files`"),
         (
-            lambda m: m["files"].update({"../../etc/passwd": {"sha256": "0" * 64}}),
+            lambda m: m["files"].update({"../../etc/passwd": {"bytes": 0, "sha256": "0" * 64}}),
             "a plain path inside the folder, found '../../etc/passwd'",
         ),
         (
-            lambda m: m["files"].update({"/etc/passwd": {"sha256": "0" * 64}}),
+            lambda m: m["files"].update({"/etc/passwd": {"bytes": 0, "sha256": "0" * 64}}),
             "a plain path inside the folder, found '/etc/passwd'",
         ),
-        (lambda m: m["files"].update({"trials/../../x": {"sha256": "0" * 64}}), "a plain path inside the folder"),
-        (lambda m: m["files"].update({"manifest.json": {"sha256": "0" * 64}}), "a plain path inside the folder"),
         (
-            lambda m: m["files"].update({"trials/sst2.parquet": {"sha256": "0" * 64}}),
+            lambda m: m["files"].update({"trials/../../x": {"bytes": 0, "sha256": "0" * 64}}),
+            "a plain path inside the folder",
+        ),
+        (
+            lambda m: m["files"].update({"manifest.json": {"bytes": 0, "sha256": "0" * 64}}),
+            "a plain path inside the folder",
+        ),
+        (
+            lambda m: m["files"].update({"trials/sst2.parquet": {"bytes": 0, "sha256": "0" * 64}}),
             "must be <config>/<task>-00000-of-0000N.parquet",
         ),
         (
-            lambda m: m["files"].update({"other/sst2-00000-of-00001.parquet": {"sha256": "0" * 64}}),
+            lambda m: m["files"].update({"other/sst2-00000-of-00001.parquet": {"bytes": 0, "sha256": "0" * 64}}),
             "a config must be one of trials, ",
         ),
         (
-            lambda m: m["files"].update({"predictions/mnli-00000-of-00001.parquet": {"sha256": "0" * 64}}),
+            lambda m: m["files"].update({"predictions/mnli-00000-of-00001.parquet": {"bytes": 0, "sha256": "0" * 64}}),
             "a task must be one of cola, ",
         ),
         (
-            lambda m: m["files"].update({"trials/sst2-00001-of-00002.parquet": {"sha256": "0" * 64}}),
+            lambda m: m["files"].update({"trials/sst2-00001-of-00002.parquet": {"bytes": 0, "sha256": "0" * 64}}),
             "shards of a split must be 0 … N-1 of N",
         ),
-        (lambda m: m["files"][TRIALS].update(sha256="abc"), "must have a sha256"),
+        (
+            lambda m: m["files"][TRIALS].update(sha256="abc"),
+            f"of 64 hexadecimal digits - at `$.files['{TRIALS}'].sha256`, found 'abc'",
+        ),
         (lambda m: m["files"].pop(TRIALS), "lists no trials/<task>-00000-of-0000N.parquet"),
         (lambda m: m["files"].pop(EXAMPLES), "predictions and examples must be there together"),
     ],

@@ -19,6 +19,7 @@ import msgspec
 from seedbench.errors import SeedbenchError
 from seedbench.evaluation import Evaluation
 from seedbench.files import locked, make_folder, write_file
+from seedbench.replay import ReplayOptions
 from seedbench.trialset import TrialSet, TrialsIdentity
 from seedbench.trialset.versions import parse
 
@@ -67,6 +68,16 @@ class Board:
     def closed(self) -> bool:
         """Whether the seed is drawn and the entries are fixed."""
         return self.entries is not None
+
+    def options(self, processes: int = 1) -> ReplayOptions:
+        """How all campaigns of the board are replayed."""
+        return ReplayOptions(
+            replicates=self.replicates,
+            seed=self.seed,
+            protocol=self.protocol,
+            track=self.track,
+            processes=processes,
+        )
 
     def closes(self, entries: dict[str, str], pool: TrialsIdentity | None) -> Board:
         """The same with a seed drawn now, no entries but these, and no hidden pool but this."""

@@ -59,14 +59,14 @@ def main(
                     processes=processes or usable_cpus(),
                 )
                 entry = Submission(
-                    slug,
-                    name.replace("_", " "),
-                    AUTHORS,
-                    None,
-                    LICENSE,
-                    strategy.attribute,
-                    strategy.source,
-                    claimed,
+                    slug=slug,
+                    name=name.replace("_", " "),
+                    authors=AUTHORS,
+                    url=None,
+                    license=LICENSE,
+                    attribute=strategy.attribute,
+                    source=strategy.source,
+                    claimed=claimed,
                 )
                 write_submission(submissions, entry)
                 console.print(f"{slug}: {gap_closed(claimed)}")

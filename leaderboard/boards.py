@@ -19,6 +19,7 @@ from seedbench.documents import Positive, Sha256, read_json, to_json
 from seedbench.errors import SeedbenchError
 from seedbench.evaluation import Evaluation
 from seedbench.files import locked, make_folder, write_file
+from seedbench.replay import ReplayOptions
 from seedbench.trialset import TrialSet, TrialsIdentity
 from seedbench.trialset.versions import parse
 
@@ -79,6 +80,16 @@ class Board:
     def closed(self) -> bool:
         """Whether the seed is drawn and the entries are fixed."""
         return self.entries is not None
+
+    def options(self, processes: int = 1) -> ReplayOptions:
+        """How all campaigns of the board are replayed."""
+        return ReplayOptions(
+            replicates=self.replicates,
+            seed=self.seed,
+            protocol=self.protocol,
+            track=self.track,
+            processes=processes,
+        )
 
     def closes(self, entries: dict[str, str], pool: TrialsIdentity | None) -> Board:
         """The same with a seed drawn now, no entries but these, and no hidden pool but this."""

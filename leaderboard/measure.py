@@ -19,13 +19,13 @@ from leaderboard.boards import Board, belongs
 from leaderboard.results import BAD_SUBMISSION, VERIFIED, Key, Result, write_result
 from seedbench.documents import Positive, Sha256, from_json
 from seedbench.errors import SeedbenchError, StrategyFailed, StrategyFileError
-from seedbench.evaluation import Evaluation, evaluate
-from seedbench.replay import Decisions, ReplayOptions, replay_one
+from seedbench.evaluation import Evaluation, evaluate_selected
+from seedbench.replay import Decisions, replay_one
 from seedbench.sandbox.kernel import die_with_parent
 from seedbench.sandbox.process import printable
 from seedbench.strategy import Strategy, checked_parameters
 from seedbench.submission import SOURCE, read_submission
-from seedbench.trialset import TrialSet, load_trials
+from seedbench.trialset import Selection, TrialSet, load_trials
 
 ANOTHER_BOARD = 3  # exit code: the entry is not of this board
 
@@ -99,15 +99,8 @@ def measure(order: Order) -> Result | None:
     )
     with _progress(entry.slug) as advance:
         try:
-            measured = evaluate(
-                strategy,
-                trials,
-                seed=board.seed,
-                protocol=board.protocol,
-                track=board.track,
-                replicates=board.replicates,
-                processes=order.processes,
-                progress=advance,
+            measured = evaluate_selected(
+                strategy, Selection(trials=trials), board.options(order.processes), progress=advance
             )
             example = None if order.hidden else _example(strategy, measured, trials, board)
         except StrategyFailed as failed:
@@ -135,8 +128,7 @@ def _example(strategy: Strategy, measured: Evaluation, trials: TrialSet, board: 
     budgets = [row.budget for row in measured.rows if f"{row.model}/{row.task}/{row.recipe}" == name]
     budget = max((budget for budget in budgets if budget <= _EXAMPLE_BUDGET), default=budgets[0])
     table = next(table for table in trials.tables if table.name == name)
-    options = ReplayOptions(seed=board.seed, protocol=board.protocol, track=board.track)
-    replayed = replay_one(strategy, table, budget, 0, options, history=trials.tables, decisions=True)
+    replayed = replay_one(strategy, table, budget, 0, board.options(), history=trials.tables, decisions=True)
     assert replayed.decisions is not None  # they were asked for
     return replayed.decisions.item()
 

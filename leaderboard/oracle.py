@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from leaderboard.boards import Board
-from seedbench.evaluation import Evaluation, evaluate
+from seedbench.evaluation import Evaluation, evaluate_selected
 from seedbench.files import write_file
-from seedbench.trialset import TrialSet
+from seedbench.trialset import Selection, TrialSet
 
 _FILE = "oracle.json"
 
@@ -24,15 +24,7 @@ def keep_oracle(results: Path, board: Board, trials: TrialSet) -> None:
         SeedbenchError: it cannot be written.
     """
     if read_oracle(results, board) is None:
-        scored = evaluate(
-            "oracle",
-            trials,
-            replicates=board.replicates,
-            seed=board.seed,
-            protocol=board.protocol,
-            track=board.track,
-            intervals=False,
-        )
+        scored = evaluate_selected("oracle", Selection(trials=trials), board.options(), intervals=False)
         write_file(results / board.name / _FILE, scored.to_json(), parents=True)
 
 

@@ -127,15 +127,15 @@ def _measure(entry: Path, key: Key, verification: Verification, out: Path) -> Re
     """Has a process of its own run an entry once; None if the entry is of another board."""
     remove_folder(out)
     order = Order(
-        str(entry.absolute()),
-        key,
-        verification.board,
-        verification.source,
-        verification.trials.revision,
-        verification.hidden,
-        verification.processes,
-        str(out.absolute()),
-        verification.baselines,
+        entry=str(entry.absolute()),
+        key=key,
+        board=verification.board,
+        trials=verification.source,
+        revision=verification.trials.revision,
+        hidden=verification.hidden,
+        processes=verification.processes,
+        out=str(out.absolute()),
+        baselines=verification.baselines,
     )
     process = subprocess.Popen(
         [sys.executable, "-m", "leaderboard.measure"],

@@ -215,7 +215,7 @@ def _best_of_n(pool: Pool, budget: int, score: float | None, deletions: Sequence
         needed = full_trials_needed(score, mean_curve)
         away = Interval(score - left.estimate, left.standard_error, score - left.high, score - left.low)
         fewest, most = full_trials_interval(away, needed)
-        asked = Needed(score, *needed, known(fewest), known(most))
+        asked = Needed(score=score, full_trials=needed[0], bound=needed[1], low=known(fewest), high=known(most))
     floor = float(pool.floor.mean)
     return BestOfN(
         model=table.model,

@@ -157,13 +157,13 @@ def records(tables: Iterable[PastTable]) -> tuple[TableRecord, ...]:
     """`campaign.history` of these tables, in their order."""
     return tuple(
         TableRecord(
-            past.task,
-            past.recipe,
-            past.same_recipe,
-            (len(np.unique(past.weight_init_seed)), len(np.unique(past.data_order_seed))),
-            past.majority_score,
-            len(past.step),
-            past,
+            task=past.task,
+            recipe=past.recipe,
+            same_recipe=past.same_recipe,
+            grid=(len(np.unique(past.weight_init_seed)), len(np.unique(past.data_order_seed))),
+            majority_score=past.majority_score,
+            checkpoints_per_trial=len(past.step),
+            _past=past,
         )
         for past in tables
     )

@@ -116,16 +116,16 @@ class History:
             trials = np.flatnonzero(keep)[order]
             shown.append(
                 PastTable(
-                    table.task,
-                    table.recipe,
-                    table.recipe == self.own.recipe,
-                    table.majority_score,
-                    table.step.copy(),
-                    row[order],
-                    column[order],
-                    table.score[trials],
-                    table.validation_loss[trials].astype(np.float64),
-                    table.train_loss[trials].astype(np.float64),
+                    task=table.task,
+                    recipe=table.recipe,
+                    same_recipe=table.recipe == self.own.recipe,
+                    majority_score=table.majority_score,
+                    step=table.step.copy(),
+                    weight_init_seed=row[order],
+                    data_order_seed=column[order],
+                    score=table.score[trials],
+                    validation_loss=table.validation_loss[trials].astype(np.float64),
+                    train_loss=table.train_loss[trials].astype(np.float64),
                 )
             )
         return tuple(shown)

@@ -18,12 +18,12 @@ import transformers
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
 
 import seedbench
-from runners.drawn import drawn_parameters, set_missing
+from runners.data.glue import NUM_LABELS, TaskData, load_task
+from runners.data.recipe import Recipe, validation_steps
+from runners.engines.drawn import drawn_parameters, set_missing
+from runners.engines.reference import finetune
+from runners.engines.stacked import StackedEngine
 from runners.errors import RunnerError
-from runners.finetune import finetune
-from runners.glue import NUM_LABELS, TaskData, load_task
-from runners.recipe import Recipe, validation_steps
-from runners.stacked import StackedEngine
 from runners.table import TableError, TableSpec
 from runners.trial_log import Cell, Outcome, Record, TrialLog, read_record, write_log
 

@@ -21,9 +21,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from runners.data.glue import train_size
+from runners.data.recipe import validation_steps
 from runners.errors import RunnerError
-from runners.glue import train_size
-from runners.recipe import validation_steps
 from runners.table import TableSpec, grid, table_spec
 from runners.trial_log import Cell, read_log
 from seedbench.documents import read_toml

@@ -25,11 +25,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from runners.block import BlockRunner
+from runners.data.glue import TEXT_COLUMNS
+from runners.data.recipe import RECIPES
 from runners.errors import RunnerError
 from runners.export import trial_row
-from runners.glue import TEXT_COLUMNS
 from runners.plan import load_planned_table
-from runners.recipe import RECIPES
 from runners.table import TableSpec, check_recipe_name, grid, make_blocks, pending_cells, table_spec, without_known
 from runners.trial_log import Cell, check_writable, read_log
 from seedbench.errors import SeedbenchError

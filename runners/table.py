@@ -10,10 +10,10 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
+from runners.data.glue import TEXT_COLUMNS
+from runners.data.recipe import Recipe, get_recipe
+from runners.data.seeds import drawn_seeds
 from runners.errors import RunnerError
-from runners.glue import TEXT_COLUMNS
-from runners.recipe import Recipe, get_recipe
-from runners.seeds import drawn_seeds
 from runners.trial_log import Cell, log_path, read_record
 from seedbench.errors import CannotWrite
 from seedbench.files import make_folder, write_new_file

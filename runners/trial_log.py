@@ -18,9 +18,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from runners import seeds
+from runners.data import seeds
+from runners.data.recipe import Recipe
 from runners.errors import RunnerError
-from runners.recipe import Recipe
 from seedbench.documents import Count, Positive, Sha256, from_json, to_json
 from seedbench.errors import CannotWrite
 from seedbench.files import make_folder, write_file

@@ -19,10 +19,10 @@ from runners.cluster.rounds import ClusterError, drive, look, register, send_rou
 from runners.cluster.sbatch import slurm_parameters
 from runners.cluster.show import overview, print_failures, watching
 from runners.cluster.state import Options, cluster_folder, locked, read_state, write_state
+from runners.data.glue import TEXT_COLUMNS
+from runners.data.recipe import RECIPES
 from runners.errors import RunnerError
-from runners.glue import TEXT_COLUMNS
 from runners.plan import PlannedTable, estimate, load_plan, parse_rates, with_rates
-from runners.recipe import RECIPES
 from runners.table import grid, table_spec
 
 app = typer.Typer(

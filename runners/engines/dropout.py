@@ -1,0 +1,118 @@
+"""Dropout whose mask is a function of (trial, step, site, element) and of nothing else.
+
+A mask that came from a generator's state would depend on the batch's padding, on the device and, where many
+trials train at once, on the neighbours. Here an element's number is hashed with two 32-bit keys that
+``runners.data.seeds.dropout_keys`` draws for the trial, the step and the place in the model. An element's number is its
+place in the padded tensor [examples, max_length, …], so packing and padding do not change it.
+
+The hash is an affine map of the number, ``number * odd + offset``, then the 32-bit mixer "lowbias32" of
+C. Wellons (2018). It is meant for dropout, not for cryptography.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from transformers import AttentionInterface
+from transformers.masking_utils import AttentionMaskInterface, eager_mask
+
+_M1 = 0x7FEB352D
+_M2 = 0x846CA68B - 2**32  # as a signed 32-bit number
+
+
+def keep_mask(element: Tensor, keys: Tensor, probability: float) -> Tensor:
+    """Which elements are kept.
+
+    Args:
+        element: int32, any shape: the number of each element.
+        keys: int32 [..., 2] whose leading shape broadcasts against ``element``: offset and odd multiplier.
+        probability: of being dropped.
+
+    Returns:
+        bool, in the broadcast shape.
+    """
+    x = element * keys[..., 1] + keys[..., 0]  # int32 products wrap around, as they should
+    x = x ^ ((x >> 16) & 0xFFFF)
+    x = x * _M1
+    x = x ^ ((x >> 15) & 0x1FFFF)
+    x = x * _M2
+    x = x ^ ((x >> 16) & 0xFFFF)
+    return x >= int(probability * 2**32) - 2**31
+
+
+def dropout(x: Tensor, element: Tensor, keys: Tensor, probability: float) -> Tensor:
+    """``x`` with dropped elements set to 0 and kept ones scaled by 1 / (1 - probability)."""
+    if probability == 0:
+        return x
+    return torch.where(keep_mask(element, keys, probability), x * (1 / (1 - probability)), 0.0)
+
+
+class DropoutSite(nn.Module):
+    """Takes the place of one ``nn.Dropout`` of a stock model; which mask it draws is set from outside, every step.
+
+    Attributes:
+        p: probability of an element being dropped.
+        max_length: row pitch of the element numbers.
+        keys: int32 [2] of the current step.
+    """
+
+    def __init__(self, p: float, max_length: int):
+        super().__init__()
+        self.p, self.max_length = p, max_length
+        self.keys = torch.zeros(2, dtype=torch.int32)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``x``: [examples, length, hidden] or [examples, hidden]."""
+        if not self.training or self.p == 0:
+            return x
+        number = torch.arange(x.shape[0], dtype=torch.int32, device=x.device)
+        pitches = (self.max_length, x.shape[2]) if x.dim() == 3 else x.shape[1:]
+        for size, pitch in zip(x.shape[1:], pitches, strict=True):
+            number = number.unsqueeze(-1) * pitch + torch.arange(size, dtype=torch.int32, device=x.device)
+        return dropout(x, number, self.keys, self.p)
+
+    def attention(self, weights: Tensor) -> Tensor:
+        """``weights``: attention probabilities [examples, heads, length, length]."""
+        if not self.training or self.p == 0:
+            return weights
+        examples, heads, length = weights.shape[:3]
+        number = attention_elements(examples, heads, length, self.max_length, weights.device)
+        return dropout(weights, number, self.keys, self.p)
+
+
+def attention_elements(examples: int, heads: int, length: int, max_length: int, device: torch.device) -> Tensor:
+    """Element numbers of attention probabilities: int32 [examples, heads, length, length]."""
+    row = torch.arange(examples * heads, dtype=torch.int32, device=device).view(examples, heads, 1, 1)
+    token = torch.arange(length, dtype=torch.int32, device=device)
+    return (row * max_length + token.unsqueeze(-1)) * max_length + token
+
+
+def install(model: nn.Module, probability: float, max_length: int) -> list[DropoutSite]:
+    """Replaces every ``nn.Dropout`` of ``model``, in module order, and its attention; returns the sites in that order.
+
+    Raises:
+        ValueError: the model's attention has dropout that is not an ``nn.Dropout`` of its own.
+    """
+    sites = []
+    for name, module in list(model.named_modules()):
+        if isinstance(module, nn.Dropout):
+            parent, _, attribute = name.rpartition(".")
+            site = DropoutSite(probability, max_length)
+            setattr(model.get_submodule(parent), attribute, site)
+            sites.append(site)
+    model.set_attn_implementation("seedbench")  # type: ignore[operator]
+    return sites
+
+
+def _attention(module, query, key, value, attention_mask, scaling=None, dropout=0.0, **kwargs):  # noqa: ANN001
+    """Plain attention, [examples, heads, length, head size], with the dropout of ``module.dropout``."""
+    scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
+    scores = torch.matmul(query, key.transpose(2, 3)) * scaling
+    if attention_mask is not None:
+        scores = scores + attention_mask
+    weights = module.dropout.attention(scores.softmax(-1))
+    return torch.matmul(weights, value).transpose(1, 2).contiguous(), weights
+
+
+AttentionInterface.register("seedbench", _attention)
+AttentionMaskInterface.register("seedbench", eager_mask)

@@ -1,0 +1,187 @@
+"""Weights that a checkpoint does not bring come from the weight-init seed, in every architecture."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from transformers import (
+    BertConfig,
+    BertModel,
+    DebertaV2Config,
+    DebertaV2Model,
+    DistilBertConfig,
+    DistilBertModel,
+    PreTrainedTokenizerFast,
+    RobertaConfig,
+    RobertaModel,
+)
+
+from runners.block import BlockRunner, load_model, load_tokenizer, model_sha256
+from runners.data import seeds
+from runners.data.glue import TaskData, load_task
+from runners.data.recipe import get_recipe
+from runners.engines.drawn import drawn_parameters, initial_weights, set_missing, spared_from_decay
+from runners.engines.reference import ReferenceTrial, finetune, pad
+from runners.engines.stacked import StackedEngine
+from runners.errors import RunnerError
+from runners.table import TableSpec
+from runners.trial_log import Cell, read_log
+from tests.runners.conftest import WORDS
+
+torch.set_num_threads(1)
+RECIPE = get_recipe("stable", precision="fp32", epochs=1, learning_rate=1e-3, validations_per_epoch=1, max_length=24)
+SMALL = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 4, "intermediate_size": 64}
+SIZES = {**SMALL, "vocab_size": len(WORDS) + 5, "max_position_embeddings": 64}
+BODIES = {
+    "bert": lambda: BertModel(BertConfig(**SIZES, pad_token_id=1), add_pooling_layer=False),
+    "distilbert": lambda: DistilBertModel(
+        DistilBertConfig(vocab_size=len(WORDS) + 5, dim=32, n_layers=1, n_heads=4, hidden_dim=64)
+    ),
+    "roberta": lambda: RobertaModel(RobertaConfig(**SIZES, type_vocab_size=1, pad_token_id=1), add_pooling_layer=False),
+    "deberta-v2": lambda: DebertaV2Model(DebertaV2Config(**SIZES, relative_attention=True, pos_att_type=["p2c"])),
+}
+DRAWN = {
+    "bert": ["bert.pooler.dense", "classifier"],
+    "distilbert": ["pre_classifier", "classifier"],
+    "roberta": ["classifier.dense", "classifier.out_proj"],
+    "deberta-v2": ["pooler.dense", "classifier"],
+}
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A tiny body of each architecture with random weights, and a tokenizer with RoBERTa's names and pad token."""
+    vocabulary = ["<s>", "<pad>", "</s>", "<unk>", "<mask>", *WORDS]
+    words = Tokenizer(models.WordLevel({word: n for n, word in enumerate(vocabulary)}, unk_token="<unk>"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    words.post_processor = processors.TemplateProcessing(single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)])
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=words, pad_token="<pad>", model_input_names=["input_ids", "attention_mask"]
+    )
+    made = {}
+    for name, body in BODIES.items():
+        made[name] = str(tmp_path_factory.mktemp("bodies") / name)
+        torch.manual_seed(0)
+        body().save_pretrained(made[name])
+        tokenizer.save_pretrained(made[name])
+    return made
+
+
+def task(folder: str, glue: str) -> TaskData:
+    return load_task("sst2", glue, load_tokenizer(folder), RECIPE)
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_two_runs_of_a_cell_are_equal_and_another_weight_init_seed_is_not(
+    folders: dict[str, str], tiny_glue: str, name: str
+) -> None:
+    """Whatever torch's global generator holds when the model is loaded and trained."""
+    folder, logits = folders[name], []
+    for noise, cell in ((1, Cell(1, 2)), (2, Cell(1, 2)), (1, Cell(3, 2))):
+        torch.manual_seed(noise)
+        outcome, _ = finetune(load_model(folder), task(folder, tiny_glue), RECIPE, cell)
+        logits.append(outcome.logits)
+    assert np.isfinite(logits[0]).all()
+    assert np.array_equal(logits[0], logits[1])
+    assert not np.array_equal(logits[0], logits[2])
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_what_is_drawn_is_named_and_left_out_of_the_models_hash(folders: dict[str, str], name: str) -> None:
+    models_ = []
+    for noise in (1, 2):
+        torch.manual_seed(noise)
+        models_.append(load_model(folders[name]))
+    names = {f"{layer}.{kind}" for layer in DRAWN[name] for kind in ("weight", "bias")}
+    assert set(drawn_parameters(models_[0])) == names
+    assert model_sha256(models_[0]) == model_sha256(models_[1])
+    weights = initial_weights(models_[0], 5)
+    for layer in DRAWN[name]:
+        assert weights[f"{layer}.weight"].std() == pytest.approx(0.02, rel=0.3)
+        assert not weights[f"{layer}.bias"].any()
+
+
+def test_berts_head_is_the_one_of_the_published_trials(tiny_model: str) -> None:
+    weights = initial_weights(load_model(tiny_model), 7)
+    assert set(weights) == {"classifier.weight", "classifier.bias"}
+    assert np.array_equal(weights["classifier.weight"], seeds.classifier_weights(7, 2, 32, 0.02))
+
+
+def test_every_layer_has_a_stream_of_its_own(folders: dict[str, str]) -> None:
+    weights = initial_weights(load_model(folders["roberta"]), 0)
+    assert not np.isin(weights["classifier.out_proj.weight"], weights["classifier.dense.weight"]).any()
+
+
+def test_a_missing_parameter_of_an_unknown_kind_is_refused(folders: dict[str, str]) -> None:
+    model = load_model(folders["bert"])
+    model.extra = torch.nn.ParameterList([torch.zeros(3)])
+    with pytest.raises(RunnerError, match="has no extra.0, and how to draw a parameter of ParameterList is not known"):
+        initial_weights(model, 0)
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_norms_are_spared_from_weight_decay_by_what_they_are(folders: dict[str, str], name: str) -> None:
+    model = load_model(folders[name])
+    spared = spared_from_decay(model)
+    vectors = {parameter for parameter, value in model.named_parameters() if value.dim() == 1}
+    assert spared == vectors  # in these models every bias and norm is a vector, and nothing else is
+    if name == "distilbert":
+        assert "distilbert.transformer.layer.0.sa_layer_norm.weight" in spared
+
+
+def test_a_norm_of_a_models_own_is_one() -> None:
+    class OwnRMSNorm(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.ones(4))
+
+    model = torch.nn.Sequential(torch.nn.Linear(4, 4), OwnRMSNorm())
+    assert spared_from_decay(model) == {"0.bias", "1.weight"}
+
+
+def test_a_batch_has_the_tokenizers_names_and_pad_token(folders: dict[str, str], tiny_glue: str) -> None:
+    data = task(folders["roberta"], tiny_glue).train
+    batch = pad(data, np.array([0, 20]), torch.device("cpu")).inputs
+    assert list(batch) == ["input_ids", "attention_mask"]
+    assert batch["input_ids"].shape == (2, data.length[0]) and data.length[0] > data.length[20]
+    assert batch["input_ids"][1, data.length[20] :].unique().tolist() == [1]
+
+
+def test_the_stacked_engine_draws_a_missing_pooler_like_the_reference(
+    folders: dict[str, str], tiny_glue: str, tmp_path: Path
+) -> None:
+    model, data = load_model(folders["bert"]), task(folders["bert"], tiny_glue)
+    outcomes = StackedEngine(model, data, RECIPE, 2).run([Cell(0, 0), Cell(4, 0)])
+    reference, _ = finetune(model, data, RECIPE, Cell(4, 0))
+    assert np.abs(outcomes[1].logits - reference.logits).max() < 1e-5
+    assert np.abs(outcomes[1].test_logits - reference.test_logits).max() < 1e-5
+    set_missing(model, {"bert.embeddings.word_embeddings.weight"})
+    with pytest.raises(RunnerError, match="cannot draw bert.embeddings.word_embeddings.weight"):
+        StackedEngine(model, data, RECIPE, 2)
+
+
+def test_the_log_names_what_was_drawn_and_a_copy_draws_the_same(
+    folders: dict[str, str], tiny_glue: str, tmp_path: Path
+) -> None:
+    spec = TableSpec(folders["distilbert"], "a/b", tiny_glue, "sst2", RECIPE, "reference", tmp_path)
+    runner = BlockRunner(spec, "cpu")
+    list(runner.run([Cell(0, 0)]))
+    log = read_log(spec.log_path(Cell(0, 0)))
+    assert log.record.drawn == [
+        "pre_classifier.weight",
+        "pre_classifier.bias",
+        "classifier.weight",
+        "classifier.bias",
+    ]
+    assert log.test_rows.tolist() == runner.data.test_rows.tolist() and log.test_label.shape == (6,)
+    trial = ReferenceTrial(runner.model, runner.data, replace(RECIPE, dropout=0.0), Cell(0, 0))
+    state = dict(trial.model.named_parameters())
+    assert np.array_equal(
+        state["pre_classifier.weight"].detach().numpy(),
+        initial_weights(runner.model, 0)["pre_classifier.weight"],
+    )

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from seedbench.campaign import Campaign, Checkpoint, OracleCampaign, TableRecord, Trial
+    from seedbench.campaign import Campaign, Checkpoint, OracleCampaign, PastTable, Trial
     from seedbench.errors import (
         BudgetSpent,
         CampaignError,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
-    **dict.fromkeys(("Campaign", "Checkpoint", "OracleCampaign", "TableRecord", "Trial"), "campaign"),
+    **dict.fromkeys(("Campaign", "Checkpoint", "OracleCampaign", "PastTable", "Trial"), "campaign"),
     **dict.fromkeys(("Evaluation", "evaluate"), "evaluation"),
     "check_number": "parameters",
     **dict.fromkeys(("TrialSet", "TrialTable", "load_trials"), "trialset"),
@@ -66,7 +66,7 @@ __all__ = [
     "SelectionError",
     "StrategyFailed",
     "StrategyFileError",
-    "TableRecord",
+    "PastTable",
     "Trial",
     "TrialComplete",
     "TrialSet",

@@ -18,14 +18,14 @@ from typing import Any
 
 import numpy as np
 
-from seedbench.campaign import Around, Labels, Measurements, PastTable
+from seedbench.campaign import Around, Labels, Measurements, PastArrays
 from seedbench.errors import SeedbenchError, StrategyFailed, StrategyFileError
 from seedbench.replay import (
     Deadline,
-    History,
     RecordedTrials,
     ReplayOptions,
     Replicates,
+    ShownTables,
     admitted_budgets,
     prepare,
     run_campaign,
@@ -41,7 +41,7 @@ Call = tuple[Any, ...]  # its kind, then what it was called with: see `_said`
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """One thing that was checked: whether it holds (None: that is not asked of this strategy), and what was seen."""
 
     passed: bool | None
@@ -62,7 +62,7 @@ class Case:
     batch: Replicates
     budget: int
     time_limit: float
-    past: tuple[PastTable, ...] = ()
+    past: tuple[PastArrays, ...] = ()
 
     @property
     def replicate(self) -> int:
@@ -79,7 +79,7 @@ def check_strategy(
     options: ReplayOptions = ReplayOptions(),  # noqa: B008  (frozen)
     *,
     campaigns: int = CAMPAIGNS,
-) -> list[Finding]:
+) -> list[CheckResult]:
     """Checks a loaded strategy on recorded trials.
 
     Args:
@@ -101,22 +101,29 @@ def check_strategy(
     if traces[-1].failed is not None:
         raise traces[-1].failed
     tables, spent = len({case.batch.table.name for case in cases}), np.mean([trace.spent for trace in traces])
-    findings = [Finding(True, f"runs: {len(cases)} campaigns on {tables} trial tables, {spent:.0%} of budget spent")]
+    results = [
+        CheckResult(True, f"runs: {len(cases)} campaigns on {tables} trial tables, {spent:.0%} of budget spent")
+    ]
 
     again = _in_another_process(strategy, cases[::-1], hash_seed=2)[::-1]
     if parted := _first_difference(cases, traces, again):
         cause = "it carries state from campaign to campaign, or has randomness of its own; use campaign.rng alone"
-        return [*findings, Finding(False, f"not reproducible: {parted}: {cause}")]
-    findings.append(Finding(True, "reproducible: the same calls in another process and order, with another hash seed"))
+        return [*results, CheckResult(False, f"not reproducible: {parted}: {cause}")]
+    results.append(
+        CheckResult(True, "reproducible: the same calls in another process and order, with another hash seed")
+    )
 
     if strategy.oracle:
-        return [*findings, Finding(None, "an oracle: told all test scores, so not blind, and refused on leaderboards")]
+        return [
+            *results,
+            CheckResult(None, "an oracle: told all test scores, so not blind, and refused on leaderboards"),
+        ]
     changed = [_altered(case, trace.paid, way) for way in WAYS for case, trace in zip(cases, traces, strict=True)]
     blind = _in_another_process(strategy, changed, hash_seed=1)
     if parted := _first_difference(changed, traces * len(WAYS), blind):
-        return [*findings, Finding(False, f"not blind: {parted}, though only what it had not paid for was changed")]
+        return [*results, CheckResult(False, f"not blind: {parted}, though only what it had not paid for was changed")]
     tried = f"{len(WAYS)} ways × {len(cases)} campaigns"
-    return [*findings, Finding(True, f"blind: the same calls when what it had not paid for is changed, {tried}")]
+    return [*results, CheckResult(True, f"blind: the same calls when what it had not paid for is changed, {tried}")]
 
 
 def _cases(trials: TrialSet, options: ReplayOptions, campaigns: int) -> list[Case]:
@@ -129,7 +136,7 @@ def _cases(trials: TrialSet, options: ReplayOptions, campaigns: int) -> list[Cas
         batch = prepare(table, seed=options.seed, replicates=replicates, protocol=options.protocol)
         # The predictions are not needed any more, and so are not there to be found.
         bare = replace(batch, table=replace(table, predicted_label=None, example_loss=None, label=None))
-        shown = History.of(table, trials.tables) if options.track == "transfer" else None
+        shown = ShownTables.of(table, trials.tables) if options.track == "transfer" else None
         for replicate in range(rounds):
             past = RecordedTrials(batch, replicate, history=shown).past()
             cases[table.name, replicate] = (_one_replicate(bare, replicate), past)
@@ -155,7 +162,7 @@ class _CaseTrials(RecordedTrials):
         super().__init__(case.batch, case.replicate)
         self._past = case.past
 
-    def past(self) -> tuple[PastTable, ...]:
+    def past(self) -> tuple[PastArrays, ...]:
         return self._past
 
 

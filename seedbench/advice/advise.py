@@ -16,7 +16,7 @@ from seedbench.advice.result import Advice, BestOfN, Candidate, Needed, Verdict
 from seedbench.errors import SelectionError
 from seedbench.evaluation import Replayed, replay_selected
 from seedbench.evaluation.scores import (
-    Pool,
+    Baseline,
     Sample,
     by_axis,
     combine,
@@ -132,7 +132,7 @@ def advise_selected(
             seed=options.seed,
             replicates=options.replicates,
             seedbench=__version__,
-            tables=tuple(_best_of_n(scores.pool, budget, score, found.deletions) for scores in found.scores[0]),
+            tables=tuple(_best_of_n(scores.baseline, budget, score, found.deletions) for scores in found.scores[0]),
             left_out=tuple(each.name for each in selected if each not in tables),
             critical_value=known(critical),
             candidates=judged,
@@ -166,20 +166,20 @@ def _candidates(
     settings: Sequence[Setting], found: Replayed, budget: int, rng: np.random.Generator
 ) -> tuple[tuple[Candidate, ...], float]:
     """Scores of the baseline, then of each setting, on all tables -> candidates, best first; the critical value."""
-    baseline, deletions = found.scores[0], found.deletions
+    plain, deletions = found.scores[0], found.deletions
     base, *scores = (_mean([each.score for each in its]) for its in found.scores)
     differences = combine(lambda one, *rest: np.concatenate([each - one for each in rest], axis=1), base, *scores)
     around, critical = simultaneous(differences.whole, by_axis(differences, deletions), rng=rng)
-    pools = [each.pool for each in baseline]
-    curve, expected = _mean_curve(pools), _mean([_at_budget(pool, budget) for pool in pools])
-    floor, to_win = (sum(float(getattr(pool, name).mean) for pool in pools) for name in ("floor", "gap"))
+    baselines = [each.baseline for each in plain]
+    curve, expected = _mean_curve(baselines), _mean([_at_budget(baseline, budget) for baseline in baselines])
+    floor, to_win = (sum(float(getattr(baseline, name).mean) for baseline in baselines) for name in ("floor", "gap"))
     judged = []
     for at, (name, parameters) in enumerate(settings):
         # What best-of-n is expected to score is known exactly; only the difference to it needs campaigns.
         score = combine(lambda difference, base, at=at: base + difference[:, [at]], differences, expected)
         mean_score = float(score.mean.item())
         needed = full_trials_needed(mean_score, curve.whole.mean(axis=0))
-        above = combine(lambda one, r: one - r[:, : _fewest(pools)], score, curve)
+        above = combine(lambda one, r: one - r[:, : _fewest(baselines)], score, curve)
         low, high = full_trials_interval(_widened(interval(above, deletions), critical), needed)
         estimate, lowest, highest = (float(getattr(around, name)[at]) for name in ("estimate", "low", "high"))
         never_differs = not any(values[:, at].any() for values in (differences.whole, *differences.deleted.values()))
@@ -190,7 +190,7 @@ def _candidates(
                 difference=estimate,
                 difference_low=known(lowest),
                 difference_high=known(highest),
-                gap_closed=known(float(gap_closed(len(pools) * mean_score - floor, to_win))),
+                gap_closed=known(float(gap_closed(len(baselines) * mean_score - floor, to_win))),
                 compute_multiplier=needed[0] / budget,
                 compute_multiplier_bound=needed[1],
                 compute_multiplier_low=known(low / budget),
@@ -205,18 +205,18 @@ def _verdict(low: float, high: float) -> Verdict:
     return "better" if low > ROUNDING else "worse" if high < -ROUNDING else "unknown"
 
 
-def _best_of_n(pool: Pool, budget: int, score: float | None, deletions: Sequence[Deletion]) -> BestOfN:
-    table, curve = pool.table, combine(best_of_n_of_ranked, pool.ranked)
+def _best_of_n(baseline: Baseline, budget: int, score: float | None, deletions: Sequence[Deletion]) -> BestOfN:
+    table, curve = baseline.table, combine(best_of_n_of_ranked, baseline.ranked)
     mean_curve = curve.mean
-    left = interval(combine(lambda r: r[:, : pool.fewest], curve), deletions)
-    low, high = (float(end[budget - 1]) if budget <= pool.fewest else math.nan for end in (left.low, left.high))
+    left = interval(combine(lambda r: r[:, : baseline.fewest], curve), deletions)
+    low, high = (float(end[budget - 1]) if budget <= baseline.fewest else math.nan for end in (left.low, left.high))
     asked = None
     if score is not None:
         needed = full_trials_needed(score, mean_curve)
         away = Interval(score - left.estimate, left.standard_error, score - left.high, score - left.low)
         fewest, most = full_trials_interval(away, needed)
         asked = Needed(score=score, full_trials=needed[0], bound=needed[1], low=known(fewest), high=known(most))
-    floor = float(pool.floor.mean)
+    floor = float(baseline.floor.mean)
     return BestOfN(
         model=table.model,
         task=table.task,
@@ -226,8 +226,8 @@ def _best_of_n(pool: Pool, budget: int, score: float | None, deletions: Sequence
         score=float(mean_curve[budget - 1]),
         score_low=known(low),
         score_high=known(high),
-        ceiling=floor + float(pool.gap.mean),
-        no_signal=pool.no_signal,
+        ceiling=floor + float(baseline.gap.mean),
+        no_signal=baseline.no_signal,
         needed=asked,
     )
 
@@ -237,17 +237,17 @@ def _mean(samples: Sequence[Sample]) -> Sample:
     return combine(lambda *values: sum(values) / len(values), *samples)
 
 
-def _at_budget(pool: Pool, budget: int) -> Sample:
+def _at_budget(baseline: Baseline, budget: int) -> Sample:
     """R(budget) [P, 1]; of all trials where a deletion leaves fewer."""
 
     def at(ranked: np.ndarray) -> np.ndarray:
         curve = best_of_n_of_ranked(ranked)
         return curve[:, [min(budget, curve.shape[1]) - 1]]
 
-    return combine(at, pool.ranked)
+    return combine(at, baseline.ranked)
 
 
-def _mean_curve(pools: Sequence[Pool]) -> Sample:
+def _mean_curve(baselines: Sequence[Baseline]) -> Sample:
     """Best-of-n's curve R [P, n], the mean over the tables; n up to the trials of the smallest."""
 
     def mean(*ranked: np.ndarray) -> np.ndarray:
@@ -255,11 +255,11 @@ def _mean_curve(pools: Sequence[Pool]) -> Sample:
         shortest = min(curve.shape[1] for curve in curves)
         return sum(curve[:, :shortest] for curve in curves) / len(curves)  # type: ignore[return-value]
 
-    return combine(mean, *(pool.ranked for pool in pools))
+    return combine(mean, *(baseline.ranked for baseline in baselines))
 
 
-def _fewest(pools: Sequence[Pool]) -> int:
-    return min(pool.fewest for pool in pools)
+def _fewest(baselines: Sequence[Baseline]) -> int:
+    return min(baseline.fewest for baseline in baselines)
 
 
 def _widened(around: Interval, critical: float) -> Interval:

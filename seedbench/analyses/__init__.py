@@ -8,7 +8,7 @@
     diverged            diverged trials
     early               early against late
     search, started     start many, stop early, continue some
-    pool                what they share: the trials that have scores, and errors over seeds
+    common              what they share: the trials that have scores, and errors over seeds
 
 All of it is about the whole dev set, where choosing and scoring are done on the same examples, as in the paper: the
 best of many is too good to be true. What a rule is worth on examples that it has not seen is for `seedbench.evaluate`.

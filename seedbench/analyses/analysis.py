@@ -10,11 +10,11 @@ from typing import Unpack
 from threadpoolctl import threadpool_limits
 
 from seedbench import __version__
+from seedbench.analyses.common import counted, with_scores
 from seedbench.analyses.diverged import diverged_trials
 from seedbench.analyses.early import early_late
 from seedbench.analyses.expected import expected_performance
 from seedbench.analyses.factors import factors
-from seedbench.analyses.pool import counted, with_scores
 from seedbench.analyses.result import Findings, SharedSeeds, TableFindings
 from seedbench.analyses.search import parts, search
 from seedbench.analyses.shared import shared_seeds

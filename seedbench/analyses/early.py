@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from seedbench.analyses.answers import Curve, EarlyLate
-from seedbench.analyses.pool import Floats, Indices, counted, curve, no_interval, over_seeds, values
+from seedbench.analyses.common import Floats, Indices, counted, curve, no_interval, over_seeds, values
 from seedbench.trialset import TrialTable
 
 

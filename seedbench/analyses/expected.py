@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from seedbench.analyses.answers import ExpectedPerformance
-from seedbench.analyses.pool import Floats, Indices, curve, no_interval, over_seeds, plain, values
+from seedbench.analyses.common import Floats, Indices, curve, no_interval, over_seeds, plain, values
 from seedbench.metrics import best_of_n
 from seedbench.trialset import TrialTable
 

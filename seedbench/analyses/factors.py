@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from seedbench.analyses.answers import Component, Factors, FactorTest, Heatmap, SeedDensity
-from seedbench.analyses.pool import Floats, Indices, complete_part, counted, curve, plain, values
+from seedbench.analyses.common import Floats, Indices, complete_part, counted, curve, plain, values
 from seedbench.intervals import LEVEL
 from seedbench.trialset import TrialTable
 

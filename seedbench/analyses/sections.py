@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from seedbench.analyses.answers import Diverged, EarlyLate, Factors
+from seedbench.analyses.common import counted
 from seedbench.analyses.drawing import curve_bars, density_table, heatmap_text
-from seedbench.analyses.pool import counted
 from seedbench.analyses.result import TableFindings
 from seedbench.analyses.words import (
     deviation,

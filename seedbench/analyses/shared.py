@@ -8,8 +8,8 @@ from itertools import combinations
 
 import numpy as np
 
+from seedbench.analyses.common import Floats, Indices, complete_part, counted, number, plain, values
 from seedbench.analyses.factors import NAMES
-from seedbench.analyses.pool import Floats, Indices, complete_part, counted, number, plain, values
 from seedbench.analyses.result import SharedFactor, SharedSeeds, TaskCorrelation
 from seedbench.trialset import TrialTable
 

@@ -6,7 +6,7 @@ source     where trials come from, and what goes around that
 history    what a strategy is shown of other tables on the transfer track
 """
 
-from seedbench.campaign.history import PastTable, TableRecord, records
+from seedbench.campaign.history import PastArrays, PastTable, past_tables
 from seedbench.campaign.ledger import (
     AXES,
     Settlement,
@@ -29,17 +29,17 @@ __all__ = [
     "Labels",
     "Measurements",
     "OracleCampaign",
-    "PastTable",
+    "PastArrays",
     "Settlement",
     "Source",
-    "TableRecord",
+    "PastTable",
     "Trial",
     "check_label",
     "chosen",
     "marks_of",
     "not_paid_for",
     "open_campaign",
-    "records",
+    "past_tables",
     "refusal",
     "stop_if_idle",
 ]

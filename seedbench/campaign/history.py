@@ -21,7 +21,7 @@ _set = object.__setattr__  # for objects that refuse it
 
 
 @dataclass(frozen=True, eq=False)
-class PastTable:
+class PastArrays:
     """What history shows of one trial table, as arrays that can be sent to another process; labels, no real seeds.
 
     Attributes:
@@ -60,7 +60,7 @@ class PastTable:
 
 
 @dataclass(frozen=True, eq=False)
-class TableRecord:
+class PastTable:
     """The trials of another task's trial table, all complete. Read-only.
 
     Attributes:
@@ -78,7 +78,7 @@ class TableRecord:
     grid: tuple[int, int]
     majority_score: float
     checkpoints_per_trial: int
-    _past: PastTable = field(repr=False)
+    _past: PastArrays = field(repr=False)
 
     @cached_property
     def trials(self) -> tuple[Trial, ...]:
@@ -95,13 +95,13 @@ class PastTrial(Trial):
     """A trial of another task: complete and read-only."""
 
     __slots__ = ("_all", "_made", "_number", "_past")
-    _past: PastTable
+    _past: PastArrays
     _number: int  # of the trial in it
     _made: dict[int, PastCheckpoint]  # checkpoints that were asked for, by index
     _all: tuple[Checkpoint, ...]
     complete = True
 
-    def __init__(self, past: PastTable, number: int, weight_init_seed: int, data_order_seed: int) -> None:
+    def __init__(self, past: PastArrays, number: int, weight_init_seed: int, data_order_seed: int) -> None:
         _set(self, "weight_init_seed", weight_init_seed)
         _set(self, "data_order_seed", data_order_seed)
         _set(self, "_past", past)
@@ -153,10 +153,10 @@ class PastCheckpoint(Checkpoint):
         _refuse_change(name)
 
 
-def records(tables: Iterable[PastTable]) -> tuple[TableRecord, ...]:
+def past_tables(tables: Iterable[PastArrays]) -> tuple[PastTable, ...]:
     """`campaign.history` of these tables, in their order."""
     return tuple(
-        TableRecord(
+        PastTable(
             task=past.task,
             recipe=past.recipe,
             same_recipe=past.same_recipe,

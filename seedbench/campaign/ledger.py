@@ -18,7 +18,7 @@ from seedbench.errors import BudgetSpent, InvalidReturn, StrategyStopped, TrialC
 if TYPE_CHECKING:
     import numpy as np
 
-    from seedbench.campaign.history import TableRecord
+    from seedbench.campaign.history import PastTable
 
 #: So many calls in a row that pay for nothing and start nothing end a campaign: the strategy is not going to stop.
 IDLE_CALLS = 10_000
@@ -59,7 +59,7 @@ def open_campaign(
     budget: int,
     *,
     rng: Callable[[], np.random.Generator],
-    history: Callable[[], tuple[TableRecord, ...]] = tuple,
+    history: Callable[[], tuple[PastTable, ...]] = tuple,
     test_scores: Callable[[], Mapping[tuple[int, int], Sequence[float]]] | None = None,
 ) -> OpenCampaign:
     """Opens a campaign.
@@ -177,7 +177,7 @@ def open_campaign(
     campaign.grid = source.grid
     campaign.checkpoints_per_trial = length
     campaign.majority_score = source.majority_score
-    campaign._history = lambda: history()  # as it is, it might lead to the records
+    campaign._history = lambda: history()  # as it is, it might lead to the past_tables
     campaign._start = start
     campaign._remaining = lambda: remaining / steps_of_trial
     campaign._trials = lambda: tuple(paid)

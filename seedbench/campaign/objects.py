@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
-    from seedbench.campaign.history import TableRecord
+    from seedbench.campaign.history import PastTable
 
 
 class Checkpoint:
@@ -111,7 +111,7 @@ class Campaign:
     _remaining: Callable[[], float]
     _trials: Callable[[], tuple[Trial, ...]]
     _unstarted: Callable[[], int]
-    _history: Callable[[], tuple[TableRecord, ...]]
+    _history: Callable[[], tuple[PastTable, ...]]
     _new_rng: Callable[[], np.random.Generator]
     _rng: np.random.Generator | None
 
@@ -148,7 +148,7 @@ class Campaign:
         return self._unstarted()
 
     @property
-    def history(self) -> tuple[TableRecord, ...]:
+    def history(self) -> tuple[PastTable, ...]:
         """The trials of other tasks of the same model on the transfer track, read-only; empty on the cold track.
 
         A seed label means the same seed there as here; labels beyond `grid` are of seeds that only other tasks have.

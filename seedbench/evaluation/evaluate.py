@@ -141,9 +141,9 @@ def _against(
 def _rows(every: Sequence[TableScores], deletions: Sequence[Deletion]) -> tuple[Row, ...]:
     rows = []
     for scores in every:
-        table, replayed, pool = scores.pool.table, scores.replay, scores.pool
+        table, replayed, baseline = scores.baseline.table, scores.replay, scores.baseline
         score, gap = score_interval(scores, deletions), gap_interval(scores, deletions)
-        floor, to_win = float(pool.floor.mean), float(pool.gap.mean)
+        floor, to_win = float(baseline.floor.mean), float(baseline.gap.mean)
         worth = multipliers(scores, deletions)
         optimism = (replayed.validation_score - replayed.score).mean(axis=1)
         started = replayed.trials_started.mean(axis=1)
@@ -167,8 +167,8 @@ def _rows(every: Sequence[TableScores], deletions: Sequence[Deletion]) -> tuple[
                 optimism=float(optimism[at]),
                 trials_started=float(started[at]),
                 budget_spent=float(spent[at]),
-                no_signal=pool.no_signal,
-                undefined_share=known(pool.undefined_share),
+                no_signal=baseline.no_signal,
+                undefined_share=known(baseline.undefined_share),
             )
             for at, budget in enumerate(replayed.budgets)
         ]
@@ -200,7 +200,7 @@ def _differences(
 ) -> tuple[Difference, ...]:
     found = []
     for scores, other in zip(every, others, strict=True):
-        table = scores.pool.table
+        table = scores.baseline.table
         score, gap = difference_intervals(scores, other, deletions)
         found += [
             Difference(
@@ -228,7 +228,7 @@ def _campaigns(every: Sequence[TableScores]) -> dict[str, np.ndarray]:
     """One entry per table, budget and replicate, in that order."""
     parts = []
     for scores in every:
-        table, replayed = scores.pool.table, scores.replay
+        table, replayed = scores.baseline.table, scores.replay
         budgets, replicates = replayed.score.shape
         count = budgets * replicates
         trial = replayed.trial.ravel()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from threadpoolctl import threadpool_limits
 
-from seedbench.evaluation.scores import Pool, TableScores, deletions_of, pool_of, table_scores
+from seedbench.evaluation.scores import Baseline, TableScores, baseline_of, deletions_of, table_scores
 from seedbench.replay import Deletion, Replay, ReplayOptions, replay
 from seedbench.strategy import Strategy
 from seedbench.trialset import Selection, TrialSet, resolve_trials
@@ -24,7 +24,7 @@ class Replayed:
         options: how it was replayed.
         replays: one for each strategy.
         deletions: what was left out in re-runs.
-        pools: of each table that was selected; None where it admits none of the budgets.
+        baselines: of each table that was selected; None where it admits none of the budgets.
         scores: [strategy][table]: of the tables that have a pool.
     """
 
@@ -32,7 +32,7 @@ class Replayed:
     options: ReplayOptions
     replays: tuple[Replay, ...]
     deletions: tuple[Deletion, ...]
-    pools: tuple[Pool | None, ...]
+    baselines: tuple[Baseline | None, ...]
     scores: tuple[tuple[TableScores, ...], ...]
 
     @property
@@ -40,8 +40,8 @@ class Replayed:
         """Names of the tables that were selected, and are too small for any of the budgets."""
         return tuple(
             replayed.table.name
-            for replayed, pool in zip(self.replays[0].tables, self.pools, strict=True)
-            if pool is None
+            for replayed, baseline in zip(self.replays[0].tables, self.baselines, strict=True)
+            if baseline is None
         )
 
 
@@ -87,14 +87,16 @@ def replay_selected(
     )
     again = min(deletion_replicates, options.replicates)
     with threadpool_limits(limits=1):  # a sum split among threads may differ in its last bit
-        pools = tuple(pool_of(table, deletions, again) if table.budgets else None for table in replays[0].tables)
-        scores = tuple(_scores(one, pools) for one in replays)
-    return Replayed(trials, options, replays, deletions, pools, scores)
+        baselines = tuple(
+            baseline_of(table, deletions, again) if table.budgets else None for table in replays[0].tables
+        )
+        scores = tuple(_scores(one, baselines) for one in replays)
+    return Replayed(trials, options, replays, deletions, baselines, scores)
 
 
-def _scores(replayed: Replay, pools: Sequence[Pool | None]) -> tuple[TableScores, ...]:
+def _scores(replayed: Replay, baselines: Sequence[Baseline | None]) -> tuple[TableScores, ...]:
     return tuple(
-        table_scores(table, [again[at] for again in replayed.deleted], pool)
-        for at, (table, pool) in enumerate(zip(replayed.tables, pools, strict=True))
-        if pool is not None
+        table_scores(table, [again[at] for again in replayed.deleted], baseline)
+        for at, (table, baseline) in enumerate(zip(replayed.tables, baselines, strict=True))
+        if baseline is not None
     )

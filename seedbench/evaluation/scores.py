@@ -104,7 +104,7 @@ def deletions_of(tables: Sequence[TrialTable]) -> tuple[Deletion, ...]:
 
 
 @dataclass(frozen=True, eq=False)
-class Pool:
+class Baseline:
     """What a table itself says, whatever the strategy.
 
     Attributes:
@@ -129,7 +129,7 @@ class Pool:
         return min(values.shape[1] for values in (self.ranked.whole, *self.ranked.deleted.values()))
 
 
-def pool_of(replay: TableReplay, deletions: Sequence[Deletion], deletion_replicates: int) -> Pool:
+def baseline_of(replay: TableReplay, deletions: Sequence[Deletion], deletion_replicates: int) -> Baseline:
     """Ranks a table's trials once, and for the first replicates again without each group of seeds."""
     table = replay.table
     order, validation, test = by_rank(replay.best_validation_score, replay.best_test_score)
@@ -151,7 +151,7 @@ def pool_of(replay: TableReplay, deletions: Sequence[Deletion], deletion_replica
     gap = combine(sub, ceiling, floor)
     error = float(interval(gap, deletions).standard_error)
     no_signal = None if math.isnan(error) else bool(gap.mean < max(2 * error, ROUNDING))
-    return Pool(table, sample, floor, gap, no_signal, undefined_share(table))
+    return Baseline(table, sample, floor, gap, no_signal, undefined_share(table))
 
 
 def _ceiling(ranked: Floats) -> Floats:
@@ -166,18 +166,18 @@ class TableScores:
     """One strategy on one table: its replay, and its scores [P, budgets]."""
 
     replay: TableReplay
-    pool: Pool
+    baseline: Baseline
     score: Sample
 
     @property
     def won(self) -> Sample:
         """Score - floor [P, budgets]."""
-        return combine(lambda score, floor: score - floor[:, None], self.score, self._matched(self.pool.floor))
+        return combine(lambda score, floor: score - floor[:, None], self.score, self._matched(self.baseline.floor))
 
     @property
     def gap(self) -> Sample:
         """Ceiling - floor [P, 1], for the same deletions as `won`: on the transfer track, some change that alone."""
-        return combine(lambda gap, _: gap[:, None], self._matched(self.pool.gap), self.score)
+        return combine(lambda gap, _: gap[:, None], self._matched(self.baseline.gap), self.score)
 
     def _matched(self, sample: Sample) -> Sample:
         """Of the pool, what there is of the strategy: nothing deleted where its campaigns were not run again."""
@@ -185,17 +185,17 @@ class TableScores:
 
     def groups(self, deletions: Sequence[Deletion]) -> int:
         """The fewest groups of an axis that the table's own seeds are in: others change no more than its history."""
-        axes = Counter((deletions[number].model, deletions[number].axis) for number in self.pool.ranked.deleted)
+        axes = Counter((deletions[number].model, deletions[number].axis) for number in self.baseline.ranked.deleted)
         return min(axes.values(), default=0)
 
 
-def table_scores(replay: TableReplay, deleted: Sequence[TableReplay | None], pool: Pool) -> TableScores:
+def table_scores(replay: TableReplay, deleted: Sequence[TableReplay | None], baseline: Baseline) -> TableScores:
     """Pairs up a strategy's scores; `deleted` has the campaigns that were run again, by number of the deletion."""
     again = {number: pair_means(part.score.T) for number, part in enumerate(deleted) if part is not None}
     if again:  # of a table of one row nothing is left to run again
         nothing = np.full_like(next(iter(again.values())), np.nan)
-        again = {number: again.get(number, nothing) for number in sorted({*pool.ranked.deleted, *again})}
-    return TableScores(replay, pool, Sample(pair_means(replay.score.T), again))
+        again = {number: again.get(number, nothing) for number in sorted({*baseline.ranked.deleted, *again})}
+    return TableScores(replay, baseline, Sample(pair_means(replay.score.T), again))
 
 
 def score_interval(scores: TableScores, deletions: Sequence[Deletion]) -> Interval:
@@ -233,8 +233,8 @@ def multipliers(scores: TableScores, deletions: Sequence[Deletion]) -> list[Mult
     Its interval holds all n for which 0 lies in the interval of score - R(n), and the estimate itself. n runs up to
     what every deletion leaves; the interval is open where it runs out of the n that there are.
     """
-    curve = combine(best_of_n_of_ranked, scores._matched(scores.pool.ranked))
-    mean_curve, mean_scores, fewest = curve.mean, scores.score.mean, scores.pool.fewest
+    curve = combine(best_of_n_of_ranked, scores._matched(scores.baseline.ranked))
+    mean_curve, mean_scores, fewest = curve.mean, scores.score.mean, scores.baseline.fewest
     found = []
     for number, budget in enumerate(scores.replay.budgets):
         difference = combine(lambda score, r, at=number: score[:, at, None] - r[:, :fewest], scores.score, curve)
@@ -293,8 +293,8 @@ def summary_multipliers(every: Sequence[TableScores]) -> dict[int, tuple[float, 
     found = {}
     for budget in sorted({budget for scores in every for budget in scores.replay.budgets}):
         with_it = [scores for scores in every if budget in scores.replay.budgets]
-        trials = min(scores.pool.table.num_trials for scores in with_it)
-        curves = [best_of_n_of_ranked(scores.pool.ranked.mean)[:trials] for scores in with_it]
+        trials = min(scores.baseline.table.num_trials for scores in with_it)
+        curves = [best_of_n_of_ranked(scores.baseline.ranked.mean)[:trials] for scores in with_it]
         scores_at = [float(scores.score.mean[scores.replay.budgets.index(budget)]) for scores in with_it]
         found[budget] = compute_multiplier(math.fsum(scores_at) / len(with_it), np.mean(curves, axis=0), budget)
     return found

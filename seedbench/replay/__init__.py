@@ -21,7 +21,7 @@ from seedbench.replay.replay import Deletion, Replay, TableReplay, replay, repla
 from seedbench.replay.replicates import Replicates, prepare, undefined_share
 from seedbench.replay.run import run_campaign
 from seedbench.replay.source import RecordedTrials
-from seedbench.replay.transfer import TRACKS, History
+from seedbench.replay.transfer import TRACKS, ShownTables
 
 __all__ = [
     "PROTOCOLS",
@@ -31,7 +31,7 @@ __all__ = [
     "Decisions",
     "Deletion",
     "EvaluationKeywords",
-    "History",
+    "ShownTables",
     "Kind",
     "RecordedTrials",
     "Replay",

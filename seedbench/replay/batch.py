@@ -24,7 +24,7 @@ from seedbench.replay.options import ReplayOptions
 from seedbench.replay.replicates import prepare
 from seedbench.replay.run import run_campaign
 from seedbench.replay.source import RecordedTrials
-from seedbench.replay.transfer import History
+from seedbench.replay.transfer import ShownTables
 from seedbench.sandbox import Limits, open_sandbox
 from seedbench.strategy import Strategy
 from seedbench.trialset import TrialTable
@@ -54,7 +54,7 @@ class Plan:
     table: TrialTable
     budgets: tuple[int, ...]
     keeps: Mapping[int | None, np.ndarray | None]
-    histories: Mapping[int | None, History | None]
+    histories: Mapping[int | None, ShownTables | None]
     replicates: int
     deletion_replicates: int
 

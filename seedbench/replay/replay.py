@@ -12,7 +12,7 @@ from seedbench.errors import SelectionError
 from seedbench.replay.batch import BATCH, Outcomes, Plan, Work, run_batch, sandbox_for
 from seedbench.replay.options import ReplayOptions
 from seedbench.replay.protocol import admitted_budgets, require_predictions
-from seedbench.replay.transfer import History
+from seedbench.replay.transfer import ShownTables
 from seedbench.replay.workers import run_batches
 from seedbench.strategy import Strategy, load_strategy
 from seedbench.trialset import TrialTable, whole_number
@@ -187,21 +187,21 @@ def replay_one(
     return _table_replay(plan, outcomes.only(replicate - start), 0)
 
 
-def _shown(table: TrialTable, history: Sequence[TrialTable], options: ReplayOptions) -> History | None:
-    return History.of(table, history) if options.track == "transfer" else None
+def _shown(table: TrialTable, history: Sequence[TrialTable], options: ReplayOptions) -> ShownTables | None:
+    return ShownTables.of(table, history) if options.track == "transfer" else None
 
 
 def _plan(
     table: TrialTable,
     budgets: tuple[int, ...],
     deletions: Sequence[Deletion],
-    shown: History | None,
+    shown: ShownTables | None,
     replicates: int,
     deletion_replicates: int,
 ) -> Plan:
     """The campaigns on one table, and those to be run again: where a deletion leaves some of it and changes them."""
     keeps: dict[int | None, np.ndarray | None] = {None: None}
-    histories: dict[int | None, History | None] = {None: shown}
+    histories: dict[int | None, ShownTables | None] = {None: shown}
     for number, deletion in enumerate(deletions if budgets else ()):
         keep = deletion.keeps(table)
         left = shown and shown.keeping([deletion.keeps(other) for other in shown.tables])

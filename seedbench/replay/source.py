@@ -7,10 +7,10 @@ from operator import index as to_index
 
 import numpy as np
 
-from seedbench.campaign import AXES, Measurements, PastTable, TableRecord, check_label, records
+from seedbench.campaign import AXES, Measurements, PastArrays, PastTable, check_label, past_tables
 from seedbench.errors import PoolExhausted, UnknownCell
 from seedbench.replay.replicates import Replicates
-from seedbench.replay.transfer import History
+from seedbench.replay.transfer import ShownTables
 
 
 class RecordedSource:
@@ -47,7 +47,7 @@ class RecordedTrials:
         replicate: int,
         keep: np.ndarray | None = None,
         curves: dict[int, list[Measurements]] | None = None,
-        history: History | None = None,
+        history: ShownTables | None = None,
     ) -> None:
         at = batch.replicates.index(replicate)
         table = batch.table
@@ -70,20 +70,20 @@ class RecordedTrials:
         self._train_loss = np.ascontiguousarray(table.train_loss).reshape(-1).data
         self._test_score = batch.test_score[at]
         self._shown, self._axis_labels = history, (row_label, column_label)
-        self._records: tuple[TableRecord, ...] | None = None
+        self._records: tuple[PastTable, ...] | None = None
 
     def trial(self, weight_init_seed: int, data_order_seed: int) -> int:
         """The trial with these labels: its index in the table."""
         return self._by_cell[weight_init_seed, data_order_seed]
 
-    def past(self) -> tuple[PastTable, ...]:
+    def past(self) -> tuple[PastArrays, ...]:
         """What campaigns are shown of other tables, as arrays; empty on the cold track."""
         return self._shown.past(self.seed, self.replicate, *self._axis_labels) if self._shown else ()
 
-    def history(self) -> tuple[TableRecord, ...]:
+    def history(self) -> tuple[PastTable, ...]:
         """The same as objects, which all campaigns share."""
         if self._records is None:
-            self._records = records(self.past())
+            self._records = past_tables(self.past())
         return self._records
 
     def test_scores(self) -> dict[tuple[int, int], list[float]]:

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seedbench.campaign import PastTable
+from seedbench.campaign import PastArrays
 from seedbench.errors import SelectionError
 from seedbench.randomness import stream
 from seedbench.trialset import TrialTable
@@ -41,7 +41,7 @@ class _Axis(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class History:
+class ShownTables:
     """The tables that campaigns on one table are shown.
 
     Attributes:
@@ -55,7 +55,7 @@ class History:
     keeps: tuple[np.ndarray, ...]
 
     @classmethod
-    def of(cls, own: TrialTable, tables: Sequence[TrialTable]) -> History:
+    def of(cls, own: TrialTable, tables: Sequence[TrialTable]) -> ShownTables:
         """Of these tables, those of the same model and another task: first those with its recipe, each by name.
 
         Raises:
@@ -71,7 +71,7 @@ class History:
         bare = tuple(replace(other, predicted_label=None, example_loss=None) for other in found)
         return cls(own, bare, tuple(np.ones(other.num_trials, dtype=bool) for other in bare))
 
-    def keeping(self, keeps: Sequence[np.ndarray]) -> History:
+    def keeping(self, keeps: Sequence[np.ndarray]) -> ShownTables:
         """The same with these trials only, bool [trials] of each table."""
         return replace(self, keeps=tuple(keeps))
 
@@ -96,7 +96,9 @@ class History:
             axes.append(_Axis(used, tuple(trials)))
         return axes[0], axes[1]
 
-    def past(self, seed: int, replicate: int, row_label: np.ndarray, column_label: np.ndarray) -> tuple[PastTable, ...]:
+    def past(
+        self, seed: int, replicate: int, row_label: np.ndarray, column_label: np.ndarray
+    ) -> tuple[PastArrays, ...]:
         """What campaigns of one replicate are shown.
 
         Args:
@@ -115,7 +117,7 @@ class History:
             order = np.lexsort((column, row))  # by label: the order of the real seeds does not show
             trials = np.flatnonzero(keep)[order]
             shown.append(
-                PastTable(
+                PastArrays(
                     task=table.task,
                     recipe=table.recipe,
                     same_recipe=table.recipe == self.own.recipe,

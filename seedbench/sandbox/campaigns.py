@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeVar
 
-from seedbench.campaign import Campaign, Checkpoint, PastTable, Trial
+from seedbench.campaign import Campaign, Checkpoint, PastArrays, Trial
 from seedbench.errors import (
     BudgetSpent,
     CannotSeal,
@@ -93,7 +93,7 @@ class Sandbox:
         strategy: Strategy,
         campaign: Campaign,
         steps: Sequence[int],
-        past: Callable[[], Sequence[PastTable]] = tuple,
+        past: Callable[[], Sequence[PastArrays]] = tuple,
     ) -> Checkpoint:
         """Runs a strategy in a sealed process of its own.
 
@@ -165,7 +165,7 @@ def _job(strategy: Strategy, campaign: Campaign, steps: Sequence[int]) -> Run:
     )
 
 
-def _serve(process: SealedProcess, campaign: Campaign, past: Callable[[], Sequence[PastTable]]) -> Checkpoint:
+def _serve(process: SealedProcess, campaign: Campaign, past: Callable[[], Sequence[PastArrays]]) -> Checkpoint:
     """Answers a sealed process until it says what it keeps."""
     trials: list[Trial] = []
     advances: dict[bytes, Callable[[], Checkpoint]] = {}  # by the message that asks for each

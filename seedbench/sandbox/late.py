@@ -19,12 +19,12 @@ import numpy as np
 from seedbench import campaign as seen
 from seedbench.campaign import (
     Measurements,
-    TableRecord,
+    PastTable,
     check_label,
     chosen,
     marks_of,
     not_paid_for,
-    records,
+    past_tables,
     refusal,
     stop_if_idle,
 )
@@ -99,7 +99,7 @@ def open_campaign(job: Run, told: int, said: int) -> tuple[seen.Campaign, Callab
     paid: list[Trial] = []  # those with a checkpoint
     waiting: list[Trial | Checkpoint] = []  # trials to be started, checkpoints to be measured, in order
     idle, idle_since = 0, (remaining, unstarted)
-    past: list[tuple[TableRecord, ...]] = []
+    past: list[tuple[PastTable, ...]] = []
     read, write = os.read, os.write
 
     def ask() -> None:
@@ -202,10 +202,10 @@ def open_campaign(job: Run, told: int, said: int) -> tuple[seen.Campaign, Callab
         trial.advance = advance
         return trial
 
-    def history() -> tuple[TableRecord, ...]:
+    def history() -> tuple[PastTable, ...]:
         if not past:
             write(said, encode(AskHistory()))
-            past.append(records(decode_history(read_with_length(told))))
+            past.append(past_tables(decode_history(read_with_length(told))))
         return past[0]
 
     def keep(returned: object) -> Keep:

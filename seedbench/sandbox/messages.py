@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 import numpy as np
 
-from seedbench.campaign import PastTable
+from seedbench.campaign import PastArrays
 from seedbench.errors import CampaignError, PoolExhausted, UnknownCell
 
 #: The longest message of a sealed process.
@@ -219,14 +219,14 @@ decode_answers = msgspec.msgpack.Decoder(Answers).decode
 decode_measured = msgspec.msgpack.Decoder(Measured).decode
 
 
-def encode_history(past: Sequence[PastTable]) -> bytes:
+def encode_history(past: Sequence[PastArrays]) -> bytes:
     """The answer to `AskHistory`."""
     return msgspec.msgpack.encode(list(past), enc_hook=_array_out)
 
 
-def decode_history(content: bytes) -> list[PastTable]:
+def decode_history(content: bytes) -> list[PastArrays]:
     """What `encode_history` made."""
-    return msgspec.msgpack.decode(content, type=list[PastTable], dec_hook=_array_in)
+    return msgspec.msgpack.decode(content, type=list[PastArrays], dec_hook=_array_in)
 
 
 def _array_out(array: Any) -> tuple[str, tuple[int, ...], bytes]:

@@ -100,21 +100,21 @@ def test_pool_by_hand():
     """Trials .1 .2 / .3 .4: floor .25, ceiling .4. Without row 0 .35, .4; row 1 .15, .2; column 0 .3, .4; 1 .2, .3."""
     table = grid_table()
     deletions = scoring.deletions_of([table])
-    pool = scoring.pool_of(replayed(table, [0.3], [0.1, 0.2, 0.3, 0.4]), deletions, 4)
-    assert pool.floor.mean == pytest.approx(0.25)
-    assert pool.gap.mean == pytest.approx(0.15)
-    assert [values[0] for values in pool.floor.deleted.values()] == pytest.approx([0.35, 0.15, 0.3, 0.2])
-    assert [values[0] for values in pool.gap.deleted.values()] == pytest.approx([0.05, 0.05, 0.1, 0.1])
+    baseline = scoring.baseline_of(replayed(table, [0.3], [0.1, 0.2, 0.3, 0.4]), deletions, 4)
+    assert baseline.floor.mean == pytest.approx(0.25)
+    assert baseline.gap.mean == pytest.approx(0.15)
+    assert [values[0] for values in baseline.floor.deleted.values()] == pytest.approx([0.35, 0.15, 0.3, 0.2])
+    assert [values[0] for values in baseline.gap.deleted.values()] == pytest.approx([0.05, 0.05, 0.1, 0.1])
     # V_rows = (0.1² + 0.1²) / 2, V_columns = (0.05² + 0.05²) / 2
-    assert scoring.interval(pool.floor, deletions).standard_error == pytest.approx(sqrt(0.0125))
-    assert pool.no_signal is False
-    assert isnan(pool.undefined_share)
+    assert scoring.interval(baseline.floor, deletions).standard_error == pytest.approx(sqrt(0.0125))
+    assert baseline.no_signal is False
+    assert isnan(baseline.undefined_share)
 
 
 def test_equal_trials_are_no_signal():
     table = grid_table()
-    pool = scoring.pool_of(replayed(table, [0.3], [0.3, 0.3, 0.3, 0.3]), scoring.deletions_of([table]), 4)
-    assert pool.no_signal is True
+    baseline = scoring.baseline_of(replayed(table, [0.3], [0.3, 0.3, 0.3, 0.3]), scoring.deletions_of([table]), 4)
+    assert baseline.no_signal is True
 
 
 def test_a_gap_of_less_than_two_errors_is_no_signal():
@@ -125,14 +125,14 @@ def test_a_gap_of_less_than_two_errors_is_no_signal():
     """
     table = grid_table()
     deletions = scoring.deletions_of([table])
-    assert scoring.pool_of(replayed(table, [0.3], [0, 0, 0, 1]), deletions, 4).no_signal is False
+    assert scoring.baseline_of(replayed(table, [0.3], [0, 0, 0, 1]), deletions, 4).no_signal is False
     weak = replayed(table, [0.3], [0, 0, 1, 0.4], validation=[1, 2, 3, 4])
-    assert scoring.pool_of(weak, deletions, 4).no_signal is True
+    assert scoring.baseline_of(weak, deletions, 4).no_signal is True
 
 
 def test_a_single_column_cannot_tell_signal_from_none():
     column = grid_table(weight_init_seeds=(0, 1, 2), data_order_seeds=(5,))
-    assert scoring.pool_of(replayed(column, [0.3], [0, 0, 1]), scoring.deletions_of([column]), 4).no_signal is None
+    assert scoring.baseline_of(replayed(column, [0.3], [0, 0, 1]), scoring.deletions_of([column]), 4).no_signal is None
 
 
 def test_undefined_share_counts_constant_and_missing_predictions():
@@ -141,8 +141,8 @@ def test_undefined_share_counts_constant_and_missing_predictions():
     predicted = np.array(list(predictions.values()), dtype=np.int8)[:, None, :]
     score = np.array([[0.0], [0.5], [1.0], [0.0]])
     table = replace(grid_table("cola"), predicted_label=predicted, label=label, score=score)
-    pool = scoring.pool_of(replayed(table, [0.3], [0.1, 0.2, 0.3, 0.4]), (), 4)
-    assert pool.undefined_share == 2 / 4
+    baseline = scoring.baseline_of(replayed(table, [0.3], [0.1, 0.2, 0.3, 0.4]), (), 4)
+    assert baseline.undefined_share == 2 / 4
     assert undefined_share(replace(table, task="sst2")) == 1 / 4  # accuracy is never undefined
 
 
@@ -160,7 +160,7 @@ def scored(table, score, test, again, budgets=(1,)):
     deletions = scoring.deletions_of([table])
     whole = replayed(table, score, test, budgets)
     deleted = [replayed(table, values, test, budgets) for values in zip(*again, strict=True)]
-    return scoring.table_scores(whole, deleted, scoring.pool_of(whole, deletions, 4)), deletions
+    return scoring.table_scores(whole, deleted, scoring.baseline_of(whole, deletions, 4)), deletions
 
 
 def test_score_and_gap_intervals_by_hand():
@@ -181,7 +181,7 @@ def test_score_and_gap_intervals_by_hand():
 def test_without_new_campaigns_there_is_no_interval():
     table = grid_table()
     whole, deletions = replayed(table, [0.31], [0.1, 0.2, 0.3, 0.4]), scoring.deletions_of([table])
-    scores = scoring.table_scores(whole, [], scoring.pool_of(whole, deletions, 4))
+    scores = scoring.table_scores(whole, [], scoring.baseline_of(whole, deletions, 4))
     gap = scoring.gap_interval(scores, deletions)
     assert gap.estimate == pytest.approx([0.4])
     assert isnan(gap.low[0]) and isnan(scoring.score_interval(scores, deletions).low[0])
@@ -194,7 +194,7 @@ def test_a_single_row_has_no_interval():
     deletions = scoring.deletions_of([table])
     whole = replayed(table, [0.3], [0.1, 0.2, 0.3, 0.4])
     deleted = [None, *(replayed(table, [0.3], [0.1, 0.2, 0.3, 0.4]) for _ in range(4))]
-    scores = scoring.table_scores(whole, deleted, scoring.pool_of(whole, deletions, 4))
+    scores = scoring.table_scores(whole, deleted, scoring.baseline_of(whole, deletions, 4))
     assert scoring.gap_interval(scores, deletions).estimate == pytest.approx([(0.3 - 0.25) / 0.15])
     for interval in (
         scoring.score_interval(scores, deletions),
@@ -244,7 +244,7 @@ def two_tables():
 
 def test_summary_weighs_tables_by_the_points_to_win():
     every = two_tables()
-    deletions = scoring.deletions_of([scores.pool.table for scores in every])
+    deletions = scoring.deletions_of([scores.baseline.table for scores in every])
     assert scoring.summary_gap(every, deletions).estimate == pytest.approx([0.16 / 0.45])
 
 
@@ -278,7 +278,7 @@ def test_models_are_sampled_independently():
         whole = replayed(table, [0.31], test)
         own = [replayed(table, [value], test) for value in again[0]]
         deleted = [own[at - 4 * number] if at // 4 == number else None for at in range(8)]
-        scores.append(scoring.table_scores(whole, deleted, scoring.pool_of(whole, deletions, 4)))
+        scores.append(scoring.table_scores(whole, deleted, scoring.baseline_of(whole, deletions, 4)))
     total = scoring.combine(np.add, scores[0].score, scores[1].score)
     assert scoring.interval(total, deletions).standard_error == pytest.approx([sqrt(2 * 0.0125)])
 

@@ -10,7 +10,7 @@ from seedbench import Campaign, Checkpoint, SelectionError, StrategyFailed, Tria
 from seedbench.campaign import open_campaign
 from seedbench.checks import check_strategy
 from seedbench.evaluation.scores import deletions_of
-from seedbench.replay import Deletion, History, RecordedTrials, ReplayOptions, prepare, replay, replay_one
+from seedbench.replay import Deletion, RecordedTrials, ReplayOptions, ShownTables, prepare, replay, replay_one
 from seedbench.strategy import load_strategy
 from tests.synthetic import additive_predictions, table_by_hand
 
@@ -38,7 +38,7 @@ def real_seeds(trial: Trial) -> tuple[int, int]:
 
 def campaigns_of(own, tables, replicate=0, keep=None, history=None):
     """A replicate of a table: `(recorded, the first campaign on it)`."""
-    shown = history or History.of(own, tables)
+    shown = history or ShownTables.of(own, tables)
     recorded = RecordedTrials(prepare(own, seed=5, replicates=range(4)), replicate, keep, history=shown)
     return recorded, opened(recorded)
 
@@ -176,7 +176,7 @@ def test_labels_beyond_the_grid_are_drawn_for_every_replicate():
     block = prepare(own, seed=5, replicates=range(40))
     drawn = set()
     for replicate in block.replicates:
-        recorded = RecordedTrials(block, replicate, history=History.of(own, [own, wide]))
+        recorded = RecordedTrials(block, replicate, history=ShownTables.of(own, [own, wide]))
         (record,) = recorded.history()
         rows = labels_by_seed(record.trials)[0]
         drawn.add(tuple(rows[seed] for seed in (50, 51, 52, 53)))
@@ -202,7 +202,7 @@ def test_history_is_made_only_for_those_who_look(trials, monkeypatch):
     def refuse(*_):
         raise AssertionError("nobody has asked")
 
-    monkeypatch.setattr(History, "past", refuse)
+    monkeypatch.setattr(ShownTables, "past", refuse)
     evaluate("full_trials", trials, budgets=[2], replicates=2, track="transfer")
 
     def looks(campaign):
@@ -238,7 +238,7 @@ def test_deleted_seeds_are_deleted_from_history_too():
     own = table()
     wide = table("mrpc", rows=(1, 3, 5, 9), columns=(10, 20, 50), missing=[(9, 50)])
     single = table("rte", rows=(5,))
-    history = History.of(own, [own, wide, single])
+    history = ShownTables.of(own, [own, wide, single])
     assert history.whole
     deletion = Deletion("mini", "weight_init_seed", frozenset({5, 9}))
     left = history.keeping([deletion.keeps(other) for other in history.tables])
@@ -254,7 +254,7 @@ def test_deleted_seeds_are_deleted_from_history_too():
 
 def test_deletions_do_not_reorder_the_labels_that_are_left():
     own, wide = table(), table("mrpc", rows=(*ROWS, *range(50, 58)))
-    history = History.of(own, [own, wide])
+    history = ShownTables.of(own, [own, wide])
     _, whole = campaigns_of(own, [], history=history)
     deletion = Deletion("mini", "weight_init_seed", frozenset({7, 53, 55}))
     left = history.keeping([deletion.keeps(other) for other in history.tables])
@@ -269,7 +269,7 @@ def test_deletions_do_not_reorder_the_labels_that_are_left():
 
 def test_a_row_that_column_deletions_empty_goes_on_in_history():
     own = table(missing=[(7, 10), (7, 30), (7, 40)])  # of row 7 only column 20 is there
-    history = History.of(own, [own, table("rte")])
+    history = ShownTables.of(own, [own, table("rte")])
     deletion = Deletion("mini", "data_order_seed", frozenset({20}))
     left = history.keeping([deletion.keeps(other) for other in history.tables])
     recorded, campaign = campaigns_of(own, [], keep=deletion.keeps(own), history=left)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seedbench import evaluate
-from seedbench.campaign import PastTable, records
+from seedbench.campaign import PastArrays, past_tables
 from seedbench.errors import StrategyFileError
 from seedbench.strategies.additive_seeds import AdditiveSeeds
 from seedbench.strategies.thompson import draws
@@ -123,11 +123,11 @@ def past(scores, rows=None, columns=None):
     seeds = np.array([(row, column) for row in rows for column in columns])
     score = scores.reshape(-1, 1)
     loss = np.full_like(score, np.nan)
-    return PastTable("rte", "few", True, 0.5, np.array([10]), seeds[:, 0], seeds[:, 1], score, loss, loss)
+    return PastArrays("rte", "few", True, 0.5, np.array([10]), seeds[:, 0], seeds[:, 1], score, loss, loss)
 
 
 def with_history(*tables):
-    return lambda: records(tables)
+    return lambda: past_tables(tables)
 
 
 def test_good_seeds_starts_with_what_did_well_elsewhere():

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from seedbench.errors import TrialSetError
-from seedbench.trialset.importing.reading import Recording
+from seedbench.trialset.importing.reading import CurveFile
 from seedbench.trialset.schema import CONFIGS, RECIPE_COLUMNS, STATUSES
 
 LOSSES = ("train_loss", "validation_loss")
@@ -26,10 +26,8 @@ Seeds = tuple[int, int]
 class TableRows:
     """The rows of one trial table."""
 
-    def __init__(
-        self, recording: Recording, called: Mapping[str, str], name: str, trials: dict[Seeds, list[int]]
-    ) -> None:
-        self.recording, self.called, self.name, self.trials = recording, called, name, trials
+    def __init__(self, file: CurveFile, called: Mapping[str, str], name: str, trials: dict[Seeds, list[int]]) -> None:
+        self.file, self.called, self.name, self.trials = file, called, name, trials
         self.checkpoints = {seeds: self._checkpoints(rows) for seeds, rows in trials.items()}
 
     def _checkpoints(self, rows: Sequence[int]) -> dict[int, tuple[int, float]]:
@@ -37,15 +35,15 @@ class TableRows:
         found: dict[int, tuple[int, float]] = {}
         column = self.called["score"]
         for row in rows:
-            step = self.recording.integer(self.called["step"], row, lowest=0, bits=32)
-            score = self.recording.number(column, row)
+            step = self.file.integer(self.called["step"], row, lowest=0, bits=32)
+            score = self.file.number(column, row)
             if score is None or step == 0:
                 continue
             if not abs(score) <= 1:  # so that NaN fails, too
-                raise self.recording.error(column, row, "a score must be a number from -1 to 1, higher is better")
+                raise self.file.error(column, row, "a score must be a number from -1 to 1, higher is better")
             if step in found:
-                first = self.recording.place[found[step][0]]
-                raise self.recording.error(column, row, f"step {step} of this trial has a score already, in {first}")
+                first = self.file.place[found[step][0]]
+                raise self.file.error(column, row, f"step {step} of this trial has a score already, in {first}")
             found[step] = row, score
         return dict(sorted(found.items()))
 
@@ -59,14 +57,14 @@ class TableRows:
         common = max(steps, key=lambda some: (bool(some), steps[some], len(some)))
         if not common:
             row = next(iter(self.trials.values()))[0]
-            raise self.recording.error(self.called["score"], row, f"no trial of {self.name} has a score after step 0")
+            raise self.file.error(self.called["score"], row, f"no trial of {self.name} has a score after step 0")
         kept = [seeds for seeds in self.trials if tuple(self.checkpoints[seeds]) == common]
         other = [seeds for seeds in self.trials if tuple(self.checkpoints[seeds]) != common]
         if other and not skip:
             its = self.checkpoints[other[0]]
             row, lacks = self._parting(other[0], common)
             raise TrialSetError(
-                f"{self.recording.path}: column {self.called['step']!r}, {self.recording.place[row]}: the trials of "
+                f"{self.file.path}: column {self.called['step']!r}, {self.file.place[row]}: the trials of "
                 f"{self.name} must have the same checkpoints; weight-init seed {other[0][0]}, data-order seed "
                 f"{other[0][1]} has {len(its)} ({_range(list(its))}), most have {len(common)} ({_range(common)}); "
                 f"{lacks}: complete it, or --skip-incomplete"
@@ -82,7 +80,7 @@ class TableRows:
             return its[others[0]][0], f"step {others[0]} is none of theirs"
         step = next(step for step in common if step not in its)
         rows = self.trials[seeds]
-        at = [row for row in rows if self.recording.integer(self.called["step"], row, lowest=0, bits=32) == step]
+        at = [row for row in rows if self.file.integer(self.called["step"], row, lowest=0, bits=32) == step]
         return (at[0], f"step {step} has no score") if at else (rows[-1], f"step {step} is missing")
 
     def trial_rows(
@@ -129,7 +127,7 @@ class TableRows:
                 found[name] = of_trials
             elif any(value is not None for values in of_trials.values() for value in values):
                 seeds, at = gaps[0]
-                place = self.recording.place[list(self.checkpoints[seeds].values())[at][0]]
+                place = self.file.place[list(self.checkpoints[seeds].values())[at][0]]
                 notes.append(f"{self.name}: {self.called[name]} left out, not known at every checkpoint ({place})")
         return found  # type: ignore[return-value]
 
@@ -137,14 +135,14 @@ class TableRows:
         """Step and value of every row of a trial that has one."""
         column = self.called[name]
         for row in self.trials[seeds]:
-            value = self.recording.number(column, row)
+            value = self.file.number(column, row)
             if value is not None:
                 if name in LOSSES:
                     if value < 0:
-                        raise self.recording.error(column, row, "a loss is never negative")
+                        raise self.file.error(column, row, "a loss is never negative")
                 elif not abs(value) <= 1:  # so that NaN fails, too
-                    raise self.recording.error(column, row, "must be a number from -1 to 1, as a score is")
-                yield self.recording.integer(self.called["step"], row, lowest=0), value
+                    raise self.file.error(column, row, "must be a number from -1 to 1, as a score is")
+                yield self.file.integer(self.called["step"], row, lowest=0), value
 
     def _at_checkpoints(self, seeds: Seeds, name: str) -> list[float | None]:
         values = dict(self._logged(seeds, name))
@@ -163,14 +161,14 @@ class TableRows:
 
     def _status(self, seeds: Seeds, met_nan: bool) -> str | None:
         """The file's own word, if any."""
-        for row in self.trials[seeds] if "status" in self.recording.columns else ():
-            status = self.recording.columns["status"][row]
+        for row in self.trials[seeds] if "status" in self.file.columns else ():
+            status = self.file.columns["status"][row]
             if status is None:
                 continue
             if status not in STATUSES:
-                raise self.recording.error("status", row, f"must be one of {', '.join(STATUSES)}")
+                raise self.file.error("status", row, f"must be one of {', '.join(STATUSES)}")
             if status == "finished" and met_nan:
-                raise self.recording.error("status", row, "a trial that met a NaN or infinite loss is diverged")
+                raise self.file.error("status", row, "a trial that met a NaN or infinite loss is diverged")
             return str(status)
         return None
 
@@ -179,16 +177,16 @@ class TableRows:
         as the learning rate that a Trainer logs, or is not of the schema's type."""
         found: dict[Seeds, dict[str, Any]] = {seeds: {} for seeds in kept}
         for name in SCALARS:
-            if name not in self.recording.columns or name in self.called.values():
+            if name not in self.file.columns or name in self.called.values():
                 continue
-            column = self.recording.columns[name]
+            column = self.file.columns[name]
             rows = {seeds: [row for row in self.trials[seeds] if column[row] is not None] for seeds in kept}
             if name in _RECIPE:  # the same in all trials of a table
                 together = [row for some in rows.values() for row in some]
                 rows = dict.fromkeys(kept, together)
             changes = [row for some in rows.values() for row in some if column[row] != column[some[0]]]
             if changes:
-                notes.append(f"{self.name}: {name} left out, since it changes ({self.recording.place[changes[0]]})")
+                notes.append(f"{self.name}: {name} left out, since it changes ({self.file.place[changes[0]]})")
                 continue
             try:
                 values = {seeds: self._scalar(name, some[0]) for seeds, some in rows.items() if some}
@@ -202,13 +200,13 @@ class TableRows:
     def _scalar(self, name: str, row: int) -> Any:
         type_ = SCALARS[name]
         if type_.startswith("int"):
-            return self.recording.integer(name, row, bits=int(type_[3:]))
+            return self.file.integer(name, row, bits=int(type_[3:]))
         if type_.startswith("float"):
-            return self.recording.number(name, row)
-        value = str(self.recording.columns[name][row])
+            return self.file.number(name, row)
+        value = str(self.file.columns[name][row])
         if type_ == "bool":
             if value.lower() not in ("true", "false"):
-                raise self.recording.error(name, row, "must be true or false")
+                raise self.file.error(name, row, "must be true or false")
             return value.lower() == "true"
         return value
 

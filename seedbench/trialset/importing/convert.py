@@ -15,7 +15,7 @@ from typing import Any
 from seedbench.errors import TrialSetError
 from seedbench.trialset import write_trials
 from seedbench.trialset.importing.columns import CURVES, LOSSES, SCALARS, Seeds, TableRows
-from seedbench.trialset.importing.reading import Recording, read_recording
+from seedbench.trialset.importing.reading import CurveFile, read_curves
 from seedbench.trialset.schema import TASK_NAME
 
 _REQUIRED = ("weight_init_seed", "data_order_seed", "step", "score")
@@ -70,38 +70,38 @@ def import_curves(
     """
     if majority_score is not None and not abs(majority_score) <= 1:  # so that NaN fails, too
         raise TrialSetError(f"--majority-score: must be a number from -1 to 1, as scores are, found {majority_score}")
-    recording = read_recording(Path(file))
+    curves = read_curves(Path(file))
     if Path(out).exists():
         raise TrialSetError(f"{out}: exists already; a trial set is written to a new folder")
-    called = _columns(recording, dict(columns or {}))
+    called = _columns(curves, dict(columns or {}))
     notes: list[str] = []
     rows: dict[str, list[dict[str, Any]]] = {}
-    tables = _rows_by_table(recording, called)
+    tables = _rows_by_table(curves, called)
     for (model, task, recipe), trials in tables.items():
-        table = TableRows(recording, called, f"{model}/{task}/{recipe}", trials)
+        table = TableRows(curves, called, f"{model}/{task}/{recipe}", trials)
         kept = table.complete(skip_incomplete, notes)
         for trial in table.trial_rows(kept, majority_score, notes):
             trial_id = f"{model}/{recipe}/{trial['weight_init_seed']}-{trial['data_order_seed']}"
             names = {"trial_id": trial_id, "model": model, "task": task, "recipe": recipe}
             rows.setdefault(task, []).append(names | trial)
-    unused = [column for column in recording.columns if column not in {*called.values(), *SCALARS, "status"}]
+    unused = [column for column in curves.columns if column not in {*called.values(), *SCALARS, "status"}]
     if unused:
         notes.append(f"columns not used: {', '.join(column or '(without a name)' for column in unused)}")
     write_trials(out, {"trials": rows}, name=name or Path(out).resolve().name, version=version)
     return Imported(sum(map(len, rows.values())), len(tables), tuple(notes))
 
 
-def _columns(recording: Recording, given: dict[str, str]) -> dict[str, str]:
+def _columns(curves: CurveFile, given: dict[str, str]) -> dict[str, str]:
     """Meaning -> column of the file; of names that are the same in every row, a new column is made."""
     for meaning in given:
         if meaning not in COLUMNS:
             raise TrialSetError(f"no column {meaning!r} can be named: there are {', '.join(COLUMNS)}")
     found = {}
-    known = ", ".join(recording.columns)
+    known = ", ".join(curves.columns)
     for meaning in (*_REQUIRED, *_NAMES, *CURVES):
         column = given.get(meaning, meaning)
         option = f"--{meaning.replace('_', '-')}"
-        if column in recording.columns:
+        if column in curves.columns:
             found[meaning] = column
         elif meaning in _NAMES and meaning in given:
             pattern, rule = _NAME_RULES[meaning]
@@ -109,26 +109,24 @@ def _columns(recording: Recording, given: dict[str, str]) -> dict[str, str]:
                 raise TrialSetError(
                     f"{option}: a {meaning} must be {rule}, found {column!r}, which is no column either"
                 )
-            recording.columns[option] = [column] * len(recording.place)
+            curves.columns[option] = [column] * len(curves.place)
             found[meaning] = option
         elif meaning in given or meaning in _REQUIRED:
-            raise TrialSetError(f"{recording.path}: has no column {column!r} ({option} names another), found {known}")
+            raise TrialSetError(f"{curves.path}: has no column {column!r} ({option} names another), found {known}")
         elif meaning in _NAMES:
-            raise TrialSetError(f"{recording.path}: has no column {meaning!r}: give it with {option}; found {known}")
+            raise TrialSetError(f"{curves.path}: has no column {meaning!r}: give it with {option}; found {known}")
     return found
 
 
-def _rows_by_table(
-    recording: Recording, called: Mapping[str, str]
-) -> dict[tuple[str, str, str], dict[Seeds, list[int]]]:
+def _rows_by_table(curves: CurveFile, called: Mapping[str, str]) -> dict[tuple[str, str, str], dict[Seeds, list[int]]]:
     """Model, task, recipe -> seeds of a trial -> its rows, all in the file's order."""
     tables: dict[tuple[str, str, str], dict[Seeds, list[int]]] = {}
-    for row in range(len(recording.place)):
-        names = [str(recording.columns[called[name]][row] or "") for name in _NAMES]
+    for row in range(len(curves.place)):
+        names = [str(curves.columns[called[name]][row] or "") for name in _NAMES]
         for meaning, name in zip(_NAMES, names, strict=True):
             pattern, rule = _NAME_RULES[meaning]
             if not pattern.fullmatch(name):
-                raise recording.error(called[meaning], row, f"a {meaning} must be {rule}")
-        seeds = tuple(recording.integer(called[name], row) for name in ("weight_init_seed", "data_order_seed"))
+                raise curves.error(called[meaning], row, f"a {meaning} must be {rule}")
+        seeds = tuple(curves.integer(called[name], row) for name in ("weight_init_seed", "data_order_seed"))
         tables.setdefault(tuple(names), {}).setdefault(seeds, []).append(row)  # type: ignore[arg-type]
     return tables

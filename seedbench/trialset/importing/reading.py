@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Recording:
+class CurveFile:
     """The columns of a file.
 
     Attributes:
@@ -73,7 +73,7 @@ class Recording:
         return whole
 
 
-def read_recording(path: Path) -> Recording:
+def read_curves(path: Path) -> CurveFile:
     """Reads a file of curves.
 
     Raises:
@@ -83,15 +83,15 @@ def read_recording(path: Path) -> Recording:
     if path.suffix.lower() not in readers:
         raise TrialSetError(f"{path}: must be a .csv or a .parquet file")
     try:
-        recording = readers[path.suffix.lower()](path)
+        file = readers[path.suffix.lower()](path)
     except OSError as error:
         raise TrialSetError(f"{path}: {error.strerror or error}") from None
-    if not recording.place:
+    if not file.place:
         raise TrialSetError(f"{path}: has no rows")
-    return recording
+    return file
 
 
-def _read_csv(path: Path) -> Recording:
+def _read_csv(path: Path) -> CurveFile:
     rows: list[list[str]] = []
     place: list[str] = []
     with open(path, encoding="utf-8-sig", newline="") as file:
@@ -119,10 +119,10 @@ def _read_csv(path: Path) -> Recording:
             raise TrialSetError(f"{path}: line 1: column {name!r} is there twice")
     columns = zip(*rows, strict=True) if rows else ((),) * len(header)
     stripped = ([value.strip() or None for value in column] for column in columns)
-    return Recording(path, dict(zip(header, stripped, strict=True)), place)
+    return CurveFile(path, dict(zip(header, stripped, strict=True)), place)
 
 
-def _read_parquet(path: Path) -> Recording:
+def _read_parquet(path: Path) -> CurveFile:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -133,7 +133,7 @@ def _read_parquet(path: Path) -> Recording:
     if len(set(table.column_names)) < table.num_columns:
         raise TrialSetError(f"{path}: a column is there twice")
     columns = {name: _values(table.column(name)) for name in table.column_names}
-    return Recording(path, columns, [f"row {number}" for number in range(1, table.num_rows + 1)])
+    return CurveFile(path, columns, [f"row {number}" for number in range(1, table.num_rows + 1)])
 
 
 def _values(column: pa.ChunkedArray) -> list[Any]:

@@ -23,7 +23,7 @@ def honest(campaign):
 
 def future_in_the_objects(campaign):
     """raised: nothing found"""
-    names = {"RecordedTrials", "Replicates", "TrialTable", "TrialSet", "History"}
+    names = {"RecordedTrials", "Replicates", "TrialTable", "TrialSet", "ShownTables"}
     trials = campaign.grid[0] * campaign.grid[1]
     for thing in gc.get_objects():
         if type(thing).__name__ in names:

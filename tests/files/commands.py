@@ -157,7 +157,7 @@ def _read_entry(folder: Path) -> Any:
 
 
 def _verified(folder: Path) -> None:
-    write_result(folder, Result("a", Key("1", "2", 3, 4), "took too long", "once more"))
+    write_result(folder, Result("a", Key("1" * 64, "2" * 64, 3, 4), "took too long", "once more"))
 
 
 def _state(folder: Path) -> None:
@@ -203,7 +203,7 @@ COMMANDS = {
     ),
     "submit": Command(lambda at: None, _submit, _read_entry),
     "leaderboard.verify": Command(
-        lambda at: write_result(at, Result("a", Key("1", "2", 3, 4), "took too long")),
+        lambda at: write_result(at, Result("a", Key("1" * 64, "2" * 64, 3, 4), "took too long")),
         _verified,
         lambda at: read_result(at, "a"),
     ),

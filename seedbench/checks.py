@@ -101,9 +101,7 @@ def check_strategy(
     if traces[-1].failed is not None:
         raise traces[-1].failed
     tables, spent = len({case.batch.table.name for case in cases}), np.mean([trace.spent for trace in traces])
-    results = [
-        CheckResult(True, f"runs: {len(cases)} campaigns on {tables} trial tables, {spent:.0%} of budget spent")
-    ]
+    results = [CheckResult(True, f"runs: {len(cases)} campaigns on {tables} trial tables, {spent:.0%} of budget spent")]
 
     again = _in_another_process(strategy, cases[::-1], hash_seed=2)[::-1]
     if parted := _first_difference(cases, traces, again):

@@ -87,7 +87,7 @@ def test_random_numbers_are_the_campaign_s(sandbox, write, table):
                 campaign.start(campaign.rng.integers(rows), child.integers(columns)).advance()
             return campaign.rng.choice(campaign.trials)
     """)
-    run = partial(replay, tables=[table], budgets=[2, 4], replicates=4, seed=3)
+    run = partial(replay, tables=[table], budgets=[2, 4], options=ReplayOptions(replicates=4, seed=3))
     (sealed,), (in_process,) = run([load_strategy(file, sealed=True)]), run([file])
     assert (sealed.tables[0].trial == in_process.tables[0].trial).all()
     assert len(np.unique(in_process.tables[0].trial)) > 1
@@ -116,7 +116,7 @@ def test_late_values_are_there_whenever_they_are_looked_at(sandbox, write, table
                 assert "has no best checkpoint: advance it first" in str(error)
             return other
     """)
-    run = partial(replay, tables=[table], budgets=[2], replicates=4, seed=1)
+    run = partial(replay, tables=[table], budgets=[2], options=ReplayOptions(replicates=4, seed=1))
     (sealed,), (in_process,) = run([load_strategy(file, sealed=True)]), run([file])
     for name in ("trial", "checkpoint", "steps_spent", "trials_started", "score"):
         assert (getattr(sealed.tables[0], name) == getattr(in_process.tables[0], name)).all()
@@ -132,7 +132,7 @@ def test_more_calls_than_a_message_holds(sandbox, write):
                 while not trial.complete:
                     trial.advance()
     """)
-    run = partial(replay, tables=[table], budgets=[2], replicates=2)
+    run = partial(replay, tables=[table], budgets=[2], options=ReplayOptions(replicates=2))
     (sealed,), (in_process,) = run([load_strategy(file, sealed=True)]), run([file])
     assert (sealed.tables[0].checkpoint == in_process.tables[0].checkpoint).all()
     assert (sealed.tables[0].steps_spent == 2 * 11000).all()

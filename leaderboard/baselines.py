@@ -34,7 +34,7 @@ def main(
     revision: Annotated[str | None, typer.Option(metavar="TAG", help="Of a trial set on the Hub.")] = None,
     track: Annotated[str, typer.Option(metavar="NAME", help="cold or transfer.")] = "cold",
     replicates: Annotated[int, typer.Option(metavar="N", help="Campaigns per table and budget.")] = 200,
-    processes: Annotated[int | None, typer.Option(metavar="N", help="Without it, one for every CPU that may be used.")] = None,
+    processes: Annotated[int | None, typer.Option(metavar="N", help="Without it, one per usable CPU.")] = None,
     known: Annotated[
         Path, typer.Option(metavar="FILE", help="Where it is written which entries these are.")
     ] = BASELINES,

@@ -220,7 +220,7 @@ def main(
     pool: Annotated[Path, typer.Option(metavar="FILE", help="The hidden pool's published SHA-256.")] = HIDDEN_POOL,
     track: Annotated[str, typer.Option(metavar="NAME", help="cold or transfer.")] = "cold",
     replicates: Annotated[int, typer.Option(metavar="N", help="Campaigns per table and budget.")] = 200,
-    processes: Annotated[int | None, typer.Option(metavar="N", help="Without it, one for every CPU that may be used.")] = None,
+    processes: Annotated[int | None, typer.Option(metavar="N", help="Without it, one per usable CPU.")] = None,
     hours: Annotated[float, typer.Option(metavar="H", help="Limit of one run of one entry.")] = 6.0,
     close: Annotated[
         bool, typer.Option("--close", help="First draw the board's seed and fix entries and pool.")

@@ -48,7 +48,7 @@ BUDGETS = Annotated[list[int], typer.Option(metavar="B", parser=count, help="In 
 REPLICATES = Annotated[int, typer.Option(metavar="N", parser=count, help="Campaigns per table and budget.")]
 SEED = Annotated[int, typer.Option(metavar="N", parser=integer, help="Of all randomness.")]
 PROTOCOL = Annotated[str, typer.Option(metavar="NAME", help="held-out-1 or dodge2020.")]
-PROCESSES = Annotated[int | None, typer.Option(metavar="N", parser=count, help="Without it, one for every CPU that may be used.")]
+PROCESSES = Annotated[int | None, typer.Option(metavar="N", parser=count, help="Without it, one per usable CPU.")]
 SANDBOX = Annotated[bool, typer.Option("--sandbox", help="Run strategies in sealed processes; Linux on x86-64.")]
 JSON = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the result here; - for stdout.")]
 HTML = Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page with figures here.")]

@@ -27,7 +27,8 @@ class Baseline:
     Attributes:
         grid: the table's trials.
         curve: R [m], the mean over sub-grids of best-of-n, n = 1 ... m.
-        sizes: the n whose influences are known, ascending: 1, the ceiling's, and the budgets that are in `curve`.
+        sizes: the n whose influences are known, ascending: 1, the ceiling's, the largest that it may have, and the
+            budgets that are in `curve`.
         rows: [sizes, rows], phi: what R(n) is above what it would be without a row.
         columns: [sizes, columns].
         shares: [sizes], rho: the share of V_row + V_col that is the cells' own variance, counted twice.
@@ -51,6 +52,11 @@ class Baseline:
     def ceiling_trials(self) -> int:
         """The n of the ceiling, at most 64: choosing by a small dev set can lose in the end."""
         return ceiling_trials(self.curve)
+
+    @property
+    def largest_ceiling_trials(self) -> int:
+        """The largest n that the ceiling may have: 64, or m."""
+        return min(CEILING_TRIALS, self.curve.size)
 
     @property
     def ceiling(self) -> float:
@@ -79,7 +85,12 @@ def baseline(grid: TrialGrid, budgets: Iterable[int], subgrids: SubGrids) -> Bas
         ValueError: there is a sub-grid without a trial.
     """
     curve, of_rows, of_columns, oracle = _one_seed(grid) if grid.one_seed else _on_subgrids(grid, subgrids)
-    wanted = {1, ceiling_trials(curve), *(budget for budget in budgets if budget <= curve.size)}
+    wanted = {
+        1,
+        ceiling_trials(curve),
+        min(CEILING_TRIALS, curve.size),
+        *(budget for budget in budgets if budget <= curve.size),
+    }
     sizes = tuple(sorted(wanted))
     places = np.array(sizes) - 1
     if grid.one_seed:
@@ -197,7 +208,7 @@ def multiplier(curve: Floats, budget: int, score: float, difference: tuple[float
 
 
 def summary_multiplier(curves: Sequence[Floats], scores: Sequence[float], budget: int) -> Multiplier:
-    """R [m] and a score of each table, a budget -> their mean R, n up to the smallest m, inverted at their mean score."""
+    """R [m] and a score of each table, a budget -> mean R, n up to the smallest m, inverted at the mean score."""
     smallest = min(curve.size for curve in curves)
     mean = np.mean([curve[:smallest] for curve in curves], axis=0)
     return multiplier(mean, budget, math.fsum(scores) / len(scores))

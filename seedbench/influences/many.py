@@ -31,14 +31,22 @@ def adjusted_p_values(totals: Sequence[Total], *, rng: np.random.Generator, meth
         method: which.
     """
     found = np.full(len(totals), np.nan)
-    tested = [number for number, one in enumerate(totals) if one.no_interval is None]
-    p = np.array([p_value(totals[number]) for number in tested])
+    tested = [one for one in totals if one.no_interval is None]
+    p = np.array([p_value(one) for one in tested])
+    covariance = joint_covariance(tested) if method == "max_t" else None
+    found[[one.no_interval is None for one in totals]] = adjust(p, covariance, rng=rng)
+    return found
+
+
+def adjust(p: Floats, covariance: Floats | None, *, rng: np.random.Generator, draws: int = DRAWS) -> Floats:
+    """p-values [Q] of each alone -> [Q] of all together: by max-t with a joint covariance [Q, Q], by Holm without."""
     order = np.argsort(p, kind="stable")
-    if method == "holm":
-        raw = p[order] * np.arange(len(order), 0, -1).astype(np.float64)
+    if covariance is None:
+        raw = p[order] * np.arange(p.size, 0, -1)
     else:
-        raw = _step_down([totals[tested[place]] for place in order], p[order], rng)
-    found[np.array(tested, dtype=np.intp)[order]] = np.minimum(np.maximum.accumulate(raw), 1)
+        raw = _step_down(p[order], covariance[np.ix_(order, order)], rng, draws)
+    found = np.empty(p.size)
+    found[order] = np.minimum(np.maximum.accumulate(raw), 1)
     return found
 
 
@@ -52,23 +60,22 @@ def p_value(total: Total) -> float:
     return float(2 * stdtr(total.degrees_of_freedom, -abs(total.estimate) / error))
 
 
-def _step_down(totals: Sequence[Total], p: Floats, rng: np.random.Generator) -> Floats:
-    """Quantities [Q], p-values [Q] ascending -> [Q], the chance that one of it and those after it deviates as much."""
+def _step_down(p: Floats, covariance: Floats, rng: np.random.Generator, number: int) -> Floats:
+    """Ascending p-values [Q], covariance [Q, Q] -> [Q], the chance that it or one after it deviates as much."""
     from scipy.special import ndtri
 
-    covariance = _covariance(totals)
     error = np.sqrt(np.diag(covariance))
     correlation = covariance / np.maximum(np.outer(error, error), np.finfo(float).tiny)
     values, vectors = np.linalg.eigh((correlation + correlation.T) / 2)
-    draws = np.abs(rng.standard_normal((DRAWS, len(p))) @ (vectors * np.sqrt(np.maximum(values, 0))).T)
+    draws = np.abs(rng.standard_normal((number, p.size)) @ (vectors * np.sqrt(np.maximum(values, 0))).T)
     largest = np.maximum.accumulate(draws[:, ::-1], axis=1)[:, ::-1]
     reached = np.count_nonzero(largest >= -ndtri(p / 2), axis=0)
-    # The one observed counts as a draw (Davison and Hinkley 1997, section 4.2): nothing has a chance of 0. A quantity
-    # that is nothing has no deviate and no chance to be the largest.
-    return np.where(p < 1, np.maximum((reached + 1) / (DRAWS + 1), p), 1.0)
+    # The one observed counts as a draw (Davison and Hinkley 1997, section 4.2), and no chance is below its own p. What
+    # is nothing has no deviate.
+    return np.where(p < 1, np.maximum((reached + 1) / (number + 1), p), 1.0)
 
 
-def _covariance(totals: Sequence[Total]) -> Floats:
+def joint_covariance(totals: Sequence[Total]) -> Floats:
     """[Q, Q]: of the seeds' influences, and of the replicates where quantities share a table's campaigns."""
     places: dict[object, int] = {}
     for total in totals:

@@ -86,7 +86,7 @@ class Part:
     @property
     def variances(self) -> tuple[float, float]:
         """V_row and V_col, the replicates' noise taken off: either may be below 0."""
-        rows, columns = (float((psi**2).sum()) - noise for psi, noise in zip(self.influence, self.noise, strict=True))
+        rows, columns = (float(psi @ psi) - noise for psi, noise in zip(self.influence, self.noise, strict=True))
         return rows, columns
 
     @property
@@ -114,41 +114,45 @@ def quantity(sample: TableSample, coefficients: ArrayLike, exact: Mapping[int, f
         exact: n -> e_n; n among the baseline's `sizes`.
     """
     base, found, coefficients = sample.baseline, sample.moments, np.asarray(coefficients, dtype=np.float64)
-    of_rules, of_control, of_exact = np.zeros(found.mean.size), np.zeros(found.mean.size), np.zeros(len(base.sizes))
-    np.add.at(of_rules, sample.rules, coefficients)
+    number = found.mean.size
+    of_rules = np.bincount(sample.rules.ravel(), coefficients.ravel(), number).astype(np.float64)
     # A budget weighs in the control as much as in the rules: a difference at one budget has that budget's alone.
     by_budget = np.abs(coefficients).sum(axis=0)
-    np.add.at(of_control, sample.control, by_budget)
-    places = [base.sizes.index(budget) for budget in sample.budgets]
+    of_control = np.bincount(sample.control, by_budget, number).astype(np.float64)
     known = np.zeros(len(base.sizes))
-    np.add.at(known, places, by_budget)
-    for n, weight in (exact or {}).items():
-        of_exact[base.sizes.index(n)] += weight
-    curve = base.curve[np.array(base.sizes) - 1]
+    known[[base.sizes.index(budget) for budget in sample.budgets]] = by_budget
 
     beta = _control_weight(found.covariance, of_rules, of_control)
     residual = of_rules - beta * of_control
-    estimate = residual @ found.mean + (beta * known + of_exact) @ curve
+    exact_weights = _exact_weights(base, exact)
+    curve = base.curve[np.array(base.sizes) - 1]
     freedom = found.replicates - 2
-    replicate_variance = max(float(residual @ found.covariance @ residual), 0.0) / freedom
 
-    influence, noise, of_seeds = [], [], of_rules
+    influence, noise = [], []
     for psi, products, phi in zip(found.influence, found.products, (base.rows, base.columns), strict=True):
-        seeds = psi.shape[1]
-        beta = _control_weight(products, of_rules, of_control)
-        of_seeds = of_rules - beta * of_control
-        influence.append(np.sqrt((seeds - 1) / seeds) * (of_seeds @ psi + (beta * known + of_exact) @ phi))
-        noise.append((seeds - 1) / seeds * max(float(of_seeds @ products @ of_seeds), 0.0) / freedom)
-    used = [place for place in range(len(base.sizes)) if known[place] or of_exact[place]]
+        share = (psi.shape[1] - 1) / psi.shape[1]
+        of_axis = _control_weight(products, of_rules, of_control)
+        of_seeds = of_rules - of_axis * of_control
+        influence.append(np.sqrt(share) * (of_seeds @ psi + (of_axis * known + exact_weights) @ phi))
+        noise.append(share * max(float(of_seeds @ products @ of_seeds), 0.0) / freedom)
+    used = (known != 0) | (exact_weights != 0)
     return Part(
-        estimate=float(estimate),
+        estimate=float(residual @ found.mean + (beta * known + exact_weights) @ curve),
         influence=(influence[0], influence[1]),
         noise=(noise[0], noise[1]),
         residual=residual,
-        replicate_variance=replicate_variance,
+        replicate_variance=max(float(residual @ found.covariance @ residual), 0.0) / freedom,
         share=float(base.shares[used].min(initial=base.shares[0])),
         sample=sample,
     )
+
+
+def _exact_weights(base: Baseline, exact: Mapping[int, float] | None) -> Floats:
+    """n -> e_n, as [sizes]."""
+    found = np.zeros(len(base.sizes))
+    for n, weight in (exact or {}).items():
+        found[base.sizes.index(n)] += weight
+    return found
 
 
 def _control_weight(covariance: Floats, of_rules: Floats, of_control: Floats) -> float:

@@ -202,7 +202,10 @@ def gap_closed(
 
     What is won on a table is the sum of c_sB T_sB less the sum of c_sB times its floor: with coefficients that sum to 1
     a score above the floor, with ones that sum to 0 a difference. The ratio g has the influences of
-    (won - g · to win) / to win, the ceilings' n held fixed.
+    (won - g · to win) / to win.
+
+    In these, the ceiling is R(64), or R(m). With the n of the largest R instead, a score near the ceiling would be
+    compared with itself, though another table's largest R is at another n: simulated, that covers too little.
 
     Args:
         samples: tables with signal.
@@ -212,20 +215,19 @@ def gap_closed(
     Returns:
         None where there is nothing to win.
     """
-    won = [
-        quantity(sample, c, _floors(sample, c, 0.0)).estimate for sample, c in zip(samples, coefficients, strict=True)
-    ]
+    pairs = list(zip(samples, coefficients, strict=True))
+    won = [quantity(sample, c, {1: -float(np.sum(c))}).estimate for sample, c in pairs]
     points = math.fsum(sample.baseline.ceiling - sample.baseline.floor for sample in samples)
     if points <= ROUNDING:
         return None
     ratio = math.fsum(won) / points
-    parts = [quantity(sample, c, _floors(sample, c, ratio)) for sample, c in zip(samples, coefficients, strict=True)]
+    parts = [quantity(sample, c, _to_win(sample, c, ratio)) for sample, c in pairs]
     return replace(total(parts, 1 / points, names), estimate=ratio)
 
 
-def _floors(sample: TableSample, coefficients: ArrayLike, ratio: float) -> dict[int, float]:
+def _to_win(sample: TableSample, coefficients: ArrayLike, ratio: float) -> dict[int, float]:
     """What floor and ceiling weigh in won - ratio · to win."""
-    ceiling = sample.baseline.ceiling_trials
+    ceiling = sample.baseline.largest_ceiling_trials
     found = {1: ratio - float(np.sum(coefficients))}
     found[ceiling] = found.get(ceiling, 0.0) - ratio
     return found

@@ -83,33 +83,26 @@ def test_one_without_intervals_leaves_none(samples):
     assert found.no_interval == "few_rows" and found.low is None and np.isfinite(found.estimate)
 
 
-def test_gap_closed_of_the_ceiling_and_the_floor(samples):
-    """A score that is the ceiling closes 1 and one that is the floor 0, with no error: those are what they are."""
-    sample = samples[0]
-    gap = to_win(sample).estimate
-    # Best-of-n at the budget that is the ceiling's n would be exact; here: R(B) as a rule is 0 ± its own.
-    found = gap_closed([sample], [unit(sample, 0, 4)])
-    assert found is not None
-    assert found.estimate == pytest.approx((sample.baseline.curve[3] - sample.baseline.floor) / gap)
-    by_hand = quantity(
-        sample,
-        unit(sample, 0, 4) / gap,
-        {1: -(1 - found.estimate) / gap, sample.baseline.ceiling_trials: -found.estimate / gap},
-    )
-    assert found.influence == pytest.approx(np.concatenate(by_hand.influence), abs=1e-12)
-
-
 def test_gap_closed_is_a_derivative(samples):
-    """Its influences are those of numerator and denominator by the quotient rule."""
+    """Its influences are those of numerator and denominator by the quotient rule, the ceiling's those of the last R."""
     sample = samples[1]
     won = quantity(sample, unit(sample, 2, 4), {1: -1.0})
-    win = to_win(sample)
+    last = quantity(sample, unit(sample, 2, 4) * 0, {1: -1.0, sample.baseline.curve.size: 1.0})
     found = gap_closed([sample], [unit(sample, 2, 4)])
     assert found is not None
-    expected = won.estimate / win.estimate
+    points = to_win(sample).estimate
+    expected = won.estimate / points
     assert found.estimate == pytest.approx(expected)
-    for psi, top, bottom in zip(np.split(found.influence, [8]), won.influence, win.influence, strict=True):
-        assert psi == pytest.approx((top - expected * bottom) / win.estimate, abs=1e-12)
+    for psi, top, bottom in zip(np.split(found.influence, [8]), won.influence, last.influence, strict=True):
+        assert psi == pytest.approx((top - expected * bottom) / points, abs=1e-12)
+
+
+def test_gap_closed_of_best_of_n_is_known_but_for_the_seeds(samples):
+    sample = samples[0]
+    found = gap_closed([sample], [unit(sample, 0, 4)])
+    assert found is not None and found.replicate_variance == 0
+    base = sample.baseline
+    assert found.estimate == pytest.approx((base.curve[3] - base.floor) / (base.ceiling - base.floor))
 
 
 def test_gap_closed_over_tables_and_of_a_difference(samples):
@@ -180,11 +173,11 @@ def test_what_is_nothing_is_never_marked_and_costs_nothing_in_max_t(samples):
 
 def test_the_joint_error_counts_replicates_too(samples):
     """Correlation of two quantities from influences and from replicates, as in a sum of both."""
-    from seedbench.influences.many import _covariance
+    from seedbench.influences.many import joint_covariance
 
     sample = samples[2]
     one, two = (total([over_best_of_n(sample, rule, 4)]) for rule in (1, 2))
-    found = _covariance([one, two])
+    found = joint_covariance([one, two])
     for place, part in enumerate((one, two)):
         own = (part.influence**2).sum() + part.replicate_variance
         assert found[place, place] == pytest.approx(own)

@@ -15,6 +15,7 @@ from seedbench.metrics import ROUNDING
 
 LEVEL = 0.95
 POWER = 0.80
+_AXES = ("row", "column")
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,8 @@ def total(parts: Sequence[Part], weights: ArrayLike = 1.0, names: Sequence[SeedN
     """The weighted sum of quantities of different tables.
 
     Influences of a seed that several tables share are added before they are squared, so that what is good about it in
-    all of them counts as the one draw that it is. Of several tables, none has a maximum of its own (it errs upward,
-    and errors would add); the sum is floored at 0 once.
+    all of them counts as the one draw that it is. The maximum over rows, columns, both and 0 is taken once, of the
+    sums: it errs upward, and tables' own maxima would add their errors.
 
     Args:
         parts: one a table; of one table alone, the interval is that table's.
@@ -124,18 +125,17 @@ def total(parts: Sequence[Part], weights: ArrayLike = 1.0, names: Sequence[SeedN
     """
     weight = np.broadcast_to(np.asarray(weights, dtype=np.float64), (len(parts),))
     names = names or [_own_names(number, part) for number, part in enumerate(parts)]
-    seeds, influence = _shared_influences(parts, weight, names)
-    if len(parts) == 1:
-        variance = float(weight[0] ** 2 * parts[0].variance)
-    else:
-        noise = sum(w**2 * sum(part.noise) for w, part in zip(weight, parts, strict=True))
-        twice = sum(w**2 * part.share * sum(part.variances) for w, part in zip(weight, parts, strict=True))
-        variance = max(0.0, float((influence**2).sum() - noise - twice))
+    influence = _shared_influences(parts, weight, names)
+    axes = []
+    for axis, label in enumerate(_AXES):
+        psi = np.array([value for (its, _), value in influence.items() if its == label])
+        axes.append(float(psi @ psi) - sum(w**2 * part.noise[axis] for w, part in zip(weight, parts, strict=True)))
+    twice = sum(w**2 * part.share * sum(part.variances) for w, part in zip(weight, parts, strict=True))
     return Total(
         estimate=math.fsum(w * part.estimate for w, part in zip(weight, parts, strict=True)),
-        seeds=seeds,
-        influence=influence,
-        variance=variance,
+        seeds=tuple(influence),
+        influence=np.array(list(influence.values())),
+        variance=max(*axes, float(sum(axes) - twice), 0.0),
         replicate_variance=math.fsum(w**2 * part.replicate_variance for w, part in zip(weight, parts, strict=True)),
         degrees_of_freedom=_degrees_of_freedom(parts, weight, names),
         parts=tuple(parts),
@@ -151,15 +151,16 @@ def _own_names(number: int, part: Part) -> SeedNames:
 
 def _shared_influences(
     parts: Sequence[Part], weight: Floats, names: Sequence[SeedNames]
-) -> tuple[tuple[Hashable, ...], Floats]:
-    found: dict[Hashable, float] = {}
+) -> dict[tuple[str, Hashable], float]:
+    """(axis, name of a seed) -> the weighted sum of its influences."""
+    found: dict[tuple[str, Hashable], float] = {}
     for w, part, its in zip(weight.tolist(), parts, names, strict=True):
-        for axis, labels, psi in zip(("row", "column"), (its.rows, its.columns), part.influence, strict=True):
+        for axis, labels, psi in zip(_AXES, (its.rows, its.columns), part.influence, strict=True):
             if len(labels) != psi.size:
                 raise ValueError(f"a table of {psi.size} {axis}s has {len(labels)} names for them")
             for label, value in zip(labels, (w * psi).tolist(), strict=True):
                 found[axis, label] = found.get((axis, label), 0.0) + value
-    return tuple(found), np.array(list(found.values()))
+    return found
 
 
 def _degrees_of_freedom(parts: Sequence[Part], weight: Floats, names: Sequence[SeedNames]) -> float:
@@ -181,11 +182,11 @@ def _degrees_of_freedom(parts: Sequence[Part], weight: Floats, names: Sequence[S
     each, freedoms = [], []
     for _, members in groups:
         some = [parts[number] for number in members]
-        _, influence = _shared_influences(some, weight[members], [names[number] for number in members])
         if len(members) == 1:
-            seeds = weight[members[0]] ** 2 * some[0].variance
+            seeds = float(weight[members[0]] ** 2 * some[0].variance)
         else:
-            seeds = (influence**2).sum()
+            influence = _shared_influences(some, weight[members], [names[number] for number in members])
+            seeds = math.fsum(value**2 for value in influence.values())
         each.append(seeds + sum(weight[number] ** 2 * parts[number].replicate_variance for number in members))
         freedoms.append(min(part.degrees_of_freedom for part in some))
     # Only the ratios count, so that a sum of nothing has the degrees of freedom of its groups together.

@@ -39,13 +39,13 @@ PAIRS = ((9, 12), (9, 10), (9, 4), (12, 13), (4, 5))
 
 
 def sample_of(world: World, options: argparse.Namespace, rng: np.random.Generator) -> TableSample:
-    """Campaigns of both boards on one world, reduced; rules 0 ... 14 are `RULES`, 15 ... 29 are equal."""
+    """Campaigns of a board on one world, reduced; rules 0 ... 14 are `RULES`, 15 ... 29, if any, are equal."""
     grid = world.grid()
     subgrids = draw_subgrids(grid, rng=rng, number=options.subgrids)
     pool = min(grid.row.size, pool_size(grid, subgrids))
     budgets = [budget for budget in options.budgets if 4 * budget <= pool]
     replayed = Replayed(world, hidden(world, options.replicates, pool, rng=rng))
-    boards = [replayed.board(budget) + replayed.equals(budget) for budget in budgets]
+    boards = [replayed.board(budget) + (replayed.equals(budget) if options.equals else []) for budget in budgets]
     control = [board[0] for board in boards]
     rules = [list(rule) for rule in zip(*boards, strict=True)]
     return table_sample(baseline(grid, budgets, subgrids), budgets, control, rules)
@@ -60,19 +60,21 @@ def of_table(sample: TableSample) -> dict[str, np.ndarray]:
     """All quantities of one table: `numbers` [..., 3], covariances [budgets, rules, rules]."""
     rules, every = range(len(RULES)), (*sample.budgets, None)
     over = [[total([over_best_of_n(sample, rule, b)]) for rule in rules] for b in every]
-    equal = [[total([over_best_of_n(sample, len(RULES) + rule, b)]) for rule in rules] for b in every]
     gaps = [[gap_closed([sample], [unit(sample, rule, b)]) for rule in rules] for b in every]
-    return {
+    found = {
         "T": np.array([[numbers(total([score(sample, rule, b)])) for rule in rules] for b in every]),
         "over": np.array([[numbers(one) for one in row] for row in over]),
-        "equal": np.array([[numbers(one) for one in row] for row in equal]),
         "gap": np.array([[numbers(one) if one else (np.nan,) * 3 for one in row] for row in gaps]),
         "pairs": np.array([[numbers(total([difference(sample, *pair, b)])) for pair in PAIRS] for b in every]),
         "over covariance": np.array([joint_covariance(row) for row in over]),
-        "equal covariance": np.array([joint_covariance(row) for row in equal]),
         "to win": np.array(numbers(total([to_win(sample)]))),
         "signal": np.array(has_signal(sample)),
     }
+    if len(sample.rules) > len(RULES):
+        equal = [[total([over_best_of_n(sample, len(RULES) + rule, b)]) for rule in rules] for b in every]
+        found["equal"] = np.array([[numbers(one) for one in row] for row in equal])
+        found["equal covariance"] = np.array([joint_covariance(row) for row in equal])
+    return found
 
 
 def of_summary(samples: list[TableSample], shared: bool) -> dict[str, np.ndarray]:
@@ -138,6 +140,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--shared", type=float, default=0.5, help="of a seed's effect that all tables of a family have")
     parser.add_argument("--missing", type=float, default=0.0, help="share of the cells")
     parser.add_argument("--grain", type=float, default=0.0, help="of validation scores, in points: makes ties")
+    parser.add_argument("--equals", action="store_true", help="fifteen rules besides that are all best-of-n")
     parser.add_argument("--seed", type=int, default=17)
     return parser.parse_args()
 

@@ -104,9 +104,9 @@ def board_table(title: str, boards: dict[str, tuple[np.ndarray, np.ndarray, np.n
             worst = f"{by_kind.max():.3f} ({KINDS[int(by_kind.argmax())]})" if by_kind is not None else "–"
             wrong = found[method] & ((np.sign(raw[..., 0]) * np.sign(truth)) <= 0)
             real = [rule for rule in range(len(RULES)) if rule not in NULL]
-            lines.append(
-                f"| {name} | {method} | {rate(any_false)} | {worst} | {rate(wrong.any(axis=1))} | {found[method][:, real].mean():.3f} |"
-            )
+            share = f"{found[method][:, real].mean():.3f}"
+            columns = [name, method, rate(any_false), worst, rate(wrong.any(axis=1)), share]
+            lines.append("| " + " | ".join(columns) + " |")
     return lines
 
 
@@ -153,13 +153,14 @@ def report(folder: Path) -> list[str]:
         return array[:, :, at].reshape(-1, size, array.shape[-1])
 
     boards = {}
-    for title, at in (*((f"table, budget {b}", place) for place, b in enumerate(budgets)), ("table, mean", -1)):
+    places = [*((f"table, budget {b}", place) for place, b in enumerate(budgets)), ("table, mean", -1)]
+    for title, at in places:
         boards[title] = (flat(centred, at), flat(over, at), flat(data["over covariance"], at))
     lines += board_table("The board of fifteen rules against best-of-n, around the truth", boards)
-    boards = {}
-    for title, at in (*((f"table, budget {b}", place) for place, b in enumerate(budgets)), ("table, mean", -1)):
-        boards[title] = (flat(data["equal"], at), flat(data["equal"], at), flat(data["equal covariance"], at))
-    lines += board_table("A board of fifteen rules that are all best-of-n", boards)
+    if "equal" in data:
+        for title, at in places:
+            boards[title] = (flat(data["equal"], at), flat(data["equal"], at), flat(data["equal covariance"], at))
+        lines += board_table("A board of fifteen rules that are all best-of-n", boards)
     summaries = {}
     for label, words in (("shared", "one table of each kind on the same seeds"), ("apart", "each on its own seeds")):
         lines += [f"\n**Together: {words}, mean over budgets**", "", "| quantity | cover | width | half | found | df |"]

@@ -43,7 +43,9 @@ def sample_of(world: World, options: argparse.Namespace, rng: np.random.Generato
     grid = world.grid()
     subgrids = draw_subgrids(grid, rng=rng, number=options.subgrids)
     pool = min(grid.row.size, pool_size(grid, subgrids))
-    budgets = [budget for budget in options.budgets if 4 * budget <= pool]
+    budgets = options.budgets
+    if 4 * max(budgets) > pool:
+        raise SystemExit(f"a budget of {max(budgets)} needs pools of {4 * max(budgets)} trials; found one of {pool}")
     replayed = Replayed(world, hidden(world, options.replicates, pool, rng=rng))
     boards = [replayed.board(budget) + (replayed.equals(budget) if options.equals else []) for budget in budgets]
     control = [board[0] for board in boards]

@@ -174,14 +174,20 @@ def best_of_n_of_ranked(ranked: Floats) -> Floats:
 
 @lru_cache(maxsize=256)
 def best_of_n_weights(trials: int) -> Floats:
-    """N -> [N, N], read-only: row n-1 holds C(i-1, n-1) / C(N, n) for ranks i = 1 ... N and sums to 1.
+    """N -> [N, N], read-only: row n-1 holds C(i-1, n-1) / C(N, n) for ranks i = 1 ... N and sums to 1."""
+    return best_of_n_top_weights(trials, np.arange(1, trials + 1), trials)
+
+
+def best_of_n_top_weights(trials: int, n: ArrayLike, top: int) -> Floats:
+    """N, n [k], J -> [k, J], read-only: C(i-1, n-1) / C(N, n) for the J highest ranks i = N-J+1 ... N.
 
     Built as products of ratios from the largest rank down, n/N, then (i-n+1)/i at each step, so that nothing overflows
-    and the relative error stays near N times that of one rounding.
+    and the relative error stays near N times that of one rounding. A row is made to sum to 1: what lies below the J
+    highest ranks, at most (1 - n/N)^J of the whole, must be nothing.
     """
-    n = np.arange(1, trials + 1, dtype=np.float64)[:, None]
-    i = np.arange(trials - 1, 0, -1, dtype=np.float64)[None, :]
-    factors = np.concatenate([n / trials, np.maximum(i - n + 1, 0) / i], axis=1)
+    column = np.asarray(n, dtype=np.float64)[:, None]
+    i = np.arange(trials - 1, trials - top, -1, dtype=np.float64)[None, :]
+    factors = np.concatenate([column / trials, np.maximum(i - column + 1, 0) / i], axis=1)
     weights = np.cumprod(factors, axis=1)[:, ::-1]
     weights = np.where(weights < 1e-200, 0.0, weights)  # far below any rounding, and subnormal numbers are slow
     weights /= weights.sum(axis=1, keepdims=True)

@@ -481,15 +481,16 @@ def test_help_in_a_third_of_a_second():
 def test_progress_is_shown_on_a_terminal_and_only_there(trials_folder):
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "seedbench", "evaluate", "asha", "--trials", str(trials_folder), *QUICK]
-    done = subprocess.run([*command, "--json", "-"], cwd=ROOT, stdout=subprocess.PIPE, stderr=theirs, text=True)
+    running = subprocess.Popen([*command, "--json", "-"], cwd=ROOT, stdout=subprocess.PIPE, stderr=theirs, text=True)
     os.close(theirs)
     shown = b""
     with contextlib.suppress(OSError):  # how the end of a terminal reads
-        while part := os.read(ours, 65536):
+        while part := os.read(ours, 65536):  # while it runs: a terminal that nobody reads is full before long
             shown += part
     os.close(ours)
-    assert done.returncode == 0 and b"campaigns" in shown and b"asha closes" in shown
-    assert Evaluation.from_json(done.stdout).strategy.name == "asha"
+    written, _ = running.communicate()
+    assert running.returncode == 0 and b"campaigns" in shown and b"asha closes" in shown
+    assert Evaluation.from_json(written).strategy.name == "asha"
 
 
 def test_interrupted_it_writes_nothing_and_says_so(trials_folder, tmp_path):

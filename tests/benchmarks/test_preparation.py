@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import resource
 import subprocess
 import sys
 from dataclasses import replace
@@ -24,6 +23,7 @@ import numpy as np
 from seedbench.replay import prepare
 from seedbench.replay.batch import BATCH
 from seedbench.trialset import TrialTable
+from tests.benchmarks.memory import peak_mebibytes
 from tests.synthetic import table_by_hand
 
 ROOT = Path(__file__).parents[2]
@@ -56,7 +56,7 @@ def measure(sizes: dict[str, tuple[int, int, int]], replicates: int) -> dict[str
             batch = prepare(table, seed=0, replicates=range(start, start + BATCH))
             assert batch.test_score.shape == (BATCH, table.num_trials, CHECKPOINTS)
         found[table.task] = float(f"{process_time() - begun:.3g}")
-    found["peak_mebibytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    found["peak_mebibytes"] = peak_mebibytes()
     return found
 
 

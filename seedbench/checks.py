@@ -101,9 +101,7 @@ def check_strategy(
     if traces[-1].failed is not None:
         raise traces[-1].failed
     tables, spent = len({case.batch.table.name for case in cases}), np.mean([trace.spent for trace in traces])
-    results = [
-        CheckResult(True, f"runs: {len(cases)} campaigns on {tables} trial tables, {spent:.0%} of budget spent")
-    ]
+    results = [CheckResult(True, f"runs: {len(cases)} campaigns on {tables} trial tables, {spent:.0%} of budget spent")]
 
     again = _in_another_process(strategy, cases[::-1], hash_seed=2)[::-1]
     if parted := _first_difference(cases, traces, again):
@@ -291,8 +289,8 @@ def _first_difference(cases: Sequence[Case], one: Sequence[Trace], other: Sequen
         if left != right:
             shorter = min(len(left), len(right))
             at = next((n for n in range(shorter) if left[n] != right[n]), shorter)
-            said = [_said(calls[at]) if at < len(calls) else "nothing" for calls in (left, right)]
-            return f"{case.name}: call {at + 1} was {said[0]} in one run and {said[1]} in the other"
+            both = [_said(calls[at]) if at < len(calls) else "nothing" for calls in (left, right)]
+            return f"{case.name}: call {at + 1} was {both[0]} in one run and {both[1]} in the other"
     return ""
 
 

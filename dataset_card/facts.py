@@ -93,15 +93,15 @@ def _of_what(tasks: Sequence[str]) -> str:
 
 def _scores(tasks: Sequence[str]) -> str:
     """What the scores are."""
-    said = (
+    sentence = (
         "Scores are GLUE's: Matthews correlation for CoLA, the mean of accuracy and F1 for MRPC, accuracy for RTE\n"
         "and SST-2."
     )
     unknown = [task for task in tasks if task not in TASKS]
     if not unknown:
-        return said
+        return sentence
     theirs = f"Of which metric the scores of {' and '.join(unknown)} are is not known here; higher is better."
-    return theirs if len(unknown) == len(tasks) else f"{said} {theirs}"
+    return theirs if len(unknown) == len(tasks) else f"{sentence} {theirs}"
 
 
 def _markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -136,20 +136,20 @@ def _worth(trials: TrialSet) -> str:
     lines = []
     for table in trials.tables:
         best, majority = table.score.max(axis=1) * 100, table.majority_score * 100
-        said = []
+        parts = []
         if not np.isnan(majority):
             above = best.mean() - majority
             side = "above" if above >= 0 else "below"
-            said.append(f"the mean best score lies {abs(above):.1f} points {side} the majority class")
+            parts.append(f"the mean best score lies {abs(above):.1f} points {side} the majority class")
         if table.num_trials > 1:
-            said.append(
+            parts.append(
                 f"best scores have a standard deviation of {best.std(ddof=1):.1f} points over the seeds and a range of "
                 f"{np.ptp(best):.1f}"
             )
-            said.append(_first_difference(table))
+            parts.append(_first_difference(table))
         else:
-            said.append("there is one trial, and nothing to choose")
-        lines.append(f"- {table.model}, {table.task}, {table.recipe}: {'; '.join(said)}. {curve_words(table)}")
+            parts.append("there is one trial, and nothing to choose")
+        lines.append(f"- {table.model}, {table.task}, {table.recipe}: {'; '.join(parts)}. {curve_words(table)}")
     return "\n".join(lines)
 
 
@@ -202,9 +202,9 @@ def _recipes(trials: TrialSet) -> str:
     columns = [f"{table.task}, {table.recipe}" for table in trials.tables]
     rows = []
     for column in RECIPE_COLUMNS:
-        found = [table.fields.get(column.name) for table in trials.tables]
+        fields = [table.fields.get(column.name) for table in trials.tables]
         values = [
-            _null(column.name, table) if v is None else f"{v}" for v, table in zip(found, trials.tables, strict=True)
+            _null(column.name, table) if v is None else f"{v}" for v, table in zip(fields, trials.tables, strict=True)
         ]
         rows.append([f"`{column.name}`", *values])
     rows.append(["steps", *(str(table.num_steps) for table in trials.tables)])
@@ -223,13 +223,13 @@ def _origin(folder: Path, manifest: Manifest) -> str:
     for task, paths in sorted(manifest.shards("trials").items()):
         frame = read_split(folder, manifest, "trials", paths).to_pandas()
         for (model, recipe), part in frame.groupby(["model", "recipe"], sort=True):
-            said = [
+            facts = [
                 _together(part, "{} engine on {}", ["engine", "device"]),
                 _together(part, "torch {}, transformers {}", ["torch_version", "transformers_version"]),
             ]
             seconds = part.evaluation_seconds.sum() + part.train_seconds.sum()
-            said.append(f"{seconds / 3600:.1f} hours, validation included" if seconds else "")
-            recorded = "; ".join(filter(None, said)) or "how they were run is not recorded"
+            facts.append(f"{seconds / 3600:.1f} hours, validation included" if seconds else "")
+            recorded = "; ".join(filter(None, facts)) or "how they were run is not recorded"
             lines.append(f"- {model}, {task}, {recipe}: {recorded}.")
     return "\n".join(lines)
 
@@ -272,10 +272,10 @@ def _sizes(folder: Path, manifest: Manifest) -> str:
 def _status(trials: TrialSet, *, ours: bool) -> str:
     """How many diverged, and what is not recorded."""
     diverged = sum(int(table.diverged.sum()) for table in trials.tables)
-    said = "No trial diverged" if not diverged else f"{diverged:,} {'trials' if diverged > 1 else 'trial'} diverged"
+    text = "No trial diverged" if not diverged else f"{diverged:,} {'trials' if diverged > 1 else 'trial'} diverged"
     if not ours:
         return (
-            f"{said}, as far as is recorded (by the file's own word, a NaN among the losses, or a last score no better "
+            f"{text}, as far as is recorded (by the file's own word, a NaN among the losses, or a last score no better "
             "than a constant answer's where that is known); such trials are kept, marked by `status`."
         )
-    return f"{said} (met a NaN, or ended no better than a constant answer); such trials are kept, marked by `status`."
+    return f"{text} (met a NaN, or ended no better than a constant answer); such trials are kept, marked by `status`."

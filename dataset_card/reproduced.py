@@ -43,25 +43,25 @@ def _line(draw: Reproduction) -> str:
         " and ".join(sorted({f"the {by['engine']} engine on {by['device']}" for by in runs}))
         for runs in ([one.by for one in trials], [one.recorded_by for one in trials])
     )
-    said = [
+    parts = [
         f"{_trials(len(trials))} of {tables}, drawn from {total} (seed {draw.seed}), by {now}, recorded by {then}: "
         f"{sum(one.equal for one in trials)} of {len(trials)} equal in every prediction, score and loss recorded"
     ]
     at_home = [one.equal for one in trials if _where(one.by) == _where(one.recorded_by)]
     if 0 < len(at_home) < len(trials):
-        said[0] += f" (of those recorded by the same engine on the same device: {sum(at_home)} of {len(at_home)})"
+        parts[0] += f" (of those recorded by the same engine on the same device: {sum(at_home)} of {len(at_home)})"
     changed = [count for one in trials for count in one.predictions_changed or ()]
     if any(changed):
-        said.append(
+        parts.append(
             f"every dev example is predicted the same at {changed.count(0)} of {len(changed)} checkpoints, at the "
             f"others all but {max(changed)} at most"
         )
         off = max(abs(max(one.recorded_score) - max(one.score)) for one in trials)
         spread = min(table.best_score_sd or 0 for table in draw.tables)
-        said.append(
+        parts.append(
             f"best scores are off by {100 * off:.1f} points at most, where seeds differ by {100 * spread:.1f} (sd)"
         )
-    return "; ".join(said) + "."
+    return "; ".join(parts) + "."
 
 
 def _where(provenance: Mapping[str, str | None]) -> tuple[str | None, str | None]:

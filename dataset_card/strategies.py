@@ -22,11 +22,11 @@ def strategies(folder: Path, trials: TrialSet) -> str:
     parts = [part for part in (_figure(folder / FIGURE, trials), _table(folder / EVALUATION, trials)) if part]
     if not parts:
         return ""
-    said = (
+    intro = (
         "What strategies that share a compute budget among trials make of them, on held-out halves of the dev sets "
         "(`seedbench evaluate`):"
     )
-    return "\n\n".join([said, *parts]) + "\n\n"
+    return "\n\n".join([intro, *parts]) + "\n\n"
 
 
 def _figure(path: Path, trials: TrialSet) -> str:
@@ -42,13 +42,13 @@ def _table(path: Path, trials: TrialSet) -> str:
     if not path.exists():
         return ""
     advice = f"not what seedbench evaluate writes: make it anew with --json {path}, or remove it"
-    found = read_json(path, Evaluation, advice=advice, error=TrialSetError)
-    if found.trials.sha256 != trials.sha256:
+    evaluation = read_json(path, Evaluation, advice=advice, error=TrialSetError)
+    if evaluation.trials.sha256 != trials.sha256:
         raise _outdated(path, "json")
-    first = found.strategy.name
-    budgets = [at.budget for at in found.summary.budgets]
-    lines = [_line(first, found.summary, budgets, "")]
-    for one in found.against:
+    first = evaluation.strategy.name
+    budgets = [at.budget for at in evaluation.summary.budgets]
+    lines = [_line(first, evaluation.summary, budgets, "")]
+    for one in evaluation.against:
         difference = one.summary_difference
         more = _more(difference.gap_closed, difference.gap_closed_high)
         lines.append(_line(one.name, one.summary, budgets, more))
@@ -58,7 +58,7 @@ def _table(path: Path, trials: TrialSet) -> str:
         "Columns are budgets in full trials. 0% is what one full trial scores, 100% what the best of 64 scores; ± is "
         "half of a 95% interval over replicates and seeds. Compute: full trials that best-of-n needs for the same "
         "score, per full trial of the budget. The last column is paired, in points. "
-        f"Protocol {found.protocol}, {found.replicates} replicates, seed {found.seed}."
+        f"Protocol {evaluation.protocol}, {evaluation.replicates} replicates, seed {evaluation.seed}."
     )
     return "\n".join(rows) + f"\n\n{legend}"
 

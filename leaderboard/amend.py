@@ -28,11 +28,11 @@ def remove(
     results: FOLDER = RESULTS,
 ) -> None:
     """Take an entry off a board, which keeps its line with the reason; it is not measured again."""
-    with one_line("leaderboard.amend remove"), _changing(results, board) as found:
-        known = {file.stem for file in (results / board / "public").glob("*.json")} | (found.entries or {}).keys()
+    with one_line("leaderboard.amend remove"), _changing(results, board) as current:
+        known = {file.stem for file in (results / board / "public").glob("*.json")} | (current.entries or {}).keys()
         if slug not in known:
             raise SeedbenchError(f"{board}: no entry {slug!r}; there are {', '.join(sorted(known)) or 'none'}")
-        write_board(results, replace(found, removed=found.removed | {slug: _said(reason, "--reason")}))
+        write_board(results, replace(current, removed=current.removed | {slug: _said(reason, "--reason")}))
 
 
 @app.command()
@@ -42,8 +42,8 @@ def note(
     results: FOLDER = RESULTS,
 ) -> None:
     """Add a note to a board: it stands above its table."""
-    with one_line("leaderboard.amend note"), _changing(results, board) as found:
-        write_board(results, replace(found, notes=(*found.notes, _said(text, "TEXT"))))
+    with one_line("leaderboard.amend note"), _changing(results, board) as current:
+        write_board(results, replace(current, notes=(*current.notes, _said(text, "TEXT"))))
 
 
 @contextmanager

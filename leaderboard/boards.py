@@ -122,17 +122,17 @@ def open_board(results: Path, trials: TrialSet, track: str, replicates: int) -> 
     file = results / fresh.name / FILE
     if not file.exists():
         return fresh
-    found = read_board(file.parent)
-    if found.trials.sha256 != identity.sha256:
+    board = read_board(file.parent)
+    if board.trials.sha256 != identity.sha256:
         raise SeedbenchError(
-            f"{file}: measured on {found.trials.name} {found.trials.version}, sha256 {found.trials.sha256}, not on "
+            f"{file}: measured on {board.trials.name} {board.trials.version}, sha256 {board.trials.sha256}, not on "
             f"{identity.version}, {identity.sha256}; a board is not rewritten: give its own (--public, --revision)"
         )
-    if found.replicates != replicates:
+    if board.replicates != replicates:
         raise SeedbenchError(
-            f"{file}: measured with --replicates {found.replicates}, not {replicates}; a board is not rewritten"
+            f"{file}: measured with --replicates {board.replicates}, not {replicates}; a board is not rewritten"
         )
-    return found
+    return board
 
 
 def read_board(folder: Path) -> Board:
@@ -146,8 +146,8 @@ def read_board(folder: Path) -> Board:
 
 def read_boards(results: Path = RESULTS) -> tuple[Board, ...]:
     """All boards, the newest version first, then by name."""
-    found = sorted((read_board(file.parent) for file in results.glob(f"*/{FILE}")), key=lambda board: board.name)
-    return tuple(sorted(found, key=lambda board: [-number for number in parse(board.trials.version)[:2]]))
+    boards = sorted((read_board(file.parent) for file in results.glob(f"*/{FILE}")), key=lambda board: board.name)
+    return tuple(sorted(boards, key=lambda board: [-number for number in parse(board.trials.version)[:2]]))
 
 
 def write_board(results: Path, board: Board) -> None:
@@ -179,10 +179,10 @@ def published_pool(file: Path = HIDDEN_POOL) -> TrialsIdentity | None:
     """
     if not file.exists():
         return None
-    found = read_json(
+    pool = read_json(
         file, PublishedPool, error=SeedbenchError, advice="the hidden pool's name, version and sha256 belong there"
     )
-    return TrialsIdentity(found.name, found.version, found.sha256, None)
+    return TrialsIdentity(pool.name, pool.version, pool.sha256, None)
 
 
 def read_baselines(file: Path = BASELINES) -> dict[str, str]:

@@ -50,13 +50,13 @@ def read_standings(submissions: Path, results: Path, pool: Path | None = None) -
 
 def read_sources(submissions: Path) -> dict[str, str]:
     """Slug -> source of every submission that can be read; what is wrong with the others, the verification says."""
-    found = {}
+    sources = {}
     for folder in sorted(submissions.iterdir()) if submissions.is_dir() else ():
         try:
-            found[folder.name] = read_submission(folder).source
+            sources[folder.name] = read_submission(folder).source
         except SeedbenchError:
             continue
-    return found
+    return sources
 
 
 def main(

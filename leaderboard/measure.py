@@ -116,9 +116,9 @@ def measure(order: Order) -> Result | None:
     )
 
 
-def _told(order: Order, said: str, frames: str) -> dict[str, Any]:
+def _told(order: Order, reason: str, frames: str) -> dict[str, Any]:
     """What a strategy says when it fails may hold what it has seen, which on the hidden pool is not for everybody."""
-    return {} if order.hidden else {"said": said, "frames": frames}
+    return {} if order.hidden else {"said": reason, "frames": frames}
 
 
 def _example(strategy: Strategy, measured: Evaluation, trials: TrialSet, board: Board) -> Decisions:

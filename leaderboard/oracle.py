@@ -37,5 +37,5 @@ def read_oracle(results: Path, board: Board) -> Evaluation | None:
     file = results / board.name / _FILE
     if not file.exists():
         return None
-    found = Evaluation.from_json(file.read_text(encoding="utf-8"))
-    return found if found.seed == board.seed else None
+    oracle = Evaluation.from_json(file.read_text(encoding="utf-8"))
+    return oracle if oracle.seed == board.seed else None

@@ -127,9 +127,9 @@ def reveal(
             raise SeedbenchError(f"{results}: no board was closed with a hidden pool")
         for board, pool in boards:
             with changing_board(results, board.name):
-                found = revealed(read_board(results / board.name), pool)
-                write_board(results, found)
-            assert found.pool is not None
+                revealed_board = revealed(read_board(results / board.name), pool)
+                write_board(results, revealed_board)
+            assert revealed_board.pool is not None
             console.print(f"{board.name}: {pool.name} v{pool.version} is the pool that was published", markup=False)
 
 
@@ -139,12 +139,12 @@ def revealed(board: Board, pool: TrialsIdentity) -> Board:
     Raises:
         SeedbenchError: it is not there, or is another one.
     """
-    found = load_trials(pool.name, revision=f"v{pool.version}")
-    if found.sha256 != pool.sha256:
+    trials = load_trials(pool.name, revision=f"v{pool.version}")
+    if trials.sha256 != pool.sha256:
         raise SeedbenchError(
-            f"{pool.name} v{pool.version}: its SHA-256 is {found.sha256}; {board.name} was closed with {pool.sha256}"
+            f"{pool.name} v{pool.version}: its SHA-256 is {trials.sha256}; {board.name} was closed with {pool.sha256}"
         )
-    return replace(board, pool=replace(pool, revision=found.revision))
+    return replace(board, pool=replace(pool, revision=trials.revision))
 
 
 def _grid(table: TrialTable) -> str:

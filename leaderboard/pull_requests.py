@@ -57,12 +57,12 @@ def verify_pull_requests(repo: str, verification: Verification, console: Console
         raise SeedbenchError(f"{repo}: {explain(error)}") from None
     for pull in pulls:
         try:
-            said = _answer(api, repo, pull, own_name, verification)
+            line = _answer(api, repo, pull, own_name, verification)
         except SeedbenchError:
             raise
         except Exception as error:  # of the Hub, with this one
-            said = f"not looked at: {explain(error)}"
-        console.print(Text(f"#{pull.num}: {said}"))
+            line = f"not looked at: {explain(error)}"
+        console.print(Text(f"#{pull.num}: {line}"))
 
 
 def _answer(api: HfApi, repo: str, pull: Discussion, own_name: str, verification: Verification) -> str:
@@ -77,17 +77,17 @@ def _answer(api: HfApi, repo: str, pull: Discussion, own_name: str, verification
     work = verification.folder / WORK / f"pull_request_{pull.num}"  # no entry's name
     slug, problem = changed_entry(api, repo, head)
     if problem:
-        text, said = f"**Refused**: {problem}", f"refused: {problem}"
+        text, line = f"**Refused**: {problem}", f"refused: {problem}"
     else:
         entry = _fetch(api, repo, head, slug, work / "entry")
         result = verify(entry, replace(verification, folder=work / "result"))
         if result is not None and result.verdict == NOT_MEASURED:
             return f"{slug}: {result.said}; to be tried again"
-        text, said = comment_of(slug, result, verification), f"{slug}: {result.verdict if result else 'another board'}"
+        text, line = comment_of(slug, result, verification), f"{slug}: {result.verdict if result else 'another board'}"
     text = f"{text}\n\nThis is about commit `{head}`, and nothing that is pushed after it.\n\n{mark}"
     api.comment_discussion(repo, pull.num, text, repo_type="dataset")
     remove_folder(work)
-    return said
+    return line
 
 
 def is_answered(events: Iterable[DiscussionEvent], own_name: str, mark: str) -> bool:

@@ -125,9 +125,9 @@ def read_result(folder: Path, slug: str) -> Result | None:
     try:
         table = pq.read_table(folder / f"{slug}.parquet")
     except (OSError, pa.ArrowInvalid) as error:
-        said = " ".join(str(error).split())
+        message = " ".join(str(error).split())
         raise SeedbenchError(
-            f"{folder / slug}.parquet: cannot be read beside {slug}.json: {said}; measure it again: "
+            f"{folder / slug}.parquet: cannot be read beside {slug}.json: {message}; measure it again: "
             f"{_AGAIN.format(slug)}"
         ) from None
     return replace(result, pairs={name: table[name].to_numpy() for name in table.column_names})
@@ -139,8 +139,8 @@ def results_of(board: Board, pool: str, results: Path = RESULTS) -> tuple[Result
     Of a closed board, those of its entries as they were then, with its seed, and on its own hidden pool.
     """
     folder = results / board.name / pool
-    found = (read_result(folder, file.stem) for file in sorted(folder.glob("*.json")))
-    return tuple(result for result in found if result is not None and _counts(result, board, pool))
+    all_results = (read_result(folder, file.stem) for file in sorted(folder.glob("*.json")))
+    return tuple(result for result in all_results if result is not None and _counts(result, board, pool))
 
 
 def comparable_claim(result: Result) -> Evaluation | None:
@@ -164,8 +164,8 @@ def _counts(result: Result, board: Board, pool: str) -> bool:
 def difference(one: Result, other: Result) -> tuple[float, float, float]:
     """How much more of the gap the one closes, all tables together: paired, with its 95% interval; NaN if undefined."""
     assert one.pairs is not None and other.pairs is not None, "only verified entries can be compared"
-    found = paired_difference(one.pairs, other.pairs)
-    return float(found.estimate[0]), float(found.low[0]), float(found.high[0])
+    interval = paired_difference(one.pairs, other.pairs)
+    return float(interval.estimate[0]), float(interval.low[0]), float(interval.high[0])
 
 
 def rank_intervals(results: Sequence[Result]) -> dict[str, tuple[int, int]]:

@@ -109,8 +109,8 @@ def _together(runs: Sequence[Result], hidden: bool) -> Result:
     if all(run == first and _same_pairs(run, first) for run in runs):
         return first
     closed = " and ".join(str(run.measured and run.measured.summary.gap_closed) for run in runs)
-    said = f"two runs differ: they closed {closed} of the gap; campaign.rng alone is the same in both"
-    failed = replace(first, verdict="not reproducible", said="" if hidden else said)
+    reason = f"two runs differ: they closed {closed} of the gap; campaign.rng alone is the same in both"
+    failed = replace(first, verdict="not reproducible", said="" if hidden else reason)
     return replace(failed, measured=None, example=None, pairs=None)
 
 
@@ -146,23 +146,23 @@ def _measure(entry: Path, key: Key, verification: Verification, out: Path) -> Re
         start_new_session=True,
     )
     try:
-        said, _ = process.communicate(to_json(order).encode(), timeout=verification.hours * 3600)
+        output, _ = process.communicate(to_json(order).encode(), timeout=verification.hours * 3600)
     except subprocess.TimeoutExpired:
         return _failed(entry, key, "took too long", f"one run took more than {verification.hours:g} hours")
     finally:
         _end(process)
     if process.returncode == 2:
-        raise SeedbenchError(said.decode().strip())
+        raise SeedbenchError(output.decode().strip())
     if process.returncode == ANOTHER_BOARD:
         return None
-    found = read_result(out, entry.name)
-    if process.returncode or found is None:
+    result = read_result(out, entry.name)
+    if process.returncode or result is None:
         return _failed(entry, key, NOT_MEASURED, f"the process that measured it ended with {process.returncode}")
-    return found
+    return result
 
 
-def _failed(entry: Path, key: Key, verdict: str, said: str) -> Result:
-    return Result(entry.name, key, verdict, said, name=entry.name)
+def _failed(entry: Path, key: Key, verdict: str, reason: str) -> Result:
+    return Result(entry.name, key, verdict, reason, name=entry.name)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -17,6 +17,6 @@ def one_line(command: str) -> Iterator[None]:
     try:
         yield
     except SeedbenchError as error:
-        said = f"{command}: error: {error}"
-        Console(stderr=True, markup=False, soft_wrap=True, highlight=False).print(said)
+        line = f"{command}: error: {error}"
+        Console(stderr=True, markup=False, soft_wrap=True, highlight=False).print(line)
         raise typer.Exit(2) from None

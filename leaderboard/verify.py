@@ -106,15 +106,15 @@ def entries_of(submissions: Path, wanted: Sequence[str] = ()) -> list[Path]:
     Raises:
         SeedbenchError: no such entry, or a folder of another name than an entry can have.
     """
-    found = sorted(submissions.iterdir()) if submissions.is_dir() else []
-    found = [path for path in found if path.is_dir() and not path.name.startswith(".")]
-    names = [path.name for path in found]
+    folders = sorted(submissions.iterdir()) if submissions.is_dir() else []
+    folders = [path for path in folders if path.is_dir() and not path.name.startswith(".")]
+    names = [path.name for path in folders]
     for name in [*wanted, *names]:
         if name not in names:
             raise SeedbenchError(f"{submissions}: no entry {name!r}; there are {', '.join(names) or 'none'}")
         if not is_slug(name):
             raise SeedbenchError(f"{submissions}: {name!r} is no name of an entry: a-z, 0-9 and hyphens")
-    return [path for path in found if not wanted or path.name in wanted]
+    return [path for path in folders if not wanted or path.name in wanted]
 
 
 def close_board(
@@ -162,7 +162,7 @@ def verify_all(
     Raises:
         SeedbenchError: what is not an entry's fault; what was found before is written.
     """
-    found, board, results = [], verification.board, verification.folder.parents[1]
+    outcomes, board, results = [], verification.board, verification.folder.parents[1]
     for entry in entries:
         fixed = board.entries
         if entry.name in board.removed:
@@ -182,8 +182,8 @@ def verify_all(
         if not (results / board.name / FILE).exists():
             write_board(results, board)
         console.print(Text(f"{entry.name}: {result.verdict}" + (f": {result.said}" if result.said else "")))
-        found.append(result)
-    return found
+        outcomes.append(result)
+    return outcomes
 
 
 def table_of(results: Sequence[Result], verification: Verification) -> Table:
@@ -253,10 +253,10 @@ def main(
 
             verify_pull_requests(repo, verification, console)
             return
-        found = entries_of(submissions, entries or ())
+        folders = entries_of(submissions, entries or ())
         if close:
             verification = close_board(verification, entries_of(submissions), results, published_pool(pool))
-        done = verify_all(found, verification, console, again=again)
+        done = verify_all(folders, verification, console, again=again)
         if done and not verification.hidden:
             keep_oracle(results, verification.board, verification.trials)
         console.print(table_of(done, verification))

@@ -289,8 +289,8 @@ def _first_difference(cases: Sequence[Case], one: Sequence[Trace], other: Sequen
         if left != right:
             shorter = min(len(left), len(right))
             at = next((n for n in range(shorter) if left[n] != right[n]), shorter)
-            said = [_said(calls[at]) if at < len(calls) else "nothing" for calls in (left, right)]
-            return f"{case.name}: call {at + 1} was {said[0]} in one run and {said[1]} in the other"
+            both = [_said(calls[at]) if at < len(calls) else "nothing" for calls in (left, right)]
+            return f"{case.name}: call {at + 1} was {both[0]} in one run and {both[1]} in the other"
     return ""
 
 

@@ -117,14 +117,14 @@ def _converted(
     parsed: Any, kind: type[Document], where: str, advice: str, error: type[Exception], open_ended: bool
 ) -> Document:
     try:
-        found = msgspec.convert(parsed, kind, dec_hook=_from_text)
+        document = msgspec.convert(parsed, kind, dec_hook=_from_text)
     except (ValueError, RecursionError) as wrong:
-        said = _with_value(str(wrong), parsed, lambda: msgspec.convert(parsed, kind, dec_hook=_from_text))
-        raise _refusal(error, where, _in_words(said, kind), advice) from None
+        message = _with_value(str(wrong), parsed, lambda: msgspec.convert(parsed, kind, dec_hook=_from_text))
+        raise _refusal(error, where, _in_words(message, kind), advice) from None
     unknown = None if open_ended else next(_unknown(parsed, kind, "$"), None)
     if unknown is not None:
         raise _refusal(error, where, unknown, advice)
-    return found
+    return document
 
 
 def _from_text(kind: type, value: Any) -> Any:
@@ -134,15 +134,15 @@ def _from_text(kind: type, value: Any) -> Any:
     raise TypeError(f"Expected `{kind.__name__}`, got `{type(value).__name__}`")
 
 
-def _refusal(error: type[Exception], where: str, said: str, advice: str) -> Exception:
-    line = "".join(letter if letter.isprintable() else "?" for letter in " ".join(said.split())[:_SAID])
+def _refusal(error: type[Exception], where: str, message: str, advice: str) -> Exception:
+    line = "".join(letter if letter.isprintable() else "?" for letter in " ".join(message.split())[:_SAID])
     return error(f"{where}: {line}{'; ' if advice else ''}{advice}")
 
 
 # ---- what is said of a document that is none -------------------------------------------------------------------------
 
 
-def _with_value(said: str, parsed: Any, convert: Callable[[], object]) -> str:
+def _with_value(message: str, parsed: Any, convert: Callable[[], object]) -> str:
     """What msgspec says, which ends in the place, with the value that is there; a format number in words of its own.
 
     Args:
@@ -150,30 +150,30 @@ def _with_value(said: str, parsed: Any, convert: Callable[[], object]) -> str:
         parsed: the document; it is left as it was.
         convert: raises again what was said.
     """
-    place = re.search(r"`\$(?P<path>\S*)`$", said)
+    place = re.search(r"`\$(?P<path>\S*)`$", message)
     if place is None:
-        return said
-    path, value = _followed(place["path"], said, parsed, convert)
-    said = said[: place.start()] + f"`${path}`"
+        return message
+    path, value = _followed(place["path"], message, parsed, convert)
+    message = message[: place.start()] + f"`${path}`"
     name = path.rpartition(".")[2]
     if name in FORMATS:
         fits = f"which seedbench {__version__} does not read; install the seedbench that fits"
         return f"{path.removeprefix('.')} is {_shown(value)}, {fits}"
-    return said if value is None or isinstance(value, dict | list) else f"{said}, found {_shown(value)}"
+    return message if value is None or isinstance(value, dict | list) else f"{message}, found {_shown(value)}"
 
 
-def _followed(path: str, said: str, parsed: Any, convert: Callable[[], object]) -> tuple[str, Any]:
+def _followed(path: str, message: str, parsed: Any, convert: Callable[[], object]) -> tuple[str, Any]:
     """The value at a path, and the path with the names that msgspec leaves out, of which it says `[...]`."""
     followed, value = "", parsed
     for step, name, number in re.findall(r"(\.(\w+)|\[(\d+)\]|\[\.\.\.\])", path):
-        if not (name or number) and (name := _refused_entry(value, said, convert)) is not None:
+        if not (name or number) and (name := _refused_entry(value, message, convert)) is not None:
             step = f"[{name!r}]"
         value = value[int(number)] if number else value.get(name)
         followed += step
     return followed, value
 
 
-def _refused_entry(entries: dict[str, Any], said: str, convert: Callable[[], object]) -> str | None:
+def _refused_entry(entries: dict[str, Any], message: str, convert: Callable[[], object]) -> str | None:
     """The first name whose value is the one that is refused: the document is tried with every one alone."""
     kept = dict(entries)
     try:
@@ -183,7 +183,7 @@ def _refused_entry(entries: dict[str, Any], said: str, convert: Callable[[], obj
             try:
                 convert()
             except (ValueError, RecursionError) as again:
-                if str(again) == said:
+                if str(again) == message:
                     return name
     finally:
         entries.clear()
@@ -191,7 +191,7 @@ def _refused_entry(entries: dict[str, Any], said: str, convert: Callable[[], obj
     return None
 
 
-def _in_words(said: str, kind: Any) -> str:
+def _in_words(message: str, kind: Any) -> str:
     """The same with the words of a pattern in its place, as they stand in the schema."""
 
     def patterns(part: Any) -> Iterator[tuple[str, str]]:
@@ -200,10 +200,10 @@ def _in_words(said: str, kind: Any) -> str:
         for below in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
             yield from patterns(below)
 
-    if "matching regex" in said:
+    if "matching regex" in message:
         for pattern, words in patterns(schema(kind)):
-            said = said.replace(f"matching regex {pattern!r}", words)
-    return said
+            message = message.replace(f"matching regex {pattern!r}", words)
+    return message
 
 
 def _shown(value: object) -> str:

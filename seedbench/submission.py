@@ -145,12 +145,12 @@ def decode_source(content: bytes, where: str) -> str:
 def check_imports(source: str, where: str) -> None:
     """Raises `SeedbenchError` where a source imports what a leaderboard strategy may not."""
     try:
-        found = sorted(imported(source))
+        imports = sorted(imported(source))
     except SyntaxError as error:
         raise SeedbenchError(f"{where}, line {error.lineno}: not Python: {error.msg}") from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise SeedbenchError(f"{where}: not Python: {type(error).__name__}") from None
-    for line, module in found:
+    for line, module in imports:
         if not allowed(module) and module.split(".")[0] != "seedbench":
             raise SeedbenchError(f"{where}, line {line}: imports {module[:TEXT]}; it may import {ALLOWED_SAID}")
 
@@ -270,9 +270,9 @@ def read_submission(folder: Path) -> Submission:
 def _check_folder(folder: Path) -> None:
     if folder.is_symlink() or not folder.is_dir():
         raise SeedbenchError(f"{folder}: no folder; a submission is one with {SOURCE} and {ENTRY}")
-    found = sorted(os.listdir(folder))
-    if found != [SOURCE, ENTRY]:
-        shown = ", ".join(repr(name)[:TEXT] for name in found[:5]) or "nothing"
+    names = sorted(os.listdir(folder))
+    if names != [SOURCE, ENTRY]:
+        shown = ", ".join(repr(name)[:TEXT] for name in names[:5]) or "nothing"
         raise SeedbenchError(f"{folder.name}: holds {shown}; a submission holds {SOURCE} and {ENTRY} and nothing else")
 
 

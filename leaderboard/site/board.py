@@ -72,9 +72,9 @@ def _board_parts(standing: Standing) -> Iterator[Part]:
     if standing.failed:
         yield Heading("Not verified", anchor="failed")
         rows = tuple(
-            (_link(entry), verdict, said if len(said) <= SAID else f"{said[:SAID]}…", by(entry))
+            (_link(entry), verdict, reason if len(reason) <= SAID else f"{reason[:SAID]}…", by(entry))
             for entry in standing.failed
-            for verdict, said in [_failure(entry)]
+            for verdict, reason in [_failure(entry)]
         )
         yield Table(
             (Column("strategy"), Column("verdict"), Column("what was wrong"), Column("by")), rows, sortable=True
@@ -103,10 +103,10 @@ def _caveats(standing: Standing) -> Iterator[str]:
 
 
 def _pool(pool: TrialsIdentity) -> tuple[str | Link, ...]:
-    said = f"; hidden pool sha256 {pool.sha256}, "
+    start = f"; hidden pool sha256 {pool.sha256}, "
     if pool.revision is None:
-        return (f"{said}to be revealed after the season as {pool.name} v{pool.version}",)
-    return (f"{said}revealed as ", Link(f"{pool.name} v{pool.version}", f"{HUB}/{pool.name}/tree/{pool.revision}"))
+        return (f"{start}to be revealed after the season as {pool.name} v{pool.version}",)
+    return (f"{start}revealed as ", Link(f"{pool.name} v{pool.version}", f"{HUB}/{pool.name}/tree/{pool.revision}"))
 
 
 def _failure(entry: Entry) -> tuple[str, str]:
@@ -213,10 +213,10 @@ def table_page(standing: Standing, table: str) -> Page:
 
 
 def _score(rows: Sequence[Row], budget: int) -> Cell:
-    found = [row for row in rows if row.budget == budget]
-    if not found:
+    matching = [row for row in rows if row.budget == budget]
+    if not matching:
         return Cell(UNDEFINED, None)
-    return Cell(score(found[0].score, found[0].score_high), found[0].score)
+    return Cell(score(matching[0].score, matching[0].score_high), matching[0].score)
 
 
 def first_page(standings: Sequence[Standing]) -> Page:

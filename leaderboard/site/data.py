@@ -157,9 +157,9 @@ def standing(
 def _with_removed(results: Sequence[Result], board: Board) -> list[Result]:
     """The results, where an entry was taken off the board with why in its place."""
     known = {result.slug: result for result in results}
-    for slug, said in board.removed.items():
+    for slug, reason in board.removed.items():
         before = known.get(slug) or Result(slug, Key("", "", board.seed, board.replicates), REMOVED, name=slug)
-        known[slug] = replace(before, verdict=REMOVED, said=said, frames="", measured=None, example=None, pairs=None)
+        known[slug] = replace(before, verdict=REMOVED, said=reason, frames="", measured=None, example=None, pairs=None)
     return list(known.values())
 
 
@@ -170,13 +170,13 @@ def table_name(row: Row) -> str:
 
 def tables_of(standing: Standing) -> dict[str, str]:
     """The public trial tables: name -> the name of its page."""
-    found: dict[str, str] = {}
+    pages: dict[str, str] = {}
     for entry in standing.entries:
         for row in entry.public.measured.rows if entry.public.measured else ():
-            if (name := table_name(row)) not in found:
+            if (name := table_name(row)) not in pages:
                 page = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:80]
-                found[name] = page if page not in found.values() else f"{page}-{len(found)}"
-    return found
+                pages[name] = page if page not in pages.values() else f"{page}-{len(pages)}"
+    return pages
 
 
 def rows_of(evaluation: Evaluation | None, table: str) -> list[Row]:

@@ -53,8 +53,8 @@ def _parts(standing: Standing, entry: Entry) -> Iterator[Part]:
         for pool, result in (("hidden", entry.hidden), ("public", entry.public))
         if result is not None and not result.verified
     }
-    for said, (pool, frames) in failures.items():
-        yield Note(f"Not verified on the {pool} trials: {said}")
+    for failure, (pool, frames) in failures.items():
+        yield Note(f"Not verified on the {pool} trials: {failure}")
         if frames:
             yield Details("Where it failed, in the strategy's own lines", (Source(frames),))
     tables = tables_of(standing)
@@ -141,13 +141,13 @@ def _measured(measured: Evaluation, claimed: Evaluation | None) -> Table:
 
     def line(row: Row) -> tuple[Text | Cell | float | None, ...]:
         theirs = [other for other in rows_of(claimed, table_name(row)) if other.budget == row.budget]
-        said = Cell(f"{theirs[0].score:.4f}", theirs[0].score) if theirs else None
+        claimed_score = Cell(f"{theirs[0].score:.4f}", theirs[0].score) if theirs else None
         gap = share(row.gap_closed, row.gap_closed_high)
         return (
             short(table_name(row)),
             Cell(str(row.budget), row.budget),
             Cell(score(row.score, row.score_high), row.score),
-            *([said] if claimed else []),
+            *([claimed_score] if claimed else []),
             Cell("no signal" if row.no_signal else gap, row.gap_closed),
             Cell(f"{row.optimism:+.4f}", row.optimism),
             Cell(f"{row.trials_started:.1f}", row.trials_started),

@@ -204,14 +204,14 @@ def is_here(batch: Batch) -> bool:
 
 def _processes(out: Path) -> dict[str, list[int]]:
     """The processes of local batches, by batch name: submitit's controller and the job, as long as either lives."""
-    found: dict[str, list[int]] = {}
+    processes: dict[str, list[int]] = {}
     start = f"{cluster_folder(out)}/"
     for line in _output("ps", "-A", "-ww", "-o", "pid=,args=").splitlines():
         process_id, _, command = line.strip().partition(" ")
         module, _, folder = command.partition(start)
         if "submitit." in module and "/" not in folder:
-            found.setdefault(folder.strip(), []).append(int(process_id))
-    return found
+            processes.setdefault(folder.strip(), []).append(int(process_id))
+    return processes
 
 
 def _output(*command: str) -> str:

@@ -54,8 +54,8 @@ def _failure(out: Path, view: View, batch: Batch, number: int, failed: Sequence[
     if paths is None:
         return f"{count} trials: {batch.name} was never submitted"
     end = view.queue.ended.get((batch.name, number), "ended")
-    said = view.errors.get((batch.name, number)) or last_words(paths)
-    return f"{count} trials, job {paths.job_id} {end}: {said} (log: {paths.stderr})"
+    reason = view.errors.get((batch.name, number)) or last_words(paths)
+    return f"{count} trials, job {paths.job_id} {end}: {reason} (log: {paths.stderr})"
 
 
 def summary(view: View) -> str:

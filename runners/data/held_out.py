@@ -65,10 +65,10 @@ def parts(phrases: Sequence[list[str]], sentences: Sequence[list[str]]) -> np.nd
     for number, words in enumerate(sentences):
         for word in set(words):
             holders.setdefault(word, []).append(number)
-    found = np.zeros(len(phrases), bool)
+    is_part = np.zeros(len(phrases), bool)
     for number, words in enumerate(phrases):
         text = f" {' '.join(words)} "
         # Only a sentence with the phrase's rarest word can contain it.
         candidates = min((holders.get(word, []) for word in words), key=len, default=[])
-        found[number] = any(len(texts[i]) > len(text) and text in texts[i] for i in candidates)
-    return found
+        is_part[number] = any(len(texts[i]) > len(text) and text in texts[i] for i in candidates)
+    return is_part

@@ -111,5 +111,5 @@ def _spread_rows(gradient: Tensor, unique: Tensor, rows: int) -> Tensor:
     tokens = gradient.shape[1]
     place = torch.full((rows + 1,), tokens, device=gradient.device)
     place = place.scatter(0, unique.long(), torch.arange(tokens, device=gradient.device))[:rows]
-    found = gradient.index_select(1, place.clamp(max=tokens - 1))
-    return torch.where((place < tokens).view(1, -1, 1), found, 0.0)
+    gathered = gradient.index_select(1, place.clamp(max=tokens - 1))
+    return torch.where((place < tokens).view(1, -1, 1), gathered, 0.0)

@@ -136,11 +136,11 @@ def recorded_steps(folder: Path, task: str) -> dict[str, np.ndarray]:
 
 def recorded_test(folder: Path, task: str, row: dict[str, Any]) -> dict[str, Any]:
     """What is recorded of a trial's test set, in its ``row`` of the config ``trials`` and in ``predictions``."""
-    manifest, found = read_manifest(folder), {name: row.get(name) for name in ("test_score", "test_loss")}
+    manifest, recorded = read_manifest(folder), {name: row.get(name) for name in ("test_score", "test_loss")}
     if task in manifest.shards("predictions"):
         split = read_split(folder, manifest, "predictions", manifest.shards("predictions")[task])
-        found["test_predicted_label"] = _row(split, row["trial_id"]).get("test_predicted_label")
-    return found
+        recorded["test_predicted_label"] = _row(split, row["trial_id"]).get("test_predicted_label")
+    return recorded
 
 
 def reproduce(

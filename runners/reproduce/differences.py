@@ -50,9 +50,9 @@ def compare(
     pairs = [(table.score[trial], row["score"])]
     changed = losses = means = largest_step = None
     if table.predicted_label is not None:
-        found = predicted_label(log)
-        changed = (table.predicted_label[trial] != found).sum(axis=1).tolist()
-        pairs.append((table.predicted_label[trial], found))
+        predicted = predicted_label(log)
+        changed = (table.predicted_label[trial] != predicted).sum(axis=1).tolist()
+        pairs.append((table.predicted_label[trial], predicted))
     if table.example_loss is not None:
         pairs.append((table.example_loss[trial], example_loss(log).astype(np.float16)))
         losses = [_largest(*both) for both in zip(*pairs[-1], strict=True)]
@@ -127,10 +127,10 @@ def report(done: Reproduction) -> Group:
 def words(done: Reproduction) -> list[str]:
     """How many are equal, how far the others are off, and what differed in how they were run."""
     trials = done.trials
-    said = [f"{sum(one.equal for one in trials)} of {len(trials)} trials are equal in everything recorded."]
+    sentences = [f"{sum(one.equal for one in trials)} of {len(trials)} trials are equal in everything recorded."]
     counts = [count for one in trials for count in one.predictions_changed or ()]
     if counts:
-        said.append(
+        sentences.append(
             f"At {counts.count(0)} of {len(counts)} checkpoints every dev example is predicted the same; at the others "
             f"{max(counts)} change at most."
             if any(counts)
@@ -138,23 +138,25 @@ def words(done: Reproduction) -> list[str]:
         )
     tested = [count for one in trials for count in one.test_predictions_changed or ()]
     if tested:
-        said.append(
+        sentences.append(
             f"Of the test examples {max(tested)} are predicted otherwise at most, and none at {tested.count(0)} of "
             f"{len(tested)} checkpoints."
         )
     off = [abs(max(one.recorded_score) - max(one.score)) for one in trials]
     spread = ", ".join(f"{at.best_score_sd:.4f} ({at.task} {at.recipe})" for at in done.tables if at.best_score_sd)
-    said.append(f"Best scores are off by {max(off):.4f} at most; between seeds their standard deviation is {spread}.")
+    sentences.append(
+        f"Best scores are off by {max(off):.4f} at most; between seeds their standard deviation is {spread}."
+    )
     steps = [one.step_train_loss for one in trials if one.step_train_loss is not None]
     if steps:
-        said.append(f"Losses of training steps differ by {max(steps):.2g} at most.")
+        sentences.append(f"Losses of training steps differ by {max(steps):.2g} at most.")
     other = [one.trial_id for one in trials if one.status != one.recorded_status]
     if other:
-        said.append(f"Diverged in one run and finished in the other: {', '.join(other)}.")
+        sentences.append(f"Diverged in one run and finished in the other: {', '.join(other)}.")
     for name in PROVENANCE:
         runs = {(one.recorded_by[name] or "not recorded", one.by[name]) for one in trials}
-        said += [f"{name}: recorded {then}, now {now}." for then, now in sorted(runs) if then != now]
-    return said
+        sentences += [f"{name}: recorded {then}, now {now}." for then, now in sorted(runs) if then != now]
+    return sentences
 
 
 # ---- the file that keeps it ----------------------------------------------------------------------------------------

@@ -116,7 +116,7 @@ def advise_selected(
     trials = resolve_trials(selection)
     selected = selection.of(trials.name, trials.tables)
     tables = _large_enough(selected, budget, options.protocol, named=bool(selection.tables))
-    found = replay_selected(
+    replayed = replay_selected(
         [load_strategy(BASELINE), *(load_strategy(name, parameters=parameters) for name, parameters in candidates)],
         Selection(trials=trials, tables=tuple(each.name for each in tables), budgets=selection.budgets),
         options,
@@ -124,7 +124,7 @@ def advise_selected(
         progress=progress,
     )
     with threadpool_limits(limits=1):  # a sum split among threads may differ in its last bit
-        judged, critical = _candidates(candidates, found, budget, stream(options.seed, "advise"))
+        judged, critical = _candidates(candidates, replayed, budget, stream(options.seed, "advise"))
         return Advice(
             budget=budget,
             protocol=options.protocol,
@@ -132,7 +132,9 @@ def advise_selected(
             seed=options.seed,
             replicates=options.replicates,
             seedbench=__version__,
-            tables=tuple(_best_of_n(scores.baseline, budget, score, found.deletions) for scores in found.scores[0]),
+            tables=tuple(
+                _best_of_n(scores.baseline, budget, score, replayed.deletions) for scores in replayed.scores[0]
+            ),
             left_out=tuple(each.name for each in selected if each not in tables),
             critical_value=known(critical),
             candidates=judged,
@@ -163,11 +165,11 @@ def _large_enough(tables: Sequence[TrialTable], budget: int, protocol: str, *, n
 
 
 def _candidates(
-    settings: Sequence[Setting], found: Replayed, budget: int, rng: np.random.Generator
+    settings: Sequence[Setting], replayed: Replayed, budget: int, rng: np.random.Generator
 ) -> tuple[tuple[Candidate, ...], float]:
     """Scores of the baseline, then of each setting, on all tables -> candidates, best first; the critical value."""
-    plain, deletions = found.scores[0], found.deletions
-    base, *scores = (_mean([each.score for each in its]) for its in found.scores)
+    plain, deletions = replayed.scores[0], replayed.deletions
+    base, *scores = (_mean([each.score for each in its]) for its in replayed.scores)
     differences = combine(lambda one, *rest: np.concatenate([each - one for each in rest], axis=1), base, *scores)
     around, critical = simultaneous(differences.whole, by_axis(differences, deletions), rng=rng)
     baselines = [each.baseline for each in plain]

@@ -58,15 +58,15 @@ def advice_words(advice: Advice) -> list[str]:
     tables = "one trial table" if len(advice.tables) == 1 else f"{len(advice.tables)} trial tables"
     trials = "one full trial" if advice.budget == 1 else f"{advice.budget} full trials"
     if advice.advised is None:
-        said = [_best_of_n_words(advice, tables, trials), _promising_words(advice)]
+        sentences = [_best_of_n_words(advice, tables, trials), _promising_words(advice)]
     else:
-        said = [_advised_words(advice, advice.advised, tables, trials), _compute_words(advice, advice.advised)]
+        sentences = [_advised_words(advice, advice.advised, tables, trials), _compute_words(advice, advice.advised)]
     if len(advice.tables) == 1:
         (table,) = advice.tables
-        said.append(f"Plain best-of-n scores {_score(table)} with {trials}, one full trial {table.floor:.4f}.")
+        sentences.append(f"Plain best-of-n scores {_score(table)} with {trials}, one full trial {table.floor:.4f}.")
         if table.needed is not None:
-            said.append(f"It {_needed_words(table.needed, table.trials)}.")
-    return [sentence for sentence in said if sentence]
+            sentences.append(f"It {_needed_words(table.needed, table.trials)}.")
+    return [sentence for sentence in sentences if sentence]
 
 
 def _advised_words(advice: Advice, best: Candidate, tables: str, trials: str) -> str:
@@ -79,15 +79,15 @@ def _advised_words(advice: Advice, best: Candidate, tables: str, trials: str) ->
 
 def _compute_words(advice: Advice, best: Candidate) -> str:
     needed = f"{_needed_by(best, advice.budget)} full trials for that ({_span_of(best, advice.budget)})"
-    said = [f"Plain best-of-n needs {needed}."]
+    sentences = [f"Plain best-of-n needs {needed}."]
     first = advice.candidates[0]
     if first != best:
         more = first.difference - best.difference
-        said.append(f"{first.label} scored {more:.4f} higher still, but cannot be told from best-of-n.")
+        sentences.append(f"{first.label} scored {more:.4f} higher still, but cannot be told from best-of-n.")
     others = sum(candidate.verdict == "better" for candidate in advice.candidates) - 1
     if others:
-        said.append(f"{others} other setting{'s are' if others > 1 else ' is'} better than best-of-n, too.")
-    return " ".join(said)
+        sentences.append(f"{others} other setting{'s are' if others > 1 else ' is'} better than best-of-n, too.")
+    return " ".join(sentences)
 
 
 def _best_of_n_words(advice: Advice, tables: str, trials: str) -> str:
@@ -155,13 +155,13 @@ def _score(table: BestOfN) -> str:
 def _notes(advice: Advice) -> list[str]:
     """What must be known to judge the answer."""
     worse = [candidate.label for candidate in advice.candidates if candidate.verdict == "worse"]
-    said = [f"Worse than best-of-n: {joined(worse)}."] if worse else []
+    notes = [f"Worse than best-of-n: {joined(worse)}."] if worse else []
     silent = sorted({f"{table.task} {table.recipe}" for table in advice.tables if table.no_signal})
     if silent:
-        said.append(f"In {joined(silent)} full trials differ too little for any choice among them to matter.")
+        notes.append(f"In {joined(silent)} full trials differ too little for any choice among them to matter.")
     if advice.left_out:
-        said.append(f"Left out, having too few trials for a budget of {advice.budget}: {joined(advice.left_out)}.")
-    return said
+        notes.append(f"Left out, having too few trials for a budget of {advice.budget}: {joined(advice.left_out)}.")
+    return notes
 
 
 # --- tables -----------------------------------------------------------------------------------------------------------
@@ -184,9 +184,9 @@ def _tables(advice: Advice) -> Iterator[Text]:
     yield Text(f"\n{', '.join(facts)}", style="dim")
     for table in advice.tables:
         yield Text(f"\n{table.model} · {table.task} · {table.recipe}", style="bold")
-        said = f"one full trial {table.floor:.4f}, best of {advice.budget} {_score(table)}, best of many "
-        said += f"{table.ceiling:.4f}" + (": no signal" if table.no_signal else "")
-        yield Text(said, style="dim")
+        line = f"one full trial {table.floor:.4f}, best of {advice.budget} {_score(table)}, best of many "
+        line += f"{table.ceiling:.4f}" + (": no signal" if table.no_signal else "")
+        yield Text(line, style="dim")
         if table.needed is not None and len(advice.tables) > 1:
             yield Text(f"best-of-n {_needed_words(table.needed, table.trials)}", style="dim")
 

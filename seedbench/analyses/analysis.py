@@ -74,9 +74,9 @@ def findings_selected(
             progress(next(ticks), total)
 
     with threadpool_limits(limits=1):  # a sum split among threads may differ in its last bit
-        found = tuple(_of_table(table, left_out, seed, permutations, done) for table, left_out in complete)
+        of_tables = tuple(_of_table(table, left_out, seed, permutations, done) for table, left_out in complete)
         shared = _shared([table for table, _ in complete], seed, permutations)
-    return Findings(trials.identity, seed, permutations, __version__, found, shared)
+    return Findings(trials.identity, seed, permutations, __version__, of_tables, shared)
 
 
 def _of_table(

@@ -24,15 +24,15 @@ _CURVE_POINTS = 64  # of a curve over n: what a picture can show
 
 def expected_chart(table: TableFindings) -> Chart:
     """Expected validation performance of the best of n trials, by both estimators."""
-    found, trials = table.expected, table.trials
+    expected, trials = table.expected, table.trials
     rows: list[dict[str, Any]] = []
     for n in spaced(trials):
-        band = {"low": found.low[n - 1], "high": found.high[n - 1]}
+        band = {"low": expected.low[n - 1], "high": expected.high[n - 1]}
         rows.append(
-            {"n": n, "score": found.without_replacement[n - 1], "which": "without replacement (unbiased)"} | band
+            {"n": n, "score": expected.without_replacement[n - 1], "which": "without replacement (unbiased)"} | band
         )
     rows += [
-        {"n": n, "score": found.with_replacement[n - 1], "which": "with replacement (published)"}
+        {"n": n, "score": expected.with_replacement[n - 1], "which": "with replacement (published)"}
         for n in spaced(trials)
     ]
     chart = charts.lines(
@@ -42,7 +42,7 @@ def expected_chart(table: TableFindings) -> Chart:
         series="which",
         low="low",
         high="high",
-        levels={} if found.best is None else {f"best found: {found.best:.4f}": found.best},
+        levels={} if expected.best is None else {f"best found: {expected.best:.4f}": expected.best},
         points=trials == 1,
     )
     return Chart(
@@ -66,9 +66,9 @@ def powers(last: int) -> list[int]:
     return [2**power for power in range(last.bit_length()) if 2**power <= last]
 
 
-def heatmap_chart(found: Factors, metric: str) -> Chart:
+def heatmap_chart(factors: Factors, metric: str) -> Chart:
     """The grid of seeds, rows and columns from the best mean to the worst."""
-    grid = found.heatmap
+    grid = factors.heatmap
     rows = [
         {"data_order": column, "weight_init": row, "score": value}
         for row, line in zip(grid.weight_init_seeds, grid.value, strict=True)
@@ -90,16 +90,16 @@ def heatmap_chart(found: Factors, metric: str) -> Chart:
     )
 
 
-def density_charts(found: Factors) -> Iterator[Chart]:
+def density_charts(factors: Factors) -> Iterator[Chart]:
     """The densities of the best and the worst seeds, a chart for either factor."""
     for factor, name in NAMES.items():
-        mine = [one for one in found.densities if one.factor == factor and one.density is not None]
+        mine = [one for one in factors.densities if one.factor == factor and one.density is not None]
         if not mine:
             continue
         rows = [
             {"score": point, "density": height, "which": f"{one.place}: seed {one.seed}"}
             for one in mine
-            for point, height in zip(found.points, one.density or (), strict=True)
+            for point, height in zip(factors.points, one.density or (), strict=True)
         ]
         chart = charts.lines(
             rows,
@@ -117,7 +117,7 @@ def density_charts(found: Factors) -> Iterator[Chart]:
         )
 
 
-def components_chart(found: Factors) -> Chart:
+def components_chart(factors: Factors) -> Chart:
     """Variance components as bars with their intervals."""
     names = {**{key: f"{name}s" for key, name in NAMES.items()}, "residual": "the rest"}
     rows = [
@@ -127,7 +127,7 @@ def components_chart(found: Factors) -> Chart:
             "low": one.low * 1e4,
             "high": one.high * 1e4,
         }
-        for one in found.components
+        for one in factors.components
     ]
     chart = charts.intervals(rows, Axis("variance", "variance, in squared points", zero=True), bars=True)
     return Chart(
@@ -139,10 +139,10 @@ def components_chart(found: Factors) -> Chart:
     )
 
 
-def diverged_charts(found: Diverged, step: Sequence[int]) -> Iterator[Chart]:
+def diverged_charts(diverged: Diverged, step: Sequence[int]) -> Iterator[Chart]:
     """Curves of finished and of diverged trials, a chart for each measure."""
     for measure, name in _MEASURES.items():
-        mine = [one for one in found.curves if one.measure == measure]
+        mine = [one for one in diverged.curves if one.measure == measure]
         rows = [
             {"step": at, "value": mean, "low": low, "high": high, "which": one.status}
             for one in mine
@@ -172,11 +172,11 @@ def diverged_charts(found: Diverged, step: Sequence[int]) -> Iterator[Chart]:
         )
 
 
-def early_chart(found: EarlyLate, step: Sequence[int]) -> Chart:
+def early_chart(early: EarlyLate, step: Sequence[int]) -> Chart:
     """Spearman correlations of the score at every checkpoint with the best."""
     curves = {
-        "score at the checkpoint": (found.score, found.score_low, found.score_high),
-        "best score so far": (found.best_so_far, found.best_so_far_low, found.best_so_far_high),
+        "score at the checkpoint": (early.score, early.score_low, early.score_high),
+        "best score so far": (early.best_so_far, early.best_so_far_low, early.best_so_far_high),
     }
     rows = [
         {"step": at, "rho": rho, "low": low, "high": high, "which": name}
@@ -208,14 +208,14 @@ def _correlations(rows: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
     return min(0, math.floor(lowest * 5) / 5), 1
 
 
-def shared_charts(shared: SharedSeeds, found: SharedFactor) -> Iterator[Chart]:
+def shared_charts(shared: SharedSeeds, factor: SharedFactor) -> Iterator[Chart]:
     """Ranks of the seeds in every task, and the rank correlation of every two tasks."""
-    name = NAMES[found.factor]
-    lines: Iterable[tuple[str, Sequence[float]]] = zip(shared.tasks, found.rank, strict=True)
+    name = NAMES[factor.factor]
+    lines: Iterable[tuple[str, Sequence[float]]] = zip(shared.tasks, factor.rank, strict=True)
     rows = [
         {"seed": seed, "task": task, "rank": rank}
-        for task, ranks in [("mean", found.mean_rank), *lines]
-        for seed, rank in zip(found.seeds, ranks, strict=True)
+        for task, ranks in [("mean", factor.mean_rank), *lines]
+        for seed, rank in zip(factor.seeds, ranks, strict=True)
     ]
     yield Chart(
         charts.heatmap(
@@ -238,7 +238,7 @@ def shared_charts(shared: SharedSeeds, found: SharedFactor) -> Iterator[Chart]:
             "low": one.spearman_low,
             "high": one.spearman_high,
         }
-        for one in found.correlations
+        for one in factor.correlations
     ]
     yield Chart(
         charts.intervals(

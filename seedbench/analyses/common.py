@@ -91,11 +91,12 @@ def over_seeds(statistic: Callable[[Indices], Floats], table: TrialTable) -> Int
     if not axes:
         return without_interval(estimate)
     deleted = [np.array([[statistic(trials)] * 2 for trials in kept]) for kept in axes]  # two replicates that agree
-    found = jackknife(np.array([estimate, estimate]), deleted)
+    interval = jackknife(np.array([estimate, estimate]), deleted)
     error, low, high = (
-        np.where(found.standard_error > ROUNDING, of, np.nan) for of in (found.standard_error, found.low, found.high)
+        np.where(interval.standard_error > ROUNDING, of, np.nan)
+        for of in (interval.standard_error, interval.low, interval.high)
     )
-    return Interval(found.estimate, error, low, high)
+    return Interval(interval.estimate, error, low, high)
 
 
 def remainders(table: TrialTable) -> list[list[Indices]]:

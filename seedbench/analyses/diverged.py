@@ -82,15 +82,15 @@ def wilson_interval(count: int, trials: int) -> tuple[float, float]:
 
 
 def _curves(table: TrialTable) -> tuple[GroupCurves, ...]:
-    found = []
+    curves = []
     for measure in _MEASURES:
         recorded = getattr(table, measure).astype(np.float64)
         if np.isnan(recorded).all():
             continue
         for status, members in (("finished", ~table.diverged), ("diverged", table.diverged)):
             if members.any():
-                found.append(_group_curves(status, measure, recorded[members]))
-    return tuple(found)
+                curves.append(_group_curves(status, measure, recorded[members]))
+    return tuple(curves)
 
 
 def _group_curves(status: str, measure: str, of_group: Floats) -> GroupCurves:

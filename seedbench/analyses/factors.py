@@ -131,14 +131,14 @@ def variance_components(grid: Floats) -> tuple[Component, ...]:
     rows, columns = grid.shape
     tail = (1 - LEVEL) / 2
     residual = float(mean_square[2])
-    found = []
+    components = []
     for at, (source, levels) in enumerate((("weight_init", columns), ("data_order", rows))):
         own = float(mean_square[at])
         low, high = difference_interval(own, int(freedom[at]), residual, int(freedom[2]))
-        found.append((source, (own - residual) / levels, max(low, 0) / levels, max(high, 0) / levels))
+        components.append((source, (own - residual) / levels, max(low, 0) / levels, max(high, 0) / levels))
     scaled = residual * freedom[2]
-    found.append(("residual", residual, scaled / chdtri(freedom[2], tail), scaled / chdtri(freedom[2], 1 - tail)))
-    total = sum(max(variance, 0) for _, variance, _, _ in found)
+    components.append(("residual", residual, scaled / chdtri(freedom[2], tail), scaled / chdtri(freedom[2], 1 - tail)))
+    total = sum(max(variance, 0) for _, variance, _, _ in components)
     return tuple(
         Component(
             source=source,
@@ -149,7 +149,7 @@ def variance_components(grid: Floats) -> tuple[Component, ...]:
             high=float(high),
             share=max(float(variance), 0) / total if total > 0 else None,
         )
-        for at, (source, variance, low, high) in enumerate(found)
+        for at, (source, variance, low, high) in enumerate(components)
     )
 
 

@@ -101,7 +101,7 @@ def _answer(sentence: str) -> Iterator[Part]:
 
 
 def _expected_table(table: TableFindings) -> Table:
-    found = table.expected
+    expected = table.expected
     columns = (
         Column("n", numeric=True, note="number of trials"),
         Column("expected", numeric=True, note="best of n, without replacement: unbiased"),
@@ -113,10 +113,10 @@ def _expected_table(table: TableFindings) -> Table:
     rows = tuple(
         (
             f"{n:,}",
-            f"{found.without_replacement[n - 1]:.4f}",
-            _interval(found.low[n - 1], found.high[n - 1], ".4f"),
-            f"{found.with_replacement[n - 1]:.4f}",
-            f"{found.deviation[n - 1]:.4f}",
+            f"{expected.without_replacement[n - 1]:.4f}",
+            _interval(expected.low[n - 1], expected.high[n - 1], ".4f"),
+            f"{expected.with_replacement[n - 1]:.4f}",
+            f"{expected.deviation[n - 1]:.4f}",
         )
         for n in (shown if table.trials in shown else [*shown, table.trials])
     )
@@ -127,23 +127,23 @@ def _interval(low: float | None, high: float | None, format_: str) -> str | None
     return None if low is None or high is None else f"{low:{format_}} to {high:{format_}}"
 
 
-def _factors_parts(found: Factors, metric: str) -> Iterator[Part]:
-    yield from _answer(factors_sentence(found))
-    yield from map(Note, found.notes)
-    yield charts.heatmap_chart(found, metric)
-    if found.components:
-        yield charts.components_chart(found)
-        yield _components_table(found)
+def _factors_parts(factors: Factors, metric: str) -> Iterator[Part]:
+    yield from _answer(factors_sentence(factors))
+    yield from map(Note, factors.notes)
+    yield charts.heatmap_chart(factors, metric)
+    if factors.components:
+        yield charts.components_chart(factors)
+        yield _components_table(factors)
         yield Paragraph(
             ("F tests of the two-way analysis of variance: ", FISHER, "; permutation tests within the levels of the ")
             + ("other factor: ", PHIPSON, ".")
         )
-    if densities := tuple(charts.density_charts(found)):
+    if densities := tuple(charts.density_charts(factors)):
         yield Grid(densities, min_width=380)
 
 
-def _components_table(found: Factors) -> Table:
-    tests = {test.factor: test for test in found.tests}
+def _components_table(factors: Factors) -> Table:
+    tests = {test.factor: test for test in factors.tests}
     columns = (
         Column("source"),
         Column("share", numeric=True, note="of the variance; negative estimates count as 0"),
@@ -154,7 +154,7 @@ def _components_table(found: Factors) -> Table:
         Column("p, permutations", numeric=True),
     )
     rows = []
-    for one in found.components:
+    for one in factors.components:
         test = tests.get(one.source)
         rows.append(
             (
@@ -172,11 +172,11 @@ def _components_table(found: Factors) -> Table:
     return Table(columns, tuple(rows))
 
 
-def _diverged_parts(found: Diverged, step: Sequence[int]) -> Iterator[Part]:
-    yield Paragraph((f"{diverged_sentence(found, len(step))} Interval of the share: ", WILSON, "."))
-    yield from map(Note, found.notes)
-    yield Grid(tuple(charts.diverged_charts(found, step)), min_width=280)
-    if found.partings:
+def _diverged_parts(diverged: Diverged, step: Sequence[int]) -> Iterator[Part]:
+    yield Paragraph((f"{diverged_sentence(diverged, len(step))} Interval of the share: ", WILSON, "."))
+    yield from map(Note, diverged.notes)
+    yield Grid(tuple(charts.diverged_charts(diverged, step)), min_width=280)
+    if diverged.partings:
         columns = (
             Column("weight-init seed", numeric=True),
             Column("data-order seed", numeric=True),
@@ -192,12 +192,12 @@ def _diverged_parts(found: Diverged, step: Sequence[int]) -> Iterator[Part]:
                 one.checkpoint,
                 None if one.step is None else Cell(f"{one.step:,}", one.step),
             )
-            for one in found.partings
+            for one in diverged.partings
         )
         yield Details(f"The {len(rows)} diverged trials", (Table(columns, rows, sortable=True),))
 
 
-def _early_table(found: EarlyLate, step: Sequence[int]) -> Table:
+def _early_table(early: EarlyLate, step: Sequence[int]) -> Table:
     columns = (
         Column("checkpoint", numeric=True),
         Column("step", numeric=True),
@@ -212,17 +212,17 @@ def _early_table(found: EarlyLate, step: Sequence[int]) -> Table:
             str(at + 1),
             f"{step[at]:,}",
             f"{step[at] / step[-1]:.0%}",
-            number(found.score[at], ".2f"),
-            _interval(found.score_low[at], found.score_high[at], ".2f"),
-            number(found.best_so_far[at], ".2f"),
-            _interval(found.best_so_far_low[at], found.best_so_far_high[at], ".2f"),
+            number(early.score[at], ".2f"),
+            _interval(early.score_low[at], early.score_high[at], ".2f"),
+            number(early.best_so_far[at], ".2f"),
+            _interval(early.best_so_far_low[at], early.best_so_far_high[at], ".2f"),
         )
         for at in range(len(step))
     )
     return Table(columns, rows)
 
 
-def _search_table(found: Search, checkpoints: int) -> Table:
+def _search_table(search: Search, checkpoints: int) -> Table:
     columns = (
         Column("budget", numeric=True, note="in full trials"),
         Column("start", numeric=True, note="trials started"),
@@ -252,7 +252,7 @@ def _search_table(found: Search, checkpoints: int) -> Table:
             number(row.held_out_error_reduction, "+.1%"),
             f"{row.combinations:,}",
         )
-        for row in found.rows
+        for row in search.rows
     )
     return Table(columns, rows)
 

@@ -55,19 +55,19 @@ def _shared_parts(groups: Sequence[SharedSeeds], width: int) -> Iterator[Rendera
             yield from _shared_factor(factor, shared.tasks)
 
 
-def _shared_factor(found: SharedFactor, tasks: tuple[str, ...]) -> Iterator[RenderableType]:
-    yield Text(shared_sentence(found))
-    yield from notes(found.notes)
+def _shared_factor(factor: SharedFactor, tasks: tuple[str, ...]) -> Iterator[RenderableType]:
+    yield Text(shared_sentence(factor))
+    yield from notes(factor.notes)
     grid = numbers("tasks ", "Spearman", "95% interval ", "Kendall")
-    for one in found.correlations:
+    for one in factor.correlations:
         low, high = one.spearman_low, one.spearman_high
         interval = UNDEFINED if low is None or high is None else f"[{low:.2f}, {high:.2f}]"
         grid.add_row(f"{one.task}, {one.other}", number(one.spearman, ".2f"), interval, number(one.kendall, ".2f"))
     yield grid
-    grid = numbers(NAMES[found.factor], "mean rank", *tasks)
-    for at in range(min(len(found.seeds), MAX_LINES)):
-        cells = [f"{mean[at]:.4f} ({rank[at]:g})" for mean, rank in zip(found.mean, found.rank, strict=True)]
-        grid.add_row(str(found.seeds[at]), f"{found.mean_rank[at]:.2f}", *cells)
+    grid = numbers(NAMES[factor.factor], "mean rank", *tasks)
+    for at in range(min(len(factor.seeds), MAX_LINES)):
+        cells = [f"{mean[at]:.4f} ({rank[at]:g})" for mean, rank in zip(factor.mean, factor.rank, strict=True)]
+        grid.add_row(str(factor.seeds[at]), f"{factor.mean_rank[at]:.2f}", *cells)
     yield grid
-    if len(found.seeds) > MAX_LINES:
-        yield Text(f" … and {len(found.seeds) - MAX_LINES} more seeds", style="dim")
+    if len(factor.seeds) > MAX_LINES:
+        yield Text(f" … and {len(factor.seeds) - MAX_LINES} more seeds", style="dim")

@@ -58,10 +58,10 @@ def search(table: TrialTable, *, rng: np.random.Generator, done: Callable[[], No
     chosen = [every[at] for at in best]
 
     def score_and_reduction(trials: Indices) -> Floats:
-        found = expected_scores(table.score[trials], chosen)
+        scores = expected_scores(table.score[trials], chosen)
         plain = _best_of_n(value[trials], budgets)
         done()
-        return np.stack([found, _error_reduction(found, plain)])
+        return np.stack([scores, _error_reduction(scores, plain)])
 
     interval = over_seeds(score_and_reduction, table)
     halves = []
@@ -83,8 +83,8 @@ def _best(expected: Floats) -> int:
 
 
 def _best_of_n(value: Floats, budgets: list[int]) -> Floats:
-    found = best_of_n(value, value)
-    return np.array([found[budget - 1] if budget <= value.size else np.nan for budget in budgets])
+    curve = best_of_n(value, value)
+    return np.array([curve[budget - 1] if budget <= value.size else np.nan for budget in budgets])
 
 
 def _error_reduction(score: Floats, best_of_n: Floats) -> Floats:
@@ -114,14 +114,14 @@ def _chosen_and_valued(first: Floats, second: Floats, every: list[Combination], 
     expected = np.full((2, len(every)), np.nan)
     for half, score in enumerate((first, second)):
         expected[half, feasible] = expected_scores(score, [every[at] for at in feasible])
-    found = []
+    both_ways = []
     for own, other in (expected, expected[::-1]):
         valued = np.full((2, len(spans)), np.nan)
         for at, span in enumerate(spans):
             if np.isfinite(own[span.start]):  # the first of a span is plain best-of-n
                 valued[:, at] = other[span][_best(own[span])], other[span.start]
-        found.append(valued)
-    return found
+        both_ways.append(valued)
+    return both_ways
 
 
 def _row(

@@ -11,14 +11,14 @@ from seedbench.display import Chart, charts
 from seedbench.display.charts import Axis
 
 
-def search_charts(found: Search, metric: str) -> Iterator[Chart]:
+def search_charts(search: Search, metric: str) -> Iterator[Chart]:
     """Start many, stop early, continue some against plain best-of-n: expected score, relative error reduction."""
     many, plain = "start many, continue some", "plain best-of-n"
     rows: list[Mapping[str, Any]] = [
         {"budget": row.budget, "score": row.score, "low": row.low, "high": row.high, "which": many}
-        for row in found.rows
+        for row in search.rows
     ]
-    rows += [{"budget": row.budget, "score": row.best_of_n, "which": plain} for row in found.rows]
+    rows += [{"budget": row.budget, "score": row.best_of_n, "which": plain} for row in search.rows]
     budget = Axis("budget", "budget, in full trials", format=",d")
     domain = _focused(rows, "score")
     yield Chart(
@@ -29,7 +29,7 @@ def search_charts(found: Search, metric: str) -> Iterator[Chart]:
             series="which",
             low="low",
             high="high",
-            points=len(found.rows) == 1,
+            points=len(search.rows) == 1,
         ),
         "Expected performance at each budget",
         "The upper line is the best of all ways to start many, stop early and continue some, with hindsight; the band "
@@ -39,9 +39,9 @@ def search_charts(found: Search, metric: str) -> Iterator[Chart]:
     )
     reductions: dict[str, list[tuple[int, float | None, float | None, float | None]]] = {
         "with hindsight": [
-            (row.budget, row.error_reduction, row.error_reduction_low, row.error_reduction_high) for row in found.rows
+            (row.budget, row.error_reduction, row.error_reduction_low, row.error_reduction_high) for row in search.rows
         ],
-        "chosen on other seeds": [(row.budget, row.held_out_error_reduction, None, None) for row in found.rows],
+        "chosen on other seeds": [(row.budget, row.held_out_error_reduction, None, None) for row in search.rows],
     }
     gains = [
         {"budget": at, "gain": gain, "low": low, "high": high, "which": name}

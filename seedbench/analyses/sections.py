@@ -61,31 +61,31 @@ def numbers(*titles: str) -> Table:
 
 
 def _expected(table: TableFindings, width: int) -> Iterator[RenderableType]:
-    found, trials = table.expected, table.trials
+    expected, trials = table.expected, table.trials
     yield title("Expected validation performance: the best of n trials")
     yield Text(expected_sentence(table))
-    ends = [value for value in (*found.low, *found.high, *found.without_replacement) if value is not None]
+    ends = [value for value in (*expected.low, *expected.high, *expected.without_replacement) if value is not None]
     limits = (min(ends), max(ends))
     plot = max(12, min(50, width - 54))
     axis = f"{limits[0]:.3f}{f'{limits[1]:.3f}':>{plot - 5}} "
     grid = numbers("n", "expected", "±", axis, "published", "spread")
     for n in [n for n in (2**power for power in range(trials.bit_length())) if n < trials] + [trials]:
-        value, low, high = (curve[n - 1] for curve in (found.without_replacement, found.low, found.high))
+        value, low, high = (curve[n - 1] for curve in (expected.without_replacement, expected.low, expected.high))
         drawn = interval_plot(value, low, high, limits, plot, ()) if limits[1] > limits[0] else ""
         error = UNDEFINED if value is None or high is None else f"{high - value:.4f}"
-        published, spread = found.with_replacement[n - 1], found.deviation[n - 1]
+        published, spread = expected.with_replacement[n - 1], expected.deviation[n - 1]
         grid.add_row(str(n), number(value, ".4f"), error, drawn, f"{published:.4f}", f"{spread:.4f}")
     yield grid
-    yield from notes(found.notes)
+    yield from notes(expected.notes)
 
 
-def _factors(found: Factors, width: int) -> Iterator[RenderableType]:
+def _factors(factors: Factors, width: int) -> Iterator[RenderableType]:
     yield title("Weight initialisation against data order")
-    if found.components:
-        tests = {test.factor: test for test in found.tests}
-        yield Text(factors_sentence(found))
+    if factors.components:
+        tests = {test.factor: test for test in factors.tests}
+        yield Text(factors_sentence(factors))
         grid = numbers("", "share", "sd", "95% interval", "F", "p (F test)", "p (permutation)")
-        for one in found.components:
+        for one in factors.components:
             test = tests.get(one.source)
             grid.add_row(
                 one.source.replace("_", "-"),
@@ -97,23 +97,23 @@ def _factors(found: Factors, width: int) -> Iterator[RenderableType]:
                 p_value(test.permutation_p_value) if test else "",
             )
         yield grid
-    yield from notes(found.notes)
-    picture = heatmap_text(found.heatmap, width)
+    yield from notes(factors.notes)
+    picture = heatmap_text(factors.heatmap, width)
     yield Text() if picture else Text("The grid is too wide to draw here: --html draws it.", style="dim")
     if picture:
         yield picture
-    if densities := density_table(found.densities, found.points, width):
+    if densities := density_table(factors.densities, factors.points, width):
         yield Text()
         yield densities
 
 
-def _diverged(found: Diverged, step: Sequence[int]) -> Iterator[RenderableType]:
+def _diverged(diverged: Diverged, step: Sequence[int]) -> Iterator[RenderableType]:
     yield title("Diverged trials")
-    yield Text(diverged_sentence(found, len(step)))
-    yield from notes(found.notes)
+    yield Text(diverged_sentence(diverged, len(step)))
+    yield from notes(diverged.notes)
     grid = numbers("mean ", "", "first", f"{len(step)} checkpoints ", "last", "not finite")
     for measure, name in _MEASURES.items():
-        curves = [one for one in found.curves if one.measure == measure]
+        curves = [one for one in diverged.curves if one.measure == measure]
         known = [value for one in curves for value in one.mean if value is not None]
         for one in curves:
             grid.add_row(
@@ -127,16 +127,16 @@ def _diverged(found: Diverged, step: Sequence[int]) -> Iterator[RenderableType]:
     yield grid
 
 
-def _early(found: EarlyLate, step: Sequence[int], width: int) -> Iterator[RenderableType]:
+def _early(early: EarlyLate, step: Sequence[int], width: int) -> Iterator[RenderableType]:
     yield title("Early against late: what a checkpoint says about a trial's best score")
-    if sentence := early_sentence(found, step):
+    if sentence := early_sentence(early, step):
         yield Text(sentence)
-    yield from notes(found.notes)
+    yield from notes(early.notes)
     plot = max(12, min(48, width - 57))
     axis = f"-1{'0':^{plot - 3}}1 "
     grid = numbers("at", "step", "trained", "rho", "95% interval ", axis, "so far")
     for at in _some(len(step)):
-        value, low, high = found.score[at], found.score_low[at], found.score_high[at]
+        value, low, high = early.score[at], early.score_low[at], early.score_high[at]
         grid.add_row(
             str(at + 1),
             f"{step[at]:,}",
@@ -144,7 +144,7 @@ def _early(found: EarlyLate, step: Sequence[int], width: int) -> Iterator[Render
             number(value, ".2f"),
             UNDEFINED if low is None or high is None else f"[{low:.2f}, {high:.2f}]",
             interval_plot(value, low, high, (-1, 1), plot, (0,)),
-            number(found.best_so_far[at], ".2f"),
+            number(early.best_so_far[at], ".2f"),
         )
     yield grid
 

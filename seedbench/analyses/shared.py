@@ -24,7 +24,7 @@ def shared_seeds(tables: Sequence[TrialTable], *, rng: np.random.Generator, perm
     if len(tables) < 2:
         note = "It takes two tasks with the same recipe and seeds to tell, and here is one."
         return SharedSeeds(first.model, first.recipe, tasks, (), (note,))
-    found, notes = [], []
+    factors, notes = [], []
     for axis, factor in enumerate(NAMES):
         seeds, mean = _means(tables, axis)
         every = [(table.weight_init_seeds, table.data_order_seeds)[axis].tolist() for table in tables]
@@ -37,8 +37,8 @@ def shared_seeds(tables: Sequence[TrialTable], *, rng: np.random.Generator, perm
                 "is nothing to compare."
             )
         else:
-            found.append(_shared_factor(factor, tasks, seeds, mean, rng=rng, permutations=permutations))
-    return SharedSeeds(first.model, first.recipe, tasks, tuple(found), tuple(notes))
+            factors.append(_shared_factor(factor, tasks, seeds, mean, rng=rng, permutations=permutations))
+    return SharedSeeds(first.model, first.recipe, tasks, tuple(factors), tuple(notes))
 
 
 def _means(tables: Sequence[TrialTable], axis: int) -> tuple[Indices, Floats]:

@@ -57,14 +57,14 @@ def combinations(budget: int, step: NDArray[np.int64], trials: int) -> list[Comb
     even = np.abs(step * count - places * step[-1]) < count
     done = (places if even.all() else step).tolist()
     full = done[-1]
-    found = []
+    early_stopped = []
     for stop, cost in enumerate(done[:-1], start=1):
         for continued in range(budget):
             started, rest = divmod(budget * full - continued * (full - cost), cost)
             if rest == 0 and started <= trials:
-                found.append(Combination(started, stop, continued))
-    found.sort(key=lambda one: (one.started, -one.stop, one.continued))
-    return [Combination(budget, count, budget), *found]
+                early_stopped.append(Combination(started, stop, continued))
+    early_stopped.sort(key=lambda one: (one.started, -one.stop, one.continued))
+    return [Combination(budget, count, budget), *early_stopped]
 
 
 def expected_scores(score: Floats, chosen: Sequence[Combination]) -> Floats:
@@ -72,7 +72,7 @@ def expected_scores(score: Floats, chosen: Sequence[Combination]) -> Floats:
     trials, checkpoints = score.shape
     so_far = np.maximum.accumulate(score, axis=1)
     value = so_far[:, -1]
-    found = np.full(len(chosen), np.nan)
+    expected = np.full(len(chosen), np.nan)
     by_stop: dict[int, list[int]] = {}
     for at, one in enumerate(chosen):
         if one.started <= trials:
@@ -85,9 +85,9 @@ def expected_scores(score: Floats, chosen: Sequence[Combination]) -> Floats:
         for at in members:
             one = chosen[at]
             if one.continued == 0 or stop == checkpoints:
-                found[at] = best[one.started - 1]
+                expected[at] = best[one.started - 1]
             elif one.continued == one.started:
-                found[at] = best_of_n(value, value)[one.started - 1]
+                expected[at] = best_of_n(value, value)[one.started - 1]
             else:
                 some.setdefault(one.continued, []).append(at)
         if some:
@@ -95,8 +95,8 @@ def expected_scores(score: Floats, chosen: Sequence[Combination]) -> Floats:
             for continued, same in some.items():
                 started = np.array([chosen[at].started for at in same])
                 places = _place_of_last(trials, started, continued, log_factorial)
-                found[same] = places @ by_place[continued - 1]
-    return found
+                expected[same] = places @ by_place[continued - 1]
+    return expected
 
 
 def _place_of_last(trials: int, started: NDArray[np.int64], continued: int, log_factorial: Floats) -> Floats:
@@ -116,7 +116,7 @@ def _best_by_place(early: Floats, value: Floats, most: int, log_factorial: Float
     starts = np.flatnonzero(np.concatenate([[True], early[1:] != early[:-1]]))
     ends = np.append(starts[1:], early.size)
     below = np.zeros(len(gaps))  # of the places before the group, how many have a value of at most each level
-    found = np.zeros((most, early.size))
+    by_place = np.zeros((most, early.size))
     for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
         size = end - start
         inside = np.cumsum(np.bincount(level[start:end], minlength=len(levels)))[:-1].astype(np.float64)
@@ -124,20 +124,20 @@ def _best_by_place(early: Floats, value: Floats, most: int, log_factorial: Float
         within = _all_below(inside, size, min(most, size))[1:]  # i = 1, 2, ...
         best = levels[-1] - before @ (within * gaps).T  # [j, i]
         if size == 1:
-            found[: len(best), start] = best[:, 0]  # k = j + 1
+            by_place[: len(best), start] = best[:, 0]  # k = j + 1
         else:
-            found[:, start:end] = _best_in_group(best, start, size, most, log_factorial)
+            by_place[:, start:end] = _best_in_group(best, start, size, most, log_factorial)
         below += inside
-    return found
+    return by_place
 
 
 def _all_below(below: Floats, size: int, most: int) -> Floats:
     """[most + 1, levels]: row m is the probability that m of `size`, drawn at random, are all among `below`."""
     drawn = np.arange(most)[:, None]
-    found = np.ones((most + 1, len(below)))
-    np.maximum(below - drawn, 0, out=found[1:])
-    found[1:] /= size - drawn
-    return np.cumprod(found, axis=0, out=found)
+    probability = np.ones((most + 1, len(below)))
+    np.maximum(below - drawn, 0, out=probability[1:])
+    probability[1:] /= size - drawn
+    return np.cumprod(probability, axis=0, out=probability)
 
 
 def _best_in_group(best: Floats, start: int, size: int, most: int, log_factorial: Floats) -> Floats:

@@ -226,8 +226,8 @@ def chosen(returned: object, paid: Sequence[Trial]) -> Checkpoint:
         if any(returned is trial for trial in paid):
             return returned.best
         raise InvalidReturn(f"returned {returned!r}, which is not of this campaign or without a paid checkpoint")
-    found = repr(returned) if type(returned) in (bool, int, float, str) else f"a {type(returned).__name__}"
-    raise InvalidReturn(f"returned {found:.80}; a strategy returns a Trial, a Checkpoint or None")
+    shown = repr(returned) if type(returned) in (bool, int, float, str) else f"a {type(returned).__name__}"
+    raise InvalidReturn(f"returned {shown:.80}; a strategy returns a Trial, a Checkpoint or None")
 
 
 def not_paid_for() -> InvalidReturn:

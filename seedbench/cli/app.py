@@ -41,9 +41,9 @@ def main() -> None:
     except SeedbenchError as error:
         code = refuse(str(error), getattr(error, "frames", ""))
     except USAGE_ERROR as error:
-        said = " ".join(error.format_message().split()).rstrip(".")  # type: ignore[attr-defined]
+        message = " ".join(error.format_message().split()).rstrip(".")  # type: ignore[attr-defined]
         context = getattr(error, "ctx", None)
-        code = refuse(f"{said}. See: {context.command_path if context else 'seedbench'} --help")
+        code = refuse(f"{message}. See: {context.command_path if context else 'seedbench'} --help")
     if code == INTERRUPTED:  # which typer returns, or raises as one of the two above, depending on its version
         print("seedbench: interrupted; nothing was written", file=sys.stderr)
     sys.exit(code or 0)

@@ -36,11 +36,11 @@ def findings(
 
         display.require()
     with progress("findings", "parts") as advance:
-        found = findings_selected(selection, seed=seed, progress=advance)
-    write_text(json, found.to_json())
+        result = findings_selected(selection, seed=seed, progress=advance)
+    write_text(json, result.to_json())
     if html is not None:
         from seedbench.analyses.html import findings_html
 
-        write_text(html, findings_html(found))
+        write_text(html, findings_html(result))
     console = Console(stderr=to_stdout)
-    console.print(findings_report(found, console.width))
+    console.print(findings_report(result, console.width))

@@ -36,10 +36,10 @@ def publish(
 
     console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
     console.print(f"checking {folder}")
-    found = problems(folder, repo, version)
-    for problem in found:
+    lines = problems(folder, repo, version)
+    for problem in lines:
         refuse(problem)
-    if found:
+    if lines:
         raise typer.Exit(2)
     if not dry_run:
         require_token()

@@ -122,11 +122,11 @@ def _again(folder: Path, draft: Mapping[str, object], strategy: Strategy, trials
     """The submission in a folder, if it is what would be written there."""
     from seedbench.submission import read_submission
 
-    found = read_submission(folder)
-    same = found == _entry(draft, strategy, found.claimed)
-    if not same or found.claimed.trials.sha256 != trials.sha256 or found.claimed.track != track:
+    submission = read_submission(folder)
+    same = submission == _entry(draft, strategy, submission.claimed)
+    if not same or submission.claimed.trials.sha256 != trials.sha256 or submission.claimed.track != track:
         raise SeedbenchError(f"{folder}: exists already, with something else in it; delete it, or give another --name")
-    return found
+    return submission
 
 
 def _show(claimed: Evaluation) -> None:

@@ -187,13 +187,13 @@ def compare_selected(
     strategies = [load_strategy(strategy, sealed=options.sandbox) for strategy in (one, other)]
     if strategies[0].name == strategies[1].name:  # files of one name in different folders
         strategies[1] = replace(strategies[1], name=f"{strategies[1].name} (second)")
-    found = replay_selected(strategies, selection, options, decisions=True, progress=progress)
+    both = replay_selected(strategies, selection, options, decisions=True, progress=progress)
     parted = [
         _parted(its.table, list(zip(mine, theirs, strict=True)))
-        for its, another in zip(*(replayed.tables for replayed in found.replays), strict=True)
+        for its, another in zip(*(replayed.tables for replayed in both.replays), strict=True)
         for mine, theirs in zip(_decisions(its), _decisions(another), strict=True)
     ]
-    return Comparison(scored(found), tuple(parted))
+    return Comparison(scored(both), tuple(parted))
 
 
 def _decisions(replayed: TableReplay) -> Sequence[Sequence[Decisions]]:
@@ -234,12 +234,12 @@ def _parted(table: TrialTable, pairs: Sequence[tuple[Decisions, Decisions]]) -> 
 
 def _fates(pairs: Iterable[tuple[Decisions, Decisions]]) -> Fates:
     """Of pairs (the better one, the worse one)."""
-    found = [0, 0, 0]
+    counts = [0, 0, 0]
     for better, worse in pairs:
         seeds, checkpoint = better.kept
         trained = worse.trained(seeds)
-        found[0 if not trained else 1 if trained <= checkpoint else 2] += 1
-    return Fates(*found)
+        counts[0 if not trained else 1 if trained <= checkpoint else 2] += 1
+    return Fates(*counts)
 
 
 def _example(one: Decisions, other: Decisions, at: int) -> Example:

@@ -69,8 +69,13 @@ def _table_parts(
     yield Heading(name, anchor=anchor)
     yield _numbers(pairs)
     rows = [
-        {"label": f"budget {part.budget}", "score": found.score, "low": found.score_low, "high": found.score_high}
-        for found, part in pairs
+        {
+            "label": f"budget {part.budget}",
+            "score": difference.score,
+            "low": difference.score_low,
+            "high": difference.score_high,
+        }
+        for difference, part in pairs
     ]
     value = charts.Axis("score", "difference in mean test score", format="+.4f")
     yield Chart(
@@ -80,7 +85,7 @@ def _table_parts(
         "it, the data cannot tell the two apart.",
         sources=(OWEN,),
         notes=("One row or column of seeds says nothing about others: there is no interval.",)
-        if all(found.score_low is None for found, _ in pairs)
+        if all(difference.score_low is None for difference, _ in pairs)
         else (),
     )
     histograms = tuple(
@@ -121,10 +126,10 @@ def _numbers(pairs: Sequence[tuple[Difference, Parted]]) -> Table:
     rows = tuple(
         (
             str(part.budget),
-            f"{found.score:+.4f}",
+            f"{difference.score:+.4f}",
             None
-            if found.score_low is None or found.score_high is None
-            else Cell(f"{found.score_low:+.4f} to {found.score_high:+.4f}", found.score_low),
+            if difference.score_low is None or difference.score_high is None
+            else Cell(f"{difference.score_low:+.4f} to {difference.score_high:+.4f}", difference.score_low),
             str(part.won),
             str(part.tied),
             str(part.lost),
@@ -132,7 +137,7 @@ def _numbers(pairs: Sequence[tuple[Difference, Parted]]) -> Table:
             None if part.spent_before is None else f"{part.spent_before:.1f}",
             f"{part.spent_difference:+.2f}",
         )
-        for found, part in pairs
+        for difference, part in pairs
     )
     return Table(columns, rows)
 

@@ -56,26 +56,26 @@ def comparison_words(comparison: Comparison) -> list[str]:
     evaluation, (one, other) = comparison.evaluation, comparison.names
     difference = evaluation.against[0].summary_difference
     if difference.gap_closed is None:
-        said = ["In these tables no choice does better than one full trial: there is no gap to close."]
+        sentences = ["In these tables no choice does better than one full trial: there is no gap to close."]
     else:
-        said = [f"All tables together, {one} closes {points_of_gap(difference, other)}."]
+        sentences = [f"All tables together, {one} closes {points_of_gap(difference, other)}."]
     parted, kept, won, lost = (
         sum(getattr(part, name) for part in comparison.parted) for name in ("parted", "other_kept", "won", "lost")
     )
     campaigns = f"{len(comparison.parted) * evaluation.replicates} campaigns"
     if parted:
-        said.append(
+        sentences.append(
             f"Their decisions part in {parted} of {campaigns}. In {kept} they keep different checkpoints: "
             f"{one}'s scores higher in {won}, lower in {lost}."
         )
-        said.append(_first_words(comparison, parted))
-        said += _fates_words(one, other, [part.won_by for part in comparison.parted])
-        said += _fates_words(other, one, [part.lost_by for part in comparison.parted])
+        sentences.append(_first_words(comparison, parted))
+        sentences += _fates_words(one, other, [part.won_by for part in comparison.parted])
+        sentences += _fates_words(other, one, [part.lost_by for part in comparison.parted])
     else:
-        said.append(f"They decide the same in all {campaigns}.")
+        sentences.append(f"They decide the same in all {campaigns}.")
     if evaluation.left_out:
-        said.append(f"Left out, having too few trials for these budgets: {joined(evaluation.left_out)}.")
-    return said
+        sentences.append(f"Left out, having too few trials for these budgets: {joined(evaluation.left_out)}.")
+    return sentences
 
 
 _DID = {

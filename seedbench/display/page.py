@@ -184,12 +184,12 @@ def _chart(part: Chart) -> str:
     spec["description"] = part.description or f"{part.title}. {part.read}"
     spec["autosize"] = {"type": "fit-x", "contains": "padding"}  # to the width that the page gives when it draws
     room = f' style="min-height:{spec["height"]}px"' if isinstance(spec.get("height"), int) else ""
-    said = f"<p>{escape(part.read)}"
+    caption = f"<p>{escape(part.read)}"
     if part.sources:
-        said += f" Source: {', '.join(_text(source) for source in part.sources)}."
+        caption += f" Source: {', '.join(_text(source) for source in part.sources)}."
     return (
         f'<figure><figcaption>{escape(part.title)}</figcaption>\n<div class="plot"{room}></div>{_json_block(spec)}'
-        f"{said}</p>\n{''.join(_note(note) for note in part.notes)}</figure>\n"
+        f"{caption}</p>\n{''.join(_note(note) for note in part.notes)}</figure>\n"
     )
 
 

@@ -95,15 +95,15 @@ def evaluate_selected(
     return scored(replay_selected(strategies, selection, options, intervals=intervals, progress=progress))
 
 
-def scored(found: Replayed) -> Evaluation:
+def scored(replayed: Replayed) -> Evaluation:
     """The evaluation of the first of the strategies that were replayed, against the others."""
-    strategies = [one.strategy for one in found.replays]
-    (own, *rest), deletions, options = found.scores, found.deletions, found.options
+    strategies = [one.strategy for one in replayed.replays]
+    (own, *rest), deletions, options = replayed.scores, replayed.deletions, replayed.options
     with threadpool_limits(limits=1):  # a sum split among threads may differ in its last bit
         return Evaluation(
             protocol=options.protocol,
             track=options.track,
-            trials=found.trials.identity,
+            trials=replayed.trials.identity,
             strategy=_identity(strategies[0]),
             seed=options.seed,
             replicates=options.replicates,
@@ -113,7 +113,7 @@ def scored(found: Replayed) -> Evaluation:
             against=tuple(
                 _against(other, own, its, deletions) for other, its in zip(strategies[1:], rest, strict=True)
             ),
-            left_out=found.left_out,
+            left_out=replayed.left_out,
             campaigns=_campaigns(own),
             pairs=pairs_of(own, deletions),
         )
@@ -198,11 +198,11 @@ def _summary(every: Sequence[TableScores], deletions: Sequence[Deletion]) -> Sum
 def _differences(
     every: Sequence[TableScores], others: Sequence[TableScores], deletions: Sequence[Deletion]
 ) -> tuple[Difference, ...]:
-    found = []
+    differences = []
     for scores, other in zip(every, others, strict=True):
         table = scores.baseline.table
         score, gap = difference_intervals(scores, other, deletions)
-        found += [
+        differences += [
             Difference(
                 model=table.model,
                 task=table.task,
@@ -215,7 +215,7 @@ def _differences(
             )
             for at, budget in enumerate(scores.replay.budgets)
         ]
-    return tuple(found)
+    return tuple(differences)
 
 
 def _ends(name: str, interval: Interval, at: int = 0) -> dict[str, float | None]:

@@ -102,15 +102,15 @@ def _table(row: Row) -> tuple[str, str, str]:
     return row.model, row.task, row.recipe
 
 
-def _row(where: str, number: int, strategy: str, found: BudgetSummary | Row) -> dict[str, Any]:
+def _row(where: str, number: int, strategy: str, summary: BudgetSummary | Row) -> dict[str, Any]:
     return {
         "where": where,
         "number": number,
         "strategy": strategy,
-        "budget": found.budget,
-        "gap": found.gap_closed,
-        "low": found.gap_closed_low,
-        "high": found.gap_closed_high,
+        "budget": summary.budget,
+        "gap": summary.gap_closed,
+        "low": summary.gap_closed_low,
+        "high": summary.gap_closed_high,
     }
 
 

@@ -66,33 +66,35 @@ def words(evaluation: Evaluation) -> list[str]:
     over = "one trial table" if count == 1 else f"{count} trial tables"
     ran: list[StrategyIdentity | Against] = [evaluation.strategy, *evaluation.against]
     told = [one.name for one in ran if one.oracle]
-    said = [f"{one} is an oracle: it was told the test scores, and shows how far choosing could get." for one in told]
-    said += [sentence] if (sentence := _worth(name, summary)) else []
+    sentences = [
+        f"{one} is an oracle: it was told the test scores, and shows how far choosing could get." for one in told
+    ]
+    sentences += [sentence] if (sentence := _worth(name, summary)) else []
     if summary.gap_closed is None:
-        said.append(f"In these tables no choice does better than one full trial: {name} has no gap to close.")
+        sentences.append(f"In these tables no choice does better than one full trial: {name} has no gap to close.")
     else:
         spread = percent_range(summary.gap_closed_low, summary.gap_closed_high)
-        said.append(
+        sentences.append(
             f"Over {over} {name} closes {percent(summary.gap_closed)} of the gap between one full trial and the best "
             f"of many{spread}."
         )
     for other in evaluation.against:
         if other.summary_difference.gap_closed is not None:
-            said.append(f"That is {points_of_gap(other.summary_difference, other.name)}.")
+            sentences.append(f"That is {points_of_gap(other.summary_difference, other.name)}.")
     silent = sorted({f"{row.task} {row.recipe}" for row in rows if row.no_signal})
     if silent:
-        said.append(f"In {joined(silent)} seeds make too little difference to be told from noise (no signal).")
+        sentences.append(f"In {joined(silent)} seeds make too little difference to be told from noise (no signal).")
     undefined = sorted({f"{row.task} {row.recipe} {row.undefined_share:.1%}" for row in rows if row.undefined_share})
     if undefined:
-        said.append(f"Checkpoints whose score is undefined and counted as 0 or as wrong: {joined(undefined)}.")
+        sentences.append(f"Checkpoints whose score is undefined and counted as 0 or as wrong: {joined(undefined)}.")
     if evaluation.left_out:
-        said.append(f"Left out, having too few trials for these budgets: {joined(evaluation.left_out)}.")
+        sentences.append(f"Left out, having too few trials for these budgets: {joined(evaluation.left_out)}.")
     idle = [row for row in rows if row.budget_spent < 0.9 * row.budget]
     if idle:
         worst = min(idle, key=lambda row: row.budget_spent / row.budget)
         spent, where = f"{worst.budget_spent:.1f} of {worst.budget}", f"{worst.task} {worst.recipe}"
-        said.append(f"It left budget unspent: in {where} it spent {spent} full trials.")
-    return said
+        sentences.append(f"It left budget unspent: in {where} it spent {spent} full trials.")
+    return sentences
 
 
 def _heading(evaluation: Evaluation) -> Text:
@@ -239,8 +241,8 @@ def points_of_gap(difference: SummaryDifference, other: str) -> str:
     low, high = difference.gap_closed_low, difference.gap_closed_high
     amount = f"{abs(difference.gap_closed) * 100:.0f}"
     unit = "point" if amount == "1" else "points"
-    said = f"{amount} {unit} {'more' if difference.gap_closed >= 0 else 'less'} of the gap than {other}"
+    text = f"{amount} {unit} {'more' if difference.gap_closed >= 0 else 'less'} of the gap than {other}"
     if low is None or high is None:
-        return said
-    said += f" (95% interval {low * 100:+.0f} to {high * 100:+.0f})"
-    return said + ("" if low > 0 or high < 0 else ": the data cannot tell them apart")
+        return text
+    text += f" (95% interval {low * 100:+.0f} to {high * 100:+.0f})"
+    return text + ("" if low > 0 or high < 0 else ": the data cannot tell them apart")

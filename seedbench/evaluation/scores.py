@@ -89,15 +89,15 @@ def by_axis(sample: Sample, deletions: Sequence[Deletion] | Mapping[int, Deletio
 
 def deletions_of(tables: Sequence[TrialTable]) -> tuple[Deletion, ...]:
     """Every group of seeds to delete: of each model, the rows of all its tables together, then the columns."""
-    found = []
+    deletions = []
     for model in dict.fromkeys(table.model for table in tables):
         for axis in AXES:
             labels = [getattr(table, f"{axis}s").tolist() for table in tables if table.model == model]
             groups = seed_groups(labels)
             for group in range(max(groups.values()) + 1):
                 seeds = frozenset(seed for seed, its_group in groups.items() if its_group == group)
-                found.append(Deletion(model, axis, seeds))
-    return tuple(found)
+                deletions.append(Deletion(model, axis, seeds))
+    return tuple(deletions)
 
 
 # --- best of n --------------------------------------------------------------------------------------------------------
@@ -235,13 +235,13 @@ def multipliers(scores: TableScores, deletions: Sequence[Deletion]) -> list[Mult
     """
     curve = combine(best_of_n_of_ranked, scores._matched(scores.baseline.ranked))
     mean_curve, mean_scores, fewest = curve.mean, scores.score.mean, scores.baseline.fewest
-    found = []
+    at_budgets = []
     for number, budget in enumerate(scores.replay.budgets):
         difference = combine(lambda score, r, at=number: score[:, at, None] - r[:, :fewest], scores.score, curve)
         needed = full_trials_needed(float(mean_scores[number]), mean_curve)
         low, high = full_trials_interval(interval(difference, deletions, scores.groups(deletions)), needed)
-        found.append(Multiplier(needed[0] / budget, needed[1], low / budget, high / budget))
-    return found
+        at_budgets.append(Multiplier(needed[0] / budget, needed[1], low / budget, high / budget))
+    return at_budgets
 
 
 def full_trials_interval(difference: Interval, needed: tuple[float, Bound | None]) -> tuple[float, float]:
@@ -290,14 +290,14 @@ def summary_difference(
 
 def summary_multipliers(every: Sequence[TableScores]) -> dict[int, tuple[float, Bound | None]]:
     """Budget -> compute multiplier of the tables that have it: their mean R inverted at their mean score."""
-    found = {}
+    by_budget = {}
     for budget in sorted({budget for scores in every for budget in scores.replay.budgets}):
         with_it = [scores for scores in every if budget in scores.replay.budgets]
         trials = min(scores.baseline.table.num_trials for scores in with_it)
         curves = [best_of_n_of_ranked(scores.baseline.ranked.mean)[:trials] for scores in with_it]
         scores_at = [float(scores.score.mean[scores.replay.budgets.index(budget)]) for scores in with_it]
-        found[budget] = compute_multiplier(math.fsum(scores_at) / len(with_it), np.mean(curves, axis=0), budget)
-    return found
+        by_budget[budget] = compute_multiplier(math.fsum(scores_at) / len(with_it), np.mean(curves, axis=0), budget)
+    return by_budget
 
 
 def summary_multiplier(by_budget: Mapping[int, tuple[float, Bound | None]]) -> tuple[float, Bound | None]:

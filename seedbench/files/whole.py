@@ -115,14 +115,14 @@ def _part_of(target: Path, content: Content, mode: int) -> Iterator[Path]:
 def _mode_of(target: Path) -> int | None:
     """The permissions of a file that may be replaced; None: there is none."""
     try:
-        found = target.stat().st_mode
+        mode = target.stat().st_mode
     except FileNotFoundError:
         return None
-    if not stat.S_ISREG(found):
-        raise OSError(errno.EISDIR if stat.S_ISDIR(found) else errno.EINVAL, "is no regular file")
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL, "is no regular file")
     if not os.access(target, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-    return stat.S_IMODE(found)
+    return stat.S_IMODE(mode)
 
 
 def _remove_left_behind(target: Path) -> None:

@@ -138,11 +138,11 @@ def undefined_share(table: TrialTable) -> float:
     if table.predicted_label is None:
         return float("nan")
     predicted, label = _predictions(table)
-    found = predicted.min(axis=-1) < 0
+    is_undefined = predicted.min(axis=-1) < 0
     # An undefined metric is 0 unless the labels themselves are constant, so few need counting.
-    suspects = ~found & ((table.score == 0) | (label.min() == label.max()))
-    found[suspects] = undefined(table.task, *correct_counts(predicted[suspects], label))
-    return float(found.mean())
+    suspects = ~is_undefined & ((table.score == 0) | (label.min() == label.max()))
+    is_undefined[suspects] = undefined(table.task, *correct_counts(predicted[suspects], label))
+    return float(is_undefined.mean())
 
 
 def _predictions(table: TrialTable) -> tuple[np.ndarray, np.ndarray]:
@@ -203,8 +203,8 @@ def _losses_on_halves(table: TrialTable, halves: np.ndarray) -> np.ndarray:
         sums = _both(weights @ chunk.T, chunk.sum(axis=1))
         if odd.size:
             for value, is_value in ((np.inf, np.isinf(spoilt)), (np.nan, np.isnan(spoilt))):
-                found = _both(weights @ is_value.T, is_value.sum(axis=1))
-                sums[..., odd] = np.where(found > 0, value, sums[..., odd])
+                weight = _both(weights @ is_value.T, is_value.sum(axis=1))
+                sums[..., odd] = np.where(weight > 0, value, sums[..., odd])
         means[..., rows] = sums / sizes
     return means.reshape(shape)
 

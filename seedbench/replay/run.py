@@ -77,7 +77,7 @@ def run_campaign(
         raise StrategyFailed(reason, table, budget, replicate, breach.frames, breach.verdict) from None
     except BaseException as error:  # SystemExit included: a strategy does not end the evaluation by ending itself
         deadline.stop()
-        said, frames = failure_of(error, strategy)
-        raise StrategyFailed(f"strategy {strategy.name} {said}{note}", table, budget, replicate, frames) from None
+        failure, frames = failure_of(error, strategy)
+        raise StrategyFailed(f"strategy {strategy.name} {failure}{note}", table, budget, replicate, frames) from None
     opened.close()
     return settlement

@@ -61,14 +61,14 @@ class ShownTables:
         Raises:
             SelectionError: there is none.
         """
-        found = [other for other in tables if other.model == own.model and other.task != own.task]
-        if not found:
+        others = [other for other in tables if other.model == own.model and other.task != own.task]
+        if not others:
             raise SelectionError(
                 f"the transfer track needs a second task of the same model: {own.model} has trials of {own.task} alone "
                 "here; take another trial set, leave that model out, or use the cold track"
             )
-        found.sort(key=lambda other: (other.recipe != own.recipe, other.task, other.recipe))
-        bare = tuple(replace(other, predicted_label=None, example_loss=None) for other in found)
+        others.sort(key=lambda other: (other.recipe != own.recipe, other.task, other.recipe))
+        bare = tuple(replace(other, predicted_label=None, example_loss=None) for other in others)
         return cls(own, bare, tuple(np.ones(other.num_trials, dtype=bool) for other in bare))
 
     def keeping(self, keeps: Sequence[np.ndarray]) -> ShownTables:
@@ -85,8 +85,8 @@ class ShownTables:
         axes = []
         for name, place in (("weight_init_seeds", "row"), ("data_order_seeds", "column")):
             mine = getattr(self.own, name)
-            found = np.unique(np.concatenate([getattr(table, name) for table in self.tables]))
-            seeds = np.concatenate([mine, found[~np.isin(found, mine)]])
+            theirs = np.unique(np.concatenate([getattr(table, name) for table in self.tables]))
+            seeds = np.concatenate([mine, theirs[~np.isin(theirs, mine)]])
             ascending = np.argsort(seeds)
             used, trials = np.zeros(len(seeds), dtype=bool), []
             for table, keep in zip(self.tables, self.keeps, strict=True):

@@ -52,9 +52,9 @@ def open_sandbox(limits: Limits = Limits()) -> Sandbox:  # noqa: B008  (frozen)
     Raises:
         CannotSeal: it cannot be had on this machine.
     """
-    found = f"{platform.system() or sys.platform} on {platform.machine() or 'an unknown machine'}"
+    machine = f"{platform.system() or sys.platform} on {platform.machine() or 'an unknown machine'}"
     if sys.platform != "linux" or platform.machine() != "x86_64" or struct.calcsize("P") != 8:
-        raise CannotSeal(f"a strategy can be sealed on Linux on x86-64 alone; this is {found}")
+        raise CannotSeal(f"a strategy can be sealed on Linux on x86-64 alone; this is {machine}")
     if missing := _missing():
         raise CannotSeal(f"a strategy cannot be sealed here: this Python has no {', '.join(missing)}")
     from seedbench.sandbox.campaigns import Sandbox

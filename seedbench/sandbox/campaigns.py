@@ -84,8 +84,8 @@ class Sandbox:
         Raises:
             StrategyFileError: it cannot.
         """
-        found = self._ask(Scan(strategy.source, strategy.filename), Imports)
-        self._zygote.import_modules(name for name in found.names if allowed(name))
+        imports = self._ask(Scan(strategy.source, strategy.filename), Imports)
+        self._zygote.import_modules(name for name in imports.names if allowed(name))
         self._ask(_file(strategy), Loaded)
 
     def run(
@@ -123,17 +123,17 @@ class Sandbox:
         try:
             with SealedProcess(self._zygote, self.limits) as process:
                 process.tell(with_length(encode(question)))
-                found = process.hear()
-                if isinstance(found, Failed):
-                    raise _breach(found)
-                if not isinstance(found, answer):
-                    raise _out_of_turn(found)
+                heard = process.hear()
+                if isinstance(heard, Failed):
+                    raise _breach(heard)
+                if not isinstance(heard, answer):
+                    raise _out_of_turn(heard)
                 process.finish()
-                return found
+                return heard
         except Breach as breach:
             file = question.filename
-            said = breach.said if breach.verdict == "unusable" else f"{file}: when loaded, it {breach.said}"
-            error = StrategyFileError(said)
+            message = breach.said if breach.verdict == "unusable" else f"{file}: when loaded, it {breach.said}"
+            error = StrategyFileError(message)
             error.frames, error.verdict = breach.frames, breach.verdict
             raise error from None
 

@@ -89,8 +89,8 @@ def _modules(source: str) -> list[str]:
         return []
 
 
-def _failed(verdict: Literal["raised", "stopped", "invalid return", "unusable"], said: str, frames: str) -> Failed:
-    return Failed(verdict, cut(said, SAID_BYTES), cut(frames, FRAMES_BYTES))
+def _failed(verdict: Literal["raised", "stopped", "invalid return", "unusable"], message: str, frames: str) -> Failed:
+    return Failed(verdict, cut(message, SAID_BYTES), cut(frames, FRAMES_BYTES))
 
 
 def _run(job: Run, call: Callable[[Campaign], object], told: int, said: int) -> Keep:

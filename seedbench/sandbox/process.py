@@ -93,8 +93,8 @@ class Zygote:
 
     def _gone(self) -> NoReturn:
         self._process.kill()
-        _, said = self._process.communicate()
-        last = said.decode(errors="replace").strip().rpartition("\n")[2] or f"exit code {self._process.returncode}"
+        _, errors = self._process.communicate()
+        last = errors.decode(errors="replace").strip().rpartition("\n")[2] or f"exit code {self._process.returncode}"
         raise CannotSeal(f"the process to fork sealed ones from has ended: {printable(last)}")
 
 
@@ -169,8 +169,8 @@ class SealedProcess:
         try:
             return decode_said(content)
         except Exception as error:  # of msgspec, of text that is not UTF-8, of nesting: whatever it is, no message
-            said = f"sent something from its sealed process that is no message of a campaign ({printable(str(error))})"
-            raise Breach("malformed message", said) from None
+            text = f"sent something from its sealed process that is no message of a campaign ({printable(str(error))})"
+            raise Breach("malformed message", text) from None
 
     def hear(self) -> Said:
         """The next message."""

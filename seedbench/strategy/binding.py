@@ -55,8 +55,8 @@ def execute(strategy: Strategy) -> ModuleType:
         raise
     except BaseException as error:
         line = next((f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == filename), None)
-        said = " ".join(str(error).split())
-        failed = StrategyFileError(f"{filename}, line {line}: raised {type(error).__name__} when loaded: {said}")
+        message = " ".join(str(error).split())
+        failed = StrategyFileError(f"{filename}, line {line}: raised {type(error).__name__} when loaded: {message}")
         failed.frames = author_frames(error, strategy)
         raise failed from None
     return module
@@ -70,9 +70,9 @@ def bound(strategy: Strategy) -> Callable[..., Any]:
         others = [name for name, value in vars(module).items() if _defined_here(value, module)]
         hint = f"; it has {', '.join(others)}: select one with {filename}:{others[0]}" if others else ""
         raise StrategyFileError(f"{filename}: binds no {attribute!r}; expected {CONTRACT}{hint}")
-    found = module.__dict__[attribute]
-    check_callable(found, f"{filename}: {attribute!r}")
-    return found
+    target = module.__dict__[attribute]
+    check_callable(target, f"{filename}: {attribute!r}")
+    return target
 
 
 def with_given(bound: Any, strategy: Strategy) -> Any:
@@ -99,10 +99,10 @@ def with_given(bound: Any, strategy: Strategy) -> Any:
     try:
         return replace(bound, **copy.deepcopy(dict(given)))
     except (Exception, SystemExit) as error:
-        said = " ".join(str(error).split())
+        message = " ".join(str(error).split())
         if isinstance(error, ValueError):  # the rule and the value, which is all there is to know
-            raise StrategyFileError(f"{name}: {said}") from None
-        failed = StrategyFileError(f"{name}: raised {type(error).__name__}: {said}")
+            raise StrategyFileError(f"{name}: {message}") from None
+        failed = StrategyFileError(f"{name}: raised {type(error).__name__}: {message}")
         failed.frames = author_frames(error, strategy)
         raise failed from None
 

@@ -31,8 +31,8 @@ def describe(name: str) -> str:
 def parameters_of(strategy: Strategy) -> tuple[Parameter, ...]:
     """The parameters of a strategy as it is bound, in the order of its fields; none of a function."""
     bound = strategy.build()
-    said = _documented(type(bound))
-    return tuple(Parameter(name, getattr(bound, name), said.get(name, "")) for name in parameter_names(bound))
+    documented = _documented(type(bound))
+    return tuple(Parameter(name, getattr(bound, name), documented.get(name, "")) for name in parameter_names(bound))
 
 
 def _documented(kind: type) -> dict[str, str]:

@@ -43,9 +43,9 @@ def author_frames(error: BaseException, strategy: Strategy | None = None) -> str
 def failure_of(error: BaseException, strategy: Strategy) -> tuple[str, str]:
     """What is said of a strategy that an error ended: what it did, in one line, and `author_frames`."""
     try:
-        said = " ".join(str(error).split())
+        message = " ".join(str(error).split())
     except Exception:
-        said = "an exception that cannot be shown"
+        message = "an exception that cannot be shown"
     if not isinstance(error, StrategyStopped | InvalidReturn):
-        said = f"raised {type(error).__name__}" + (f": {said}" if said else "")
-    return said, author_frames(error, strategy)
+        message = f"raised {type(error).__name__}" + (f": {message}" if message else "")
+    return message, author_frames(error, strategy)

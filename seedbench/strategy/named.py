@@ -45,13 +45,13 @@ def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
     Raises:
         StrategyFileError: one is something else, or a name comes twice.
     """
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for text in settings:
         for name, value in _keywords(f"--set {text}", f"_({text})", -2).items():
-            if name in found:
+            if name in values:
                 raise StrategyFileError(f"--set {cut(text)}: {name} is given twice")
-            found[name] = value
-    return found
+            values[name] = value
+    return values
 
 
 def checked_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -100,8 +100,8 @@ def _keywords(text: str, code: str, shift: int) -> dict[str, Any]:
         shift: to columns of the text from those of the code.
     """
 
-    def refused(column: int, said: str) -> StrategyFileError:
-        return StrategyFileError(f"{cut(text)}: column {max(1, column + shift)}: {said}")
+    def refused(column: int, reason: str) -> StrategyFileError:
+        return StrategyFileError(f"{cut(text)}: column {max(1, column + shift)}: {reason}")
 
     if len(code) > CHARACTERS:
         raise StrategyFileError(
@@ -124,22 +124,22 @@ def _keywords(text: str, code: str, shift: int) -> dict[str, Any]:
 
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
         raise refused(len(code), "what is given is one pair of brackets with name=value, name=value")
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for positional in call.args:
         raise refused(column(positional), "a parameter is given by its name, as in fraction=0.5")
     for keyword in call.keywords:
         if keyword.arg is None:
             raise refused(column(keyword), "a parameter is given by its name, as in fraction=0.5")
-        if keyword.arg in found:
+        if keyword.arg in values:
             raise refused(column(keyword), f"{keyword.arg} is given twice")
         try:
-            found[keyword.arg] = ast.literal_eval(keyword.value)
+            values[keyword.arg] = ast.literal_eval(keyword.value)
         except (ValueError, TypeError, RecursionError, MemoryError):
             source = cut(ast.get_source_segment(code, keyword.value) or "")
-            said = f"{keyword.arg} must be a Python literal, got {source}"
+            reason = f"{keyword.arg} must be a Python literal, got {source}"
             hint = f"; text stands in quotes: {keyword.arg}='{source}'" if source.isidentifier() else ""
-            raise refused(column(keyword.value), said + hint) from None
-    return found
+            raise refused(column(keyword.value), reason + hint) from None
+    return values
 
 
 def _json_value(name: str, value: Any, levels: int) -> Any:

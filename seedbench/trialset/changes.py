@@ -60,11 +60,11 @@ def unlike(old: Manifest, new: Manifest) -> tuple[set[str], list[str]]:
     """The tasks that are not the same in both, and the old files that `changes` needs to compare them."""
 
     def by_task(manifest: Manifest) -> dict[str, dict[str, str]]:
-        found: dict[str, dict[str, str]] = {}
+        shards: dict[str, dict[str, str]] = {}
         for path, sha256 in manifest.files.items():
             if shard := SHARD_NAME.fullmatch(path):
-                found.setdefault(shard["task"], {})[path] = sha256
-        return found
+                shards.setdefault(shard["task"], {})[path] = sha256
+        return shards
 
     before, after = by_task(old), by_task(new)
     tasks = {task for task in before.keys() | after.keys() if before.get(task) != after.get(task)}
@@ -81,9 +81,9 @@ def changes(old: Path, new: Path) -> list[Change]:
     Raises:
         TrialSetError: one of them cannot be read.
     """
-    found = schema_version(old)
-    if found != SCHEMA_VERSION:
-        return [Change(Level.MAJOR, f"~ schema {SCHEMA_VERSION}, was {found}"), *_column_changes(old, new)]
+    schema = schema_version(old)
+    if schema != SCHEMA_VERSION:
+        return [Change(Level.MAJOR, f"~ schema {SCHEMA_VERSION}, was {schema}"), *_column_changes(old, new)]
     manifests = read_manifest(old), read_manifest(new)
     tasks, _ = unlike(*manifests)
     before, after = (
@@ -125,9 +125,9 @@ def _table_changes(
     table: Table, task: str, old: Configs, new: Configs, before: dict[Seeds, int], after: dict[Seeds, int]
 ) -> Iterator[Change]:
     name = f"{table[0]}/{task}/{table[1]}"
-    first, found = (configs["trials"][task] for configs in (old, new))
+    old_trials, new_trials = (configs["trials"][task] for configs in (old, new))
     for field in OF_TABLE:
-        was, now = (split.column(field)[first_rows(split)[table]].as_py() for split in (first, found))
+        was, now = (split.column(field)[first_rows(split)[table]].as_py() for split in (old_trials, new_trials))
         if was != now:
             yield Change(Level.MAJOR, f"~ table {name}: {field} {short(now)}, was {short(was)}")
     if added := after.keys() - before.keys():

@@ -94,17 +94,17 @@ class Manifest:
         Raises:
             TrialSetError: a shard of a split is missing.
         """
-        found: dict[str, list[re.Match[str]]] = {}
+        by_task: dict[str, list[re.Match[str]]] = {}
         for path in sorted(self.files):
             match = SHARD_NAME.fullmatch(path)
             if match and match["config"] == config:
-                found.setdefault(match["task"], []).append(match)
-        for matches in found.values():
+                by_task.setdefault(match["task"], []).append(match)
+        for matches in by_task.values():
             numbers = [(int(match["shard"]), int(match["shards"])) for match in matches]
             if numbers != [(number, len(numbers)) for number in range(len(numbers))]:
                 names = ", ".join(match[0] for match in matches)
                 raise TrialSetError(f"{MANIFEST}: shards of a split must be 0 … N-1 of N, found {names}")
-        return {task: [match[0] for match in matches] for task, matches in found.items()}
+        return {task: [match[0] for match in matches] for task, matches in by_task.items()}
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -162,10 +162,10 @@ def read_checked(folder: Path, manifest: Manifest, path: str) -> bytes:
         content = (folder / path).read_bytes()
     except OSError as error:
         raise TrialSetError(f"{folder / path}: {error.strerror}, but {MANIFEST} lists it") from None
-    found = hashlib.sha256(content).hexdigest()
-    if found != manifest.files[path]:
+    sha256 = hashlib.sha256(content).hexdigest()
+    if sha256 != manifest.files[path]:
         raise TrialSetError(
-            f"{folder / path}: its SHA-256 is {found[:12]}…, {MANIFEST} says {manifest.files[path][:12]}…; "
+            f"{folder / path}: its SHA-256 is {sha256[:12]}…, {MANIFEST} says {manifest.files[path][:12]}…; "
             "the file is damaged or was changed: fetch it again"
         )
     return content
@@ -185,18 +185,18 @@ def read_split(folder: Path, manifest: Manifest, config: str, shards: Sequence[s
         content = read_checked(folder, manifest, path)
         try:
             file = pq.ParquetFile(pa.BufferReader(content))
-            found = file.schema_arrow
-            if len(set(found.names)) != len(found.names):
+            file_schema = file.schema_arrow
+            if len(set(file_schema.names)) != len(file_schema.names):
                 raise TrialSetError(f"{folder / path}: a column is there twice")
             for name in schema.names:
-                if name not in found.names:
+                if name not in file_schema.names:
                     raise TrialSetError(f"{folder / path}: column {name!r} is missing")
-                if found.field(name).type != schema.field(name).type:
+                if file_schema.field(name).type != schema.field(name).type:
                     raise TrialSetError(
                         f"{folder / path}: column {name!r} must be {CONFIGS[config].column(name).type}, "
-                        f"found {' '.join(str(found.field(name).type).split())}"
+                        f"found {' '.join(str(file_schema.field(name).type).split())}"
                     )
-            if extra := [name for name in found.names if name not in schema.names]:
+            if extra := [name for name in file_schema.names if name not in schema.names]:
                 raise TrialSetError(f"{folder / path}: column {extra[0]!r} is not in the schema")
             # Without Arrow's threads: a process that ends soon after they started is aborted now and then.
             parts.append(file.read(use_threads=False).select(schema.names))
@@ -260,8 +260,8 @@ def ragged_matrix(column: pa.ChunkedArray, width: int | None, what: str) -> tupl
     width = width if width is not None else (int(lengths[0]) if len(lengths) else 0)
     if (odd := np.flatnonzero(lengths != width)).size:
         row = int(np.searchsorted(np.cumsum(outer_lengths), odd[0], side="right"))
-        found = int(lengths[odd[0]])
-        raise TrialSetError(f"{what} row {row}: must hold {width} values at every checkpoint, found {found}")
+        length = int(lengths[odd[0]])
+        raise TrialSetError(f"{what} row {row}: must hold {width} values at every checkpoint, found {length}")
     return _leaves(values, what).reshape(-1, width), outer_lengths
 
 

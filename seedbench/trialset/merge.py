@@ -150,10 +150,10 @@ def _require_same_configs(held: Configs, new: Configs, task: str, known: bool, f
 
 def _require_same_tables(held: pa.Table, new: pa.Table, task: str, folder: str, source: str) -> None:
     """The recipe's fields and the checkpoints of tables that both have."""
-    first, found = (first_rows(split) for split in (held, new))
-    for table in sorted(first.keys() & found.keys()):
+    first_held, first_new = (first_rows(split) for split in (held, new))
+    for table in sorted(first_held.keys() & first_new.keys()):
         for name in OF_TABLE:
-            ours, theirs = held.column(name)[first[table]].as_py(), new.column(name)[found[table]].as_py()
+            ours, theirs = held.column(name)[first_held[table]].as_py(), new.column(name)[first_new[table]].as_py()
             if ours != theirs:
                 model, recipe = table
                 raise TrialSetError(

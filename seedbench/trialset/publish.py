@@ -70,17 +70,17 @@ def problems(folder: Path, repo: str, version: str) -> list[str]:
         return [f"{repo}: a dataset repo on the Hub is named owner/name"]
     if not VERSION.fullmatch(version):
         return [f"--version must be like 1.0.0, found {version!r}"]
-    found = validate_folder(folder)
+    lines = validate_folder(folder)
     try:
         manifest = read_manifest(folder)
     except TrialSetError:
-        return found  # which says so
+        return lines  # which says so
     for what, is_now, wanted in (("name", manifest.name, repo), ("version", manifest.version, version)):
         if is_now != wanted:
-            found.append(f"{folder / MANIFEST}: the trial set's {what} is {is_now}; it is to be published as {wanted}")
+            lines.append(f"{folder / MANIFEST}: the trial set's {what} is {is_now}; it is to be published as {wanted}")
     if not (folder / CARD).exists():
-        found.append(f"{folder / CARD}: no dataset card; build it: python -m dataset_card.build {folder}")
-    return found
+        lines.append(f"{folder / CARD}: no dataset card; build it: python -m dataset_card.build {folder}")
+    return lines
 
 
 def require_token() -> None:
@@ -137,12 +137,12 @@ def plan_push(
         if parent is not None and parent != head:
             raise PublishError(f"{repo}: main is at {head}, not at --parent {parent}: look at what was pushed since")
         latest = max(tags, key=parse, default=None)
-        found = _changes_since(repo, latest, tags, folder, say)
+        changed = _changes_since(repo, latest, tags, folder, say)
         if latest is not None:
-            _require_fitting(version, latest, found)
+            _require_fitting(version, latest, changed)
         on_main = _files(api, repo, head)
         released = _files(api, repo, tags[latest]) if latest is not None else {}
-        said = (download(repo, head, [CHANGELOG]) / CHANGELOG).read_text("utf-8") if CHANGELOG in on_main else ""
+        changelog = (download(repo, head, [CHANGELOG]) / CHANGELOG).read_text("utf-8") if CHANGELOG in on_main else ""
     wanted = _sizes(folder)
     added = {path: size for path, size in wanted.items() if not _is(on_main.get(path), folder / path)}
     ours = {path for path in on_main if SHARD_NAME.fullmatch(path) or is_document(path)} - {CHANGELOG}
@@ -158,10 +158,12 @@ def plan_push(
             f"{repo}: would overwrite what was pushed to main {since}: {', '.join(unseen)}; look at it, and to publish "
             f"on top of it give --parent {head}"
         )
-    if added or deleted or f"\n## {version} (" not in said:  # else the tag alone is missing
-        said = _changelog(said, version, [*notes, *map(str, found)] or ["Documents." if latest else "First version."])
-        added[CHANGELOG] = len(said.encode())
-    return Push(folder, repo, version, private, head, found, added, deleted, said)
+    if added or deleted or f"\n## {version} (" not in changelog:  # else the tag alone is missing
+        changelog = _changelog(
+            changelog, version, [*notes, *map(str, changed)] or ["Documents." if latest else "First version."]
+        )
+        added[CHANGELOG] = len(changelog.encode())
+    return Push(folder, repo, version, private, head, changed, added, deleted, changelog)
 
 
 def push(plan: Push, say: Say = lambda line: None) -> str:
@@ -247,16 +249,16 @@ def _changes_since(
     if wanted:
         say(f"comparing with version {latest}")
         published = download(repo, commit, wanted)
-    found = tuple(changes(published, folder))
-    say(f"since version {latest}{'' if found else ': no change in the data'}")
-    for change in found:
+    changed = tuple(changes(published, folder))
+    say(f"since version {latest}{'' if changed else ': no change in the data'}")
+    for change in changed:
         say(f"  {change}")
-    return found
+    return changed
 
 
-def _require_fitting(version: str, latest: str, found: Sequence[Change]) -> None:
+def _require_fitting(version: str, latest: str, changed: Sequence[Change]) -> None:
     """The number is the next one for what changed; the next major one always fits, as meaning leaves no trace."""
-    needed = max((change.level for change in found), default=Level.PATCH)
+    needed = max((change.level for change in changed), default=Level.PATCH)
     fitting = list(dict.fromkeys(next_version(latest, level) for level in (needed, Level.MAJOR)))
     if version not in fitting:
         what = {Level.PATCH: "data fixed", Level.MINOR: "something added", Level.MAJOR: "the meaning changed"}[needed]
@@ -265,10 +267,10 @@ def _require_fitting(version: str, latest: str, found: Sequence[Change]) -> None
         )
 
 
-def _changelog(said: str, version: str, lines: Sequence[str]) -> str:
+def _changelog(changelog: str, version: str, lines: Sequence[str]) -> str:
     """The changelog with an entry for this version on top; one that a push left without its tag is replaced."""
     entry = f"## {version} ({datetime.now(UTC):%Y-%m-%d})\n\n" + "\n".join(f"- {line}" for line in lines)
-    head, *entries = re.split(r"^(?=## )", said or _CHANGELOG_HEAD, flags=re.MULTILINE)
+    head, *entries = re.split(r"^(?=## )", changelog or _CHANGELOG_HEAD, flags=re.MULTILINE)
     kept = [old for old in entries if not old.startswith(f"## {version} ")]
     return "\n\n".join(part.strip() for part in (head, entry, *kept)) + "\n"
 

@@ -40,13 +40,13 @@ def different(ours: pa.ChunkedArray, theirs: pa.ChunkedArray) -> np.ndarray:
 
 def _different_lists(ours: pa.ChunkedArray, theirs: pa.ChunkedArray, nulls: np.ndarray) -> np.ndarray:
     (mine, lengths), (other, other_lengths) = flatten(ours), flatten(theirs)
-    found = nulls | (lengths != other_lengths)
-    if found.any():
-        comparable = np.flatnonzero(~found)
-        found[comparable] = different(ours.take(comparable), theirs.take(comparable))
-        return found
+    differs = nulls | (lengths != other_lengths)
+    if differs.any():
+        comparable = np.flatnonzero(~differs)
+        differs[comparable] = different(ours.take(comparable), theirs.take(comparable))
+        return differs
     filled = np.flatnonzero(lengths)
     starts = (np.cumsum(lengths) - lengths)[filled]
     if filled.size:
-        found[filled] = np.logical_or.reduceat(different(mine, other), starts)
-    return found
+        differs[filled] = np.logical_or.reduceat(different(mine, other), starts)
+    return differs

@@ -42,12 +42,12 @@ def curve_words(table: TrialTable) -> str:
     start = f"Curves start at {first:.4f} on average"
     if not np.isnan(majority):
         start += f" (the commoner label: {majority:.4f})"
-    said = [start, f"{rising(table)} of {table.num_trials} rise"]
+    parts = [start, f"{rising(table)} of {table.num_trials} rise"]
     if doubled := same_curves(table):
         others = sum(map(len, doubled)) - len(doubled)
-        said.append(
+        parts.append(
             f"{others} {'repeats' if others == 1 else 'repeat'} another, as {doubled[0][1]} does {doubled[0][0]}"
         )
     elif table.num_trials > 1:
-        said.append("no two are the same")
-    return "; ".join(said) + "."
+        parts.append("no two are the same")
+    return "; ".join(parts) + "."

@@ -116,10 +116,10 @@ def _budgets(given: object) -> tuple[int, ...]:
     # An array of no dimensions, too, is one alone; text is none, and no sequence of any.
     alone = not isinstance(given, Iterable) or isinstance(given, str | bytes) or getattr(given, "ndim", 1) == 0
     every: Iterable[Any] = [given] if alone else given  # type: ignore[assignment,list-item]
-    found = {whole_number(budget, rule) for budget in every}
-    if found and min(found) < 1:
-        raise SelectionError(f"{rule} {min(found)}")
-    return tuple(sorted(found))
+    budgets = {whole_number(budget, rule) for budget in every}
+    if budgets and min(budgets) < 1:
+        raise SelectionError(f"{rule} {min(budgets)}")
+    return tuple(sorted(budgets))
 
 
 def refuse_unknown(given: Iterable[str], known: type) -> None:

@@ -222,8 +222,10 @@ def _load_trials(split: pa.Table, task: str, where: str) -> list[TrialTable]:
 
 
 def _load_labels(split: pa.Table, task: str, where: str) -> np.ndarray:
-    found = split.column("example").to_numpy()
-    _require_rows(found == np.arange(len(found)), f"{where} column 'example'", "must count the rows from 0", found)
+    example = split.column("example").to_numpy()
+    _require_rows(
+        example == np.arange(len(example)), f"{where} column 'example'", "must count the rows from 0", example
+    )
     tasks = np.array(split.column("task").to_pylist(), dtype=object)
     _require_rows(tasks == task, f"{where} column 'task'", f"must be {task!r}", tasks)
     label = split.column("label").to_numpy()
@@ -273,11 +275,11 @@ def _with_predictions(tables: list[TrialTable], split: pa.Table, label: np.ndarr
     return complete
 
 
-def _require_rows(holds: np.ndarray, where: str, rule: str, found: Sequence[object] | np.ndarray) -> None:
-    """One clear line for the first row that breaks a rule; `found` is what stands in each row."""
+def _require_rows(holds: np.ndarray, where: str, rule: str, values: Sequence[object] | np.ndarray) -> None:
+    """One clear line for the first row that breaks a rule; `values` is what stands in each row."""
     if not holds.all():
         row = int(np.flatnonzero(~holds)[0])
-        raise TrialSetError(f"{where} row {row}: {rule}, found {str(found[row])[:80]!r}")
+        raise TrialSetError(f"{where} row {row}: {rule}, found {str(values[row])[:80]!r}")
 
 
 def _require_trials(holds: np.ndarray, where: str, rule: str, names: np.ndarray) -> None:

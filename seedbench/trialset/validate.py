@@ -44,9 +44,9 @@ def validate_folder(path: str | os.PathLike[str]) -> list[str]:
         except TrialSetError as error:
             problems.append(str(error))
 
-    for found in data_files(folder):
-        if found not in manifest.files:
-            problems.append(f"{folder / found}: not listed in {MANIFEST}")
+    for file in data_files(folder):
+        if file not in manifest.files:
+            problems.append(f"{folder / file}: not listed in {MANIFEST}")
     unlisted = len(problems)
     for listed in manifest.files:
         attempt(partial(_check_unchanged, folder, manifest, listed))
@@ -95,18 +95,18 @@ def _check_metric(table: TrialTable, name: str, split: pa.Table, where: str) -> 
         )
     if table.predicted_label is not None and table.label is not None and recorded.size:
         starts = (np.cumsum(lengths) - lengths)[rows[recorded]]
-        found = values[starts[:, None] + np.arange(table.num_checkpoints)]
+        stated = values[starts[:, None] + np.arange(table.num_checkpoints)]
         expected = _METRICS[name](*correct_counts(table.predicted_label[recorded], table.label))
-        for problem in _different(table, name, recorded, found, expected):
+        for problem in _different(table, name, recorded, stated, expected):
             raise TrialSetError(problem)
 
 
-def _different(table: TrialTable, name: str, trials: np.ndarray, found: np.ndarray, expected: np.ndarray) -> list[str]:
+def _different(table: TrialTable, name: str, trials: np.ndarray, stated: np.ndarray, expected: np.ndarray) -> list[str]:
     """The first of the values [trials, checkpoints] that is not what the predictions give; NaN never is."""
     return [
         f"{table.name}: {name} of trial {table.trial_id[trials[at]]!r} at checkpoint {checkpoint} is "
-        f"{found[at, checkpoint]:.6f}, its predictions give {expected[at, checkpoint]:.6f}"
-        for at, checkpoint in np.argwhere(~(np.abs(found - expected) <= _TOLERANCE))[:1]
+        f"{stated[at, checkpoint]:.6f}, its predictions give {expected[at, checkpoint]:.6f}"
+        for at, checkpoint in np.argwhere(~(np.abs(stated - expected) <= _TOLERANCE))[:1]
     ]
 
 
@@ -184,7 +184,7 @@ def _check_optional(folder: Path, manifest: Manifest, config: str, tables: tuple
             for table in of_task:
                 wanted = table.num_steps if config == "steps" else table.num_checkpoints
                 for name in table.trial_id:
-                    found = int(lengths[position[name]])
-                    if found != wanted and not (found == 0 and column == "gradient_norm"):
-                        rule = f"trial {name!r} must have {wanted} entries, found {found}"
+                    length = int(lengths[position[name]])
+                    if length != wanted and not (length == 0 and column == "gradient_norm"):
+                        rule = f"trial {name!r} must have {wanted} entries, found {length}"
                         raise TrialSetError(f"{where} column {column!r}: {rule}")

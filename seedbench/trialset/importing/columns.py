@@ -32,7 +32,7 @@ class TableRows:
 
     def _checkpoints(self, rows: Sequence[int]) -> dict[int, tuple[int, float]]:
         """Step -> row and score, by rising step. A row without a score, or before any training, is no checkpoint."""
-        found: dict[int, tuple[int, float]] = {}
+        by_step: dict[int, tuple[int, float]] = {}
         column = self.called["score"]
         for row in rows:
             step = self.file.integer(self.called["step"], row, lowest=0, bits=32)
@@ -41,11 +41,11 @@ class TableRows:
                 continue
             if not abs(score) <= 1:  # so that NaN fails, too
                 raise self.file.error(column, row, "a score must be a number from -1 to 1, higher is better")
-            if step in found:
-                first = self.file.place[found[step][0]]
+            if step in by_step:
+                first = self.file.place[by_step[step][0]]
                 raise self.file.error(column, row, f"step {step} of this trial has a score already, in {first}")
-            found[step] = row, score
-        return dict(sorted(found.items()))
+            by_step[step] = row, score
+        return dict(sorted(by_step.items()))
 
     def complete(self, skip: bool, notes: list[str]) -> list[Seeds]:
         """The trials that have the checkpoints that most have (of equally many, the longest).
@@ -114,7 +114,7 @@ class TableRows:
     def _curves(self, kept: Sequence[Seeds], notes: list[str]) -> dict[str, dict[Seeds, list[float]]]:
         """What is recorded at every checkpoint of every trial; what is only at some is left out, since a trial set
         knows no empty checkpoints, and a NaN in their place would mean a diverged trial."""
-        found = {}
+        curves = {}
         for name in CURVES:
             if name not in self.called:
                 continue
@@ -124,12 +124,12 @@ class TableRows:
             }
             gaps = [(seeds, values.index(None)) for seeds, values in of_trials.items() if None in values]
             if not gaps:
-                found[name] = of_trials
+                curves[name] = of_trials
             elif any(value is not None for values in of_trials.values() for value in values):
                 seeds, at = gaps[0]
                 place = self.file.place[list(self.checkpoints[seeds].values())[at][0]]
                 notes.append(f"{self.name}: {self.called[name]} left out, not known at every checkpoint ({place})")
-        return found  # type: ignore[return-value]
+        return curves  # type: ignore[return-value]
 
     def _logged(self, seeds: Seeds, name: str) -> Iterator[tuple[int, float]]:
         """Step and value of every row of a trial that has one."""
@@ -175,7 +175,7 @@ class TableRows:
     def _scalars(self, kept: Sequence[Seeds], notes: list[str]) -> dict[Seeds, dict[str, Any]]:
         """Recipe fields and the like, of columns called as in the schema; left out where one changes within a trial,
         as the learning rate that a Trainer logs, or is not of the schema's type."""
-        found: dict[Seeds, dict[str, Any]] = {seeds: {} for seeds in kept}
+        by_trial: dict[Seeds, dict[str, Any]] = {seeds: {} for seeds in kept}
         for name in SCALARS:
             if name not in self.file.columns or name in self.called.values():
                 continue
@@ -194,8 +194,8 @@ class TableRows:
                 notes.append(f"{self.name}: {name} left out: {error}")
                 continue
             for seeds, value in values.items():
-                found[seeds][name] = value
-        return found
+                by_trial[seeds][name] = value
+        return by_trial
 
     def _scalar(self, name: str, row: int) -> Any:
         type_ = SCALARS[name]

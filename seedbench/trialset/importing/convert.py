@@ -96,13 +96,13 @@ def _columns(curves: CurveFile, given: dict[str, str]) -> dict[str, str]:
     for meaning in given:
         if meaning not in COLUMNS:
             raise TrialSetError(f"no column {meaning!r} can be named: there are {', '.join(COLUMNS)}")
-    found = {}
+    by_meaning = {}
     known = ", ".join(curves.columns)
     for meaning in (*_REQUIRED, *_NAMES, *CURVES):
         column = given.get(meaning, meaning)
         option = f"--{meaning.replace('_', '-')}"
         if column in curves.columns:
-            found[meaning] = column
+            by_meaning[meaning] = column
         elif meaning in _NAMES and meaning in given:
             pattern, rule = _NAME_RULES[meaning]
             if not pattern.fullmatch(column):
@@ -110,12 +110,12 @@ def _columns(curves: CurveFile, given: dict[str, str]) -> dict[str, str]:
                     f"{option}: a {meaning} must be {rule}, found {column!r}, which is no column either"
                 )
             curves.columns[option] = [column] * len(curves.place)
-            found[meaning] = option
+            by_meaning[meaning] = option
         elif meaning in given or meaning in _REQUIRED:
             raise TrialSetError(f"{curves.path}: has no column {column!r} ({option} names another), found {known}")
         elif meaning in _NAMES:
             raise TrialSetError(f"{curves.path}: has no column {meaning!r}: give it with {option}; found {known}")
-    return found
+    return by_meaning
 
 
 def _rows_by_table(curves: CurveFile, called: Mapping[str, str]) -> dict[tuple[str, str, str], dict[Seeds, list[int]]]:

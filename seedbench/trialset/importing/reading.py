@@ -32,8 +32,8 @@ class CurveFile:
     def error(self, column: str, row: int, rule: str) -> TrialSetError:
         """One line: file, column, line, the rule and the value found."""
         value = self.columns[column][row]
-        found = "nothing" if value is None else repr(str(value)[:80])
-        return TrialSetError(f"{self.path}: column {column!r}, {self.place[row]}: {rule}, found {found}")
+        shown = "nothing" if value is None else repr(str(value)[:80])
+        return TrialSetError(f"{self.path}: column {column!r}, {self.place[row]}: {rule}, found {shown}")
 
     def number(self, column: str, row: int) -> float | None:
         """The value as a number, which may be NaN or infinite; None where it is empty.

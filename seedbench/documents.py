@@ -135,7 +135,8 @@ def _from_text(kind: type, value: Any) -> Any:
 
 
 def _refusal(error: type[Exception], where: str, message: str, advice: str) -> Exception:
-    line = "".join(letter if letter.isprintable() else "?" for letter in " ".join(message.split())[:_SAID])
+    words = " ".join(message.split())
+    line = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in words)[:_SAID]
     return error(f"{where}: {line}{'; ' if advice else ''}{advice}")
 
 

@@ -530,13 +530,13 @@ def with_points(slug: str, won: list[float], claimed) -> Result:
         "won": np.tile(won, 5),
         "to_win": np.ones(10),
     }
-    return Result(slug, Key("", "", 0, 2), "verified", measured=claimed, pairs=pairs)
+    return Result(slug, Key("0" * 64, "1" * 64, 0, 2), "verified", measured=claimed, pairs=pairs)
 
 
 def test_ranks_are_intervals(claimed):
     """a and b differ by 0.3 always; c differs from both by more or less than nothing, so shares their ranks."""
     a, b, c = (with_points(*entry, claimed) for entry in (("a", [0.8, 0.9]), ("b", [0.5, 0.6]), ("c", [0.1, 1.2])))
-    failed = Result("d", Key("", "", 0, 2), "raised")
+    failed = Result("d", Key("0" * 64, "1" * 64, 0, 2), "raised")
     assert rank_intervals([a, b, c, failed]) == {"a": (1, 2), "b": (2, 3), "c": (1, 3)}
     assert rank_intervals([b, a]) == {"a": (1, 1), "b": (2, 2)}
 

@@ -147,7 +147,7 @@ def _with_value(message: str, parsed: Any, convert: Callable[[], object]) -> str
     """What msgspec says, which ends in the place, with the value that is there; a format number in words of its own.
 
     Args:
-        said: by msgspec.
+        message: of msgspec.
         parsed: the document; it is left as it was.
         convert: raises again what was said.
     """

@@ -177,7 +177,7 @@ def open_campaign(
     campaign.grid = source.grid
     campaign.checkpoints_per_trial = length
     campaign.majority_score = source.majority_score
-    campaign._history = lambda: history()  # as it is, it might lead to the past_tables
+    campaign._history = lambda: history()  # as it is, it might lead to the records
     campaign._start = start
     campaign._remaining = lambda: remaining / steps_of_trial
     campaign._trials = lambda: tuple(paid)

@@ -54,13 +54,13 @@ def check(
     from seedbench.trialset import resolve_trials
 
     loaded = load_strategy(strategy, parameters=parse_settings(set_))
-    findings = check_strategy(loaded, resolve_trials(selection), options)
+    results = check_strategy(loaded, resolve_trials(selection), options)
     console = Console()
-    for finding in findings:
+    for finding in results:
         line = Table.grid(padding=(0, 1))
         line.add_row(VERDICTS[finding.passed], Text(finding.text))
         console.print(line)
-    if any(finding.passed is False for finding in findings):
+    if any(finding.passed is False for finding in results):
         raise typer.Exit(1)
 
 

@@ -25,7 +25,7 @@ class Replayed:
         replays: one for each strategy.
         deletions: what was left out in re-runs.
         baselines: of each table that was selected; None where it admits none of the budgets.
-        scores: [strategy][table]: of the tables that have a pool.
+        scores: [strategy][table]: of the tables that have a baseline.
     """
 
     trials: TrialSet

@@ -180,7 +180,7 @@ class TableScores:
         return combine(lambda gap, _: gap[:, None], self._matched(self.baseline.gap), self.score)
 
     def _matched(self, sample: Sample) -> Sample:
-        """Of the pool, what there is of the strategy: nothing deleted where its campaigns were not run again."""
+        """Of the baseline, what there is of the strategy: nothing deleted where its campaigns were not run again."""
         return sample if self.score.deleted else sample.without_deletions()
 
     def groups(self, deletions: Sequence[Deletion]) -> int:

@@ -97,6 +97,8 @@ class ReplayOptions:
         for name, known in (("protocol", PROTOCOLS), ("track", TRACKS)):
             if (given := getattr(self, name)) not in known:
                 raise SelectionError(f"unknown {name} {given!r}: there are {', '.join(known)}")
+        if not isinstance(self.sandbox, bool):
+            raise SelectionError(f"sandbox must be True or False, found {self.sandbox!r}")
         limit = self.time_limit
         if isinstance(limit, bool) or not isinstance(limit, int | float) or not 0 < limit < math.inf:
             raise SelectionError(f"time_limit must be above 0 seconds, found {limit!r}")

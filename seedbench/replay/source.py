@@ -70,7 +70,7 @@ class RecordedTrials:
         self._train_loss = np.ascontiguousarray(table.train_loss).reshape(-1).data
         self._test_score = batch.test_score[at]
         self._shown, self._axis_labels = history, (row_label, column_label)
-        self._records: tuple[PastTable, ...] | None = None
+        self._past_tables: tuple[PastTable, ...] | None = None
 
     def trial(self, weight_init_seed: int, data_order_seed: int) -> int:
         """The trial with these labels: its index in the table."""
@@ -82,9 +82,9 @@ class RecordedTrials:
 
     def history(self) -> tuple[PastTable, ...]:
         """The same as objects, which all campaigns share."""
-        if self._records is None:
-            self._records = past_tables(self.past())
-        return self._records
+        if self._past_tables is None:
+            self._past_tables = past_tables(self.past())
+        return self._past_tables
 
     def test_scores(self) -> dict[tuple[int, int], list[float]]:
         """By the labels of each trial, the test scores of its checkpoints: for oracles."""

@@ -7,7 +7,8 @@ import hashlib
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property
 from importlib.resources import files
@@ -177,7 +178,21 @@ def _from_callable(given: object) -> Strategy:
         source, filename = inspect.getsource(code), inspect.getsourcefile(code) or ""
     except (OSError, TypeError):  # typed at a prompt, or built in
         source, filename = "", getattr(getattr(given, "__code__", None), "co_filename", "")
-    return Strategy(getattr(given, "__name__", type(given).__name__), source, filename, given=given)
+    parameters = _own_parameters(given)
+    name = with_parameters_said(getattr(given, "__name__", type(given).__name__), parameters)
+    return Strategy(name, source, filename, given=given, parameters=parameters)
+
+
+def _own_parameters(given: object) -> dict[str, Any]:
+    """What a dataclass was made with that is not its default, as far as JSON can hold it: two may differ in that."""
+    own: dict[str, Any] = {}
+    for item in fields(given) if is_dataclass(given) else ():
+        value = getattr(given, item.name)
+        default = item.default if item.default_factory is MISSING else item.default_factory()
+        with suppress(ValueError):
+            if item.init and (default is MISSING or value != default):
+                own |= checked_parameters({item.name: value})
+    return own
 
 
 def _try_copy(strategy: Strategy) -> None:

@@ -293,3 +293,13 @@ def test_a_sealed_process_refuses_the_same(sealed, file, trials, given):
             evaluate(file + given, trials, replicates=2, budgets=[2], recipes="few", intervals=False, sandbox=sandbox)
         said.append(str(refusal.value).replace("mine.py:plain", "mine.py"))
     assert said[0] == said[1]
+
+
+def test_an_object_is_told_apart_by_what_it_was_made_with():
+    """Two of one class differ in name and identity; what is as the class has it is not said."""
+    from seedbench.strategies.start_many import StartMany
+
+    half, most, plain = (load_strategy(StartMany(**given)) for given in ({"fraction": 0.5}, {"fraction": 0.9}, {}))
+    assert half.name == "StartMany(fraction=0.5)" and half.parameters == {"fraction": 0.5}
+    assert plain.name == "StartMany" and plain.parameters == {}
+    assert half != most and half.build() == StartMany(fraction=0.5)

@@ -1,4 +1,4 @@
-"""Who may import whom (.github/ARCHITECTURE.md), read from the source; what importing seedbench loads. Tests itself too."""
+"""Who may import whom (.github/ARCHITECTURE.md), read from the source, and what importing seedbench loads. Tests itself."""
 
 import ast
 import subprocess

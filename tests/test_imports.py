@@ -1,4 +1,4 @@
-"""Who may import whom (.github/ARCHITECTURE.md), read from the source, and what importing seedbench loads. Tests itself."""
+"""Who may import whom (.github/ARCHITECTURE.md), and what importing seedbench loads; read from the source."""
 
 import ast
 import subprocess

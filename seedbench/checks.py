@@ -153,17 +153,6 @@ def _one_replicate(batch: Replicates, replicate: int) -> Replicates:
 # --- what a strategy does ---------------------------------------------------------------------------------------------
 
 
-class _CaseTrials(RecordedTrials):
-    """The trials of a case: what campaigns are shown of other tables was put together before."""
-
-    def __init__(self, case: Case) -> None:
-        super().__init__(case.batch, case.replicate)
-        self._past = case.past
-
-    def past(self) -> tuple[PastArrays, ...]:
-        return self._past
-
-
 @dataclass(frozen=True)
 class Trace:
     """What happened in one campaign.
@@ -182,7 +171,8 @@ class Trace:
 
 
 def _trace(strategy: Strategy, case: Case) -> Trace:
-    trials, deadline = _CaseTrials(case), Deadline(case.time_limit)
+    trials = RecordedTrials(case.batch, case.replicate, past=case.past)
+    deadline = Deadline(case.time_limit)
     calls: list[Call] = []
     paid: dict[int, int] = {}
 

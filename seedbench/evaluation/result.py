@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 
 from seedbench import __version__
-from seedbench.documents import OMIT_EMPTY, Positive, Sha256, Share, from_json, to_json
+from seedbench.documents import OMIT_EMPTY, Positive, Sha256, Share, from_json, to_json, whole
 from seedbench.errors import SeedbenchError
 from seedbench.files import write_file
 from seedbench.metrics import Bound
+from seedbench.replay import PROTOCOLS, TRACKS
 from seedbench.trialset import TrialsIdentity
 
 if TYPE_CHECKING:
@@ -175,8 +176,8 @@ class Evaluation:
     """
 
     format: Literal[1] = field(default=1, kw_only=True)
-    protocol: str
-    track: str
+    protocol: Annotated[str, whole(f"({'|'.join(PROTOCOLS)})", f"one of {', '.join(PROTOCOLS)}")]
+    track: Annotated[str, whole(f"({'|'.join(TRACKS)})", f"one of {', '.join(TRACKS)}")]
     trials: TrialsIdentity
     strategy: StrategyIdentity
     seed: int

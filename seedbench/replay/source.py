@@ -34,6 +34,7 @@ class RecordedTrials:
             grid that they leave empty is gone, so that the labels of those that stay close up in their old order.
         curves: a dict to share among the variants of one replicate, so that a trial's curve is made only once.
         history: what campaigns are shown of other tables; None on the cold track.
+        past: the same, where it was put together before.
 
     Attributes:
         table: name of the table.
@@ -48,6 +49,7 @@ class RecordedTrials:
         keep: np.ndarray | None = None,
         curves: dict[int, list[Measurements]] | None = None,
         history: ShownTables | None = None,
+        past: tuple[PastArrays, ...] | None = None,
     ) -> None:
         at = batch.replicates.index(replicate)
         table = batch.table
@@ -69,7 +71,7 @@ class RecordedTrials:
         self._loss = np.ascontiguousarray(batch.validation_loss[at]).reshape(-1).data
         self._train_loss = np.ascontiguousarray(table.train_loss).reshape(-1).data
         self._test_score = batch.test_score[at]
-        self._shown, self._axis_labels = history, (row_label, column_label)
+        self._shown, self._axis_labels, self._past = history, (row_label, column_label), past
         self._past_tables: tuple[PastTable, ...] | None = None
 
     def trial(self, weight_init_seed: int, data_order_seed: int) -> int:
@@ -78,7 +80,9 @@ class RecordedTrials:
 
     def past(self) -> tuple[PastArrays, ...]:
         """What campaigns are shown of other tables, as arrays; empty on the cold track."""
-        return self._shown.past(self.seed, self.replicate, *self._axis_labels) if self._shown else ()
+        if self._past is None:
+            self._past = self._shown.past(self.seed, self.replicate, *self._axis_labels) if self._shown else ()
+        return self._past
 
     def history(self) -> tuple[PastTable, ...]:
         """The same as objects, which all campaigns share."""

@@ -19,6 +19,7 @@ from seedbench.errors import SeedbenchError
 from seedbench.trialset import (
     changing_trials,
     load_trials,
+    majority_score_of,
     merge,
     put_trials,
     read_folder,
@@ -40,10 +41,7 @@ def trial_row(log: TrialLog) -> dict[str, Any]:
     predicted, loss = predicted_label(log), example_loss(log)
     counts = metrics.correct_counts(predicted, label)
     score = metrics.task_score(record.task, *counts)
-    constant = max(
-        float(metrics.task_score(record.task, *metrics.correct_counts(np.full_like(label, value), label)))
-        for value in (0, 1)
-    )
+    majority = majority_score_of(record.task, label)
     finite = np.isfinite(log.outcome.step_train_loss).all() and np.isfinite(log.outcome.logits).all()
     known = {column.name for column in CONFIGS["trials"].columns}
     provenance = {name: value for name, value in vars(record).items() if name in known}
@@ -51,7 +49,8 @@ def trial_row(log: TrialLog) -> dict[str, Any]:
         **provenance,
         **{name: value for name, value in record.recipe_fields.items() if name in known},
         "trial_id": f"{record.model}/{record.recipe}/{record.weight_init_seed}-{record.data_order_seed}",
-        "status": "finished" if finite and score[-1] > constant else "diverged",
+        "status": "finished" if finite and score[-1] > majority else "diverged",
+        "majority_score": majority,
         "num_steps": record.step[-1],
         "step": np.array(record.step, np.int32),
         "train_loss": _means_between(log.outcome.step_train_loss, record.step),
@@ -60,24 +59,24 @@ def trial_row(log: TrialLog) -> dict[str, Any]:
         "f1": metrics.f1(*counts),
         "matthews_correlation": metrics.matthews_correlation(*counts),
         "score": score,
+        **_on_test_set(log),
     }
 
 
-def on_test_set(log: TrialLog) -> dict[str, np.ndarray]:
-    """What schema v2 records of the test set; nothing where there is none.
-
-    Returns:
-        ``test_score`` float64 and ``test_loss`` float32 (mean, nats) [checkpoints], ``test_predicted_label`` int8
-        [checkpoints, test examples].
-    """
-    if log.test_label is None or log.outcome.test_logits is None:
+def _on_test_set(log: TrialLog) -> dict[str, np.ndarray]:
+    """Score and mean loss at each checkpoint; nothing where there is no test set."""
+    predicted = predicted_test_label(log)
+    if predicted is None or log.test_label is None or log.outcome.test_logits is None:
         return {}
-    predicted, loss = _labels(log.outcome.test_logits), _losses(log.outcome.test_logits, log.test_label)
     return {
         "test_score": metrics.task_score(log.record.task, *metrics.correct_counts(predicted, log.test_label)),
-        "test_loss": loss.mean(axis=1).astype(np.float32),
-        "test_predicted_label": predicted,
+        "test_loss": _losses(log.outcome.test_logits, log.test_label).mean(axis=1).astype(np.float32),
     }
+
+
+def predicted_test_label(log: TrialLog) -> np.ndarray | None:
+    """int8 [checkpoints, test examples], as `predicted_label`; None where there is no test set."""
+    return None if log.outcome.test_logits is None else _labels(log.outcome.test_logits)
 
 
 def predicted_label(log: TrialLog) -> np.ndarray:
@@ -112,28 +111,42 @@ def rows_of(logs: Iterable[TrialLog], steps: bool = False, logits: bool = False)
     """Rows of every config, by task; ``steps`` and ``logits`` are optional and large.
 
     Raises:
-        RunnerError: two logs of a task have other dev labels.
+        RunnerError: two logs of a task have other dev or test examples.
     """
     rows: Rows = defaultdict(lambda: defaultdict(list))
-    labels: dict[str, np.ndarray] = {}
+    examples: dict[str, list[dict[str, Any]]] = {}
     for log in logs:
         task, row = log.record.task, trial_row(log)
-        if not np.array_equal(labels.setdefault(task, log.label), log.label):
-            raise RunnerError(f"{row['trial_id']}: other dev labels of {task} than in other logs; keep data sets apart")
+        if (its := _examples(log)) != examples.setdefault(task, its):
+            raise RunnerError(f"{row['trial_id']}: other examples of {task} than in other logs; keep data sets apart")
         rows["trials"][task].append(row)
         identity = {"trial_id": row["trial_id"]}
-        loss = example_loss(log).astype(np.float16)
-        rows["predictions"][task].append({**identity, "predicted_label": predicted_label(log), "example_loss": loss})
+        predictions = {
+            "predicted_label": predicted_label(log),
+            "test_predicted_label": predicted_test_label(log),
+            "example_loss": example_loss(log).astype(np.float16),
+        }
+        rows["predictions"][task].append(identity | predictions)
         if steps:
             arrays = {"step_train_loss": log.outcome.step_train_loss, "gradient_norm": log.outcome.gradient_norm}
             rows["steps"][task].append({**identity, **arrays})
         if logits:
             rows["logits"][task].append({**identity, "logits": log.outcome.logits.astype(np.float16)})
-    for task, label in labels.items():
-        rows["examples"][task] = [
-            {"task": task, "example": number, "label": int(value)} for number, value in enumerate(label)
-        ]
+    rows["examples"].update(examples)
     return rows
+
+
+def _examples(log: TrialLog) -> list[dict[str, Any]]:
+    """The rows of ``examples`` that a log is about."""
+    dev = [("validation", row, label) for row, label in enumerate(log.label.tolist())]
+    test = []
+    if log.test_rows is not None and log.test_label is not None:
+        test = [
+            ("test", row, label) for row, label in zip(log.test_rows.tolist(), log.test_label.tolist(), strict=True)
+        ]
+    return [
+        {"task": log.record.task, "split": split, "example": row, "label": label} for split, row, label in dev + test
+    ]
 
 
 def log_files(folder: Path) -> list[Path]:

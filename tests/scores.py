@@ -36,8 +36,6 @@ def table_of(
     filled = filled[..., None] if filled.ndim == 2 else filled
     rows, columns, checkpoints = filled.shape
     row, column = np.nonzero(~empty)
-    cell = np.full((rows, columns), -1, dtype=np.int32)
-    cell[row, column] = np.arange(len(row))
     of_rows, of_columns = seeds or (range(rows), range(columns))
     unknown = np.full((len(row), checkpoints), np.nan, dtype=np.float32)
     found = {
@@ -52,9 +50,16 @@ def table_of(
         data_order_seeds=np.array(of_columns),
         row=row.astype(np.int32),
         column=column.astype(np.int32),
-        cell=cell,
         trial_id=np.array([f"{r}-{c}" for r, c in zip(row, column, strict=True)], dtype=object),
-        diverged=np.array([(r, c) in set(diverged) for r, c in zip(row.tolist(), column.tolist(), strict=True)]),
+        status=np.array(
+            [
+                "diverged" if cell in set(diverged) else "finished"
+                for cell in zip(row.tolist(), column.tolist(), strict=True)
+            ],
+            dtype=object,
+        ),
+        ended_at=np.full(len(row), checkpoints, dtype=np.int32),
+        evaluation_seconds=np.full(len(row), np.nan),
         step=np.array(step if step is not None else np.arange(1, checkpoints + 1) * 10),
         score=filled[row, column],
         **found,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from seedbench.metrics import accuracy, correct_counts, f1, matthews_correlation, task_score
-from seedbench.trialset import TrialTable, write_trials
+from seedbench.trialset import TrialTable, majority_score_of, write_trials
 
 Rows = list[dict[str, Any]]
 
@@ -44,11 +44,13 @@ def split_of(
     steps_between: int = 3,
     missing: Iterable[tuple[int, int]] = (),
     losses: bool = True,
+    test: np.ndarray | None = None,
     seeds: tuple[Sequence[int], Sequence[int]] | None = None,
 ) -> Split:
     """A table from its predictions, [rows, columns, checkpoints, examples]; everything else follows from them.
 
-    The loss of an example is 0.25 where the prediction is right, 2 where it is wrong, NaN where there is none.
+    The loss of an example is 0.25 where the prediction is right, 2 where it is wrong, NaN where there is none. `test`
+    are those on the test set, whose examples are the rows 0, 10, 20 ... of the training file.
     """
     predicted = np.asarray(predicted, dtype=np.int8)
     rows, columns, checkpoints, examples = predicted.shape
@@ -90,8 +92,27 @@ def split_of(
                 }
             )
             predictions.append({"trial_id": name, "predicted_label": cell, "example_loss": loss if losses else None})
-    dev = [{"task": task, "example": number, "label": int(value)} for number, value in enumerate(label)]
-    return Split(task, trials, predictions, dev)
+            if test is not None:
+                trials[-1] |= _on_test_set(task, test[row, column])
+                predictions[-1]["test_predicted_label"] = test[row, column]
+    if test is not None:
+        test_label = labels_of(task, test.shape[-1])
+        on_test = [
+            {"task": task, "split": "test", "example": 10 * n, "label": int(v)} for n, v in enumerate(test_label)
+        ]
+    else:
+        on_test = []
+    dev = [
+        {"task": task, "split": "validation", "example": number, "label": int(value)}
+        for number, value in enumerate(label)
+    ]
+    return Split(task, trials, predictions, dev + on_test)
+
+
+def _on_test_set(task: str, predicted: np.ndarray) -> dict[str, np.ndarray]:
+    label = labels_of(task, predicted.shape[-1])
+    loss = np.where(predicted == label, np.float32(0.25), np.float32(2.0)).mean(axis=1)
+    return {"test_score": task_score(task, *correct_counts(predicted, label)), "test_loss": loss}
 
 
 def additive_predictions(
@@ -109,9 +130,12 @@ def additive_predictions(
 
 
 def split_like_training(rows: int, columns: int, *, task: str = "sst2", **kind: Any) -> Split:
-    """A table of `additive_predictions`; other arguments go where they belong."""
+    """A table of `additive_predictions`, with `test_examples` those on a test set; other arguments go where they
+    belong."""
     world = {name: kind.pop(name) for name in ("checkpoints", "examples", "seed") if name in kind}
-    return split_of(additive_predictions(rows, columns, task=task, **world), task=task, **kind)
+    on_test = {"task": task, **world, "examples": kind.pop("test_examples", 0)}
+    test = additive_predictions(rows, columns, **on_test) if on_test["examples"] else None
+    return split_of(additive_predictions(rows, columns, task=task, **world), task=task, test=test, **kind)
 
 
 def configs_of(*splits: Split, predictions: bool = True) -> dict[str, dict[str, Rows]]:
@@ -144,8 +168,6 @@ def table_by_hand(
     }
     found = np.array(list(cells.values()), dtype=np.int8)
     row, column = (np.array(axis, dtype=np.int32) for axis in zip(*cells, strict=True))
-    cell = np.full((len(predicted), len(predicted[0])), -1, dtype=np.int32)
-    cell[row, column] = np.arange(len(row))
     checkpoints = found.shape[1]
     truth = np.array(label, dtype=np.int8)
     loss = np.where(found == -1, np.nan, np.where(found == truth, 0.25, 2.0)).astype(np.float16)
@@ -157,13 +179,15 @@ def table_by_hand(
         data_order_seeds=np.arange(len(predicted[0])) + 200,
         row=row,
         column=column,
-        cell=cell,
         trial_id=np.array([f"{r}-{c}" for r, c in cells], dtype=object),
-        diverged=np.zeros(len(row), dtype=bool),
+        status=np.full(len(row), "finished", dtype=object),
+        ended_at=np.full(len(row), checkpoints, dtype=np.int32),
         step=np.array(step if step is not None else np.arange(1, checkpoints + 1) * 10),
         train_loss=np.full((len(row), checkpoints), 0.5, dtype=np.float32),
         validation_loss=loss.mean(axis=2, dtype=np.float32),
         score=task_score(task, *correct_counts(found, truth)),
+        majority_score=majority_score_of(task, truth),
+        evaluation_seconds=np.full(len(row), np.nan),
         predicted_label=found,
         example_loss=loss,
         label=truth,

@@ -32,7 +32,7 @@ from seedbench.errors import SeedbenchError, StrategyFailed
 from seedbench.files import new_folder, remove_folder
 from seedbench.replay import Deadline, RecordedTrials, prepare, run_campaign
 from seedbench.strategy import Strategy, load_strategy, refuse_oracle
-from seedbench.trialset import TrialTable
+from seedbench.trialset import TrialTable, majority_score_of
 
 GRID = (25, 25)  # as in Dodge et al. (2020); a cell that is not started costs nothing
 
@@ -60,13 +60,15 @@ def unrecorded(runner: BlockRunner, grid: tuple[int, int], seed: int) -> TrialTa
         data_order_seeds=fresh_seeds(seed, "data_order_seed", columns),
         row=row,
         column=column,
-        cell=np.arange(rows * columns, dtype=np.int32).reshape(grid),
         trial_id=np.full(rows * columns, "", dtype=object),
-        diverged=np.zeros(rows * columns, dtype=bool),
+        status=np.full(rows * columns, None, dtype=object),
+        ended_at=np.full(rows * columns, len(step), dtype=np.int32),
         step=step,
         train_loss=nothing.astype(np.float32),
         validation_loss=nothing.astype(np.float32),
         score=nothing,
+        majority_score=majority_score_of(runner.spec.task, runner.data.validation.label),
+        evaluation_seconds=np.full(rows * columns, np.nan),
         label=runner.data.validation.label.astype(np.int8),
     )
 

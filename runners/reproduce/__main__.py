@@ -134,15 +134,6 @@ def recorded_steps(folder: Path, task: str) -> dict[str, np.ndarray]:
     return dict(zip(split.column("trial_id").to_pylist(), (np.float32(loss) for loss in losses), strict=True))
 
 
-def recorded_test(folder: Path, task: str, row: dict[str, Any]) -> dict[str, Any]:
-    """What is recorded of a trial's test set, in its ``row`` of the config ``trials`` and in ``predictions``."""
-    manifest, recorded = read_manifest(folder), {name: row.get(name) for name in ("test_score", "test_loss")}
-    if task in manifest.shards("predictions"):
-        split = read_split(folder, manifest, "predictions", manifest.shards("predictions")[task])
-        recorded["test_predicted_label"] = _row(split, row["trial_id"]).get("test_predicted_label")
-    return recorded
-
-
 def reproduce(
     folder: Path,
     tables: Sequence[TrialTable],
@@ -161,8 +152,7 @@ def reproduce(
         for trial, row, cell in zip(each.trials, each.rows, each.cells, strict=True):
             by = {name: row[name] for name in PROVENANCE}
             log = read_log(spec.log_path(cell))
-            test = recorded_test(folder, each.table.task, row)
-            compared.append(compare(each.table, trial, log, by, steps.get(row["trial_id"]), test))
+            compared.append(compare(each.table, trial, log, by, steps.get(row["trial_id"])))
     spread = [table.score.max(axis=1) for table in tables]
     return Reproduction(
         name=manifest.name,

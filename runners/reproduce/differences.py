@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from rich.console import Group
@@ -17,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from runners.errors import RunnerError
-from runners.export import example_loss, on_test_set, predicted_label, trial_row
+from runners.export import example_loss, predicted_label, predicted_test_label, trial_row
 from runners.trial_log import TrialLog
 from seedbench.documents import to_json
 from seedbench.errors import CannotWrite
@@ -34,7 +33,6 @@ def compare(
     log: TrialLog,
     recorded_by: Mapping[str, str | None],
     steps: np.ndarray | None,
-    recorded_test: Mapping[str, Any] | None = None,
 ) -> TrainedAgain:
     """A recorded trial against the log of the same trial trained again.
 
@@ -44,7 +42,6 @@ def compare(
         log: of the same model, data, recipe and seeds.
         recorded_by: the record's ``PROVENANCE``.
         steps: [steps], the recorded loss of every training step; None where not recorded.
-        recorded_test: what is recorded of `on_test_set`; another set may lack any of it.
     """
     row = trial_row(log)
     pairs = [(table.score[trial], row["score"])]
@@ -62,14 +59,16 @@ def compare(
     if steps is not None:
         pairs.append((steps, log.outcome.step_train_loss))
         largest_step = _largest(*pairs[-1])
-    test = {
-        name: (np.asarray(recorded, again.dtype), again)
-        for name, again in on_test_set(log).items()
-        if (recorded := (recorded_test or {}).get(name)) is not None
-    }
-    pairs += test.values()
-    scores, labels = test.get("test_score"), test.get("test_predicted_label")
-    recorded_status = "diverged" if table.diverged[trial] else "finished"
+    scores = labels = None
+    if table.test_score is not None and "test_score" in row:
+        scores = table.test_score[trial], row["test_score"]
+        pairs.append(scores)
+    if table.test_loss is not None and "test_loss" in row:
+        pairs.append((table.test_loss[trial], row["test_loss"]))
+    test_labels = predicted_test_label(log)
+    if table.test_predicted_label is not None and test_labels is not None:
+        labels = table.test_predicted_label[trial], test_labels
+        pairs.append(labels)
     return TrainedAgain(
         model=table.model,
         task=table.task,
@@ -77,8 +76,8 @@ def compare(
         trial_id=str(table.trial_id[trial]),
         weight_init_seed=log.record.weight_init_seed,
         data_order_seed=log.record.data_order_seed,
-        equal=all(np.array_equal(*both, equal_nan=True) for both in pairs) and recorded_status == row["status"],
-        recorded_status=recorded_status,
+        equal=all(np.array_equal(*both, equal_nan=True) for both in pairs) and table.status[trial] == row["status"],
+        recorded_status=table.status[trial],
         status=row["status"],
         recorded_score=table.score[trial].tolist(),
         score=row["score"].tolist(),

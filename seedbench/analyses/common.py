@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,26 +28,7 @@ def with_scores(table: TrialTable) -> tuple[TrialTable, int]:
         raise TrialSetError(f"{table.name}: every trial has a score that is not a number; nothing can be said of them")
     if kept.size == table.num_trials:
         return table, 0
-    wi, row = np.unique(table.weight_init_seeds[table.row[kept]], return_inverse=True)
-    do, column = np.unique(table.data_order_seeds[table.column[kept]], return_inverse=True)
-    cell = np.full((len(wi), len(do)), -1, dtype=np.int32)
-    cell[row, column] = np.arange(kept.size)
-    some = {
-        name: getattr(table, name)[kept] for name in ("trial_id", "diverged", "train_loss", "validation_loss", "score")
-    }
-    reduced = replace(
-        table,
-        weight_init_seeds=wi,
-        data_order_seeds=do,
-        row=row.astype(np.int32),
-        column=column.astype(np.int32),
-        cell=cell,
-        predicted_label=None,
-        example_loss=None,
-        label=None,
-        **some,
-    )
-    return reduced, table.num_trials - kept.size
+    return table.part(kept), table.num_trials - kept.size
 
 
 def values(table: TrialTable) -> Floats:

@@ -11,7 +11,7 @@ from seedbench.trialset.merge import add_trials, merge
 from seedbench.trialset.reproduced import Reproduction, TableDrawnFrom, TrainedAgain, read_reproductions
 from seedbench.trialset.sanity import curve_words
 from seedbench.trialset.selection import Selection, SelectionKeywords, refuse_unknown, whole_number
-from seedbench.trialset.table import TrialTable
+from seedbench.trialset.table import TrialTable, majority_score_of
 from seedbench.trialset.validate import validate_folder
 from seedbench.trialset.write import changing_trials, put_trials, to_arrow, write_manifest, write_trials
 
@@ -35,6 +35,7 @@ __all__ = [
     "hub",
     "importing",
     "load_trials",
+    "majority_score_of",
     "merge",
     "publish",
     "put_trials",

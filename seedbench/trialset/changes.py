@@ -14,7 +14,7 @@ from seedbench.errors import TrialSetError
 from seedbench.trialset.files import MANIFEST, SHARD_NAME, Configs, Manifest, read_folder, read_manifest
 from seedbench.trialset.merge import OF_TABLE, cells_of, first_rows, short
 from seedbench.trialset.rows import different, of_trials
-from seedbench.trialset.schema import SCHEMA_VERSION
+from seedbench.trialset.schema import EXAMPLE_SPLITS, SCHEMA_VERSION
 from seedbench.trialset.versions import Level
 
 if TYPE_CHECKING:
@@ -109,8 +109,19 @@ def _task_changes(task: str, old: Configs, new: Configs) -> Iterator[Change]:
             yield Change(Level.MINOR, f"+ {config} of {task}")
         for config in sorted(shared[0] - shared[1]):
             yield Change(Level.MAJOR, f"- {config} of {task}")
-        if "examples" in shared[0] & shared[1] and not old["examples"][task].equals(new["examples"][task]):
-            yield Change(Level.MAJOR, f"~ dev examples of {task}: other labels")
+        if "examples" in shared[0] & shared[1]:
+            yield from _example_changes(task, old["examples"][task], new["examples"][task])
+
+
+def _example_changes(task: str, old: pa.Table, new: pa.Table) -> Iterator[Change]:
+    import pyarrow.compute as pc
+
+    for split in EXAMPLE_SPLITS:
+        before, after = (examples.filter(pc.equal(examples.column("split"), split)) for examples in (old, new))
+        if after.num_rows and not before.num_rows:
+            yield Change(Level.MINOR, f"+ {split} examples of {task}: {after.num_rows:,}")
+        elif not before.equals(after):
+            yield Change(Level.MAJOR, f"~ {split} examples of {task}: others than before")
 
 
 def _rows_by_table(configs: Configs, task: str) -> dict[Table, dict[Seeds, int]]:
@@ -128,7 +139,9 @@ def _table_changes(
     old_trials, new_trials = (configs["trials"][task] for configs in (old, new))
     for field in OF_TABLE:
         was, now = (split.column(field)[first_rows(split)[table]].as_py() for split in (old_trials, new_trials))
-        if was != now:
+        if was is None and now is not None:
+            yield Change(Level.MINOR, f"+ table {name}: {field} {short(now)}")
+        elif was != now:
             yield Change(Level.MAJOR, f"~ table {name}: {field} {short(now)}, was {short(was)}")
     if added := after.keys() - before.keys():
         yield Change(Level.MINOR, f"+ table {name}: {_trials(len(added))} more")
@@ -143,7 +156,7 @@ def _table_changes(
                 of_trials(configs[config][task], configs["trials"][task].column("trial_id").take(of_set))
                 for configs, of_set in zip((old, new), rows, strict=True)
             )
-            for column in was.column_names:
+            for column in (column for column in was.column_names if column in now.column_names):
                 unlike_rows = different(was.column(column), now.column(column))
                 if unlike_rows.any() and (config == "trials" or column != "trial_id"):
                     odd |= unlike_rows

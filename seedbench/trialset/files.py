@@ -66,7 +66,7 @@ class ListedFile:
 class ManifestFile:
     """`manifest.json`; its schema version is its format number."""
 
-    schema_version: Literal[1]
+    schema_version: Literal[2]
     name: Annotated[str, whole(_SAFE_PATH.pattern, "of letters, digits and ._-/")]
     version: Annotated[str, whole(VERSION.pattern, "like 1.0.0")]
     files: Annotated[dict[str, ListedFile], msgspec.Meta(min_length=1)]
@@ -172,45 +172,60 @@ def read_checked(folder: Path, manifest: Manifest, path: str) -> bytes:
 
 
 def read_split(folder: Path, manifest: Manifest, config: str, shards: Sequence[str]) -> pa.Table:
-    """One split of one config as an Arrow table with exactly the schema's columns.
+    """One split of one config as an Arrow table: the schema's columns, nulls where one is absent, then any others.
 
     Raises:
-        TrialSetError: damaged, not parquet, or with other columns or types.
+        TrialSetError: damaged, not parquet, or a column of the schema is missing or of another type.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema, parts = arrow_schema(config), []
+    parts = []
     for path in shards:
         content = read_checked(folder, manifest, path)
         try:
             file = pq.ParquetFile(pa.BufferReader(content))
-            file_schema = file.schema_arrow
-            if len(set(file_schema.names)) != len(file_schema.names):
-                raise TrialSetError(f"{folder / path}: a column is there twice")
-            for name in schema.names:
-                if name not in file_schema.names:
-                    raise TrialSetError(f"{folder / path}: column {name!r} is missing")
-                if file_schema.field(name).type != schema.field(name).type:
-                    raise TrialSetError(
-                        f"{folder / path}: column {name!r} must be {CONFIGS[config].column(name).type}, "
-                        f"found {' '.join(str(file_schema.field(name).type).split())}"
-                    )
-            if extra := [name for name in file_schema.names if name not in schema.names]:
-                raise TrialSetError(f"{folder / path}: column {extra[0]!r} is not in the schema")
+            _check_columns(file.schema_arrow, config, folder / path)
             # Without Arrow's threads: a process that ends soon after they started is aborted now and then.
-            parts.append(file.read(use_threads=False).select(schema.names))
+            parts.append(file.read(use_threads=False))
             parts[-1].validate(full=True)  # offsets in order, text in UTF-8
         except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
             reason = " ".join(str(error).split())[:200]
             raise TrialSetError(f"{folder / path}: not a readable parquet file ({reason})") from None
-    table = pa.concat_tables(parts)
     where = folder / shards[0] if len(shards) == 1 else f"{folder / config}/{shards[0].split('/')[1].split('-')[0]}-*"
+    try:
+        table = with_all_columns(config, pa.concat_tables(parts, promote_options="default"))
+    except pa.ArrowException as error:
+        raise TrialSetError(f"{where}: columns of one name have two types ({' '.join(str(error).split())})") from None
     for column in CONFIGS[config].columns:
         if not column.nullable and table.column(column.name).null_count:
             row = int(np.flatnonzero(table.column(column.name).is_null().to_numpy())[0])
             raise TrialSetError(f"{where}: column {column.name!r} row {row}: must not be null")
     return table
+
+
+def _check_columns(found: pa.Schema, config: str, where: Path) -> None:
+    if len(set(found.names)) != len(found.names):
+        raise TrialSetError(f"{where}: a column is there twice")
+    for column in CONFIGS[config].columns:
+        if column.name not in found.names:
+            if not column.nullable:
+                raise TrialSetError(f"{where}: column {column.name!r} is missing")
+        elif (its := found.field(column.name).type) != arrow_type(column.type):
+            raise TrialSetError(
+                f"{where}: column {column.name!r} must be {column.type}, found {' '.join(str(its).split())}"
+            )
+
+
+def with_all_columns(config: str, table: pa.Table) -> pa.Table:
+    """The columns of a config's schema in its order, nulls where one is absent, then those that it does not know."""
+    import pyarrow as pa
+
+    schema = arrow_schema(config)
+    for field in schema:
+        if field.name not in table.column_names:
+            table = table.append_column(field, pa.nulls(table.num_rows, field.type))
+    return table.select([*schema.names, *(name for name in table.column_names if name not in schema.names)])
 
 
 def read_folder(folder: Path, manifest: Manifest, tasks: Container[str] | None = None) -> Configs:
@@ -230,77 +245,3 @@ def read_folder(folder: Path, manifest: Manifest, tasks: Container[str] | None =
             if tasks is None or task in tasks:
                 configs.setdefault(config, {})[task] = read_split(folder, manifest, config, paths)
     return configs
-
-
-def ragged(column: pa.ChunkedArray, what: str) -> tuple[np.ndarray, np.ndarray]:
-    """A list column -> its elements [total] and the length of each row's list [rows]; null rows have length 0.
-
-    Raises:
-        TrialSetError: an element is null.
-    """
-    values, lengths = flatten(column)
-    return _leaves(values, what), lengths
-
-
-def ragged_matrix(column: pa.ChunkedArray, width: int | None, what: str) -> tuple[np.ndarray, np.ndarray]:
-    """A list<list> column -> its elements [total, width] and each row's outer length [rows]; null rows have length 0.
-
-    Args:
-        column: nested lists whose inner lists are all equally long.
-        width: that length; None: take it from the first.
-        what: file and column, for errors.
-
-    Raises:
-        TrialSetError: an inner list of another length, or a null.
-    """
-    inner, outer_lengths = flatten(column)
-    values, lengths = flatten(inner)
-    if inner.null_count:
-        raise TrialSetError(f"{what}: a checkpoint must not be null")
-    width = width if width is not None else (int(lengths[0]) if len(lengths) else 0)
-    if (odd := np.flatnonzero(lengths != width)).size:
-        row = int(np.searchsorted(np.cumsum(outer_lengths), odd[0], side="right"))
-        length = int(lengths[odd[0]])
-        raise TrialSetError(f"{what} row {row}: must hold {width} values at every checkpoint, found {length}")
-    return _leaves(values, what).reshape(-1, width), outer_lengths
-
-
-def flatten(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, np.ndarray]:
-    """A list column -> the elements of all its lists, and the length of each row's list; null rows have length 0."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    chunks = [chunk.flatten() for chunk in column.chunks]
-    lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy()
-    return pa.chunked_array(chunks, type=column.type.value_type), lengths
-
-
-def _leaves(values: pa.ChunkedArray, what: str) -> np.ndarray:
-    if values.null_count:
-        raise TrialSetError(f"{what}: an element must not be null")
-    arrays = [chunk.to_numpy(zero_copy_only=True) for chunk in values.chunks]
-    return arrays[0] if len(arrays) == 1 else np.concatenate([np.empty(0, values.type.to_pandas_dtype()), *arrays])
-
-
-def nested(values: Sequence[np.ndarray | Sequence | None], type_name: str) -> pa.Array:
-    """Arrays, one a row, all of the type's number of dimensions (None: null) -> an Arrow array of nested lists."""
-    import pyarrow as pa
-
-    depth = type_name.count("list<")
-    leaf = arrow_type(type_name[5 * depth : len(type_name) - depth])
-    dtype = leaf.to_pandas_dtype()
-    arrays = [None if value is None else np.asarray(value) for value in values]
-    for row, array in enumerate(arrays):
-        if array is not None and (array.ndim != depth or not np.can_cast(array.dtype, dtype, casting="same_kind")):
-            raise TrialSetError(f"row {row}: must be {type_name}, found {array.dtype} of shape {list(array.shape)}")
-    present = [array for array in arrays if array is not None]
-    flat = [np.ascontiguousarray(array, dtype=dtype).ravel() for array in present]
-    out = pa.array(np.concatenate([np.empty(0, dtype), *flat]), leaf)
-    for level in range(depth - 1, 0, -1):  # inner lists: one for every index into the dimensions before
-        lengths = np.concatenate([[0], *(np.full(int(np.prod(a.shape[:level])), a.shape[level]) for a in present)])
-        out = pa.ListArray.from_arrays(pa.array(np.cumsum(lengths), pa.int32()), out)
-    ends = np.cumsum([0 if array is None else len(array) for array in arrays])
-    missing = [array is None for array in arrays]
-    mask = np.array([*missing, False]) if any(missing) else None
-    offsets = pa.array(np.concatenate([[0], ends]), pa.int32(), mask=mask)
-    return pa.ListArray.from_arrays(offsets, out).cast(arrow_type(type_name))

@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from seedbench.errors import SelectionError, TrialSetError
+from seedbench.trialset.arrays import load_tables
 from seedbench.trialset.files import CARD, MANIFEST, read_manifest
 from seedbench.trialset.hub import download, explain
 from seedbench.trialset.identity import TrialsIdentity
 from seedbench.trialset.selection import Selection
-from seedbench.trialset.table import TrialTable, load_tables
+from seedbench.trialset.table import TrialTable
 
 BUNDLED = Path(__file__).parents[1] / "bundled"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")

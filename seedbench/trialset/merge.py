@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seedbench.errors import TrialSetError
-from seedbench.trialset.files import Configs, Manifest, read_folder, read_manifest
+from seedbench.trialset import arrays
+from seedbench.trialset.files import Configs, Manifest, read_folder, read_manifest, with_all_columns
 from seedbench.trialset.rows import different, of_trials
-from seedbench.trialset.schema import RECIPE_COLUMNS
-from seedbench.trialset.table import load_tables
+from seedbench.trialset.schema import EXAMPLE_SPLITS, RECIPE_COLUMNS
 from seedbench.trialset.versions import VERSION, Level, next_version, parse
 from seedbench.trialset.write import changing_trials, put_trials
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 #: What all trials of a table share.
-OF_TABLE = (*(column.name for column in RECIPE_COLUMNS), "num_steps", "step")
+OF_TABLE = (*(column.name for column in RECIPE_COLUMNS), "num_steps", "step", *arrays.OF_TABLE)
 _CELL = ("model", "recipe", "weight_init_seed", "data_order_seed")
 
 
@@ -80,7 +80,7 @@ def add_trials(
 
 def _read(folder: Path) -> tuple[Manifest, Configs]:
     manifest = read_manifest(folder)
-    load_tables(folder, manifest)  # for all that it checks
+    arrays.load_tables(folder, manifest)  # for all that it checks
     return manifest, read_folder(folder, manifest)
 
 
@@ -103,8 +103,8 @@ def merge(held: Configs, new: Configs, folder: str, source: str) -> Configs:
         fresh = np.arange(trials.num_rows)
         if known:
             _require_same_tables(held["trials"][task], trials, task, folder, source)
-            if "examples" in held and not held["examples"][task].equals(new["examples"][task]):
-                raise TrialSetError(f"{source}: other dev labels of {task} than in {folder}; keep the two apart")
+            if "examples" in held:
+                merged["examples"][task] = _with_test_set(held, new, task, folder, source)
             fresh = _unheld(held, new, task, folder, source)
         names = trials.column("trial_id").take(fresh)
         for config, splits in new.items():
@@ -112,14 +112,39 @@ def merge(held: Configs, new: Configs, folder: str, source: str) -> Configs:
                 continue
             split = splits[task] if config == "examples" else of_trials(splits[task], names)
             into = merged.setdefault(config, {})
-            into[task] = _concatenated(into[task], split) if task in into else split
+            where = f"{source}: {config} split {task}"
+            into[task] = _concatenated(config, into[task], split, where) if task in into else split
     return merged
 
 
-def _concatenated(first: pa.Table, second: pa.Table) -> pa.Table:
+def _concatenated(config: str, first: pa.Table, second: pa.Table, where: str) -> pa.Table:
+    """Both, with the columns of either; null in the rows of the other."""
     import pyarrow as pa
 
-    return pa.concat_tables([first, second]) if second.num_rows else first
+    if not second.num_rows:
+        return first
+    try:
+        return with_all_columns(config, pa.concat_tables([first, second], promote_options="default"))
+    except pa.ArrowException as error:
+        reason = " ".join(str(error).split())
+        raise TrialSetError(f"{where}: a column of this name has another type there ({reason})") from None
+
+
+def _with_test_set(held: Configs, new: Configs, task: str, folder: str, source: str) -> pa.Table:
+    """The examples of a task of which only one of two trial sets may have a test set.
+
+    Raises:
+        TrialSetError: other dev examples, or two test sets.
+    """
+    import pyarrow.compute as pc
+
+    ours, theirs = (configs["examples"][task] for configs in (held, new))
+    for split in EXAMPLE_SPLITS:
+        mine, other = (examples.filter(pc.equal(examples.column("split"), split)) for examples in (ours, theirs))
+        alone = split == "test" and not (mine.num_rows and other.num_rows)
+        if not alone and not mine.equals(other):
+            raise TrialSetError(f"{source}: other {split} examples of {task} than in {folder}; keep the two apart")
+    return max(ours, theirs, key=len)
 
 
 def _trials(configs: Configs) -> Counter[str]:
@@ -154,7 +179,8 @@ def _require_same_tables(held: pa.Table, new: pa.Table, task: str, folder: str, 
     for table in sorted(first_held.keys() & first_new.keys()):
         for name in OF_TABLE:
             ours, theirs = held.column(name)[first_held[table]].as_py(), new.column(name)[first_new[table]].as_py()
-            if ours != theirs:
+            unknown = name in arrays.OF_TABLE and None in (ours, theirs)
+            if ours != theirs and not unknown:
                 model, recipe = table
                 raise TrialSetError(
                     f"{source}: column {name!r} of table {model}/{task}/{recipe} is {short(theirs)}, in {folder} "
@@ -213,7 +239,7 @@ def _spoken(cell: tuple[Any, ...]) -> str:
 
 
 def _require_same_rows(ours: pa.Table, theirs: pa.Table, where: str, folder: str) -> None:
-    for name in ours.column_names:
+    for name in (name for name in ours.column_names if name in theirs.column_names):
         odd = different(ours.column(name), theirs.column(name))
         if odd.any():
             trial = ours.column("trial_id")[int(np.argmax(odd))].as_py()

@@ -1,12 +1,14 @@
-"""Rows of splits: taken by trial, and compared."""
+"""Rows of splits: taken by trial, compared, and held to a rule."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seedbench.trialset.files import flatten
+from seedbench.errors import TrialSetError
+from seedbench.trialset.lists import flatten
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,3 +52,26 @@ def _different_lists(ours: pa.ChunkedArray, theirs: pa.ChunkedArray, nulls: np.n
     if filled.size:
         differs[filled] = np.logical_or.reduceat(different(mine, other), starts)
     return differs
+
+
+def require_rows(holds: np.ndarray, where: str, rule: str, values: Sequence[object] | np.ndarray) -> None:
+    """One clear line for the first row that breaks a rule; `values` is what stands in each row."""
+    if not holds.all():
+        row = int(np.flatnonzero(~holds)[0])
+        raise TrialSetError(f"{where} row {row}: {rule}, found {str(values[row])[:80]!r}")
+
+
+def require_trials(holds: np.ndarray, where: str, rule: str, names: np.ndarray) -> None:
+    """One clear line for the first trial of a table that breaks a rule."""
+    if not holds.all():
+        raise TrialSetError(f"{where}: {rule}; not so in trial {names[np.flatnonzero(~holds)[0]]!r}")
+
+
+def first_twice(names: Iterable[str]) -> str:
+    """The first name that has been there before."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    raise ValueError("all names differ")

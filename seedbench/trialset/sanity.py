@@ -19,10 +19,14 @@ def same_curves(table: TrialTable) -> list[list[str]]:
         table.score,
         table.train_loss,
         table.validation_loss,
+        table.test_score,
         table.predicted_label,
+        table.test_predicted_label,
         table.example_loss,
     )
     for trial, name in enumerate(table.trial_id):
+        if table.status[trial] == "failed":  # what others share with it was not measured
+            continue
         digest = hashlib.sha256()
         for values in recorded:
             if values is not None:

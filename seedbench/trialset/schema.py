@@ -1,7 +1,8 @@
-"""The trial set's schema, version 1: every config, every column, its type, unit and meaning.
+"""The trial set's schema, version 2: every config, every column, its type, unit and meaning.
 
 The one source for the writer, the loader, the validator and the dataset card. Types are Arrow's names, as they stand in
-the parquet files. A change of meaning is a new `SCHEMA_VERSION`.
+the parquet files. A change of meaning is a new `SCHEMA_VERSION`. A reader takes every trial set of its own version: a
+nullable column may be absent, one that it does not know is kept and left alone.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from seedbench.metrics import TASK_METRICS
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ class Column:
         type: Arrow type; `list<…>` runs over checkpoints unless the meaning says otherwise.
         meaning: one sentence for the card.
         unit: empty for names, labels and plain counts.
-        nullable: whether a whole entry may be null, meaning not recorded. Elements of lists are never null.
+        nullable: whether the column may be absent, and a whole entry null, meaning not recorded or not known. Elements
+            of lists are never null.
     """
 
     name: str
@@ -45,7 +47,7 @@ class Config:
     Attributes:
         name: of the folder and of the config.
         row: what one row is.
-        columns: all of them, in order; there are no others.
+        columns: those that are known, in order; others may follow them.
         optional: whether a trial set may leave the config out.
     """
 
@@ -89,8 +91,15 @@ TASKS: dict[str, Task] = {
 OF_KNOWN_TASKS = ("predictions", "examples", "logits")
 TASK_NAME = re.compile(r"[a-z0-9]+", re.ASCII)
 
-#: What `status` may be. A diverged trial ran to its end, but met a NaN or ended no better than the majority class.
-STATUSES = ("finished", "diverged")
+#: The splits of GLUE that `examples` are of: the dev set, and the test set, which is held out of the training file.
+EXAMPLE_SPLITS = ("validation", "test")
+
+#: What `status` may be; null is unknown. A diverged trial met a NaN or ended no better than the majority class; a
+#: failed one was ended by an error, and what it would have scored is not known.
+STATUSES = ("finished", "diverged", "failed")
+
+#: In front of a `score_name`: the score is the negative of what the name says, which is better the lower it is.
+NEGATED = "-"
 
 _TRIAL_ID = Column("trial_id", "string", "Name of the trial, unique within a split.")
 
@@ -123,7 +132,7 @@ _PROVENANCE_COLUMNS = (
     Column("torch_version", "string", "Version of torch.", nullable=True),
     Column("transformers_version", "string", "Version of transformers.", nullable=True),
     Column("model_sha256", "string", "SHA-256 of the pretrained weights.", nullable=True),
-    Column("data_sha256", "string", "SHA-256 of the task's training and validation data.", nullable=True),
+    Column("data_sha256", "string", "SHA-256 of the task's training, dev and test data.", nullable=True),
 )
 
 CONFIGS: dict[str, Config] = {
@@ -141,9 +150,40 @@ CONFIGS: dict[str, Config] = {
                 Column("weight_init_seed", "int64", "Seed of the classifier's initial weights."),
                 Column("data_order_seed", "int64", "Seed of the order of the training examples."),
                 Column("dropout_seed", "int64", "Seed of the dropout masks.", nullable=True),
-                Column("status", "string", "finished, or diverged: met a NaN, or ended no better than the majority."),
+                Column(
+                    "status",
+                    "string",
+                    "finished; diverged: met a NaN, or ended no better than the majority; failed: ended by an error; "
+                    "null: unknown.",
+                    nullable=True,
+                ),
+                Column(
+                    "ended_at",
+                    "int32",
+                    "Checkpoints of a trial that ended early, all that its lists have; null: it ran to its end.",
+                    "checkpoints",
+                    nullable=True,
+                ),
+                Column(
+                    "score_name",
+                    "string",
+                    "What score measures; with - in front its negative, so that higher is better. Null: the metric of "
+                    "the GLUE task.",
+                    nullable=True,
+                ),
+                Column(
+                    "majority_score",
+                    "float64",
+                    "Score of always predicting the commoner label of the dev set; null: unknown.",
+                    nullable=True,
+                ),
                 Column("num_steps", "int32", "Training steps of the whole trial.", "steps"),
-                Column("step", "list<int32>", "Training steps done at each checkpoint.", "steps"),
+                Column(
+                    "step",
+                    "list<int32>",
+                    "Training steps done at each checkpoint of the table, those after an early end included.",
+                    "steps",
+                ),
                 Column(
                     "train_loss",
                     "list<float32>",
@@ -160,7 +200,11 @@ CONFIGS: dict[str, Config] = {
                     "Correlation of prediction and label on the dev set; 0 where constant.",
                     nullable=True,
                 ),
-                Column("score", "list<float64>", "The task's own metric on the dev set; always finite."),
+                Column("score", "list<float64>", "What score_name says, on the dev set; always finite."),
+                Column(
+                    "test_score", "list<float64>", "The same on the test set; null where there is none.", nullable=True
+                ),
+                Column("test_loss", "list<float32>", "Mean loss over the test set.", "nats", nullable=True),
                 *_PROVENANCE_COLUMNS,
             ),
         ),
@@ -175,6 +219,12 @@ CONFIGS: dict[str, Config] = {
                     "Checkpoints × dev examples, in the order of `examples`; -1 where the logits are not finite.",
                 ),
                 Column(
+                    "test_predicted_label",
+                    "list<list<int8>>",
+                    "Checkpoints × test examples, likewise.",
+                    nullable=True,
+                ),
+                Column(
                     "example_loss",
                     "list<list<float16>>",
                     "Checkpoints × dev examples: the loss of each example; NaN stays NaN.",
@@ -186,10 +236,13 @@ CONFIGS: dict[str, Config] = {
         ),
         Config(
             "examples",
-            "a dev example",
+            "a dev or test example",
             (
                 Column("task", "string", "GLUE task, the same as the split."),
-                Column("example", "int32", "Position in GLUE's validation split, from 0."),
+                Column("split", "string", "validation: of the dev set; test: of the test set."),
+                Column(
+                    "example", "int32", "Its row, from 0, in GLUE's validation file, or in its training file for test."
+                ),
                 Column("label", "int8", "What the predictions are compared with."),
             ),
             optional=True,

@@ -12,8 +12,11 @@ import numpy as np
 
 from seedbench.errors import TrialSetError
 from seedbench.metrics import accuracy, correct_counts, f1, matthews_correlation, task_score
-from seedbench.trialset.files import CARD, MANIFEST, Manifest, ragged, read_checked, read_manifest, read_split
-from seedbench.trialset.table import TrialTable, load_tables
+from seedbench.trialset.arrays import load_tables
+from seedbench.trialset.files import CARD, MANIFEST, Manifest, read_checked, read_manifest, read_split
+from seedbench.trialset.lists import curves_of, ragged
+from seedbench.trialset.schema import CONFIGS
+from seedbench.trialset.table import TrialTable, majority_score_of
 from seedbench.trialset.write import data_files
 
 if TYPE_CHECKING:
@@ -27,9 +30,10 @@ _TOLERANCE = 1e-6  # the same counts, perhaps divided in float32
 def validate_folder(path: str | os.PathLike[str]) -> list[str]:
     """Every problem of a trial set's folder, one line each; empty where it is valid.
 
-    Beyond what `load_trials` checks: every file is listed and unchanged, the recorded scores, metrics and status follow
-    from the recorded predictions and losses, no loss is negative, and `steps` and `logits` fit their trials and
-    predictions. Files and folders whose names begin with a dot are no part of a trial set.
+    Beyond what `load_trials` checks: every file is listed and unchanged, the recorded scores, test scores, metrics,
+    majority score and status follow from the recorded predictions, labels and losses, no loss is negative, and `steps`
+    and `logits` fit their trials and predictions. Files and folders whose names begin with a dot are no part of a trial
+    set.
     """
     folder = Path(path)
     try:
@@ -76,26 +80,41 @@ def _check_unchanged(folder: Path, manifest: Manifest, path: str) -> None:
 
 
 def _score_problems(table: TrialTable) -> Iterator[str]:
-    if table.predicted_label is not None and table.label is not None:
-        score = task_score(table.task, *correct_counts(table.predicted_label, table.label))
-        yield from _different(table, "score", np.arange(table.num_trials), table.score, score)
+    if table.score_name is not None:  # not the task's metric, or not known to be
+        return
+    for name, stated, predicted, label in (
+        ("score", table.score, table.predicted_label, table.label),
+        ("test_score", table.test_score, table.test_predicted_label, table.test_label),
+    ):
+        if stated is not None and predicted is not None and label is not None:
+            score = task_score(table.task, *correct_counts(predicted, label))
+            # What stands in the place of a failed trial's scores was not predicted.
+            own = np.arange(table.num_checkpoints) < table.ended_at[:, None]
+            yield from _different(table, name, np.arange(table.num_trials), stated, np.where(own, score, stated))
+    if table.label is not None:
+        majority = majority_score_of(table.task, table.label)
+        if not abs(table.majority_score - majority) <= _TOLERANCE:
+            yield (
+                f"{table.name}: majority_score is {table.majority_score:.6f}, the labels of the dev set give "
+                f"{majority:.6f}"
+            )
 
 
 def _check_metric(table: TrialTable, name: str, split: pa.Table, where: str) -> None:
     """A metric that a table may record beside its score: one value a checkpoint, and the one its predictions give."""
     column = split.column(name)
-    values, lengths = ragged(column, f"{where} column {name!r}")
+    curves = curves_of(column, f"{where} column {name!r}")
     position = {trial: row for row, trial in enumerate(split.column("trial_id").to_pylist())}
     rows = np.array([position[trial] for trial in table.trial_id])
-    recorded = np.flatnonzero(~column.is_null().to_numpy()[rows])
-    for trial in recorded[lengths[rows[recorded]] != table.num_checkpoints][:1]:
+    recorded = np.flatnonzero(~curves.null[rows])
+    for trial in recorded[curves.length[rows[recorded]] != table.ended_at[recorded]][:1]:
         raise TrialSetError(
-            f"{table.name}: {name} of trial {table.trial_id[trial]!r} must have the table's {table.num_checkpoints} "
-            f"checkpoints, found {lengths[rows[trial]]}"
+            f"{table.name}: {name} of trial {table.trial_id[trial]!r} must have its {table.ended_at[trial]} "
+            f"checkpoints, found {curves.length[rows[trial]]}"
         )
+    recorded = recorded[table.ended_at[recorded] > 0]
     if table.predicted_label is not None and table.label is not None and recorded.size:
-        starts = (np.cumsum(lengths) - lengths)[rows[recorded]]
-        stated = values[starts[:, None] + np.arange(table.num_checkpoints)]
+        stated = curves.filled(rows[recorded], table.num_checkpoints)
         expected = _METRICS[name](*correct_counts(table.predicted_label[recorded], table.label))
         for problem in _different(table, name, recorded, stated, expected):
             raise TrialSetError(problem)
@@ -111,7 +130,8 @@ def _different(table: TrialTable, name: str, trials: np.ndarray, stated: np.ndar
 
 
 def _status_problems(table: TrialTable) -> Iterator[str]:
-    """Diverged: met a NaN, or ended no better than a constant prediction. Judged by what is recorded of a trial."""
+    """Diverged: met a NaN, or ended no better than a constant prediction. Judged by what is recorded of a trial, where
+    its status is known and it did not fail."""
     met_nan = np.zeros(table.num_trials, dtype=bool)
     no_better = np.zeros(table.num_trials, dtype=bool)
     has_train_loss = not np.isnan(table.train_loss).all()
@@ -121,15 +141,15 @@ def _status_problems(table: TrialTable) -> Iterator[str]:
         met_nan |= np.isnan(table.validation_loss).any(axis=1)
     if table.example_loss is not None:
         met_nan |= np.isnan(table.example_loss).any(axis=(1, 2))
-    if table.predicted_label is not None and table.label is not None:
+    if table.predicted_label is not None and table.label is not None and table.score_name is None:
         met_nan |= (table.predicted_label == -1).any(axis=(1, 2))
         constant = np.broadcast_to(np.array([[0], [1]], dtype=np.int8), (2, len(table.label)))
         majority = task_score(table.task, *correct_counts(constant, table.label)).max()
         no_better = task_score(table.task, *correct_counts(table.predicted_label[:, -1], table.label)) <= majority
-    for trial in np.flatnonzero(~table.diverged & (met_nan | no_better))[:1]:
+    for trial in np.flatnonzero((table.status == "finished") & (met_nan | no_better))[:1]:
         what = "met a NaN" if met_nan[trial] else "ended no better than a constant prediction"
         yield f"{table.name}: status of trial {table.trial_id[trial]!r} is finished, and it {what}: must be diverged"
-    if has_train_loss and table.label is not None:  # else it may have met a NaN that is not recorded
+    if has_train_loss and table.predicted_label is not None:  # else it may have met a NaN that is not recorded
         for trial in np.flatnonzero(table.diverged & ~met_nan & ~no_better)[:1]:
             yield (
                 f"{table.name}: status of trial {table.trial_id[trial]!r} is diverged, and it met no NaN and ended "
@@ -172,7 +192,7 @@ def _check_optional(folder: Path, manifest: Manifest, config: str, tables: tuple
         if sorted(split.column("trial_id").to_pylist()) != expected:
             raise TrialSetError(f"{where}: must have the {len(expected)} trials of the split, each once")
         position = {name: row for row, name in enumerate(split.column("trial_id").to_pylist())}
-        for column in split.column_names[1:]:
+        for column in (column.name for column in CONFIGS[config].columns if column.name != "trial_id"):
             if config == "steps":
                 values, lengths = ragged(split.column(column), f"{where} column {column!r}")
                 if (values < 0).any():
@@ -182,9 +202,14 @@ def _check_optional(folder: Path, manifest: Manifest, config: str, tables: tuple
             else:
                 lengths = split.column(column).combine_chunks().value_lengths().to_numpy()
             for table in of_task:
-                wanted = table.num_steps if config == "steps" else table.num_checkpoints
-                for name in table.trial_id:
-                    length = int(lengths[position[name]])
-                    if length != wanted and not (length == 0 and column == "gradient_norm"):
+                done = np.concatenate([[0], table.step])[table.ended_at]
+                for trial, name in enumerate(table.trial_id):
+                    length, ended = int(lengths[position[name]]), int(table.ended_at[trial])
+                    if length == 0 and column == "gradient_norm":
+                        continue
+                    # A trial that ended early may have gone on for some steps after its last checkpoint.
+                    wanted = int(done[trial]) if config == "steps" else ended
+                    more = table.num_steps if config == "steps" and ended < table.num_checkpoints else wanted
+                    if not wanted <= length <= more:
                         rule = f"trial {name!r} must have {wanted} entries, found {length}"
                         raise TrialSetError(f"{where} column {column!r}: {rule}")

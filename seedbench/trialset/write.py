@@ -14,17 +14,18 @@ import numpy as np
 from seedbench.documents import to_json
 from seedbench.errors import CannotWrite, TrialSetError
 from seedbench.files import Change, changing, new_folder, write_file
+from seedbench.trialset.arrays import load_tables
 from seedbench.trialset.files import (
     KEPT,
     MANIFEST,
     ListedFile,
     ManifestFile,
     is_document,
-    nested,
     read_manifest,
+    with_all_columns,
 )
+from seedbench.trialset.lists import nested
 from seedbench.trialset.schema import CONFIGS, OF_KNOWN_TASKS, SCHEMA_VERSION, TASK_NAME, TASKS, arrow_schema
-from seedbench.trialset.table import load_tables
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -194,7 +195,7 @@ def _write_files(folder: Path, configs: Mapping[str, Mapping[str, Rows | pa.Tabl
     order: dict[str, pa.Table] = {}
     for config in sorted(configs, key=list(CONFIGS).index):  # trials first: their order is everybody's
         for task, rows in sorted(configs[config].items()):
-            table = rows if isinstance(rows, pa.Table) else to_arrow(config, rows)
+            table = with_all_columns(config, rows) if isinstance(rows, pa.Table) else to_arrow(config, rows)
             if config == "trials":
                 keys = ("model", "recipe", "weight_init_seed", "data_order_seed")
                 table = table.sort_by([(key, "ascending") for key in keys])
@@ -219,11 +220,12 @@ def _write_split(folder: Path, task: str, table: pa.Table, config: str, max_file
 
     folder.mkdir(exist_ok=True)
     rows_per_group = max(1, int(_ROW_GROUP_BYTES / max(1.0, table.nbytes / max(1, table.num_rows))))
-    # The bytes of a float16 or float32 compress better apart; scores repeat, so a dictionary serves them.
+    # Scores and names repeat, so a dictionary serves them; losses do not. Other encodings are not read by every engine.
     columns = CONFIGS[config].columns
     leaves = {column.name + ".list.element" * column.type.count("list<"): column.type for column in columns}
-    split_bytes = [leaf for leaf, type_name in leaves.items() if "float16" in type_name or "float32" in type_name]
-    dictionary = [leaf for leaf in leaves if leaf not in split_bytes]
+    dictionary = [
+        leaf for leaf, type_name in leaves.items() if "float16" not in type_name and "float32" not in type_name
+    ]
     written: list[Path] = []
     start = 0
     while start < table.num_rows or not written:
@@ -234,7 +236,6 @@ def _write_split(folder: Path, task: str, table: pa.Table, config: str, max_file
             compression="zstd",
             compression_level=9,
             use_dictionary=dictionary,
-            use_byte_stream_split=split_bytes,
             write_page_index=True,
             use_content_defined_chunking=True,
             store_schema=False,

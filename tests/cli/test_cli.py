@@ -398,7 +398,7 @@ def in_row(table: pa.Table, name: str, row: int, value) -> pa.Table:
 
 def other_schema_version(folder: Path) -> None:
     path = folder / "manifest.json"
-    path.write_text(path.read_text().replace('"schema_version": 1', '"schema_version": 2'))
+    path.write_text(path.read_text().replace('"schema_version": 2', '"schema_version": 3'))
 
 
 def truncated(folder: Path) -> None:

@@ -29,13 +29,14 @@ def table_of_scores(scores, task="rte", model="m", examples=None):
         data_order_seeds=np.arange(columns) + 200,
         row=row,
         column=column,
-        cell=np.arange(rows * columns, dtype=np.int32).reshape(rows, columns),
         trial_id=np.array([str(trial) for trial in range(rows * columns)], dtype=object),
-        diverged=np.zeros(rows * columns, dtype=bool),
+        status=np.full(rows * columns, None, dtype=object),
+        ended_at=np.full(rows * columns, checkpoints, dtype=np.int32),
         step=np.arange(1, checkpoints + 1) * 10,
         train_loss=none,
         validation_loss=none,
         score=flat,
+        evaluation_seconds=np.full(rows * columns, np.nan),
     )
 
 

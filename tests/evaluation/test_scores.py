@@ -28,13 +28,14 @@ def grid_table(task="rte", model="m", weight_init_seeds=(0, 1), data_order_seeds
         data_order_seeds=np.array(data_order_seeds),
         row=row,
         column=column,
-        cell=np.arange(trials, dtype=np.int32).reshape(rows, columns),
         trial_id=np.array([str(trial) for trial in range(trials)], dtype=object),
-        diverged=np.zeros(trials, dtype=bool),
+        status=np.full(trials, None, dtype=object),
+        ended_at=np.ones(trials, dtype=np.int32),
         step=np.array([10]),
         train_loss=np.full((trials, 1), nan, dtype=np.float32),
         validation_loss=np.full((trials, 1), nan, dtype=np.float32),
         score=np.full((trials, 1), 0.5),
+        evaluation_seconds=np.full(trials, nan),
     )
 
 

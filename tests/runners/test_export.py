@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from runners.errors import RunnerError
-from runners.export import append, example_loss, on_test_set, predicted_label, rows_of, trial_row
+from runners.export import append, example_loss, predicted_label, predicted_test_label, rows_of, trial_row
 from runners.trial_log import Cell
 from seedbench.trialset import load_trials, write_trials
 from tests.runners.test_trial_log import make_log
@@ -32,12 +32,12 @@ def test_the_row_of_a_trial_by_hand() -> None:
 def test_the_test_set_by_hand() -> None:
     """The dev set's logits once more, of test examples with labels 1, 1, 0, 1: two of four right, then three."""
     log = make_log()
-    assert on_test_set(log) == {}
+    assert predicted_test_label(log) is None and "test_score" not in trial_row(log)
     outcome = replace(log.outcome, test_logits=log.outcome.logits)
     log = replace(log, outcome=outcome, test_label=np.array([1, 1, 0, 1], np.int8), test_rows=np.arange(4))
-    measured = on_test_set(log)
+    measured = trial_row(log)
     assert measured["test_score"].tolist() == [0.5, 0.75]
-    assert measured["test_predicted_label"].tolist() == [[1, 0, 0, 0], [1, 1, 0, 0]]
+    assert predicted_test_label(log).tolist() == [[1, 0, 0, 0], [1, 1, 0, 0]]
     right, wrong = np.log(1 + np.e**-1), np.log(1 + np.e)
     assert measured["test_loss"].tolist() == pytest.approx([(right + wrong) / 2, (3 * right + wrong) / 4])
 
@@ -78,5 +78,5 @@ def test_logs_become_a_trial_set_and_new_ones_are_appended(tmp_path: Path) -> No
 
 def test_logs_of_other_dev_labels_are_refused() -> None:
     log = make_log()
-    with pytest.raises(RunnerError, match="other dev labels of sst2"):
+    with pytest.raises(RunnerError, match="other examples of sst2"):
         rows_of([log, replace(make_log(Cell(5, 5)), label=np.array([0, 1, 0, 0], np.int8))])

@@ -72,7 +72,7 @@ def test_other_recipes_steps_and_labels_are_another_meaning(tmp_path):
     label = np.array([example["label"] for example in FEW.examples])
     label[0] = 1 - label[0]
     found = lines(tmp_path / "c", [FEW], [split_of(PREDICTED, label=label)])
-    assert (Level.MAJOR, "~ dev examples of sst2: other labels") in found
+    assert (Level.MAJOR, "~ validation examples of sst2: others than before") in found
 
 
 def test_configs_that_come_and_go(tmp_path):
@@ -106,7 +106,7 @@ def test_another_schema_is_another_meaning_column_by_column(tmp_path):
     manifest = json.loads((old / "manifest.json").read_text())
     (old / "manifest.json").write_text(json.dumps(manifest | {"schema_version": 0}))
     assert [(change.level, str(change)) for change in changes(old, new)] == [
-        (Level.MAJOR, "~ schema 1, was 0"),
+        (Level.MAJOR, "~ schema 2, was 0"),
         (Level.MAJOR, "+ column device of trials: string"),
         (Level.MAJOR, "+ column recipe of trials: string"),
         (Level.MAJOR, "- column settings of trials: string"),

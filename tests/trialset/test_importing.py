@@ -232,7 +232,7 @@ def test_bad_rows_are_one_line(tmp_path, lines, rule):
     [
         ("train_loss", "-0.5", "column 'train_loss', line 2: a loss is never negative, found '-0.5'"),
         ("f1", "55", "column 'f1', line 2: must be a number from -1 to 1, as a score is, found '55'"),
-        ("status", "crashed", "column 'status', line 2: must be one of finished, diverged, found 'crashed'"),
+        ("status", "crashed", "column 'status', line 2: must be one of finished, diverged, failed, found 'crashed'"),
         ("score", "0.5", "line 1: column 'score' is there twice"),
     ],
 )

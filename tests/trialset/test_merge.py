@@ -82,7 +82,11 @@ def collisions():
     yield "recipe", recipe, "column 'learning_rate' of table mini/sst2/few is 3e-05, in SET 2e-05; another recipe needs"
     label = np.array([example["label"] for example in new.examples])
     label[:2] = 1 - label[:2]
-    yield "labels", split_of(PREDICTED, label=label), "other dev labels of sst2 than in SET; keep the two apart"
+    yield (
+        "labels",
+        split_of(PREDICTED, label=label),
+        "other validation examples of sst2 than in SET; keep the two apart",
+    )
     name = "few-0-1"
     other = split_of(PREDICTED[:1, :1], recipe="other")
     for rows in (other.trials, other.predictions):

@@ -9,15 +9,17 @@ from typing import Any
 import numpy as np
 
 from seedbench.errors import TrialSetError
+from seedbench.trialset.arrays import LARGEST_SCORE
 from seedbench.trialset.importing.reading import CurveFile
-from seedbench.trialset.schema import CONFIGS, RECIPE_COLUMNS, STATUSES
+from seedbench.trialset.schema import CONFIGS, RECIPE_COLUMNS, STATUSES, TASKS
 
 LOSSES = ("train_loss", "validation_loss")
 CURVES = (*LOSSES, "accuracy", "f1", "matthews_correlation")
+_JUDGED = ("status", "ended_at", "majority_score")
 SCALARS = {
     column.name: column.type
     for column in CONFIGS["trials"].columns
-    if column.nullable and not column.type.startswith("list<")
+    if column.nullable and not column.type.startswith("list<") and column.name not in _JUDGED
 }
 _RECIPE = {column.name for column in RECIPE_COLUMNS}
 Seeds = tuple[int, int]
@@ -28,6 +30,9 @@ class TableRows:
 
     def __init__(self, file: CurveFile, called: Mapping[str, str], name: str, trials: dict[Seeds, list[int]]) -> None:
         self.file, self.called, self.name, self.trials = file, called, name, trials
+        of_glue = name.split("/")[-2] in TASKS
+        self.largest: float = 1 if of_glue else LARGEST_SCORE
+        self.rule = "a number from -1 to 1" if of_glue else "a finite number"
         self.checkpoints = {seeds: self._checkpoints(rows) for seeds, rows in trials.items()}
 
     def _checkpoints(self, rows: Sequence[int]) -> dict[int, tuple[int, float]]:
@@ -39,8 +44,8 @@ class TableRows:
             score = self.file.number(column, row)
             if score is None or step == 0:
                 continue
-            if not abs(score) <= 1:  # so that NaN fails, too
-                raise self.file.error(column, row, "a score must be a number from -1 to 1, higher is better")
+            if not abs(score) <= self.largest:  # so that NaN fails, too
+                raise self.file.error(column, row, f"a score must be {self.rule}, higher is better")
             if step in by_step:
                 first = self.file.place[by_step[step][0]]
                 raise self.file.error(column, row, f"step {step} of this trial has a score already, in {first}")
@@ -99,11 +104,11 @@ class TableRows:
                     for name, values in curves.items()
                 }
             met_nan = any(name in LOSSES and not np.isfinite(curve).all() for name, curve in own.items())
-            low = majority_score is not None and score[-1] <= majority_score
             yield {
                 "weight_init_seed": seeds[0],
                 "data_order_seed": seeds[1],
-                "status": self._status(seeds, met_nan) or ("diverged" if met_nan or low else "finished"),
+                "status": self._status(seeds, met_nan) or self._judged(met_nan, score[-1], majority_score),
+                "majority_score": majority_score,
                 "num_steps": int(steps[-1]),
                 "step": steps,
                 "score": score,
@@ -158,6 +163,14 @@ class TableRows:
             means.append(sum(some) / len(some) if some else None)
             before = step
         return means
+
+    def _judged(self, met_nan: bool, last_score: float, majority_score: float | None) -> str | None:
+        """What follows from what is recorded; None where the majority score would tell, and is not known."""
+        if met_nan:
+            return "diverged"
+        if majority_score is None:
+            return None
+        return "diverged" if last_score <= majority_score else "finished"
 
     def _status(self, seeds: Seeds, met_nan: bool) -> str | None:
         """The file's own word, if any."""

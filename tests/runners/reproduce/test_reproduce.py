@@ -19,7 +19,7 @@ from typer.testing import CliRunner, Result
 
 from runners.block import BlockRunner
 from runners.data.recipe import get_recipe
-from runners.export import on_test_set, rows_of
+from runners.export import rows_of
 from runners.reproduce.__main__ import draw, main
 from runners.reproduce.differences import PROVENANCE, compare, words
 from runners.table import TableSpec
@@ -147,17 +147,18 @@ def test_what_changed_is_counted_at_its_checkpoint(recorded: Path, spec) -> None
 def test_the_test_set_is_compared_where_it_is_recorded(recorded: Path, spec) -> None:
     (table,) = load_trials(recorded / "set").tables
     log = read_log(spec(recorded / "logs").log_path(CELLS[4]))
-    measured = {name: values.tolist() for name, values in on_test_set(log).items()}
-    found = compare(table, 4, log, NOBODY, None, measured)
+    found = compare(table, 4, log, NOBODY, None)
     assert found.equal and found.test_predictions_changed == [0] * 4
-    assert found.test_score == found.recorded_test_score == measured["test_score"]
-    measured["test_predicted_label"][2][:2] = [1 - label for label in measured["test_predicted_label"][2][:2]]
-    found = compare(table, 4, log, NOBODY, None, measured)
+    assert table.test_score is not None and table.test_predicted_label is not None
+    assert found.test_score == found.recorded_test_score == table.test_score[4].tolist()
+    other = table.test_predicted_label.copy()
+    other[4, 2, :2] = 1 - other[4, 2, :2]
+    found = compare(replace(table, test_predicted_label=other), 4, log, NOBODY, None)
     assert not found.equal and found.test_predictions_changed == [0, 0, 2, 0]
     drawn = TableDrawnFrom("someone/tiny", "sst2", "few256", 6, None)
     said = words(Reproduction("a/b", "1.0.0", [drawn], 0, "reference", [found]))
     assert "Of the test examples 2 are predicted otherwise at most, and none at 3 of 4 checkpoints." in said
-    found = compare(table, 4, log, NOBODY, None, {"test_score": None})
+    found = compare(replace(table, test_score=None, test_predicted_label=None), 4, log, NOBODY, None)
     assert found.equal and found.test_score is None
 
 
@@ -186,8 +187,8 @@ def test_losses_that_are_nan_in_both_are_the_same(recorded: Path, spec) -> None:
     steps = log.outcome.step_train_loss.copy()
     steps[1] = np.nan
     broken = replace(log, outcome=replace(log.outcome, step_train_loss=steps))
-    status = np.array([True, *table.diverged[1:]])
-    found = compare(replace(table, train_loss=loss, diverged=status), 0, broken, NOBODY, steps)
+    status = np.array(["diverged", *table.status[1:]], dtype=object)
+    found = compare(replace(table, train_loss=loss, status=status), 0, broken, NOBODY, steps)
     assert found.equal and found.train_loss == [0, None, 0, 0] and found.status == "diverged"
 
 

@@ -131,7 +131,7 @@ def rows_of(logs: Iterable[TrialLog], steps: bool = False, logits: bool = False)
             arrays = {"step_train_loss": log.outcome.step_train_loss, "gradient_norm": log.outcome.gradient_norm}
             rows["steps"][task].append({**identity, **arrays})
         if logits:
-            rows["logits"][task].append({**identity, "logits": log.outcome.logits.astype(np.float16)})
+            rows["logits"][task].append({**identity, "logits": log.outcome.logits})
     rows["examples"].update(examples)
     return rows
 

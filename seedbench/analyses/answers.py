@@ -133,7 +133,7 @@ class Factors:
     """Weight initialisation against data order.
 
     Attributes:
-        heatmap: the whole grid.
+        heatmap: the whole grid; None where it is too large and too empty to be laid out.
         weight_init_seeds: number of rows that `components` and `tests` are about: the part of the grid without holes.
         data_order_seeds: number of its columns.
         components: weight_init, data_order, residual; empty where there are none to tell.
@@ -143,7 +143,7 @@ class Factors:
         notes: what cannot be concluded, and why.
     """
 
-    heatmap: Heatmap
+    heatmap: Heatmap | None
     weight_init_seeds: int
     data_order_seeds: int
     components: tuple[Component, ...]

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from seedbench.analyses.answers import Diverged, EarlyLate, Factors
+from seedbench.analyses.answers import Diverged, EarlyLate, Factors, Heatmap
 from seedbench.analyses.factors import NAMES
 from seedbench.analyses.result import SharedFactor, SharedSeeds, TableFindings
 from seedbench.display import Chart, Link, charts
@@ -66,9 +66,8 @@ def powers(last: int) -> list[int]:
     return [2**power for power in range(last.bit_length()) if 2**power <= last]
 
 
-def heatmap_chart(factors: Factors, metric: str) -> Chart:
+def heatmap_chart(grid: Heatmap, metric: str) -> Chart:
     """The grid of seeds, rows and columns from the best mean to the worst."""
-    grid = factors.heatmap
     rows = [
         {"data_order": column, "weight_init": row, "score": value}
         for row, line in zip(grid.weight_init_seeds, grid.value, strict=True)

@@ -17,6 +17,17 @@ _CHUNK = 2**20  # permuted values at a time
 
 def factors(table: TrialTable, *, rng: np.random.Generator, permutations: int) -> Factors:
     """Everything about the two seeds of one table."""
+    if table.sparse:
+        return Factors(
+            heatmap=None,
+            weight_init_seeds=0,
+            data_order_seeds=0,
+            components=(),
+            tests=(),
+            points=(),
+            densities=(),
+            notes=(_obstacle(table, np.empty((0, 0))) or "",),
+        )
     value = values(table)
     grid = np.where(table.cell >= 0, value[table.cell], np.nan)
     rows, columns = complete_part(table.cell)
@@ -24,13 +35,12 @@ def factors(table: TrialTable, *, rng: np.random.Generator, permutations: int) -
     notes: list[str] = []
     components: tuple[Component, ...] = ()
     tests: tuple[FactorTest, ...] = ()
-    holes = int((table.cell < 0).sum())
     if obstacle := _obstacle(table, part):
         notes.append(obstacle)
     else:
-        if holes:
+        if table.missing:
             notes.append(
-                f"Missing cells: {holes} of {grid.size}. Variances and tests are those of the {len(rows)} × "
+                f"Missing cells: {table.missing} of {grid.size}. Variances and tests are those of the {len(rows)} × "
                 f"{len(columns)} seeds without a hole, and say nothing about the missing trials."
             )
         components = variance_components(part)
@@ -74,11 +84,12 @@ def _obstacle(table: TrialTable, part: Floats) -> str | None:
         return f"A single {which}: {cannot} apart from the rest."
     if (rows, columns) == (table.num_trials, table.num_trials):
         return f"No two trials share a seed: {cannot} apart."
+    holes = f"{table.missing:,} of {rows * columns:,} cells are missing"
+    if table.sparse:
+        return f"{holes}: {cannot}."
     if min(part.shape) < 2 or part.size * 2 < table.num_trials:
-        return (
-            f"{table.cell.size - table.num_trials} of {table.cell.size} cells are missing, and the part of the grid "
-            f"without a hole is no more than {part.shape[0]} × {part.shape[1]}: {cannot}."
-        )
+        found = f"the part of the grid without a hole is no more than {part.shape[0]} × {part.shape[1]}"
+        return f"{holes}, and {found}: {cannot}."
     if np.ptp(part) == 0:
         return "All trials have the same best score: there is no variance to explain."
     return None

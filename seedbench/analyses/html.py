@@ -130,7 +130,8 @@ def _interval(low: float | None, high: float | None, format_: str) -> str | None
 def _factors_parts(factors: Factors, metric: str) -> Iterator[Part]:
     yield from _answer(factors_sentence(factors))
     yield from map(Note, factors.notes)
-    yield charts.heatmap_chart(factors, metric)
+    if factors.heatmap:
+        yield charts.heatmap_chart(factors.heatmap, metric)
     if factors.components:
         yield charts.components_chart(factors)
         yield _components_table(factors)

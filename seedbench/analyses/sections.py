@@ -98,10 +98,11 @@ def _factors(factors: Factors, width: int) -> Iterator[RenderableType]:
             )
         yield grid
     yield from notes(factors.notes)
-    picture = heatmap_text(factors.heatmap, width)
-    yield Text() if picture else Text("The grid is too wide to draw here: --html draws it.", style="dim")
-    if picture:
-        yield picture
+    if factors.heatmap:
+        picture = heatmap_text(factors.heatmap, width)
+        yield Text() if picture else Text("The grid is too wide to draw here: --html draws it.", style="dim")
+        if picture:
+            yield picture
     if densities := density_table(factors.densities, factors.points, width):
         yield Text()
         yield densities

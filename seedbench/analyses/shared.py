@@ -24,6 +24,9 @@ def shared_seeds(tables: Sequence[TrialTable], *, rng: np.random.Generator, perm
     if len(tables) < 2:
         note = "It takes two tasks with the same recipe and seeds to tell, and here is one."
         return SharedSeeds(first.model, first.recipe, tasks, (), (note,))
+    if sparse := [table.task for table in tables if table.sparse]:
+        note = f"Of {', '.join(sparse)} too few of the grid's cells are there to compare seeds."
+        return SharedSeeds(first.model, first.recipe, tasks, (), (note,))
     factors, notes = [], []
     for axis, factor in enumerate(NAMES):
         seeds, mean = _means(tables, axis)

@@ -260,7 +260,7 @@ CONFIGS: dict[str, Config] = {
         Config(
             "logits",
             "a trial",
-            (_TRIAL_ID, Column("logits", "list<list<list<float16>>>", "Checkpoints × dev examples × labels.")),
+            (_TRIAL_ID, Column("logits", "list<list<list<float32>>>", "Checkpoints × dev examples × labels.")),
             optional=True,
         ),
     )

@@ -139,6 +139,12 @@ class TrialTable:
         rows, columns = self.grid
         return 0 if self.one_seed else rows * columns - self.num_trials
 
+    @property
+    def sparse(self) -> bool:
+        """Whether the grid is too large, and too empty, to be laid out: a long diagonal is."""
+        rows, columns = self.grid
+        return rows * columns > max(_LAID_OUT, 10 * self.num_trials)
+
     def part(self, trials: np.ndarray) -> TrialTable:
         """The table of some of its trials, int [some], ascending: of those rows and columns that they have."""
         wi, row = np.unique(self.weight_init_seeds[self.row[trials]], return_inverse=True)
@@ -164,14 +170,14 @@ class TrialTable:
 
     @cached_property
     def cell(self) -> np.ndarray:
-        """int32 [rows, columns], the trial in each cell, -1 where there is none: for grids, since a diagonal's takes
-        the square of its trials."""
+        """int32 [rows, columns], the trial in each cell, -1 where there is none; not for a `sparse` table."""
         cell = np.full(self.grid, -1, dtype=np.int32)
         cell[self.row, self.column] = np.arange(self.num_trials)
         cell.flags.writeable = False
         return cell
 
 
+_LAID_OUT = 100_000  # cells, 400 kB
 _OF_TRIALS = (
     "trial_id",
     "status",

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dataset_card.held_out import test_set
 from dataset_card.reproduced import reproduced
 from dataset_card.strategies import strategies
+from seedbench.metrics import best_checkpoint
 from seedbench.trialset import Manifest, TrialSet, TrialTable, curve_words, read_split
 from seedbench.trialset.files import picture_of
 from seedbench.trialset.schema import CONFIGS, RECIPE_COLUMNS, TASKS
@@ -56,7 +58,7 @@ def values(folder: Path, manifest: Manifest, trials: TrialSet) -> dict[str, str]
         "first_file": manifest.shards("trials")[task][0],
         "tables": _tables(trials),
         "worth": _worth(trials),
-        "two_way": "\n\n".join(_two_way(table) for table in trials.tables),
+        "two_way": "\n\n".join(_two_way(table) for table in trials.tables if not table.sparse),
         "strategies": strategies(folder, trials),
         "reproduced": reproduced(folder, trials),
         "recipes": _recipes(trials),
@@ -64,6 +66,7 @@ def values(folder: Path, manifest: Manifest, trials: TrialSet) -> dict[str, str]
         "sizes": _sizes(folder, manifest),
         "fields": _fields(manifest),
         "dev_sets": _dev_sets(trials),
+        "test_set": test_set(folder, manifest, trials, _markdown),
         "grids": _grids(trials),
         "status": _status(trials, ours=our_runs(folder, manifest)),
         "sources": _markdown(
@@ -114,21 +117,34 @@ def _tables(trials: TrialSet) -> str:
     rows = []
     for table in trials.tables:
         best, majority = table.score.max(axis=1), table.majority_score
-        rows.append(
-            [
-                table.model,
-                table.task,
-                table.recipe,
-                f"{table.grid[0]} × {table.grid[1]}",
-                str(table.num_trials),
-                str(int(table.diverged.sum())),
-                str(table.num_checkpoints),
-                f"{best.mean():.3f}",
-                f"{best.min():.3f}–{best.max():.3f}",
-                "not known" if np.isnan(majority) else f"{majority:.3f}",
-            ]
-        )
-    return _markdown(header, rows)
+        row = [
+            table.model,
+            table.task,
+            table.recipe,
+            f"{table.grid[0]} × {table.grid[1]}",
+            str(table.num_trials),
+            _diverged(table),
+            str(table.num_checkpoints),
+            f"{best.mean():.3f}",
+            f"{best.min():.3f}–{best.max():.3f}",
+            "not known" if np.isnan(majority) else f"{majority:.3f}",
+        ]
+        rows.append([*row, "none" if table.test_score is None else f"{_chosen(table).mean():.3f}"])
+    return _markdown([*header, "test: mean"], rows)
+
+
+def _chosen(table: TrialTable) -> np.ndarray:
+    """The test score [trials] at each trial's best checkpoint on the dev set."""
+    assert table.test_score is not None
+    return table.test_score[np.arange(table.num_trials), best_checkpoint(table.score)]
+
+
+def _diverged(table: TrialTable) -> str:
+    """How many, and how many of which it is not known."""
+    unknown = int(np.equal(table.status, None).sum())
+    if unknown == table.num_trials:
+        return "not known"
+    return f"{int(table.diverged.sum())}{f', {unknown} not known' if unknown else ''}"
 
 
 def _worth(trials: TrialSet) -> str:
@@ -192,7 +208,7 @@ def _dev_sets(trials: TrialSet) -> str:
 
 def _grids(trials: TrialSet) -> str:
     """Which pairs of seeds were run."""
-    missing = sum(int((table.cell < 0).sum()) for table in trials.tables)
+    missing = sum(table.missing for table in trials.tables)
     if not missing:
         return "for every pair of seeds on a grid"
     return f"for the pairs of seeds on a grid, of which {missing} {'is' if missing == 1 else 'are'} missing"

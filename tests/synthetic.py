@@ -144,7 +144,7 @@ def configs_of(*splits: Split, predictions: bool = True) -> dict[str, dict[str, 
     for split in splits:
         configs["trials"].setdefault(split.task, []).extend(split.trials)
         configs["predictions"].setdefault(split.task, []).extend(split.predictions)
-        configs["examples"][split.task] = split.examples
+        configs["examples"][split.task] = max(configs["examples"].get(split.task, []), split.examples, key=len)
     return configs if predictions else {"trials": configs["trials"]}
 
 

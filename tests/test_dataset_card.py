@@ -450,3 +450,13 @@ def test_a_folder_that_is_no_trial_set_is_one_line(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
     assert "manifest.json" in done.stderr
     assert not (tmp_path / "README.md").exists()
+
+
+def test_the_card_says_where_the_test_set_is_from_and_who_has_none(tmp_path: Path) -> None:
+    tested = split_like_training(3, 3, seed=1, recipe="tested", test_examples=40)
+    folder = write(tmp_path / "set", tested, split_like_training(3, 3, seed=2, recipe="old"))
+    card = build_card(folder)
+    assert "| `sst2` | 40 | 0.0 % | 0.0 % |" in card and "SST-2's training file has the phrases" in card
+    assert "cannot" not in card and "These tables have no test set, since their trials could train on all" in card
+    assert "sst2 old. They serve `seedbench findings`" in " ".join(card.split())
+    assert "### The test set" not in build_card(write(tmp_path / "none", split_like_training(3, 3)))

@@ -1,4 +1,4 @@
-"""What schema 2 promises a reader: early ends, unknown things, other columns, long diagonals, one name for one thing."""
+"""What schema 2 promises a reader: early ends, unknown things, other columns, long diagonals, one name for one."""
 
 from __future__ import annotations
 
@@ -115,11 +115,11 @@ def test_a_test_set_is_of_all_trials_of_a_table_or_of_none(tmp_path):
 def test_the_validator_compares_test_scores_and_the_majority_with_what_they_follow_from(write_set):
     split = split_like_training(2, 2, test_examples=40)
     split.trials[2]["test_score"] = split.trials[2]["test_score"] + 0.1
+    first = split.trials[2]["test_score"][0]
     for row in split.trials:
         row["majority_score"] = 0.7
     assert [problem.split(": ", 1)[1] for problem in validate_folder(write_set(split))][:2] == [
-        f"test_score of trial 'few-1-0' at checkpoint 0 is {split.trials[2]['test_score'][0]:.6f}, its predictions give "
-        f"{split.trials[2]['test_score'][0] - 0.1:.6f}",
+        f"test_score of trial 'few-1-0' at checkpoint 0 is {first:.6f}, its predictions give {first - 0.1:.6f}",
         "majority_score is 0.700000, the labels of the dev set give 0.600000",
     ]
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dataset_card.held_out import SHARED_SENTENCES
 from runners.block import load_tokenizer
 from runners.data.glue import TEXT_COLUMNS, load_task
 from runners.data.held_out import parts, split
@@ -75,3 +76,20 @@ def test_sst2_has_5825_whole_sentences(glue_folder: Path) -> None:
     phrases = frame.sentence.str.split().tolist()
     long = np.array([len(words) >= 10 for words in phrases])
     assert np.count_nonzero(long & ~parts(phrases, phrases)) == 5825
+
+
+@pytest.mark.glue
+@pytest.mark.parametrize("task", SHARED_SENTENCES)
+def test_shared_sentences_are_as_the_card_says(glue_folder: Path, task: str) -> None:
+    train, dev = (
+        pd.read_parquet(glue_folder / task / f"{part}-00000-of-00001.parquet") for part in ("train", "validation")
+    )
+    texts = list(TEXT_COLUMNS[task])
+    drawn = split(task, train[texts[0]].tolist())
+
+    def share(examples: pd.DataFrame, of: pd.DataFrame) -> float:
+        sentences = set(of[texts].to_numpy().ravel())
+        return round(100 * float(examples[texts].isin(sentences).any(axis=1).mean()), 1)
+
+    shares = share(train.iloc[drawn.test], train.iloc[drawn.train]), share(dev, train)
+    assert shares == SHARED_SENTENCES[task]

@@ -1,0 +1,53 @@
+"""What the card says of the test set."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import pyarrow.compute as pc
+
+from seedbench.trialset import Manifest, TrialSet, read_split
+
+#: In percent: examples of the test set that share a sentence with the rest of the training file, and examples of GLUE's
+#: own dev set that share one with the whole of it. Measured, as tests/runners/data/test_held_out.py does again.
+SHARED_SENTENCES = {"cola": (0.3, 1.5), "mrpc": (12.9, 10.5), "rte": (26.7, 37.2), "sst2": (0.0, 0.0)}
+
+_ORIGIN = """\
+It is held out of GLUE's training file before anything else, the same for all tables of a task: nobody trains on it, and
+nobody should select on it. GLUE's own test labels are not public. Its rows are drawn once, by the runners' stream
+`("test", 0)`, without replacement and in the order of the file; recipes train on the rest, few-sample recipes on a
+subset of the rest. `examples` has the rows; the file's text is not in this data set."""
+_SST2 = """\
+ SST-2's training file has the phrases of its sentences as examples of their own. Its test examples are phrases of ten
+words or more that are part of no other, and what is part of one of them is not trained on."""
+
+
+def test_set(
+    folder: Path,
+    manifest: Manifest,
+    trials: TrialSet,
+    markdown: Callable[[Sequence[str], Iterable[Sequence[str]]], str],
+) -> str:
+    """Where the test set is from, how large it is, and which tables have none; "" where none has one."""
+    tested = sorted({table.task for table in trials.tables if table.test_score is not None})
+    if not tested:
+        return ""
+    rows = []
+    for task in tested:
+        split = read_split(folder, manifest, "examples", manifest.shards("examples")[task])
+        of_test = split.filter(pc.equal(split.column("split"), "test"))
+        numbers = of_test.column("example").to_numpy().astype("<i8")
+        share, dev = SHARED_SENTENCES[task]
+        digest = hashlib.sha256(numbers.tobytes()).hexdigest()
+        rows.append([f"`{task}`", f"{len(numbers):,}", f"{share} %", f"{dev} %", f"`{digest[:8]}`"])
+    header = ["task", "test examples", "share a sentence with the rest", "GLUE's dev set does", "SHA-256 of the rows"]
+    lines = [_ORIGIN + (_SST2 if "sst2" in tested else ""), "", markdown(header, rows)]
+    if without := [f"{table.task} {table.recipe}" for table in trials.tables if table.test_score is None]:
+        lines += [
+            "",
+            f"These tables have no test set, since their trials could train on all of the training file: "
+            f"{', '.join(without)}. They serve `seedbench findings` and the protocol `dodge2020`.",
+        ]
+    return "\n".join(lines)

@@ -12,7 +12,7 @@ from dataset_card.held_out import test_set
 from dataset_card.reproduced import reproduced
 from dataset_card.strategies import strategies
 from seedbench.metrics import best_checkpoint
-from seedbench.trialset import Manifest, TrialSet, TrialTable, curve_words, read_split
+from seedbench.trialset import Manifest, TrialSet, TrialTable, curve_words, diverged_words, read_split
 from seedbench.trialset.files import picture_of
 from seedbench.trialset.schema import CONFIGS, RECIPE_COLUMNS, TASKS
 
@@ -123,7 +123,7 @@ def _tables(trials: TrialSet) -> str:
             table.recipe,
             f"{table.grid[0]} × {table.grid[1]}",
             str(table.num_trials),
-            _diverged(table),
+            diverged_words(table),
             str(table.num_checkpoints),
             f"{best.mean():.3f}",
             f"{best.min():.3f}–{best.max():.3f}",
@@ -137,14 +137,6 @@ def _chosen(table: TrialTable) -> np.ndarray:
     """The test score [trials] at each trial's best checkpoint on the dev set."""
     assert table.test_score is not None
     return table.test_score[np.arange(table.num_trials), best_checkpoint(table.score)]
-
-
-def _diverged(table: TrialTable) -> str:
-    """How many, and how many of which it is not known."""
-    unknown = int(np.equal(table.status, None).sum())
-    if unknown == table.num_trials:
-        return "not known"
-    return f"{int(table.diverged.sum())}{f', {unknown} not known' if unknown else ''}"
 
 
 def _worth(trials: TrialSet) -> str:

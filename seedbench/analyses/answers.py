@@ -189,9 +189,9 @@ class Diverged:
     """Diverged trials, as their status says.
 
     Attributes:
-        trials: number of trials.
+        trials: number of trials of which it is known, and which did not fail.
         diverged: number of those that diverged.
-        share: diverged / trials.
+        share: diverged / trials; None where it is not known of any.
         share_low: lower end of its Wilson interval.
         share_high: upper end.
         behind: [checkpoints], the score below which a trial is behind: the 5% quantile of the finished trials; empty
@@ -205,9 +205,9 @@ class Diverged:
 
     trials: Count
     diverged: Count
-    share: Share
-    share_low: float
-    share_high: float
+    share: Share | None
+    share_low: float | None
+    share_high: float | None
     behind: Numbers
     partings: tuple[Parting, ...]
     median_checkpoint: float | None

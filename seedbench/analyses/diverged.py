@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from seedbench.analyses.answers import Diverged, GroupCurves, Parting
-from seedbench.analyses.common import Floats, curve, plain
+from seedbench.analyses.common import Floats, counted, curve, plain
 from seedbench.trialset import TrialTable
 
 QUANTILE = 0.05  # of the finished trials; a trial below it is behind
@@ -16,10 +16,10 @@ _MEASURES = ("score", "validation_loss", "train_loss")
 
 def diverged_trials(table: TrialTable) -> Diverged:
     """Everything about the diverged trials of one table."""
-    diverged = table.diverged
-    count, trials = int(diverged.sum()), table.num_trials
-    low, high = wilson_interval(count, trials)
-    finished = table.score[~diverged]
+    diverged, ended = table.diverged, table.status == "finished"
+    count, trials = int(diverged.sum()), int((diverged | ended).sum())
+    low, high = wilson_interval(count, trials) if trials else (None, None)
+    finished = table.score[ended]
     # An order statistic and no number between two: a trial that ties with a finished one is not behind it.
     behind = np.quantile(finished, QUANTILE, axis=0, method="lower") if len(finished) else np.empty(0)
     partings = []
@@ -35,7 +35,13 @@ def diverged_trials(table: TrialTable) -> Diverged:
         )
     known = [parting.checkpoint for parting in partings if parting.checkpoint is not None]
     notes = []
-    if not count:
+    if unknown := int(np.equal(table.status, None).sum()):
+        notes.append(f"Not known whether diverged: {counted(unknown, 'trial')}.")
+    if failed := int((table.status == "failed").sum()):
+        notes.append(f"Failed, and counted as neither: {counted(failed, 'trial')}.")
+    if not trials:
+        pass
+    elif not count:
         notes.append("No trial diverged: when they part from the others cannot be told.")
     elif not len(finished):
         notes.append("Every trial diverged: there are no others to part from.")
@@ -44,7 +50,7 @@ def diverged_trials(table: TrialTable) -> Diverged:
     return Diverged(
         trials=trials,
         diverged=count,
-        share=count / trials,
+        share=count / trials if trials else None,
         share_low=low,
         share_high=high,
         behind=plain(behind),
@@ -87,8 +93,8 @@ def _curves(table: TrialTable) -> tuple[GroupCurves, ...]:
         recorded = getattr(table, measure).astype(np.float64)
         if np.isnan(recorded).all():
             continue
-        for status, members in (("finished", ~table.diverged), ("diverged", table.diverged)):
-            if members.any():
+        for status in ("finished", "diverged", "unknown"):
+            if (members := table.status == (None if status == "unknown" else status)).any():
                 curves.append(_group_curves(status, measure, recorded[members]))
     return tuple(curves)
 

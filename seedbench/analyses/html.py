@@ -174,7 +174,8 @@ def _components_table(factors: Factors) -> Table:
 
 
 def _diverged_parts(diverged: Diverged, step: Sequence[int]) -> Iterator[Part]:
-    yield Paragraph((f"{diverged_sentence(diverged, len(step))} Interval of the share: ", WILSON, "."))
+    if sentence := diverged_sentence(diverged, len(step)):
+        yield Paragraph((f"{sentence} Interval of the share: ", WILSON, "."))
     yield from map(Note, diverged.notes)
     yield Grid(tuple(charts.diverged_charts(diverged, step)), min_width=280)
     if diverged.partings:

@@ -54,6 +54,9 @@ def factors_sentence(factors: Factors) -> str:
 
 
 def diverged_sentence(diverged: Diverged, checkpoints: int) -> str:
+    """Empty where it is not known of any trial."""
+    if diverged.share is None:
+        return ""
     interval = f"95% interval {diverged.share_low:.1%} to {diverged.share_high:.1%}"
     text = (
         f"{diverged.diverged} of {diverged.trials} diverged (met a NaN, or ended no better than the commoner label): "

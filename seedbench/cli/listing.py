@@ -31,7 +31,7 @@ def campaign_table(done: TableReplay, replicate: int) -> Table:
 
 def trials_table(trials: TrialSet) -> Group:
     """What a trial set holds: for each trial table its grid, its curves, the best validation scores of its trials."""
-    from seedbench.trialset import curve_words
+    from seedbench.trialset import curve_words, diverged_words
 
     head = Text.assemble((f"{trials.name} {trials.version}", "bold"), f"\nsha256 {trials.sha256}")
     if trials.revision:
@@ -43,8 +43,8 @@ def trials_table(trials: TrialSet) -> Group:
         cells = {
             "trials": str(table.num_trials),
             "seeds": f"{rows} × {columns}",
-            "missing": str(rows * columns - table.num_trials),
-            "diverged": str(int(table.diverged.sum())),
+            "missing": str(table.missing),
+            "diverged": diverged_words(table),
             "checkpoints": str(table.num_checkpoints),
             "lowest": f"{best.min():.4f}",
             "mean": f"{best.mean():.4f}",

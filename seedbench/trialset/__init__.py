@@ -9,7 +9,7 @@ from seedbench.trialset.identity import TrialsIdentity
 from seedbench.trialset.load import BUNDLED, TrialSet, load_trials, resolve_trials
 from seedbench.trialset.merge import add_trials, merge
 from seedbench.trialset.reproduced import Reproduction, TableDrawnFrom, TrainedAgain, read_reproductions
-from seedbench.trialset.sanity import curve_words
+from seedbench.trialset.sanity import curve_words, diverged_words
 from seedbench.trialset.selection import Selection, SelectionKeywords, refuse_unknown, whole_number
 from seedbench.trialset.table import TrialTable, majority_score_of
 from seedbench.trialset.validate import validate_folder
@@ -31,6 +31,7 @@ __all__ = [
     "add_trials",
     "changing_trials",
     "curve_words",
+    "diverged_words",
     "files",
     "hub",
     "importing",

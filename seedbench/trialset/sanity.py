@@ -40,6 +40,14 @@ def rising(table: TrialTable) -> int:
     return int((table.score.max(axis=1) > table.score[:, 0]).sum())
 
 
+def diverged_words(table: TrialTable) -> str:
+    """How many trials diverged, and of how many that is not known."""
+    unknown = int(np.equal(table.status, None).sum())
+    if unknown == table.num_trials:
+        return "not known"
+    return f"{int(table.diverged.sum())}{f', {unknown} not known' if unknown else ''}"
+
+
 def curve_words(table: TrialTable) -> str:
     """Where a table's curves start, how many rise, and whether any are the same, in a sentence."""
     first, majority = float(table.score[:, 0].mean()), table.majority_score

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from seedbench.analyses.diverged import diverged_trials, parts_at, wilson_interval
 from seedbench.analyses.early import early_late, spearman
+from seedbench.analyses.words import diverged_sentence
 from tests.scores import additive_scores, table_of
 
 RISING = [0.5, 0.6, 0.7, 0.8]
@@ -137,3 +140,18 @@ def test_what_cannot_be_told_of_early_scores(score, note):
 def test_early_scores_of_curves_that_never_cross_tell_all():
     found = early_late(table_of(additive_scores(4, 4, rng=np.random.default_rng(0))))
     assert found.score == pytest.approx((1.0,) * 5) and found.score_low == (None,) * 5
+
+
+def test_what_is_not_known_is_not_counted():
+    table = table_of([[RISING, RISING, RISING]], diverged=[(0, 1)])
+    status = np.array([None, "diverged", "failed"], dtype=object)
+    found = diverged_trials(replace(table, status=status))
+    assert (found.trials, found.diverged, found.share) == (1, 1, 1.0)
+    assert found.notes[:2] == (
+        "Not known whether diverged: 1 trial.",
+        "Failed, and counted as neither: 1 trial.",
+    )
+    found = diverged_trials(replace(table, status=np.full(3, None, dtype=object)))
+    assert (found.trials, found.share, found.share_low) == (0, None, None)
+    assert [curves.status for curves in found.curves] == ["unknown"]
+    assert diverged_sentence(found, 3) == "" and found.notes == ("Not known whether diverged: 3 trials.",)

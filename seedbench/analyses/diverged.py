@@ -35,7 +35,7 @@ def diverged_trials(table: TrialTable) -> Diverged:
         )
     known = [parting.checkpoint for parting in partings if parting.checkpoint is not None]
     notes = []
-    if unknown := int(np.equal(table.status, None).sum()):
+    if unknown := int(table.unknown.sum()):
         notes.append(f"Not known whether diverged: {counted(unknown, 'trial')}.")
     if failed := int((table.status == "failed").sum()):
         notes.append(f"Failed, and counted as neither: {counted(failed, 'trial')}.")
@@ -94,7 +94,8 @@ def _curves(table: TrialTable) -> tuple[GroupCurves, ...]:
         if np.isnan(recorded).all():
             continue
         for status in ("finished", "diverged", "unknown"):
-            if (members := table.status == (None if status == "unknown" else status)).any():
+            members = table.unknown if status == "unknown" else table.status == status
+            if members.any():
                 curves.append(_group_curves(status, measure, recorded[members]))
     return tuple(curves)
 

@@ -9,6 +9,7 @@ from seedbench.trialset.identity import TrialsIdentity
 from seedbench.trialset.load import BUNDLED, TrialSet, load_trials, resolve_trials
 from seedbench.trialset.merge import add_trials, merge
 from seedbench.trialset.reproduced import Reproduction, TableDrawnFrom, TrainedAgain, read_reproductions
+from seedbench.trialset.resampled import ExamplesError
 from seedbench.trialset.sanity import curve_words, diverged_words
 from seedbench.trialset.selection import Selection, SelectionKeywords, refuse_unknown, whole_number
 from seedbench.trialset.table import TrialTable, majority_score_of
@@ -17,6 +18,7 @@ from seedbench.trialset.write import changing_trials, put_trials, to_arrow, writ
 
 __all__ = [
     "BUNDLED",
+    "ExamplesError",
     "MANIFEST",
     "Manifest",
     "ManifestFile",

@@ -13,16 +13,17 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Container, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 import numpy as np
 
-from seedbench.documents import Count, Sha256, from_json, whole
+from seedbench.documents import OMIT_EMPTY, Count, Sha256, from_json, whole
 from seedbench.errors import CannotWrite, TrialSetError
 from seedbench.files import settle
+from seedbench.trialset.resampled import ExamplesError
 from seedbench.trialset.schema import (
     CONFIGS,
     OF_KNOWN_TASKS,
@@ -70,6 +71,7 @@ class ManifestFile:
     name: Annotated[str, whole(_SAFE_PATH.pattern, "of letters, digits and ._-/")]
     version: Annotated[str, whole(VERSION.pattern, "like 1.0.0")]
     files: Annotated[dict[str, ListedFile], msgspec.Meta(min_length=1)]
+    examples_error: dict[str, ExamplesError] = field(default_factory=dict, metadata={OMIT_EMPTY: True})
 
 
 @dataclass(frozen=True)
@@ -81,12 +83,14 @@ class Manifest:
         version: semantic version of the data.
         sha256: of `manifest.json` itself; identifies the trial set.
         files: path inside the folder -> SHA-256.
+        examples_error: of each table whose predictions were there when it was written, by name.
     """
 
     name: str
     version: str
     sha256: str
     files: dict[str, str]
+    examples_error: dict[str, ExamplesError] = field(default_factory=dict)
 
     def shards(self, config: str) -> dict[str, list[str]]:
         """Task -> the paths of its parquet files in that config, in order.
@@ -125,7 +129,8 @@ def read_manifest(folder: Path) -> Manifest:
         if problem := _unfit(path):
             raise TrialSetError(f"{folder / MANIFEST}: {problem}, found {path[:200]!r}")
     digests = {path: entry.sha256 for path, entry in manifest.files.items()}
-    return Manifest(manifest.name, manifest.version, hashlib.sha256(content).hexdigest(), digests)
+    sha256 = hashlib.sha256(content).hexdigest()
+    return Manifest(manifest.name, manifest.version, sha256, digests, manifest.examples_error)
 
 
 def _unfit(path: str) -> str | None:
@@ -222,9 +227,9 @@ def with_all_columns(config: str, table: pa.Table) -> pa.Table:
     import pyarrow as pa
 
     schema = arrow_schema(config)
-    for field in schema:
-        if field.name not in table.column_names:
-            table = table.append_column(field, pa.nulls(table.num_rows, field.type))
+    for column in schema:
+        if column.name not in table.column_names:
+            table = table.append_column(column, pa.nulls(table.num_rows, column.type))
     return table.select([*schema.names, *(name for name in table.column_names if name not in schema.names)])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from seedbench.errors import SelectionError, TrialSetError
@@ -13,6 +13,7 @@ from seedbench.trialset.arrays import load_tables
 from seedbench.trialset.files import CARD, MANIFEST, read_manifest
 from seedbench.trialset.hub import download, explain
 from seedbench.trialset.identity import TrialsIdentity
+from seedbench.trialset.resampled import ExamplesError
 from seedbench.trialset.selection import Selection
 from seedbench.trialset.table import TrialTable
 
@@ -30,6 +31,7 @@ class TrialSet:
         sha256: of its manifest, and so of all its files.
         revision: the Hub commit it was fetched from; None for a folder.
         tables: ordered by model, task, recipe.
+        examples_error: of each table, by name, how far its baseline depends on its examples; where it is known.
     """
 
     name: str
@@ -37,6 +39,7 @@ class TrialSet:
     sha256: str
     revision: str | None
     tables: tuple[TrialTable, ...]
+    examples_error: dict[str, ExamplesError] = field(default_factory=dict)
 
     @property
     def identity(self) -> TrialsIdentity:
@@ -105,7 +108,7 @@ def load_trials(source: str | os.PathLike[str] | None = None, *, revision: str |
         raise TrialSetError(f"revision {revision!r}: only a Hub repo has revisions, and this is a local folder")
     manifest = read_manifest(folder)
     tables = load_tables(folder, manifest)
-    return TrialSet(manifest.name, manifest.version, manifest.sha256, commit, tables)
+    return TrialSet(manifest.name, manifest.version, manifest.sha256, commit, tables, manifest.examples_error)
 
 
 def _download(repo: str, revision: str | None) -> Path:

@@ -42,7 +42,7 @@ def rising(table: TrialTable) -> int:
 
 def diverged_words(table: TrialTable) -> str:
     """How many trials diverged, and of how many that is not known."""
-    unknown = int(np.equal(table.status, None).sum())
+    unknown = int(table.unknown.sum())
     if unknown == table.num_trials:
         return "not known"
     return f"{int(table.diverged.sum())}{f', {unknown} not known' if unknown else ''}"

@@ -123,6 +123,11 @@ class TrialTable:
         return self.status == "diverged"
 
     @property
+    def unknown(self) -> np.ndarray:
+        """bool [trials], whether it is not known how a trial ended."""
+        return np.array([status is None for status in self.status], dtype=bool)
+
+    @property
     def grid(self) -> tuple[int, int]:
         """Numbers of weight-init seeds and of data-order seeds."""
         return len(self.weight_init_seeds), len(self.data_order_seeds)

@@ -25,11 +25,13 @@ from seedbench.trialset.files import (
     with_all_columns,
 )
 from seedbench.trialset.lists import nested
+from seedbench.trialset.resampled import ExamplesError, examples_error
 from seedbench.trialset.schema import CONFIGS, OF_KNOWN_TASKS, SCHEMA_VERSION, TASK_NAME, TASKS, arrow_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_NONE: Mapping[str, ExamplesError] = {}
 MAX_FILE_BYTES = 64 * 2**20
 Rows = Sequence[Mapping[str, Any]]
 _ROW_GROUP_BYTES = 32 * 2**20  # before compression: small enough to stream, large enough to compress well
@@ -113,12 +115,13 @@ def _stage(
 ) -> str:
     """Writes a trial set to an empty folder that nobody knows yet, and checks it by loading it."""
     _write_files(folder, configs, max_file_bytes)
-    sha256 = write_manifest(folder, name=name, version=version)
+    write_manifest(folder, name=name, version=version)
     try:
-        load_tables(folder, read_manifest(folder))
+        tables = load_tables(folder, read_manifest(folder))
     except TrialSetError as error:
         raise TrialSetError(str(error).replace(f"{folder}{os.sep}", "")) from None
-    return sha256
+    errors = {table.name: found for table in tables if (found := examples_error(table)) is not None}
+    return write_manifest(folder, name=name, version=version, errors=errors)
 
 
 @contextmanager
@@ -129,13 +132,13 @@ def _as_trial_set_error() -> Iterator[None]:
         raise TrialSetError(str(error)) from None
 
 
-def write_manifest(folder: Path, *, name: str, version: str) -> str:
+def write_manifest(folder: Path, *, name: str, version: str, errors: Mapping[str, ExamplesError] = _NONE) -> str:
     """Writes a folder's manifest over all its `data_files`; returns the manifest's SHA-256."""
     files = {}
     for path in data_files(folder):
         content = (folder / path).read_bytes()
         files[path] = ListedFile(len(content), hashlib.sha256(content).hexdigest())
-    content = to_json(ManifestFile(SCHEMA_VERSION, name, version, files)).encode()
+    content = to_json(ManifestFile(SCHEMA_VERSION, name, version, files, dict(errors))).encode()
     write_file(folder / MANIFEST, content)
     return hashlib.sha256(content).hexdigest()
 

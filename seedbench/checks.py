@@ -29,6 +29,8 @@ from seedbench.replay import (
     admitted_budgets,
     prepare,
     run_campaign,
+    scored_tables,
+    without_secrets,
 )
 from seedbench.strategy import Strategy
 from seedbench.trialset import TrialSet
@@ -125,15 +127,15 @@ def check_strategy(
 
 
 def _cases(trials: TrialSet, options: ReplayOptions, campaigns: int) -> list[Case]:
-    admitted = admitted_budgets(trials.tables, (), options.protocol)
-    pairs = [(table, budget) for table, budgets in zip(trials.tables, admitted, strict=True) for budget in budgets]
+    tables = scored_tables(trials.tables, options.protocol)
+    admitted = admitted_budgets(tables, ())
+    pairs = [(table, budget) for table, budgets in zip(tables, admitted, strict=True) for budget in budgets]
     rounds = -(-campaigns // len(pairs))
-    replicates = range(rounds + rounds % 2)
     cases = {}
     for table in {table.name: table for table, _ in pairs}.values():
-        batch = prepare(table, seed=options.seed, replicates=replicates, protocol=options.protocol)
-        # The predictions are not needed any more, and so are not there to be found.
-        bare = replace(batch, table=replace(table, predicted_label=None, example_loss=None, label=None))
+        batch = prepare(table, seed=options.seed, replicates=range(rounds), protocol=options.protocol)
+        # What is not needed any more is not there to be found.
+        bare = replace(batch, table=without_secrets(table), test_score=batch.test_score.copy())
         shown = ShownTables.of(table, trials.tables) if options.track == "transfer" else None
         for replicate in range(rounds):
             past = RecordedTrials(batch, replicate, history=shown).past()
@@ -143,11 +145,15 @@ def _cases(trials: TrialSet, options: ReplayOptions, campaigns: int) -> list[Cas
 
 
 def _one_replicate(batch: Replicates, replicate: int) -> Replicates:
-    at = batch.replicates.index(replicate)
-    arrays: dict[str, Any] = {
-        name: value[at : at + 1] for name, value in vars(batch).items() if isinstance(value, np.ndarray)
-    }
-    return replace(batch, replicates=range(replicate, replicate + 1), **arrays)
+    at = slice(batch.replicates.index(replicate), batch.replicates.index(replicate) + 1)
+    return replace(
+        batch,
+        replicates=range(replicate, replicate + 1),
+        rows=batch.rows[at],
+        columns=batch.columns[at],
+        order=batch.order[at],
+        curves={},
+    )
 
 
 # --- what a strategy does ---------------------------------------------------------------------------------------------
@@ -197,23 +203,25 @@ def _trace(strategy: Strategy, case: Case) -> Trace:
 
 
 def _altered(case: Case, paid: dict[int, int], way: str) -> Case:
-    """The same campaign with everything replaced that was not paid for: the future, other trials, the test half."""
+    """The same campaign with everything replaced that was not paid for: the future, other trials, the test scores."""
     batch, table = case.batch, case.batch.table
     unpaid = np.ones((table.num_trials, table.num_checkpoints), dtype=bool)
     for trial, count in paid.items():
         unpaid[trial, :count] = False
-    score, loss, train_loss = batch.validation_score.copy(), batch.validation_loss.copy(), table.train_loss.copy()
-    for values, worst, best in ((score[0], 0.0, 1.0), (loss[0], 9.0, 0.01), (train_loss, 9.0, 0.01)):
+    score, loss, train_loss = batch.score.copy(), batch.validation_loss.copy(), batch.train_loss.copy()
+    lowest, highest = min(0.0, float(score.min())), max(1.0, float(score.max()))
+    for values, worst, best in ((score, lowest, highest), (loss, 9.0, 0.01), (train_loss, 9.0, 0.01)):
         if way == "shuffled":
             values[unpaid] = np.random.default_rng(case.replicate).permutation(values[unpaid])
         else:
             values[unpaid] = worst if way == "worse" else best
     whole = np.full_like(table.score, 0.0 if way == "worse" else 1.0)
-    changed = replace(table, train_loss=train_loss, score=whole, validation_loss=whole.astype(np.float32))
-    return replace(
-        case,
-        batch=replace(batch, table=changed, validation_score=score, validation_loss=loss, test_score=whole[None]),
+    single = whole.astype(np.float32)
+    changed = replace(table, train_loss=single, score=whole, validation_loss=single)
+    batch = replace(
+        batch, table=changed, score=score, validation_loss=loss, train_loss=train_loss, test_score=whole, curves={}
     )
+    return replace(case, batch=batch)
 
 
 # --- the same again, elsewhere ----------------------------------------------------------------------------------------

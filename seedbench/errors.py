@@ -24,9 +24,6 @@ fails the evaluation as a `StrategyFailed`.
 
 from __future__ import annotations
 
-#: Ends the reason of a `StrategyFailed` in a re-run without some of the seeds.
-IN_RE_RUN = ", in a re-run for the intervals, with a part of the seeds left out"
-
 
 class SeedbenchError(Exception):
     """Anything a user can cause. The text is one line: what is wrong, where, the value found, what to do."""
@@ -100,10 +97,7 @@ class StrategyFailed(SeedbenchError):
         return f"{self.table}:{self.budget}:{self.replicate}"
 
     def __str__(self) -> str:
-        if self.reason.endswith(IN_RE_RUN):  # --only runs the campaign with all the seeds
-            hint = "campaign.grid is smaller there than the table's: take seed labels from campaign.grid"
-        else:
-            hint = f"this one campaign again: seedbench evaluate FILE --only {self.campaign}"
+        hint = f"this one campaign again: seedbench evaluate FILE --only {self.campaign}"
         return f"{self.reason} (table {self.table}, budget {self.budget}, replicate {self.replicate}; {hint})"
 
 

@@ -30,7 +30,7 @@ from runners.trial_log import Cell
 from seedbench.campaign import Around, Labels, Measurements, Settlement
 from seedbench.errors import SeedbenchError, StrategyFailed
 from seedbench.files import new_folder, remove_folder
-from seedbench.replay import Deadline, RecordedTrials, prepare, run_campaign
+from seedbench.replay import Deadline, RecordedTrials, run_campaign, whole_table
 from seedbench.strategy import Strategy, load_strategy, refuse_oracle
 from seedbench.trialset import TrialTable, majority_score_of
 
@@ -83,7 +83,7 @@ class LiveGrid(RecordedTrials):
     """
 
     def __init__(self, table: TrialTable, seed: int, train: Callable[[tuple[int, int]], Measurements]) -> None:
-        super().__init__(prepare(table, seed=seed, replicates=range(2), protocol="dodge2020"), 0)
+        super().__init__(whole_table(table, seed=seed, protocol="dodge2020"), 0)
         self._unrecorded, self._train = table, train
         self._failure: Exception | None = None
 
@@ -209,7 +209,7 @@ def live(
                 strategy=strategy,
                 table=table,
                 seed=seed,
-                majority_score=cells.source().majority_score,
+                majority_score=cells.source().task.majority_score,
                 book=book,
                 kept=trial,
                 checkpoint=settled.checkpoint,

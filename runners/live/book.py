@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.table import Table
 
 from runners.trial_log import Cell
+from seedbench.campaign import Measurements, shown_loss
 
 Row = dict[str, Any]  # of a trial set's config `trials`
 
@@ -58,14 +59,15 @@ class Book:
         self.payments: list[tuple[int, int]] = []
         self.steps_spent = 0
 
-    def pay(self, cell: Cell, labels: tuple[int, int], row: Row) -> tuple[float, float, float]:
-        """Writes down that a trial's next checkpoint is paid for; returns its score, validation loss and train loss."""
+    def pay(self, cell: Cell, labels: tuple[int, int], row: Row) -> Measurements:
+        """Writes down that a trial's next checkpoint is paid for; returns what a strategy sees of it."""
         index = self.checkpoints(cell)
         self.steps_spent += self.steps[index] - self.reached(cell)
         trial = self.trials.setdefault(cell, PaidTrial(len(self.trials) + 1, cell, labels))
         self.payments.append((trial.number, index))
         trial.row, trial.checkpoints = row, index + 1
-        return float(row["score"][index]), float(row["validation_loss"][index]), float(row["train_loss"][index])
+        losses = (float(shown_loss(row[name][index])) for name in ("validation_loss", "train_loss"))
+        return Measurements(float(row["score"][index]), *losses)
 
     def checkpoints(self, cell: Cell) -> int:
         """Checkpoints of a trial that are paid for."""

@@ -19,7 +19,7 @@ from seedbench.campaign.ledger import (
     stop_if_idle,
 )
 from seedbench.campaign.objects import Campaign, Checkpoint, OracleCampaign, Trial
-from seedbench.campaign.source import Around, Labels, Measurements, Source
+from seedbench.campaign.source import Around, Labels, Measurements, Source, TaskFacts, shown_loss
 
 __all__ = [
     "AXES",
@@ -33,6 +33,7 @@ __all__ = [
     "Settlement",
     "Source",
     "PastTable",
+    "TaskFacts",
     "Trial",
     "check_label",
     "chosen",
@@ -41,5 +42,6 @@ __all__ = [
     "open_campaign",
     "past_tables",
     "refusal",
+    "shown_loss",
     "stop_if_idle",
 ]

@@ -27,14 +27,15 @@ class PastArrays:
     Attributes:
         task: of the table.
         recipe: of the table.
-        same_recipe: whether that is the recipe of the table that the campaign is on.
+        same_recipe: whether all fields of its recipe are those of the table that the campaign is on.
         majority_score: of always predicting the task's most frequent label; NaN where the labels are unknown.
         step: int64 [checkpoints], training steps done.
         weight_init_seed: int64 [trials], labels, ascending.
         data_order_seed: int64 [trials], labels, ascending within a weight-init seed.
         score: float64 [trials, checkpoints], on the whole dev set.
-        validation_loss: float64 [trials, checkpoints], nats, likewise; NaN where not recorded.
-        train_loss: float64 [trials, checkpoints], nats, mean since the checkpoint before; NaN likewise.
+        validation_loss: float64 [trials, checkpoints], nats, likewise, as `shown_loss` gives it; NaN where not recorded.
+        train_loss: float64 [trials, checkpoints], nats, mean since the checkpoint before; likewise.
+        ended_at: int32 [trials], number of a trial's own checkpoints; after them its last measurement is repeated.
     """
 
     task: str
@@ -47,6 +48,7 @@ class PastArrays:
     score: np.ndarray
     validation_loss: np.ndarray
     train_loss: np.ndarray
+    ended_at: np.ndarray
 
     def __post_init__(self) -> None:
         for value in vars(self).values():
@@ -61,13 +63,13 @@ class PastArrays:
 
 @dataclass(frozen=True, eq=False)
 class PastTable:
-    """The trials of another task's trial table, all complete. Read-only.
+    """Trials of another task's trial table, those of the seeds in the campaign's grid, all complete. Read-only.
 
     Attributes:
         task: of that table; its scores are in this task's own metric.
         recipe: of that table.
-        same_recipe: whether the campaign's own table has this recipe, too.
-        grid: numbers of weight-init and of data-order seeds in that table; their labels need not count from 0.
+        same_recipe: whether all fields of this recipe are those of the campaign's own table.
+        grid: numbers of weight-init and of data-order seeds that are shown of it; labels need not count from 0.
         majority_score: score of always predicting that task's most frequent label; NaN where unknown.
         checkpoints_per_trial: validation points of each of its trials.
     """
@@ -84,8 +86,7 @@ class PastTable:
     def trials(self) -> tuple[Trial, ...]:
         """All its trials, by weight-init seed, then by data-order seed; scores and losses are of the whole dev set.
 
-        A label means the same seed in every record and in the campaign's own grid; a seed that this grid does not have
-        has a label beyond it.
+        A label means the same seed in every record and in the campaign's own grid.
         """
         seeds = zip(self._past.weight_init_seed.tolist(), self._past.data_order_seed.tolist(), strict=True)
         return tuple(PastTrial(self._past, number, *labels) for number, labels in enumerate(seeds))
@@ -138,6 +139,7 @@ class PastTrial(Trial):
             _set(made, "score", past.score.item(number, index))
             _set(made, "validation_loss", past.validation_loss.item(number, index))
             _set(made, "train_loss", past.train_loss.item(number, index))
+            _set(made, "repeated", index >= past.ended_at.item(number))
         return made
 
     def __setattr__(self, name: str, value: object) -> NoReturn:

@@ -27,13 +27,23 @@ AXES = ("weight_init_seed", "data_order_seed")
 
 
 class Settlement(NamedTuple):
-    """How a campaign ended: the kept checkpoint and what was spent."""
+    """How a campaign ended: the kept checkpoint and what was spent.
+
+    Attributes:
+        weight_init_seed: label of the kept trial.
+        data_order_seed: likewise.
+        checkpoint: index of the kept checkpoint.
+        steps_spent: training steps paid for.
+        trials_started: trials with a paid checkpoint.
+        validations: checkpoints paid for, but for those that only repeat what was measured at a trial's end.
+    """
 
     weight_init_seed: int
     data_order_seed: int
     checkpoint: int
     steps_spent: int
     trials_started: int
+    validations: int
 
 
 class OpenCampaign(NamedTuple):
@@ -137,7 +147,7 @@ def open_campaign(
             checkpoint.index = index
             checkpoint.step = step
             checkpoint.fraction = fraction
-            score, checkpoint.validation_loss, checkpoint.train_loss = train()
+            score, checkpoint.validation_loss, checkpoint.train_loss, checkpoint.repeated = train()
             checkpoint.score = score
             if score > best_score:
                 if index == 0:
@@ -158,7 +168,8 @@ def open_campaign(
         checkpoint = chosen(returned, paid)
         for (row, column), (_, booked) in started.items():
             if checkpoint in booked:
-                return Settlement(row, column, booked.index(checkpoint), total - int(remaining), len(paid))
+                spent, looks = total - int(remaining), sum(map(_validations, started.values()))
+                return Settlement(row, column, booked.index(checkpoint), spent, len(paid), looks)
         raise not_paid_for()
 
     def ended() -> Checkpoint:
@@ -176,7 +187,7 @@ def open_campaign(
     campaign.budget = budget
     campaign.grid = source.grid
     campaign.checkpoints_per_trial = length
-    campaign.majority_score = source.majority_score
+    campaign.majority_score, campaign.metric, campaign.dev_examples, campaign.labels = source.task
     campaign._history = lambda: history()  # as it is, it might lead to the records
     campaign._start = start
     campaign._remaining = lambda: remaining / steps_of_trial
@@ -185,6 +196,14 @@ def open_campaign(
     campaign._new_rng = lambda: rng()
     campaign._rng = None
     return OpenCampaign(campaign, settle, close)
+
+
+def _validations(started: tuple[Trial, list[Checkpoint]]) -> int:
+    """The checkpoints of a trial that were measured; what comes after its own end only repeats."""
+    _, booked = started
+    if booked and booked[-1].repeated:
+        return sum(not checkpoint.repeated for checkpoint in booked)
+    return len(booked)
 
 
 def stop_if_idle(calls: int) -> None:

@@ -7,7 +7,7 @@ process, in which there is nothing to find.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,12 +25,13 @@ class Checkpoint:
         step: training steps done.
         fraction: share of the whole trial done, in (0, 1].
         score: the task's metric, higher is better; always finite.
-        validation_loss: nats; NaN where it is not finite or was not recorded.
-        train_loss: nats, mean since the checkpoint before; NaN likewise.
+        validation_loss: nats, with three significant digits; NaN where it is not finite or was not recorded.
+        train_loss: nats, mean since the checkpoint before; likewise.
+        repeated: whether the trial had ended before, so that this is its last measurement once more.
     """
 
     # Not frozen and without __init__: a campaign makes hundreds, and this is the fastest form there is.
-    __slots__ = ("fraction", "index", "score", "step", "train_loss", "trial", "validation_loss")
+    __slots__ = ("fraction", "index", "repeated", "score", "step", "train_loss", "trial", "validation_loss")
     trial: Trial
     index: int
     step: int
@@ -38,6 +39,7 @@ class Checkpoint:
     score: float
     validation_loss: float
     train_loss: float
+    repeated: bool
 
     def __repr__(self) -> str:
         return f"<Checkpoint {self.index} of {self.trial!r}: score {self.score:.4f}>"
@@ -88,6 +90,9 @@ class Campaign:
         grid: numbers of weight-init and of data-order seeds; labels count from 0. Cells may be missing.
         checkpoints_per_trial: validation points of a full trial.
         majority_score: score of always predicting the most frequent label; NaN where unknown.
+        metric: name of the score; None where unknown.
+        dev_examples: number of examples that scores are of; None where unknown.
+        labels: number of different labels; None where unknown.
     """
 
     __slots__ = (
@@ -100,13 +105,19 @@ class Campaign:
         "_unstarted",
         "budget",
         "checkpoints_per_trial",
+        "dev_examples",
         "grid",
+        "labels",
         "majority_score",
+        "metric",
     )
     budget: int
     grid: tuple[int, int]
     checkpoints_per_trial: int
     majority_score: float
+    metric: str | None
+    dev_examples: int | None
+    labels: int | None
     _start: Callable[[int | None, int | None], Trial]
     _remaining: Callable[[], float]
     _trials: Callable[[], tuple[Trial, ...]]
@@ -132,6 +143,39 @@ class Campaign:
         """
         return self._start(weight_init_seed, data_order_seed)
 
+    def advance(self, trials: Iterable[Trial], checkpoints: int = 1) -> tuple[Checkpoint, ...]:
+        """Trains several trials together, and pays for it trial by trial, in the order given.
+
+        Args:
+            trials: of this campaign, each once, none of them complete.
+            checkpoints: how far each is trained: so many checkpoints, or to its end where that comes sooner.
+
+        Returns:
+            The last checkpoint of each.
+
+        Raises:
+            BudgetSpent: the next checkpoint costs more than what is left; what comes before it is trained and paid.
+            TrialComplete: a trial is at its end; nothing is trained.
+            ValueError: a trial is there twice, or `checkpoints` is below 1; nothing is trained.
+        """
+        trials = tuple(trials)
+        if len({id(trial) for trial in trials}) < len(trials):
+            raise ValueError("campaign.advance: a trial is in the list twice")
+        if checkpoints < 1:
+            raise ValueError(f"campaign.advance: checkpoints must be at least 1, found {checkpoints}")
+        for trial in trials:
+            if trial.complete:
+                trial.advance()  # says so
+        reached = []
+        for trial in trials:
+            checkpoint = trial.advance()
+            for _ in range(checkpoints - 1):
+                if trial.complete:
+                    break
+                checkpoint = trial.advance()
+            reached.append(checkpoint)
+        return tuple(reached)
+
     @property
     def remaining(self) -> float:
         """What is left of the budget, in full trials."""
@@ -151,7 +195,7 @@ class Campaign:
     def history(self) -> tuple[PastTable, ...]:
         """The trials of other tasks of the same model on the transfer track, read-only; empty on the cold track.
 
-        A seed label means the same seed there as here; labels beyond `grid` are of seeds that only other tasks have.
+        A seed label means the same seed there as here; trials of seeds that are not in `grid` are not shown.
         """
         return self._history()
 

@@ -3,10 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-Measurements = tuple[float, float, float]  # score, validation loss, train loss
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 Labels = tuple[int, int]  # of a trial's weight-init seed and of its data-order seed
+
+
+class Measurements(NamedTuple):
+    """What a trial shows at a checkpoint: its score, its losses as `shown_loss` gives them, and whether it had ended.
+
+    `repeated` is true after a trial's own end: its last measurement, once more.
+    """
+
+    score: float
+    validation_loss: float
+    train_loss: float
+    repeated: bool = False
+
+
+class TaskFacts(NamedTuple):
+    """What is known of a task beforehand.
+
+    Attributes:
+        majority_score: of always predicting the most frequent label; NaN where unknown.
+        metric: name of the score; None where unknown.
+        dev_examples: number of examples that the score is of; None where unknown.
+        labels: number of different labels; None where unknown.
+    """
+
+    majority_score: float
+    metric: str | None = None
+    dev_examples: int | None = None
+    labels: int | None = None
 
 
 class Source(Protocol):
@@ -16,13 +46,13 @@ class Source(Protocol):
         grid: numbers of weight-init and of data-order seeds.
         steps: training steps done at each checkpoint, ascending; the same for all trials.
         unstarted: trials that can be started.
-        majority_score: score of always predicting the most frequent label.
+        task: what is known of the task.
     """
 
     grid: tuple[int, int]
     steps: Sequence[int]
     unstarted: int
-    majority_score: float
+    task: TaskFacts
 
     def start(
         self, weight_init_seed: int | None, data_order_seed: int | None
@@ -62,7 +92,7 @@ class Around:
         asked: Callable[[int | None, int | None], object] = lambda weight_init_seed, data_order_seed: None,
     ) -> None:
         self.grid, self.steps = source.grid, source.steps
-        self.unstarted, self.majority_score = source.unstarted, source.majority_score
+        self.unstarted, self.task = source.unstarted, source.task
         self.started: list[Labels] = []
         self._start, self._train, self._asked = source.start, train, asked
 
@@ -75,3 +105,15 @@ class Around:
         labels = (row, column)
         self.started.append(labels)
         return row, column, lambda: self._train(labels, advance)
+
+
+def shown_loss(loss: ArrayLike) -> NDArray[np.float64]:
+    """Losses [...] -> [...], with three significant digits; what is not finite stays as it is.
+
+    An exact loss names its trial, and with it a future that is recorded. Rounding makes a look-up dearer, and does not
+    make it impossible: several rounded losses name a trial, too.
+    """
+    exact = np.asarray(loss, dtype=np.float64)
+    rounded = np.where(np.isfinite(exact) & (exact != 0), np.abs(exact), 1.0)
+    scale = 10.0 ** (2 - np.floor(np.log10(rounded)))
+    return np.where(np.isfinite(exact), np.rint(exact * scale) / scale, exact)

@@ -1,8 +1,8 @@
 """Strategies through recorded trials: the protocol, the replicates, and what came out of every campaign.
 
-protocol      what may be asked for: protocols and budgets
+protocol      what may be asked for: protocols, pools and budgets
 options       how campaigns are replayed, as one object, and from the keywords of public functions
-replicates    the hidden side: halves, labels, order, and all scores on the halves
+replicates    the hidden side: pools, labels, order, and what was measured
 source        one replicate of a recorded table, as the source of campaigns
 transfer      which other tables campaigns are shown
 deadline      the limit on a strategy's time
@@ -16,12 +16,12 @@ decisions     what a strategy decides on the way, and where two part
 from seedbench.replay.deadline import Deadline
 from seedbench.replay.decisions import Decision, Decisions, Kind, decision, parting, steps_before
 from seedbench.replay.options import EvaluationKeywords, ReplayKeywords, ReplayOptions, from_keywords
-from seedbench.replay.protocol import PROTOCOLS, admitted_budgets
-from seedbench.replay.replay import Deletion, Replay, TableReplay, replay, replay_one
-from seedbench.replay.replicates import Replicates, prepare, undefined_share
+from seedbench.replay.protocol import PROTOCOLS, PoolSize, admitted_budgets, pool_size_of, scored_tables, subgrids_of
+from seedbench.replay.replay import Replay, TableReplay, replay, replay_one
+from seedbench.replay.replicates import Replicates, prepare, whole_table
 from seedbench.replay.run import run_campaign
 from seedbench.replay.source import RecordedTrials
-from seedbench.replay.transfer import TRACKS, ShownTables
+from seedbench.replay.transfer import TRACKS, ShownTables, without_secrets
 
 __all__ = [
     "PROTOCOLS",
@@ -29,10 +29,10 @@ __all__ = [
     "Deadline",
     "Decision",
     "Decisions",
-    "Deletion",
     "EvaluationKeywords",
     "ShownTables",
     "Kind",
+    "PoolSize",
     "RecordedTrials",
     "Replay",
     "ReplayKeywords",
@@ -43,10 +43,14 @@ __all__ = [
     "decision",
     "from_keywords",
     "parting",
+    "pool_size_of",
     "prepare",
     "replay",
     "replay_one",
     "run_campaign",
+    "scored_tables",
     "steps_before",
-    "undefined_share",
+    "subgrids_of",
+    "whole_table",
+    "without_secrets",
 ]

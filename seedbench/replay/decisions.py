@@ -55,7 +55,7 @@ class Decisions:
         stretches: what was paid for, in order: a trial (its place in `trials`), and how many checkpoints in a row.
         kept_trial: place in `trials` of the trial that was kept.
         kept_checkpoint: index of the checkpoint that was kept.
-        score: of that checkpoint on the test half.
+        score: of that checkpoint on the test set, or on the dev set where that is reported.
         steps_spent: training steps paid for.
     """
 
@@ -172,7 +172,7 @@ def watched(source: Source) -> tuple[Source, list[Paid]]:
 
     def train(labels: Labels, advance: Callable[[], Measurements]) -> Measurements:
         measured = advance()
-        paid.append((labels, measured[0]))
+        paid.append((labels, measured.score))
         return measured
 
     return Around(source, train), paid
@@ -207,7 +207,6 @@ def decisions_of(
         row, column = table.weight_init_seeds[table.row[trial]], table.data_order_seeds[table.column[trial]]
         trials.append(TrainedTrial(int(row), int(column), tuple(its_scores)))
     kept = (settled.weight_init_seed, settled.data_order_seed)
-    test_score = batch.test_score[batch.replicates.index(recorded.replicate)]
     return Decisions(
         strategy=name,
         table=table.name,
@@ -218,6 +217,6 @@ def decisions_of(
         stretches=tuple((place, len(list(group))) for place, group in groupby(order)),
         kept_trial=places[kept],
         kept_checkpoint=settled.checkpoint,
-        score=float(test_score[recorded.trial(*kept), settled.checkpoint]),
+        score=float(batch.test_score[recorded.trial(*kept), settled.checkpoint]),
         steps_spent=settled.steps_spent,
     )

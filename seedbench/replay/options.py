@@ -15,10 +15,7 @@ from seedbench.trialset import Selection, SelectionKeywords, TrialSet, refuse_un
 
 # Of each whole number its rule, up to the value, and whether it holds.
 _NUMBERS: dict[str, tuple[str, Callable[[int], bool]]] = {
-    "replicates": (
-        "replicates come in pairs: give an even number of at least 2, not",
-        lambda number: number >= 2 and not number % 2,
-    ),
+    "replicates": ("replicates must be at least 3, or nothing is known of their noise; found", lambda number: number >= 3),
     "seed": ("seed must be an integer, found", lambda number: True),
     "processes": ("processes must be at least 1, found", lambda number: number >= 1),
 }
@@ -31,9 +28,9 @@ class ReplayKeywords(SelectionKeywords, total=False):
     """Keywords of functions that replay strategies under a budget of their own.
 
     Attributes:
-        replicates: campaigns per table, budget and strategy; even, since they come in pairs; 200.
+        replicates: campaigns per table, budget and strategy, at least 3; 500.
         seed: of all hidden randomness, any integer; 0. The same call gives the same result to the byte.
-        protocol: "held-out-1", or "dodge2020" for selection and score on the same full dev set.
+        protocol: "held-out-2", chosen by the dev set and reported on the test set; or "dodge2020", the dev set for both.
         processes: to split the work among; the result does not depend on it; 1. More than one needs a strategy that can
             travel to another process: a file, a shipped name, or a callable that pickles.
         time_limit: wall time in seconds that one campaign may take; 60.
@@ -50,8 +47,8 @@ class EvaluationKeywords(ReplayKeywords, total=False):
     """Keywords of `evaluate` and `compare`: on which tables, under which budgets, and how.
 
     Attributes:
-        budgets: in full trials, one or several; every table must have enough trials for them: four times as many in
-            held-out-1. None: each table takes part in those of 2, 4, 8, 16 and 32 that it has enough trials for.
+        budgets: in full trials, one or several; the pools of every table must have four times as many trials. None:
+            each table takes part in those of 2, 4, 8, 16 and 32 that its pools are large enough for.
         track: "cold", or "transfer": `campaign.history` has the trials of the model's other tasks, all of them in the
             trial set, whatever is selected to be scored.
         sandbox: run the strategies in sealed processes, see `seedbench.sandbox`; the result does not depend on it. It
@@ -68,7 +65,7 @@ class ReplayOptions:
     """How campaigns are replayed. What is given is checked here, and nowhere else.
 
     Attributes:
-        replicates: campaigns of each strategy, table and budget; even, since they come in pairs.
+        replicates: campaigns of each strategy, table and budget, at least 3.
         seed: of all randomness.
         protocol: one of `PROTOCOLS`.
         track: one of `TRACKS`.
@@ -80,7 +77,7 @@ class ReplayOptions:
         SelectionError: a value that breaks a rule, with both.
     """
 
-    replicates: int = 200
+    replicates: int = 500
     seed: int = 0
     protocol: str = PROTOCOLS[0]
     track: str = TRACKS[0]

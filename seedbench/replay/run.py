@@ -25,7 +25,6 @@ def run_campaign(
     budget: int,
     *,
     deadline: Deadline,
-    note: str = "",
     source: Source | None = None,
     sandbox: Sandbox | None = None,
 ) -> Settlement:
@@ -36,7 +35,6 @@ def run_campaign(
         recorded: one replicate of a table.
         budget: in full trials.
         deadline: what limits the campaign's wall time.
-        note: added to what is said of a failure.
         source: goes around `recorded.source()`, to look on; None for that itself.
         sandbox: where a sealed strategy runs, under limits of its own.
 
@@ -73,11 +71,11 @@ def run_campaign(
     except (KeyboardInterrupt, CannotSeal):  # the user's, the machine's, not the strategy's
         raise
     except Breach as breach:
-        reason = f"strategy {strategy.name} {breach.said}{note}"
+        reason = f"strategy {strategy.name} {breach.said}"
         raise StrategyFailed(reason, table, budget, replicate, breach.frames, breach.verdict) from None
     except BaseException as error:  # SystemExit included: a strategy does not end the evaluation by ending itself
         deadline.stop()
         failure, frames = failure_of(error, strategy)
-        raise StrategyFailed(f"strategy {strategy.name} {failure}{note}", table, budget, replicate, frames) from None
+        raise StrategyFailed(f"strategy {strategy.name} {failure}", table, budget, replicate, frames) from None
     opened.close()
     return settlement

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeVar
 
-from seedbench.campaign import Campaign, Checkpoint, PastArrays, Trial
+from seedbench.campaign import Campaign, Checkpoint, Measurements, PastArrays, TaskFacts, Trial
 from seedbench.errors import (
     BudgetSpent,
     CannotSeal,
@@ -28,7 +28,6 @@ from seedbench.sandbox.messages import (
     Labels,
     Load,
     Loaded,
-    Measured,
     Refused,
     Run,
     Said,
@@ -160,7 +159,7 @@ def _job(strategy: Strategy, campaign: Campaign, steps: Sequence[int]) -> Run:
         grid=campaign.grid,
         steps=list(steps),
         unstarted=campaign.unstarted,
-        majority_score=campaign.majority_score,
+        task=TaskFacts(campaign.majority_score, campaign.metric, campaign.dev_examples, campaign.labels),
         entropy=seeding.entropy.to_bytes(32, "little"),
     )
 
@@ -215,7 +214,7 @@ def _answers(
     calls: Sequence[int], campaign: Campaign, trials: list[Trial], advances: dict[bytes, Callable[[], Checkpoint]]
 ) -> Answers:
     labels: list[Labels] = []
-    measured: list[Measured] = []
+    measured: list[Measurements] = []
     for call in calls:
         if call == START:
             try:
@@ -231,12 +230,12 @@ def _answers(
     return labels, measured
 
 
-def _paid(advance: Callable[[], Checkpoint]) -> Measured:
+def _paid(advance: Callable[[], Checkpoint]) -> Measurements:
     try:
         checkpoint = advance()
     except (BudgetSpent, TrialComplete):
         raise Breach("not paid for", "asked for a checkpoint that its budget does not pay for") from None
-    return checkpoint.score, checkpoint.validation_loss, checkpoint.train_loss
+    return Measurements(checkpoint.score, checkpoint.validation_loss, checkpoint.train_loss, checkpoint.repeated)
 
 
 def _breach(failed: Failed) -> Breach:

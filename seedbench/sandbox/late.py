@@ -55,7 +55,7 @@ class Checkpoint(seen.Checkpoint):
     trial: Trial
 
     def __getattr__(self, name: str) -> Any:  # called where a slot is empty
-        if name in ("score", "validation_loss", "train_loss"):
+        if name in ("score", "validation_loss", "train_loss", "repeated"):
             self.trial._ask()
         return object.__getattribute__(self, name)
 
@@ -129,7 +129,7 @@ def open_campaign(job: Run, told: int, said: int) -> tuple[seen.Campaign, Callab
         started[row, column] = trial
 
     def measure(checkpoint: Checkpoint, measured: Measurements) -> None:
-        checkpoint.score, checkpoint.validation_loss, checkpoint.train_loss = measured
+        checkpoint.score, checkpoint.validation_loss, checkpoint.train_loss, checkpoint.repeated = measured
         trial = checkpoint.trial
         if trial._best is None or checkpoint.score > trial._best.score:
             trial._best = checkpoint
@@ -220,7 +220,7 @@ def open_campaign(job: Run, told: int, said: int) -> tuple[seen.Campaign, Callab
     campaign.budget = job.budget
     campaign.grid = job.grid
     campaign.checkpoints_per_trial = length
-    campaign.majority_score = job.majority_score
+    campaign.majority_score, campaign.metric, campaign.dev_examples, campaign.labels = job.task
     campaign._history = history
     campaign._start = start
     campaign._remaining = lambda: remaining / steps_of_trial

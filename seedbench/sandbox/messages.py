@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 import numpy as np
 
-from seedbench.campaign import PastArrays
+from seedbench.campaign import Measurements, PastArrays, TaskFacts
 from seedbench.errors import CampaignError, PoolExhausted, UnknownCell
 
 #: The longest message of a sealed process.
@@ -127,7 +127,7 @@ class Run(Message, tag=2):
         grid: numbers of weight-init and of data-order seeds.
         steps: training steps done at each checkpoint.
         unstarted: trials that can be started.
-        majority_score: NaN where unknown.
+        task: what is known of the task.
         entropy: what `campaign.rng` is seeded with, 32 bytes.
     """
 
@@ -136,7 +136,7 @@ class Run(Message, tag=2):
     grid: tuple[int, int]
     steps: list[int]
     unstarted: int
-    majority_score: float
+    task: TaskFacts
     entropy: bytes
 
 
@@ -158,8 +158,7 @@ class Refused(Message, tag=1):
 
 
 Labels = tuple[int, int]  # of a trial that was started
-Measured = tuple[float, float, float]  # answers `Advance`: score, validation loss, train loss
-Answers = tuple[list[Labels], list[Measured]]  # answers `Calls`: the starts', and the advances', in order
+Answers = tuple[list[Labels], list[Measurements]]  # answers `Calls`: the starts', and the advances', in order
 
 
 # --- between whoever evaluates and the process that forks sealed ones -------------------------------------------------
@@ -216,7 +215,7 @@ decode_started = msgspec.msgpack.Decoder(Started | Refused).decode
 decode_order = msgspec.msgpack.Decoder(Import | Fork | Kill).decode
 decode_report = msgspec.msgpack.Decoder(Ready | Ended).decode
 decode_answers = msgspec.msgpack.Decoder(Answers).decode
-decode_measured = msgspec.msgpack.Decoder(Measured).decode
+decode_measured = msgspec.msgpack.Decoder(Measurements).decode
 
 
 def encode_history(past: Sequence[PastArrays]) -> bytes:

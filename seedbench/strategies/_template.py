@@ -11,12 +11,15 @@ A strategy gets a campaign and returns what to keep: a trial (meaning its best c
     campaign.trials                   those with a checkpoint; campaign.unstarted counts the trials not yet started
     campaign.grid                     numbers of weight-init and of data-order seeds; labels count from 0
     campaign.checkpoints_per_trial    validation points of a full trial
-    campaign.majority_score           what predicting the majority class scores
+    campaign.majority_score           what predicting the majority class scores; NaN where unknown
+    campaign.metric                   name of the score; campaign.dev_examples, campaign.labels: how many, or None
     campaign.history                  on the transfer track: complete trials of other tasks, under the same seed labels
     campaign.rng                      a numpy Generator: the only randomness that can be replayed
     trial.advance()                   trains to the next validation point, pays for it, returns the checkpoint
+    campaign.advance(trials, 3)       the same for several trials together, up to three points each
     trial.checkpoints, trial.best, trial.complete, trial.weight_init_seed, trial.data_order_seed
     checkpoint.score, .validation_loss, .train_loss, .index, .step, .fraction (of a full trial), .trial
+    checkpoint.repeated               whether the trial had ended before: what follows only repeats, and costs the same
 
 An advance that costs more than what is left raises BudgetSpent and costs nothing; with no trial left to start, start
 raises PoolExhausted. Either may simply end the strategy: the best checkpoint it has seen is kept then.
@@ -40,9 +43,7 @@ class MyStrategy:
         stop = max(1, round(self.fraction * campaign.checkpoints_per_trial))
         while campaign.remaining > 0 and campaign.unstarted >= 2:
             pair = [campaign.start(), campaign.start()]
-            for trial in pair:
-                for _ in range(stop):
-                    trial.advance()
+            campaign.advance(pair, stop)
             better = max(pair, key=lambda trial: trial.best.score)
             while not better.complete:
                 better.advance()

@@ -52,8 +52,7 @@ class AdditiveSeeds:
             except UnknownCell:
                 trial = campaign.start()  # the cell is missing: any other
                 open_cells[trial.weight_init_seed, trial.data_order_seed] = False
-            while not trial.complete:
-                trial.advance()
+            campaign.advance([trial], campaign.checkpoints_per_trial)
             done.append(trial)
         return max(campaign.trials, key=lambda trial: trial.best.score)
 

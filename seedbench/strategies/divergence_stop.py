@@ -34,9 +34,9 @@ class DivergenceStop:
                 checkpoint = trial.advance()
                 if checkpoint.fraction >= self.fraction and trial.best.score <= majority:
                     break
-        for trial in sorted(campaign.trials, key=best_score, reverse=True):
-            while not trial.complete:
-                trial.advance()  # the pool is empty: what is left of the budget goes to the best of those stopped
+        # The pool is empty: what is left of the budget goes to the best of those stopped.
+        stopped = [trial for trial in sorted(campaign.trials, key=best_score, reverse=True) if not trial.complete]
+        campaign.advance(stopped, campaign.checkpoints_per_trial)
         return max(campaign.trials, key=best_score)
 
 

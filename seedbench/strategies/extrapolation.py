@@ -56,9 +56,9 @@ class Extrapolation:
                     if self.chance(np.array(seen), shapes[:, : len(seen)], bar) < self.delta:
                         break
             bar = max(bar, trial.best.score)
-        for trial in sorted(campaign.trials, key=best_score, reverse=True):
-            while not trial.complete:
-                trial.advance()  # the pool is empty: what is left of the budget goes to the best of those stopped
+        # The pool is empty: what is left of the budget goes to the best of those stopped.
+        stopped = [trial for trial in sorted(campaign.trials, key=best_score, reverse=True) if not trial.complete]
+        campaign.advance(stopped, campaign.checkpoints_per_trial)
         return max(campaign.trials, key=best_score)
 
     def chance(self, score: np.ndarray, shapes: np.ndarray, bar: float) -> float:

@@ -8,8 +8,6 @@ from seedbench import Campaign, Trial
 
 
 def strategy(campaign: Campaign) -> Trial:
-    while campaign.remaining >= 1 and campaign.unstarted:
-        trial = campaign.start()
-        while not trial.complete:
-            trial.advance()
-    return max(campaign.trials, key=lambda trial: trial.best.score)
+    trials = [campaign.start() for _ in range(min(campaign.budget, campaign.unstarted))]
+    campaign.advance(trials, campaign.checkpoints_per_trial)
+    return max(trials, key=lambda trial: trial.best.score)

@@ -36,8 +36,7 @@ class GoodSeeds:
                 trial = campaign.start(*next(cells)) if campaign.history else campaign.start()
             except UnknownCell:
                 continue  # a missing cell
-            while not trial.complete:
-                trial.advance()
+            campaign.advance([trial], campaign.checkpoints_per_trial)
         return max(campaign.trials, key=lambda trial: trial.best.score)
 
     def promise(self, campaign: Campaign) -> list[np.ndarray]:
@@ -48,9 +47,8 @@ class GoodSeeds:
             score = (score - score.mean()) / max(score.std(), 1e-9)
             seeds = np.array([(trial.weight_init_seed, trial.data_order_seed) for trial in table.trials])
             for axis, size in enumerate(campaign.grid):
-                known = seeds[:, axis] < size  # other tables may have more seeds
-                total[axis] += np.bincount(seeds[known, axis], score[known], minlength=size)
-                count[axis] += np.bincount(seeds[known, axis], minlength=size)
+                total[axis] += np.bincount(seeds[:, axis], score, minlength=size)
+                count[axis] += np.bincount(seeds[:, axis], minlength=size)
         return [both / (of + self.shrinkage) for both, of in zip(total, count, strict=True)]
 
 

@@ -38,13 +38,12 @@ class Hyperband:
             share = campaign.remaining * length / (cuts + 1)
             trials = [campaign.start() for _ in range(min(round(share / cost), campaign.unstarted))]
             for leg in legs:
-                for trial in trials:
-                    for _ in range(leg):
-                        trial.advance()
+                if leg:
+                    campaign.advance(trials, leg)
                 trials = sorted(trials, key=best_score, reverse=True)[: max(1, len(trials) // factor)]
-        for trial in sorted(campaign.trials, key=best_score, reverse=True):
-            while not trial.complete:
-                trial.advance()  # what the rounding left of the budget goes to the best of those cut
+        # What the rounding left of the budget goes to the best of those cut.
+        best = sorted(campaign.trials, key=best_score, reverse=True)
+        campaign.advance([trial for trial in best if not trial.complete], length)
         return max(campaign.trials, key=best_score)
 
 

@@ -9,8 +9,5 @@ from seedbench import Campaign, Checkpoint
 
 
 def strategy(campaign: Campaign) -> Checkpoint:
-    while campaign.remaining >= 1 and campaign.unstarted:
-        trial = campaign.start()
-        while not trial.complete:
-            trial.advance()
-    return max((trial.checkpoints[-1] for trial in campaign.trials), key=lambda checkpoint: checkpoint.score)
+    trials = [campaign.start() for _ in range(min(campaign.budget, campaign.unstarted))]
+    return max(campaign.advance(trials, campaign.checkpoints_per_trial), key=lambda checkpoint: checkpoint.score)

@@ -48,9 +48,9 @@ class MedianStopping:
                     insort(column, total / count)
                     if len(column) >= peers:
                         bar[count - 1] = (column[(len(column) - 1) // 2] + column[len(column) // 2]) / 2
-        for trial in sorted(campaign.trials, key=best_score, reverse=True):
-            while not trial.complete:
-                trial.advance()  # the pool is empty: what is left of the budget goes to the best of those stopped
+        # The pool is empty: what is left of the budget goes to the best of those stopped.
+        stopped = [trial for trial in sorted(campaign.trials, key=best_score, reverse=True) if not trial.complete]
+        campaign.advance(stopped, campaign.checkpoints_per_trial)
         return max(campaign.trials, key=best_score)
 
 

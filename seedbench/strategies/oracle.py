@@ -1,7 +1,7 @@
 """Oracle: told all test scores, trains the one trial with the best of them; the ceiling of choosing, not a strategy.
 
-It keeps the checkpoint with the highest test score of the whole table, for which any budget is enough. Nobody can get
-there, since the luck of this very test half is part of that score: its `gap_closed` exceeds 100%. Leaderboards, sealed
+It keeps the checkpoint with the highest test score of the pool, for which any budget is enough. Nobody can get there,
+since the luck of this very test set is part of that score: its `gap_closed` exceeds 100%. Leaderboards, sealed
 runs and live campaigns refuse it.
 """
 

@@ -33,9 +33,9 @@ class Patience:
             checkpoint = trial.advance()
             while not trial.complete and checkpoint.index - trial.best.index < patience:
                 checkpoint = trial.advance()
-        for trial in sorted(campaign.trials, key=best_score, reverse=True):
-            while not trial.complete:
-                trial.advance()  # the pool is empty: what is left of the budget goes to the best of those stopped
+        # The pool is empty: what is left of the budget goes to the best of those stopped.
+        stopped = [trial for trial in sorted(campaign.trials, key=best_score, reverse=True) if not trial.complete]
+        campaign.advance(stopped, campaign.checkpoints_per_trial)
         return max(campaign.trials, key=best_score)
 
 

@@ -47,9 +47,9 @@ class PercentileStopping:
                 complete.append([checkpoint.score for checkpoint in trial.checkpoints])
                 if len(complete) >= self.peers:
                     bar = np.percentile(complete, 100 - self.percentile, axis=0).tolist()
-        for trial in sorted(campaign.trials, key=best_score, reverse=True):
-            while not trial.complete:
-                trial.advance()  # the pool is empty: what is left of the budget goes to the best of those stopped
+        # The pool is empty: what is left of the budget goes to the best of those stopped.
+        stopped = [trial for trial in sorted(campaign.trials, key=best_score, reverse=True) if not trial.complete]
+        campaign.advance(stopped, campaign.checkpoints_per_trial)
         return max(campaign.trials, key=best_score)
 
 

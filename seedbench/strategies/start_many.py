@@ -39,13 +39,10 @@ class StartMany:
         to_finish = max(1, campaign.budget // 4) if self.continued is None else min(self.continued, campaign.budget)
         affordable = (campaign.budget * length - to_finish * (length - stop)) // stop
         started = affordable if self.started is None else max(1, self.started)
-        for _ in range(min(started, campaign.unstarted)):
-            trial = campaign.start()
-            for _ in range(stop):
-                trial.advance()
-        for trial in sorted(campaign.trials, key=best_score, reverse=True)[: self.continued]:
-            while not trial.complete:
-                trial.advance()  # the budget's end ends the campaign: the best checkpoint seen is kept
+        campaign.advance([campaign.start() for _ in range(min(started, campaign.unstarted))], stop)
+        best = sorted(campaign.trials, key=best_score, reverse=True)[: self.continued]
+        # The budget's end ends the campaign: the best checkpoint seen is kept.
+        campaign.advance([trial for trial in best if not trial.complete], length)
         return max(campaign.trials, key=best_score)
 
 

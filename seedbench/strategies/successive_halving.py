@@ -37,14 +37,12 @@ class SuccessiveHalving:
         affordable = max(1, int(campaign.budget * length / cost))
         trials = [campaign.start() for _ in range(min(affordable, campaign.unstarted))]
         for leg in legs[:-1]:
-            for trial in trials:
-                for _ in range(leg):
-                    trial.advance()
+            if leg:
+                campaign.advance(trials, leg)
             trials = sorted(trials, key=best_score, reverse=True)[: max(1, len(trials) // factor)]
         # The last rung, best first; then the trials that were cut, for what the rounding left of the budget.
-        for trial in sorted(campaign.trials, key=best_score, reverse=True):
-            while not trial.complete:
-                trial.advance()
+        best = sorted(campaign.trials, key=best_score, reverse=True)
+        campaign.advance([trial for trial in best if not trial.complete], length)
         return max(campaign.trials, key=best_score)
 
 

@@ -49,8 +49,7 @@ def play_seeds(campaign: Campaign, seed: str, arms: int) -> None:
         except PoolExhausted:
             playable[arm] = False
             continue
-        while not trial.complete:
-            trial.advance()
+        campaign.advance([trial], campaign.checkpoints_per_trial)
         plays.append((arm, 0, trial.best.score))
 
 

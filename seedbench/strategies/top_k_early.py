@@ -36,13 +36,10 @@ class TopKEarly:
         look = min(max(1, self.checkpoints), length)
         top = max(1, min(3, campaign.budget // 2)) if self.top is None else min(self.top, campaign.budget)
         affordable = (campaign.budget * length - top * (length - look)) // look
-        for _ in range(min(affordable, campaign.unstarted)):
-            trial = campaign.start()
-            for _ in range(look):
-                trial.advance()
-        for trial in sorted(campaign.trials, key=best_score, reverse=True):
-            while not trial.complete:
-                trial.advance()  # the budget's end ends the campaign: the best checkpoint seen is kept
+        campaign.advance([campaign.start() for _ in range(min(affordable, campaign.unstarted))], look)
+        best = sorted(campaign.trials, key=best_score, reverse=True)
+        # The budget's end ends the campaign: the best checkpoint seen is kept.
+        campaign.advance([trial for trial in best if not trial.complete], length)
         return max(campaign.trials, key=best_score)
 
 

@@ -10,15 +10,17 @@ from rich.table import Table
 from rich.text import Text
 
 from seedbench.display.terminal import (
+    UNDEFINED,
+    difference,
     full_trials,
     half,
     interval_plot,
     joined,
     multiplier,
     multiplier_range,
-    paired_difference,
     percent,
 )
+from seedbench.evaluation.words import left_out_words
 from seedbench.strategy import load_strategy
 
 if TYPE_CHECKING:
@@ -26,9 +28,11 @@ if TYPE_CHECKING:
 
 LEGEND = {
     "best-of-n": "train as many full trials as the budget holds, keep the best checkpoint",
-    "difference": "in mean test score, to best-of-n on the same replicates; ▲ ▼ leave out zero",
-    "±": "95% interval over replicates and seeds that holds for all lines together",
-    "gap": "closed: 0% is one full trial, 100% the best of 64 (of all, if fewer)",
+    "difference": "in mean score, to what best-of-n is expected to score: + is better",
+    "±": "half of a 95% interval over replicates and seeds, of this line alone",
+    "▲ ▼": "better, worse: holds at 95% for all lines together (Holm)",
+    "finds": "the true difference that would be marked, by itself, four times in five",
+    "gap": "closed: 0% is one full trial, 100% the best that best-of-n scores with up to 64",
     "compute": "full trials best-of-n needs for this score, per trial of budget",
 }
 
@@ -72,14 +76,16 @@ def advice_words(advice: Advice) -> list[str]:
 def _advised_words(advice: Advice, best: Candidate, tables: str, trials: str) -> str:
     return (
         f"With a budget of {trials}, use {best.label}: on {tables} it scores {best.difference:.4f} more than plain "
-        f"best-of-n (95% interval {best.difference_low:+.4f} to {best.difference_high:+.4f}, which allows for having "
-        f"picked the best of {len(advice.candidates)} settings)."
+        f"best-of-n (95% interval {best.difference_low:+.4f} to {best.difference_high:+.4f}), told from it at 95% also for "
+        f"{len(advice.candidates)} settings together."
     )
 
 
 def _compute_words(advice: Advice, best: Candidate) -> str:
-    needed = f"{_needed_by(best, advice.budget)} full trials for that ({_span_of(best, advice.budget)})"
-    sentences = [f"Plain best-of-n needs {needed}."]
+    sentences = []
+    if best.compute_multiplier is not None:
+        needed = f"{_needed_by(best, advice.budget)} full trials for that ({_span_of(best, advice.budget)})"
+        sentences.append(f"Plain best-of-n needs {needed}.")
     first = advice.candidates[0]
     if first != best:
         more = first.difference - best.difference
@@ -102,22 +108,25 @@ def _promising_words(advice: Advice) -> str:
     """What is left open, where no setting can be told to be better."""
     best = advice.candidates[0]
     if best.difference_low is None or best.difference_high is None:
-        if advice.replicates < 4:
-            return f"{advice.replicates} replicates are one pair, and one says nothing about others: no intervals."
-        return "A grid of one row or one column of seeds says nothing about others, so there are no intervals."
+        return "Too few seeds in one of these tables say nothing about others, so there are no intervals."
     if best.difference <= 0:
         return "None of them scored higher."
     return (
-        f"{best.label} scored highest: {best.difference:+.4f}, for which best-of-n needs "
-        f"{_needed_by(best, advice.budget)} full trials ({_span_of(best, advice.budget)}). But the best of "
-        f"{len(advice.candidates)} may be that by luck: the true difference can be anything from "
-        f"{best.difference_low:+.4f} to {best.difference_high:+.4f}."
+        f"{best.label} scored highest: {best.difference:+.4f}{_for_which(best, advice.budget)}. But the best of "
+        f"{len(advice.candidates)} may be that by luck; a true difference of {best.difference_detectable:.4f} would have "
+        "been told from 0 four times in five, had it been the only one."
     )
+
+
+def _for_which(best: Candidate, budget: int) -> str:
+    if best.compute_multiplier is None:
+        return ""
+    return f", for which best-of-n needs {_needed_by(best, budget)} full trials ({_span_of(best, budget)})"
 
 
 def _needed_by(candidate: Candidate, budget: int) -> str:
     """The full trials that best-of-n needs for a candidate's score, in words."""
-    needed = full_trials(candidate.compute_multiplier * budget, None)
+    needed = full_trials((candidate.compute_multiplier or 0) * budget, None)
     return {"<": f"no more than {needed}", ">": f"at least {needed}"}.get(
         candidate.compute_multiplier_bound or "", needed
     )
@@ -143,7 +152,7 @@ def _needed_words(needed: Needed, trials: int) -> str:
     if needed.bound == "<":
         return f"needs no more than one full trial for {needed.score:.4f}"
     if needed.bound == ">":
-        return f"is not expected to reach {needed.score:.4f} with all {trials} trials recorded"
+        return f"is not expected to reach {needed.score:.4f} with as many trials as a pool of the {trials} recorded has"
     trials_needed = full_trials(needed.full_trials, None)
     return f"needs {trials_needed} full trials for {needed.score:.4f} ({_span(needed.low, needed.high)})"
 
@@ -159,9 +168,10 @@ def _notes(advice: Advice) -> list[str]:
     silent = sorted({f"{table.task} {table.recipe}" for table in advice.tables if table.no_signal})
     if silent:
         notes.append(f"In {joined(silent)} full trials differ too little for any choice among them to matter.")
-    if advice.left_out:
-        notes.append(f"Left out, having too few trials for a budget of {advice.budget}: {joined(advice.left_out)}.")
-    return notes
+    few = sorted({f"{table.task} {table.recipe}" for table in advice.tables if table.no_interval})
+    if few:
+        notes.append(f"In {joined(few)} there are too few seeds to say anything about others: no intervals.")
+    return [*notes, *left_out_words(advice.left_out)]
 
 
 # --- tables -----------------------------------------------------------------------------------------------------------
@@ -185,7 +195,7 @@ def _tables(advice: Advice) -> Iterator[Text]:
     for table in advice.tables:
         yield Text(f"\n{table.model} · {table.task} · {table.recipe}", style="bold")
         line = f"one full trial {table.floor:.4f}, best of {advice.budget} {_score(table)}, best of many "
-        line += f"{table.ceiling:.4f}" + (": no signal" if table.no_signal else "")
+        line += f"{table.ceiling:.4f}, oracle {table.oracle:.4f}" + (": no signal" if table.no_signal else "")
         yield Text(line, style="dim")
         if table.needed is not None and len(advice.tables) > 1:
             yield Text(f"best-of-n {_needed_words(table.needed, table.trials)}", style="dim")
@@ -193,12 +203,13 @@ def _tables(advice: Advice) -> Iterator[Text]:
 
 def _candidate_table(advice: Advice, width: int) -> Table:
     """A line per setting, best first, and plain best-of-n where it stands among them; drawn where there is room."""
-    wide = width >= 110  # room for a plot, and for the multiplier's interval
-    plot_width = min(33, width - 95)
+    wide = width >= 118  # room for a plot, and for the multiplier's interval
+    plot_width = min(33, width - 103)
     grid = Table(box=None, header_style="dim", padding=(0, 1))
     grid.add_column("strategy", no_wrap=True)
     grid.add_column("with")
     grid.add_column("difference", width=18, no_wrap=True)
+    grid.add_column("finds", width=6, no_wrap=True)
     if wide:
         grid.add_column("-      0      +".center(plot_width), width=plot_width, no_wrap=True, style="cyan")
     grid.add_column("gap", justify="right", no_wrap=True)
@@ -216,7 +227,10 @@ def _candidate_table(advice: Advice, width: int) -> Table:
                 [
                     one.name,
                     ", ".join(f"{key}={value}" for key, value in one.parameters.items()),
-                    Text("the same", style="dim") if same else paired_difference(one.difference, low, high, 1, "+.4f"),
+                    Text("the same", style="dim")
+                    if same
+                    else difference(one.difference, high, one.difference_p, 1, "+.4f"),
+                    UNDEFINED if one.difference_detectable is None else f"{one.difference_detectable:.4f}",
                     *([interval_plot(one.difference, low, high, (-reach, reach), plot_width, (0,))] if wide else []),
                     percent(one.gap_closed),
                     multiplier(one.compute_multiplier, one.compute_multiplier_bound),
@@ -225,8 +239,8 @@ def _candidate_table(advice: Advice, width: int) -> Table:
             )
         )
     plot = [interval_plot(0.0, None, None, (-reach, reach), plot_width, ())] if wide else []
-    baseline: list[RenderableType] = ["plain best-of-n", "", "", *plot, percent(_gap(advice)), multiplier(1.0, None)]
-    at = sum(difference > 0 for difference, _ in lines)
+    baseline: list[RenderableType] = ["plain best-of-n", "", "", "", *plot, percent(_gap(advice)), multiplier(1.0, None)]
+    at = sum(value > 0 for value, _ in lines)
     for row in [*(line for _, line in lines[:at]), baseline, *(line for _, line in lines[at:])]:
         grid.add_row(*row, style="bold" if row is baseline else "")
     return grid
@@ -237,6 +251,7 @@ def _ends(candidate: Candidate) -> tuple[float | None, float | None]:
 
 
 def _gap(advice: Advice) -> float | None:
-    """What best-of-n closes of the gap, all tables together."""
-    room = sum(table.ceiling - table.floor for table in advice.tables)
-    return sum(table.score - table.floor for table in advice.tables) / room if room > 0 else None
+    """What best-of-n closes of the gap, all tables with signal together."""
+    tables = [table for table in advice.tables if table.no_signal is False]
+    room = sum(table.ceiling - table.floor for table in tables)
+    return sum(table.score - table.floor for table in tables) / room if room > 0 else None

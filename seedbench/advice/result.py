@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from seedbench.documents import Count, Positive, to_json
+from seedbench.evaluation import LeftOut
+from seedbench.influences import NoInterval
 from seedbench.metrics import Bound
 from seedbench.strategy import with_parameters_said
 from seedbench.trialset import TrialsIdentity
@@ -15,20 +17,23 @@ Verdict = Literal["better", "worse", "same", "unknown"]
 
 @dataclass(frozen=True)
 class Candidate:
-    """One setting against plain best-of-n on the same replicates. All intervals hold for all candidates together.
+    """One setting against plain best-of-n with the same budget.
 
     Attributes:
         name: of the shipped strategy.
         parameters: those that differ from its defaults.
-        difference: mean over the tables of the difference in mean test score to plain best-of-n.
-        difference_low: lower end of its interval; None where there is none, as everywhere here.
+        difference: mean over the tables of the score above that of plain best-of-n: above 0 it is better.
+        difference_low: lower end of its 95% interval, of this setting alone; None where there is none.
         difference_high: upper end.
-        gap_closed: of all tables together, as in `Summary`.
-        compute_multiplier: full trials that best-of-n needs for the same, per full trial of the budget.
+        difference_p: the smallest level at which it is told from 0 while all settings hold together (Holm 1979).
+        difference_detectable: the true difference that is told from 0, by itself, four times in five.
+        gap_closed: over the tables with signal, as in `Summary`; None where there is none.
+        compute_multiplier: full trials that best-of-n needs for the same, per full trial of the budget; over the tables
+            with signal, None where there is none.
         compute_multiplier_bound: "<" where it is at most that, ">" where it is at least that.
-        compute_multiplier_low: lower end of its interval; None where that is open.
+        compute_multiplier_low: lower end of its interval, of this setting alone; None where that is open.
         compute_multiplier_high: upper end; None where that is open.
-        verdict: "better" or "worse" where 0 lies outside the interval; "same" where it never differs; else "unknown".
+        verdict: "better" or "worse" where `difference_p` is below 0.05; "same" where it never differs; else "unknown".
     """
 
     name: str
@@ -36,8 +41,10 @@ class Candidate:
     difference: float
     difference_low: float | None
     difference_high: float | None
+    difference_p: float | None
+    difference_detectable: float | None
     gap_closed: float | None
-    compute_multiplier: float
+    compute_multiplier: float | None
     compute_multiplier_bound: Bound | None
     compute_multiplier_low: float | None
     compute_multiplier_high: float | None
@@ -53,7 +60,8 @@ class Candidate:
 class Needed:
     """Full trials that plain best-of-n needs to expect a score; at least that many where `bound` is ">".
 
-    `low` and `high` are its 95% interval, None where that is open.
+    `low` and `high` are the ends of its 95% interval, None where that is open: the n for which best-of-n is expected to
+    reach the score plus, and minus, half of its own interval there.
     """
 
     score: float
@@ -76,8 +84,10 @@ class BestOfN:
         score: of the best of as many full trials as the budget holds.
         score_low: lower end of its interval.
         score_high: upper end of its interval.
-        ceiling: of the best of 64 full trials, or of all where there are fewer.
+        ceiling: the best that best-of-n scores with up to 64 full trials.
+        oracle: the best test score in the pool.
         no_signal: whether full trials differ too little for any choice among them to matter; see `Row`.
+        no_interval: why there are no intervals.
         needed: for the score that was asked for.
     """
 
@@ -90,7 +100,9 @@ class BestOfN:
     score_low: float | None
     score_high: float | None
     ceiling: float
+    oracle: float
     no_signal: bool | None
+    no_interval: NoInterval | None
     needed: Needed | None
 
 
@@ -99,20 +111,19 @@ class Advice:
     """What `advise` found.
 
     Attributes:
-        format: of its JSON; without one it is 1.
+        format: of its JSON.
         budget: in full trials.
-        protocol: "held-out-1" or "dodge2020".
+        protocol: "held-out-2" or "dodge2020".
         trials: the trial set.
         seed: of all randomness.
         replicates: campaigns per table and candidate.
         seedbench: the version.
         tables: what plain best-of-n does, table by table.
-        left_out: names of tables too small for the budget.
-        critical_value: half an interval of a candidate is so many standard errors; None where there are none.
+        left_out: tables that take no part.
         candidates: ordered by their difference to plain best-of-n, best first.
     """
 
-    format: Literal[1] = field(default=1, kw_only=True)
+    format: Literal[2] = field(default=2, kw_only=True)
     budget: Positive
     protocol: str
     trials: TrialsIdentity
@@ -120,8 +131,7 @@ class Advice:
     replicates: Positive
     seedbench: str
     tables: tuple[BestOfN, ...]
-    left_out: tuple[str, ...]
-    critical_value: float | None
+    left_out: tuple[LeftOut, ...]
     candidates: tuple[Candidate, ...]
 
     @property

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seedbench.analyses.answers import Curve, Numbers
+from seedbench.analyses.jackknife import Interval, jackknife, seed_groups
 from seedbench.errors import TrialSetError
-from seedbench.intervals import Interval, jackknife, seed_groups
 from seedbench.metrics import ROUNDING
 from seedbench.trialset import TrialTable
 
@@ -56,7 +56,7 @@ def complete_part(cell: NDArray[np.int32]) -> tuple[Indices, Indices]:
 
 
 def over_seeds(statistic: Callable[[Indices], Floats], table: TrialTable) -> Interval:
-    """A statistic of trials with its error from having drawn just these seeds: `seedbench.intervals.jackknife`.
+    """A statistic of trials with its error from having drawn just these seeds: `jackknife`.
 
     Args:
         statistic: indices of trials [any number] -> [...], a smooth function of them; NaN where they are too few.
@@ -70,8 +70,7 @@ def over_seeds(statistic: Callable[[Indices], Floats], table: TrialTable) -> Int
     axes = remainders(table)
     if not axes:
         return without_interval(estimate)
-    deleted = [np.array([[statistic(trials)] * 2 for trials in kept]) for kept in axes]  # two replicates that agree
-    interval = jackknife(np.array([estimate, estimate]), deleted)
+    interval = jackknife(estimate, [np.array([statistic(trials) for trials in kept]) for kept in axes])
     error, low, high = (
         np.where(interval.standard_error > ROUNDING, of, np.nan)
         for of in (interval.standard_error, interval.low, interval.high)
@@ -86,9 +85,9 @@ def remainders(table: TrialTable) -> list[list[Indices]]:
         return []
     axes = []
     for axis in seed_axes(table):
-        group_of = seed_groups([range(int(axis.max()) + 1)])
-        group = np.array([group_of[place] for place in axis.tolist()])
-        axes.append([np.flatnonzero(group != number) for number in range(max(group_of.values()) + 1)])
+        group_of = seed_groups(int(axis.max()) + 1)
+        group = group_of[axis]
+        axes.append([np.flatnonzero(group != number) for number in range(int(group_of.max()) + 1)])
     return axes
 
 

@@ -12,7 +12,7 @@ from seedbench.trialset import TrialTable
 def early_late(table: TrialTable) -> EarlyLate:
     """Spearman correlations of the score, and of the best so far, at every checkpoint with the trial's value.
 
-    Intervals come from leaving out groups of rows and of columns (`seedbench.intervals`), on Fisher's scale
+    Intervals come from leaving out groups of rows and of columns (`seedbench.analyses.jackknife`), on Fisher's scale
     atanh(rho), where the error is more nearly the same everywhere. In simulated additive 8 × 8 and 25 × 25 tables they
     covered in 98 to 100%; those of Bonett and Wright (2000), which take trials that share a seed for independent, in 61
     to 84%. Dev examples are held fixed. What they do not cover: scores at two checkpoints of

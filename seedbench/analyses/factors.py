@@ -6,7 +6,7 @@ import numpy as np
 
 from seedbench.analyses.answers import Component, Factors, FactorTest, Heatmap, SeedDensity
 from seedbench.analyses.common import Floats, Indices, complete_part, counted, curve, plain, values
-from seedbench.intervals import LEVEL
+from seedbench.analyses.jackknife import LEVEL
 from seedbench.trialset import TrialTable
 
 NAMES = {"weight_init": "weight-init seed", "data_order": "data-order seed"}

@@ -9,8 +9,8 @@ import numpy as np
 
 from seedbench.analyses.answers import Search, SearchRow
 from seedbench.analyses.common import Floats, Indices, no_interval, number, over_seeds, remainders, seed_axes, values
+from seedbench.analyses.jackknife import Interval
 from seedbench.analyses.started import Combination, combinations, expected_scores
-from seedbench.intervals import Interval
 from seedbench.metrics import best_of_n
 from seedbench.trialset import TrialTable
 

@@ -29,9 +29,6 @@ def evaluate(
     selection: Selection,
     options: ReplayOptions,
     against: Annotated[list[str], typer.Option(metavar="STRATEGY", help="Compare with it, paired.")] = [],  # noqa: B006
-    no_intervals: Annotated[
-        bool, typer.Option("--no-intervals", help="Scores without their intervals: faster.")
-    ] = False,
     set_: SET = [],  # noqa: B006
     json: JSON = None,
     replicates_out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write every campaign (parquet).")] = None,
@@ -60,7 +57,7 @@ def evaluate(
     console = Console(stderr=to_stdout)
     if only is not None:
         given = selection.narrowed or against or json or replicates_out or figure
-        if given or options.replicates != 200 or no_intervals:
+        if given or options.replicates != 500:
             raise SeedbenchError(
                 "--only runs one campaign: it goes with --trials, --revision, --seed, --protocol, --track and "
                 "--sandbox alone"
@@ -72,9 +69,7 @@ def evaluate(
     from seedbench.evaluation.report import print_report
 
     with progress(loaded.name) as advance, prints_to_stderr(to_stdout):
-        result = evaluate_selected(
-            loaded, selection, options, against=others, intervals=not no_intervals, progress=advance
-        )
+        result = evaluate_selected(loaded, selection, options, against=others, progress=advance)
     write_text(json, result.to_json())
     if replicates_out is not None:
         result.write_campaigns(replicates_out)

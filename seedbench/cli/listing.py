@@ -58,8 +58,8 @@ def trials_table(trials: TrialSet) -> Group:
         parts.append(Text(f" {curve_words(table)}", style="dim"))
     parts.append(Text("\nlowest, mean, highest: of the best score on the whole dev set of each trial", style="dim"))
     parts.append(Text("diverged: met a NaN, or ended no better than always the commoner label", style="dim"))
-    if any(table.predicted_label is None for table in trials.tables):
-        note = "Some tables have no predictions: protocol dodge2020 works on them, held-out-1 does not."
+    if any(table.test_score is None for table in trials.tables):
+        note = "Some tables have no test scores: protocol dodge2020 works on them, held-out-2 leaves them out."
         parts.append(Text(note, style="dim"))
     return Group(*parts)
 

@@ -47,7 +47,7 @@ RECIPES = Annotated[list[str], typer.Option(metavar="R", help="This recipe only;
 BUDGETS = Annotated[list[int], typer.Option(metavar="B", parser=count, help="In full trials; may be repeated.")]
 REPLICATES = Annotated[int, typer.Option(metavar="N", parser=count, help="Campaigns per table and budget.")]
 SEED = Annotated[int, typer.Option(metavar="N", parser=integer, help="Of all randomness.")]
-PROTOCOL = Annotated[str, typer.Option(metavar="NAME", help="held-out-1 or dodge2020.")]
+PROTOCOL = Annotated[str, typer.Option(metavar="NAME", help="held-out-2 or dodge2020.")]
 PROCESSES = Annotated[int | None, typer.Option(metavar="N", parser=count, help="Without it, one per usable CPU.")]
 SANDBOX = Annotated[bool, typer.Option("--sandbox", help="Run strategies in sealed processes; Linux on x86-64.")]
 JSON = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the result here; - for stdout.")]
@@ -64,9 +64,9 @@ _SELECTION: dict[str, tuple[str, Any, Any]] = {
     "budget": ("budgets", BUDGETS, []),
 }
 _REPLAY: dict[str, tuple[str, Any, Any]] = {
-    "replicates": ("replicates", REPLICATES, 200),
+    "replicates": ("replicates", REPLICATES, 500),
     "seed": ("seed", SEED, 0),
-    "protocol": ("protocol", PROTOCOL, "held-out-1"),
+    "protocol": ("protocol", PROTOCOL, "held-out-2"),
     "track": ("track", TRACK, "cold"),
     "processes": ("processes", PROCESSES, None),
     "sandbox": ("sandbox", SANDBOX, False),

@@ -33,7 +33,7 @@ def new(file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to writ
 
 
 @app.command()
-@with_options(selection="trials revision", options="track")
+@with_options(selection="trials revision", options="protocol track")
 def check(
     strategy: STRATEGY,
     selection: Selection,

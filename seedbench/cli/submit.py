@@ -96,8 +96,8 @@ def _evaluated(draft: Mapping[str, object], strategy: Strategy, trials: TrialSet
     from seedbench.trialset import Selection
 
     # Whatever is wrong with it is said before the long part.
-    selection, quick = Selection(trials=trials), replace(options, replicates=2, processes=1)
-    check(_entry(draft, strategy, evaluate_selected(strategy, selection, quick, intervals=False)))
+    selection, quick = Selection(trials=trials), replace(options, replicates=3, processes=1)
+    check(_entry(draft, strategy, evaluate_selected(strategy, selection, quick)))
     for finding in check_strategy(replace(strategy, sealed=False), trials, options):
         if finding.passed is False:
             raise SeedbenchError(f"{strategy.name}: {finding.text}; mend that before it is submitted")

@@ -129,12 +129,12 @@ class Comparison:
     """What `compare` found.
 
     Attributes:
-        format: of its JSON; without one it is 1.
+        format: of its JSON.
         evaluation: of the one strategy, against the other.
         parted: where their decisions part, for each row of the evaluation.
     """
 
-    format: Literal[1] = field(default=1, kw_only=True)
+    format: Literal[2] = field(default=2, kw_only=True)
     evaluation: Evaluation
     parted: tuple[Parted, ...]
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from seedbench.evaluation import Difference
 
 BINS = 21  # of a histogram of differences; odd, so that one of them is about zero
-OWEN = Link("Owen 2007", "https://arxiv.org/abs/0712.1111")
+WAGER = Link("Wager, Hastie and Efron 2014", "https://arxiv.org/abs/1311.4555")
 
 
 def comparison_html(comparison: Comparison) -> str:
@@ -55,7 +55,7 @@ def comparison_html(comparison: Comparison) -> str:
             lead=(
                 f"Two strategies on the same {evaluation.replicates} replicates of {trials.name} {trials.version}, "
                 f"protocol {evaluation.protocol}, {evaluation.track} track, seed {evaluation.seed}. Differences are "
-                f"{one} minus {other}, in test score."
+                f"{one} minus {other}, in reported score: above 0, {one} is better."
             ),
             footer=f"seedbench {evaluation.seedbench}; trial set sha256 {trials.sha256}",
         )
@@ -81,10 +81,10 @@ def _table_parts(
     yield Chart(
         charts.intervals(rows, value, levels={"": 0}),
         f"Mean difference at each budget, {names[0]} minus {names[1]}",
-        "Right of the dashed line the first scores higher; where the 95% interval over replicates and seeds crosses "
-        "it, the data cannot tell the two apart.",
-        sources=(OWEN,),
-        notes=("One row or column of seeds says nothing about others: there is no interval.",)
+        "Right of the dashed line the first scores higher. Each line is a 95% interval over replicates and seeds, of this "
+        "budget alone; the table says what holds for all of them together.",
+        sources=(WAGER,),
+        notes=("Too few seeds say nothing about others: there is no interval.",)
         if all(difference.score_low is None for difference, _ in pairs)
         else (),
     )
@@ -114,8 +114,10 @@ def _table_parts(
 def _numbers(pairs: Sequence[tuple[Difference, Parted]]) -> Table:
     columns = (
         Column("budget", numeric=True, note="in full trials"),
-        Column("difference", numeric=True, note="in mean test score"),
-        Column("95% interval", numeric=True, note="over replicates and seeds; dev examples held fixed"),
+        Column("difference", numeric=True, note="in mean reported score"),
+        Column("95% interval", numeric=True, note="of this budget alone, over replicates and seeds; examples held fixed"),
+        Column("p", numeric=True, note="all budgets of the table together (Holm): below 0.05 it is told from 0"),
+        Column("finds", numeric=True, note="the true difference that is told from 0, by itself, four times in five"),
         Column("won", numeric=True, note="replicates in which what the first kept scores higher"),
         Column("tied", numeric=True),
         Column("lost", numeric=True),
@@ -130,6 +132,8 @@ def _numbers(pairs: Sequence[tuple[Difference, Parted]]) -> Table:
             None
             if difference.score_low is None or difference.score_high is None
             else Cell(f"{difference.score_low:+.4f} to {difference.score_high:+.4f}", difference.score_low),
+            None if difference.score_p is None else Cell(f"{difference.score_p:.3f}", difference.score_p),
+            None if difference.score_detectable is None else f"{difference.score_detectable:.4f}",
             str(part.won),
             str(part.tied),
             str(part.lost),

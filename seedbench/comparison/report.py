@@ -12,8 +12,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from seedbench.display.terminal import interval_plot, joined, paired_difference, place, sparkline
-from seedbench.evaluation.report import points_of_gap
+from seedbench.display.terminal import UNDEFINED, difference, interval_plot, joined, place, sparkline
+from seedbench.evaluation.words import caveats, left_out_words, no_signal_words, points_of_gap
 
 if TYPE_CHECKING:
     from seedbench.comparison.compare import Comparison, Example, Fates, Parted
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 BINS = 13  # of the histogram of differences; odd, so that one of them is about zero
 LEGEND = {
-    "difference": "mean test score of the first less that of the second; ▲ ▼: zero is outside the 95% interval",
+    "difference": "mean test score of the first less that of the second, ± half of its own 95% interval: + is better",
+    "▲ ▼": "the first is better, worse: holds at 95% for all budgets of a table together (Holm)",
+    "finds": "the true difference that would be marked, by itself, four times in five",
     "won tied lost": "replicates in which what the first kept scores higher, the same, lower",
     "each replicate": "histogram of their differences, zero in the middle",
     "parted": "replicates in which they pay for, or keep, different checkpoints",
@@ -54,11 +56,16 @@ def comparison_report(comparison: Comparison, width: int) -> Group:
 def comparison_words(comparison: Comparison) -> list[str]:
     """The comparison as sentences."""
     evaluation, (one, other) = comparison.evaluation, comparison.names
-    difference = evaluation.against[0].summary_difference
-    if difference.gap_closed is None:
-        sentences = ["In these tables no choice does better than one full trial: there is no gap to close."]
+    over_all = evaluation.against[0].summary_difference
+    if over_all.gap_closed is None:
+        sentences = [no_signal_words(evaluation.rows)]
     else:
-        sentences = [f"All tables together, {one} closes {points_of_gap(difference, other)}."]
+        sentences = [f"All tables with signal together, {one} closes {points_of_gap(over_all, other)}."]
+        if over_all.gap_closed_detectable is not None:
+            sentences.append(
+                f"A true difference of {over_all.gap_closed_detectable * 100:.0f} points would be told from 0 four "
+                "times in five."
+            )
     parted, kept, won, lost = (
         sum(getattr(part, name) for part in comparison.parted) for name in ("parted", "other_kept", "won", "lost")
     )
@@ -73,9 +80,7 @@ def comparison_words(comparison: Comparison) -> list[str]:
         sentences += _fates_words(other, one, [part.lost_by for part in comparison.parted])
     else:
         sentences.append(f"They decide the same in all {campaigns}.")
-    if evaluation.left_out:
-        sentences.append(f"Left out, having too few trials for these budgets: {joined(evaluation.left_out)}.")
-    return sentences
+    return [*sentences, *caveats(evaluation.rows), *left_out_words(evaluation.left_out)]
 
 
 _DID = {
@@ -174,7 +179,7 @@ def _heading(comparison: Comparison) -> Text:
 
 def _difference_tables(comparison: Comparison, width: int) -> Iterator[RenderableType]:
     """One block a trial table; the interval is drawn, too, where there is room."""
-    plot_width = min(31, width - 82)
+    plot_width = min(31, width - 90)
     digits = max(4, len(str(comparison.evaluation.replicates)) + 1)
     pairs = list(zip(comparison.evaluation.against[0].differences, comparison.parted, strict=True))
     for number, (table, group) in enumerate(groupby(pairs, key=lambda pair: _table(pair[1]))):
@@ -183,6 +188,7 @@ def _difference_tables(comparison: Comparison, width: int) -> Iterator[Renderabl
         grid = Table(box=None, show_header=number == 0, header_style="dim", padding=(0, 1))
         grid.add_column("budget", justify="right", width=6)
         grid.add_column("difference", width=18, no_wrap=True)
+        grid.add_column("finds", width=6, no_wrap=True)
         if plot_width >= 15:
             grid.add_column("-      0      +".center(plot_width), width=plot_width, no_wrap=True, style="cyan")
         grid.add_column("won tied lost", justify="right", min_width=13, no_wrap=True)
@@ -191,11 +197,12 @@ def _difference_tables(comparison: Comparison, width: int) -> Iterator[Renderabl
         grid.add_column("after", justify="right", width=5)
         widest = max(abs(value) for part in comparison.parted for value in part.differences) or 1.0
         reach = max((abs(end) for d, _ in members for end in (d.score_low, d.score_high) if end), default=1.0)
-        for difference, part in members:
-            plot = _plot(difference, reach, plot_width) if plot_width >= 15 else ()
+        for paired, part in members:
+            plot = _plot(paired, reach, plot_width) if plot_width >= 15 else ()
             grid.add_row(
                 str(part.budget),
-                paired_difference(difference.score, difference.score_low, difference.score_high, 1, "+.4f"),
+                difference(paired.score, paired.score_high, paired.score_p, 1, "+.4f"),
+                UNDEFINED if paired.score_detectable is None else f"{paired.score_detectable:.4f}",
                 *plot,
                 f"{part.won:{digits - 1}} {part.tied:{digits}} {part.lost:{digits}}",
                 histogram(part.differences, widest),
@@ -205,9 +212,9 @@ def _difference_tables(comparison: Comparison, width: int) -> Iterator[Renderabl
         yield grid
 
 
-def _plot(difference: Difference, reach: float, width: int) -> tuple[str]:
-    ends = (difference.score_low, difference.score_high)
-    return (interval_plot(difference.score, *ends, (-reach, reach), width, marks=(0,)),)
+def _plot(paired: Difference, reach: float, width: int) -> tuple[str]:
+    ends = (paired.score_low, paired.score_high)
+    return (interval_plot(paired.score, *ends, (-reach, reach), width, marks=(0,)),)
 
 
 def histogram(values: Sequence[float], widest: float) -> str:

@@ -8,6 +8,7 @@ from rich.text import Text
 
 UNDEFINED = "–"
 BARS = "▁▂▃▄▅▆▇█"
+MARKED = 0.05  # a p-value below it
 
 
 def percent(share: float | None) -> str:
@@ -25,17 +26,29 @@ def half(value: float | None, high: float | None, scale: float, format_: str = "
     return "" if value is None or high is None else f" ±{(high - value) * scale:{format_}}"
 
 
-def paired_difference(value: float | None, low: float | None, high: float | None, scale: float, format_: str) -> Text:
-    """A paired difference with its interval, marked where the interval leaves out zero."""
+def difference(
+    value: float | None, high: float | None, p: float | None, scale: float, format_: str, *, turned: bool = False
+) -> Text:
+    """A difference with half of its interval, marked ▲ (better) or ▼ where its p-value is below 0.05.
+
+    Args:
+        value: above 0 where what is spoken of is better.
+        high: upper end of its symmetric interval.
+        p: the smallest level at which it is told from 0.
+        scale: to multiply with.
+        format_: with a sign, as "+.4f".
+        turned: shows the other less the one: everything with the other sign.
+    """
     if value is None:
         return Text(UNDEFINED)
-    rounded = round(value * scale, 4) + 0.0  # never minus zero
+    shown = -value if turned else value
+    rounded = round(shown * scale, 4) + 0.0  # never minus zero
     text = f"{rounded:{format_}}{half(value, high, scale, format_.lstrip('+'))}"
-    if low is None or high is None:
+    if p is None:
         return Text(text)
-    if low > 0:
-        return Text(f"{text} ▲", style="green")
-    return Text(f"{text} ▼", style="red") if high < 0 else Text(text, style="dim")
+    if p >= MARKED:
+        return Text(text, style="dim")
+    return Text(f"{text} ▲", style="green") if shown > 0 else Text(f"{text} ▼", style="red")
 
 
 def bounded(value: float, bound: str | None, format_: str) -> str:
@@ -58,6 +71,14 @@ def multiplier_range(low: float | None, high: float | None) -> str:
 def full_trials(trials: float, bound: str | None) -> str:
     """A number of full trials: with one decimal below 100, whole from there on."""
     return bounded(trials, bound, ".1f" if trials < 100 else ".0f")
+
+
+def seconds(value: float) -> str:
+    """Seconds, or minutes or hours where they are many: 12 s, 3.5 min, 2.0 h."""
+    for unit, size in (("h", 3600.0), ("min", 60.0)):
+        if value >= 2 * size:
+            return f"{value / size:.1f} {unit}"
+    return f"{value:.0f} s" if value >= 10 else f"{value:.1f} s"
 
 
 def joined(names: Sequence[str]) -> str:

@@ -2,32 +2,39 @@
 
 evaluate    the call
 replayed    strategies replayed on what is selected, with the scores of each on each table
-scores      from kept checkpoints to scores, gap closed, multipliers and their intervals
-paired      strategies that were evaluated apart, compared
+scores      from campaigns to linear quantities with intervals
+rows        those as the rows of a result
+apart       strategies that were evaluated apart, compared
+undefined   how many scores are a convention
 result      the result, to and from JSON
-report      what a person sees of it
+report      what a person sees of it; words says it in sentences
 figure      the same as a picture
 """
 
 from seedbench.evaluation.evaluate import Given, evaluate, evaluate_selected, scored
-from seedbench.evaluation.paired import paired_difference
-from seedbench.evaluation.replayed import Replayed, replay_selected
-from seedbench.evaluation.result import Difference, Evaluation, Row, Summary, parameters_field
+from seedbench.evaluation.apart import Apart, compared_apart
+from seedbench.evaluation.replayed import Replayed, left_out_of, replay_selected
+from seedbench.evaluation.result import Difference, Evaluation, LeftOut, Row, Summary, parameters_field
 
 __all__ = [
+    "Apart",
     "Difference",
     "Evaluation",
     "Given",
     "Replayed",
+    "LeftOut",
     "Row",
     "Summary",
+    "compared_apart",
     "evaluate",
     "evaluate_selected",
     "figure",
-    "paired_difference",
+    "left_out_of",
     "parameters_field",
     "replay_selected",
     "report",
+    "rows",
     "scored",
     "scores",
+    "words",
 ]

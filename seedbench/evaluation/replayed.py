@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 from threadpoolctl import threadpool_limits
 
-from seedbench.evaluation.scores import Baseline, TableScores, baseline_of, deletions_of, table_scores
-from seedbench.replay import Deletion, Replay, ReplayOptions, replay
+from seedbench.evaluation.result import LeftOut
+from seedbench.evaluation.scores import TableScores, baseline_of, table_scores
+from seedbench.replay import Replay, ReplayOptions, replay, scored_tables, unscored
 from seedbench.strategy import Strategy
-from seedbench.trialset import Selection, TrialSet, resolve_trials
-
-DELETION_REPLICATES = 200  # of each re-run for the intervals, or fewer if there are fewer replicates
+from seedbench.trialset import Selection, TrialSet, TrialTable, resolve_trials
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,26 +22,15 @@ class Replayed:
         trials: the trial set, whole.
         options: how it was replayed.
         replays: one for each strategy.
-        deletions: what was left out in re-runs.
-        baselines: of each table that was selected; None where it admits none of the budgets.
-        scores: [strategy][table]: of the tables that have a baseline.
+        scores: of the tables that admit a budget, all strategies together.
+        left_out: the other tables that were selected.
     """
 
     trials: TrialSet
     options: ReplayOptions
     replays: tuple[Replay, ...]
-    deletions: tuple[Deletion, ...]
-    baselines: tuple[Baseline | None, ...]
-    scores: tuple[tuple[TableScores, ...], ...]
-
-    @property
-    def left_out(self) -> tuple[str, ...]:
-        """Names of the tables that were selected, and are too small for any of the budgets."""
-        return tuple(
-            replayed.table.name
-            for replayed, baseline in zip(self.replays[0].tables, self.baselines, strict=True)
-            if baseline is None
-        )
+    scores: tuple[TableScores, ...]
+    left_out: tuple[LeftOut, ...]
 
 
 def replay_selected(
@@ -50,8 +38,7 @@ def replay_selected(
     selection: Selection,
     options: ReplayOptions,
     *,
-    intervals: bool = True,
-    deletion_replicates: int = DELETION_REPLICATES,
+    sizes: Sequence[int] = (),
     decisions: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Replayed:
@@ -61,42 +48,39 @@ def replay_selected(
         strategies: loaded; all meet the same replicates.
         selection: on what.
         options: how.
-        intervals: run everything again without each group of seeds.
-        deletion_replicates: of each re-run, or all where there are fewer.
-        decisions: whether to record those of the campaigns on all seeds.
+        sizes: best-of-n has intervals at the budgets, and at these n as well.
+        decisions: whether to record those of the campaigns.
         progress: called with the campaigns done and their total.
 
     Raises:
         SeedbenchError: what `seedbench.replay.replay` and `resolve_trials` raise.
     """
     trials = resolve_trials(selection)
-    tables = selection.of(trials.name, trials.tables)
-    models = {table.model for table in tables}
-    seen = trials.tables if options.track == "transfer" else tables
-    deletions = deletions_of([table for table in seen if table.model in models])
+    selected = selection.of(trials.name, trials.tables)
+    tables = scored_tables(selected, options.protocol)
     replays = replay(
         strategies,
         tables,
         selection.budgets,
         options,
         history=trials.tables,
-        deletions=deletions if intervals else (),
-        deletion_replicates=deletion_replicates,
         decisions=decisions,
         progress=progress,
     )
-    again = min(deletion_replicates, options.replicates)
+    by_table = list(zip(*(one.tables for one in replays), strict=True))
     with threadpool_limits(limits=1):  # a sum split among threads may differ in its last bit
-        baselines = tuple(
-            baseline_of(table, deletions, again) if table.budgets else None for table in replays[0].tables
+        scores = tuple(
+            table_scores(of_table, baseline_of(table, options.protocol, (*of_table[0].budgets, *sizes)))
+            for table, of_table in zip(tables, by_table, strict=True)
+            if of_table[0].budgets
         )
-        scores = tuple(_scores(one, baselines) for one in replays)
-    return Replayed(trials, options, replays, deletions, baselines, scores)
+    return Replayed(trials, options, replays, scores, left_out_of(selected, [one.table for one in scores], options.protocol))
 
 
-def _scores(replayed: Replay, baselines: Sequence[Baseline | None]) -> tuple[TableScores, ...]:
+def left_out_of(selected: Sequence[TrialTable], used: Sequence[TrialTable], protocol: str) -> tuple[LeftOut, ...]:
+    """Which of the selected tables are not used, and why."""
     return tuple(
-        table_scores(table, [again[at] for again in replayed.deleted], baseline)
-        for at, (table, baseline) in enumerate(zip(replayed.tables, baselines, strict=True))
-        if baseline is not None
+        LeftOut(table.name, "no test scores" if unscored(table, protocol) else "too few trials")
+        for table in selected
+        if table not in used
     )

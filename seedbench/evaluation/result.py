@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 
 from seedbench import __version__
-from seedbench.documents import OMIT_EMPTY, Positive, Sha256, Share, from_json, to_json, whole
+from seedbench.documents import OMIT_EMPTY, Count, Positive, Sha256, Share, from_json, to_json, whole
 from seedbench.errors import SeedbenchError
 from seedbench.files import write_file
+from seedbench.influences import NoInterval
 from seedbench.metrics import Bound
 from seedbench.replay import PROTOCOLS, TRACKS
 from seedbench.trialset import TrialsIdentity
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Row:
-    """One strategy on one trial table under one budget. Whatever is undefined, or was not asked for, is None.
+    """One strategy on one trial table under one budget. Whatever is undefined or unknown is None.
 
     Attributes:
         model: of the trial table.
@@ -31,17 +32,28 @@ class Row:
         recipe: of the trial table.
         budget: in full trials.
         score: mean test score of the kept checkpoint; `score_low` and `score_high` are its 95% interval.
+        best_of_n: what best-of-n scores with the budget, from the table alone, with its 95% interval.
+        difference: score - best_of_n; above 0 where the strategy is better. Its 95% interval is of this pair alone.
+        difference_p: the smallest level at which it is told from 0 while all strategies and budgets on this table hold
+            together (Holm 1979); below 0.05 it is marked.
+        difference_detectable: the true difference that is told from 0, by itself, four times in five.
         floor: what one full trial scores.
-        ceiling: what the best of 64 full trials scores (of all, where there are fewer).
-        gap_closed: (score - floor) / (ceiling - floor), with its 95% interval.
-        compute_multiplier: full trials that best-of-n needs for the score, per full trial of the budget.
+        ceiling: the best that best-of-n scores with up to 64 full trials.
+        oracle: the best test score in the pool.
+        gap_closed: (score - floor) / (ceiling - floor), with its 95% interval; None in a table without signal.
+        compute_multiplier: full trials that best-of-n needs for the score, per full trial of the budget; likewise.
         compute_multiplier_bound: "<" where it is at most that, ">" where it is at least that.
         compute_multiplier_low: lower end of its 95% interval; None where that is open.
         compute_multiplier_high: upper end of its 95% interval; None where that is open.
-        optimism: how much higher the kept checkpoint scored where it was chosen: validation minus test score.
+        optimism: how much too high the kept checkpoint scored where it was chosen: validation minus test score, less
+            the mean of the same over all trials at their best checkpoint; None where both scores are the same.
         trials_started: mean number of trials with a paid checkpoint.
         budget_spent: mean of the training steps spent, in full trials.
-        no_signal: whether ceiling - floor is below two standard errors; None where a single row or column says nothing.
+        validations: mean number of validations paid for.
+        validation_seconds: what they took where the trials were trained, in the mean; the budget does not count it.
+        no_signal: whether ceiling - floor is below two of its standard errors.
+        no_interval: why there are no intervals.
+        axis_held_fixed: whether all trials share one seed of an axis, of whose other seeds intervals then say nothing.
         undefined_share: share of the table's checkpoints whose metric is undefined (counted as 0), or that hold
             a prediction that is none (counted as wrong), on the whole dev set.
     """
@@ -53,25 +65,38 @@ class Row:
     score: float
     score_low: float | None
     score_high: float | None
+    best_of_n: float
+    best_of_n_low: float | None
+    best_of_n_high: float | None
+    difference: float
+    difference_low: float | None
+    difference_high: float | None
+    difference_p: float | None
+    difference_detectable: float | None
     floor: float
     ceiling: float
+    oracle: float
     gap_closed: float | None
     gap_closed_low: float | None
     gap_closed_high: float | None
-    compute_multiplier: float
+    compute_multiplier: float | None
     compute_multiplier_bound: Bound | None
     compute_multiplier_low: float | None
     compute_multiplier_high: float | None
-    optimism: float
+    optimism: float | None
     trials_started: float
     budget_spent: float
+    validations: float
+    validation_seconds: float | None
     no_signal: bool | None
+    no_interval: NoInterval | None
+    axis_held_fixed: bool
     undefined_share: Share | None
 
 
 @dataclass(frozen=True)
 class BudgetSummary:
-    """All tables that have a budget, together: the compute multiplier, points won over points to win."""
+    """All tables with signal that have a budget, together: the compute multiplier, points won over points to win."""
 
     budget: Positive
     compute_multiplier: float
@@ -83,11 +108,29 @@ class BudgetSummary:
 
 @dataclass(frozen=True)
 class Summary:
-    """All tables together: points won over points to win, and the geometric mean of the multipliers at each budget."""
+    """All tables with signal together; None where there is none.
 
+    Attributes:
+        tables: how many those are.
+        gap_closed: points won, in the mean over budgets, over points to win, both summed over the tables; with its 95%
+            interval.
+        difference: the same less that of best-of-n; above 0 where the strategy is better. Its interval is of this
+            alone, and so is `difference_detectable`; see `Row`.
+        difference_p: as in `Row`; of all strategies that were evaluated together.
+        compute_multiplier: the geometric mean of those at each budget.
+        compute_multiplier_bound: as in `Row`.
+        budgets: the same at each budget.
+    """
+
+    tables: Count
     gap_closed: float | None
     gap_closed_low: float | None
     gap_closed_high: float | None
+    difference: float | None
+    difference_low: float | None
+    difference_high: float | None
+    difference_p: float | None
+    difference_detectable: float | None
     compute_multiplier: float | None
     compute_multiplier_bound: Bound | None
     budgets: tuple[BudgetSummary, ...]
@@ -95,7 +138,18 @@ class Summary:
 
 @dataclass(frozen=True)
 class Difference:
-    """The strategy minus another one on the same replicates, in score and in gap closed, with 95% intervals."""
+    """The strategy minus another one on the same replicates; above 0 where the strategy is better.
+
+    Attributes:
+        model: of the trial table.
+        task: of the trial table.
+        recipe: of the trial table.
+        budget: in full trials.
+        score: difference in score; its 95% interval is of this pair alone.
+        score_p: as `Row.difference_p`: all other strategies and budgets on this table hold together.
+        score_detectable: as `Row.difference_detectable`.
+        gap_closed: difference in gap closed, likewise; None in a table without signal.
+    """
 
     model: str
     task: str
@@ -104,6 +158,8 @@ class Difference:
     score: float
     score_low: float | None
     score_high: float | None
+    score_p: float | None
+    score_detectable: float | None
     gap_closed: float | None
     gap_closed_low: float | None
     gap_closed_high: float | None
@@ -111,11 +167,24 @@ class Difference:
 
 @dataclass(frozen=True)
 class SummaryDifference:
-    """The strategy minus another one in the summary's gap closed, with its 95% interval."""
+    """The strategy minus another one in the summary's gap closed; above 0 where the strategy is better.
+
+    Its 95% interval is of this pair alone; `gap_closed_p` holds for all other strategies together, as in `Row`.
+    """
 
     gap_closed: float | None
     gap_closed_low: float | None
     gap_closed_high: float | None
+    gap_closed_p: float | None
+    gap_closed_detectable: float | None
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A selected table that takes no part, and why."""
+
+    table: str
+    reason: Literal["no test scores", "too few trials"]
 
 
 def parameters_field() -> Any:
@@ -159,8 +228,8 @@ class Evaluation:
     """What `evaluate` found. Rows are ordered by model, task, recipe and budget.
 
     Attributes:
-        format: of its JSON; without one it is 1.
-        protocol: "held-out-1" or "dodge2020".
+        format: of its JSON.
+        protocol: "held-out-2" or "dodge2020".
         track: "cold", or "transfer" where the strategy was shown the model's other tasks.
         trials: the trial set.
         strategy: what was evaluated.
@@ -170,12 +239,11 @@ class Evaluation:
         rows: one per table and budget.
         summary: all tables together.
         against: the strategies it was compared with.
-        left_out: names of selected tables too small for any of the budgets.
+        left_out: selected tables that take no part.
         campaigns: column name -> array, one entry per table, budget and replicate; not part of the JSON.
-        pairs: column name -> array, see `seedbench.evaluation.paired.pairs_of`; not part of the JSON.
     """
 
-    format: Literal[1] = field(default=1, kw_only=True)
+    format: Literal[2] = field(default=2, kw_only=True)
     protocol: Annotated[str, whole(f"({'|'.join(PROTOCOLS)})", f"one of {', '.join(PROTOCOLS)}")]
     track: Annotated[str, whole(f"({'|'.join(TRACKS)})", f"one of {', '.join(TRACKS)}")]
     trials: TrialsIdentity
@@ -186,9 +254,8 @@ class Evaluation:
     rows: tuple[Row, ...]
     summary: Summary
     against: tuple[Against, ...]
-    left_out: tuple[str, ...]
+    left_out: tuple[LeftOut, ...]
     campaigns: Mapping[str, np.ndarray] | None = field(default=None, compare=False, repr=False)
-    pairs: Mapping[str, np.ndarray] | None = field(default=None, compare=False, repr=False)
 
     def to_json(self) -> str:
         """The evaluation as JSON text, undefined as null; the same bytes for the same evaluation."""
@@ -213,7 +280,7 @@ class Evaluation:
         return frame.astype(dict.fromkeys(numbers, "float64"))
 
     def write_campaigns(self, path: str | PathLike[str]) -> None:
-        """Writes `campaigns` as parquet: score, kept seeds and checkpoint, steps spent of every campaign.
+        """Writes `campaigns` as parquet: what every campaign kept, what that scored, what it spent and saw.
 
         Raises:
             SeedbenchError: there are none, or the file cannot be written.

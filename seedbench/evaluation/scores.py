@@ -1,333 +1,224 @@
-"""From the arrays of a replay to scores: best-of-n of each table, gap closed, multiplier, their intervals, the summary.
+"""From the arrays of a replay to linear quantities of its tables: scores, differences, the summary, with intervals.
 
-Values are carried as `Sample`s: one per pair of replicates, on the whole table and with each group of seeds deleted.
-What holds for a table holds for sums over tables too, so rows, differences and the summary go the same way.
+Everything here is `seedbench.influences` on the campaigns of one evaluation: a table's campaigns are reduced once, all
+strategies together, and every number is a quantity of that.
 """
 
 from __future__ import annotations
 
-import math
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
-from operator import add, sub
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seedbench.intervals import Interval, jackknife, pair_means, ratio_jackknife, seed_groups
-from seedbench.metrics import (
-    CEILING_TRIALS,
-    ROUNDING,
-    Bound,
-    best_of_n_of_ranked,
-    best_of_n_weights,
-    by_rank,
-    compute_multiplier,
-    full_trials_needed,
+from seedbench.influences import (
+    Baseline,
+    Campaigns,
+    Multiplier,
+    SeedNames,
+    TableSample,
+    Total,
+    baseline,
+    difference,
     gap_closed,
-    geometric_mean,
-    share_ties,
+    has_signal,
+    interval,
+    over_best_of_n,
+    score,
+    seen,
+    summary_multiplier,
+    table_sample,
+    total,
+    trial_grid,
+    unit,
 )
-from seedbench.replay import Deletion, TableReplay, undefined_share
+from seedbench.metrics import Bound, best_checkpoint, geometric_mean
+from seedbench.replay import TableReplay, subgrids_of
 from seedbench.trialset import TrialTable
 
 Floats = NDArray[np.float64]
-AXES = ("weight_init_seed", "data_order_seed")
-
-
-# --- samples ----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class Sample:
-    """One value [P, ...] per pair of replicates.
-
-    Attributes:
-        whole: [P, ...], with all seeds.
-        deleted: number of a deletion -> [p, ...] without its seeds, for the first p of the pairs; there is none for a
-            deletion that changes nothing.
-    """
-
-    whole: Floats
-    deleted: Mapping[int, Floats]
-
-    @property
-    def mean(self) -> Floats:
-        return self.whole.mean(axis=0)
-
-    def without_deletions(self) -> Sample:
-        return Sample(self.whole, {})
-
-
-def combine(function: Callable[..., Floats], *samples: Sample) -> Sample:
-    """A function of samples of the same pairs; a deletion that one of them does not know leaves that one whole."""
-    numbers = sorted({number for sample in samples for number in sample.deleted})
-    deleted = {}
-    for number in numbers:
-        pairs = next(len(sample.deleted[number]) for sample in samples if number in sample.deleted)
-        deleted[number] = function(*(sample.deleted.get(number, sample.whole[:pairs]) for sample in samples))
-    return Sample(function(*(sample.whole for sample in samples)), deleted)
-
-
-def interval(sample: Sample, deletions: Sequence[Deletion], groups: int | None = None) -> Interval:
-    """The jackknife of a sample [P, ...] -> `Interval` of [...]; `groups` as there."""
-    return jackknife(sample.whole, by_axis(sample, deletions), groups)
-
-
-def by_axis(sample: Sample, deletions: Sequence[Deletion] | Mapping[int, Deletion]) -> list[Floats]:
-    """What a sample is without each group of seeds, axis by axis: the second argument of `jackknife`."""
-    axes: dict[tuple[str, str], list[Floats]] = {}
-    for number, values in sample.deleted.items():
-        axes.setdefault((deletions[number].model, deletions[number].axis), []).append(values)
-    return [np.stack(groups) for groups in axes.values()]
-
-
-# --- deletions --------------------------------------------------------------------------------------------------------
-
-
-def deletions_of(tables: Sequence[TrialTable]) -> tuple[Deletion, ...]:
-    """Every group of seeds to delete: of each model, the rows of all its tables together, then the columns."""
-    deletions = []
-    for model in dict.fromkeys(table.model for table in tables):
-        for axis in AXES:
-            labels = [getattr(table, f"{axis}s").tolist() for table in tables if table.model == model]
-            groups = seed_groups(labels)
-            for group in range(max(groups.values()) + 1):
-                seeds = frozenset(seed for seed, its_group in groups.items() if its_group == group)
-                deletions.append(Deletion(model, axis, seeds))
-    return tuple(deletions)
-
-
-# --- best of n --------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class Baseline:
-    """What a table itself says, whatever the strategy.
-
-    Attributes:
-        table: the trial table.
-        ranked: test scores [P, N] by rank of the validation score, from which all of best-of-n follows.
-        floor: R(1) [P].
-        gap: ceiling - floor [P], the points there are to win.
-        no_signal: whether that gap is below two of its standard errors; None where no error can be given.
-        undefined_share: share of the table's checkpoints whose score is a convention; NaN without predictions.
-    """
-
-    table: TrialTable
-    ranked: Sample
-    floor: Sample
-    gap: Sample
-    no_signal: bool | None
-    undefined_share: float
-
-    @property
-    def fewest(self) -> int:
-        """Trials that every deletion leaves."""
-        return min(values.shape[1] for values in (self.ranked.whole, *self.ranked.deleted.values()))
-
-
-def baseline_of(replay: TableReplay, deletions: Sequence[Deletion], deletion_replicates: int) -> Baseline:
-    """Ranks a table's trials once, and for the first replicates again without each group of seeds."""
-    table = replay.table
-    order, validation, test = by_rank(replay.best_validation_score, replay.best_test_score)
-
-    def ranked(keep: NDArray[np.bool_], replicates: int) -> Floats:
-        if not keep.any():  # a table of one row or column: nothing is left of it, and it has no interval
-            return np.full((replicates // 2, table.num_trials), np.nan)
-        left = keep[order[:replicates]]
-        left_scores = (scores[:replicates][left].reshape(replicates, -1) for scores in (validation, test))
-        return pair_means(share_ties(*left_scores))
-
-    keeps = {number: deletion.keeps(table) for number, deletion in enumerate(deletions)}
-    sample = Sample(
-        pair_means(share_ties(validation, test)),
-        {number: ranked(keep, deletion_replicates) for number, keep in keeps.items() if not keep.all()},
-    )
-    floor = combine(lambda scores: scores @ best_of_n_weights(scores.shape[1])[0], sample)
-    ceiling = combine(_ceiling, sample)
-    gap = combine(sub, ceiling, floor)
-    error = float(interval(gap, deletions).standard_error)
-    no_signal = None if math.isnan(error) else bool(gap.mean < max(2 * error, ROUNDING))
-    return Baseline(table, sample, floor, gap, no_signal, undefined_share(table))
-
-
-def _ceiling(ranked: Floats) -> Floats:
-    return ranked @ best_of_n_weights(ranked.shape[1])[min(CEILING_TRIALS, ranked.shape[1]) - 1]
-
-
-# --- a strategy -------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
 class TableScores:
-    """One strategy on one table: its replay, and its scores [P, budgets]."""
+    """All strategies on one table.
 
-    replay: TableReplay
-    baseline: Baseline
-    score: Sample
-
-    @property
-    def won(self) -> Sample:
-        """Score - floor [P, budgets]."""
-        return combine(lambda score, floor: score - floor[:, None], self.score, self._matched(self.baseline.floor))
-
-    @property
-    def gap(self) -> Sample:
-        """Ceiling - floor [P, 1], for the same deletions as `won`: on the transfer track, some change that alone."""
-        return combine(lambda gap, _: gap[:, None], self._matched(self.baseline.gap), self.score)
-
-    def _matched(self, sample: Sample) -> Sample:
-        """Of the baseline, what there is of the strategy: nothing deleted where its campaigns were not run again."""
-        return sample if self.score.deleted else sample.without_deletions()
-
-    def groups(self, deletions: Sequence[Deletion]) -> int:
-        """The fewest groups of an axis that the table's own seeds are in: others change no more than its history."""
-        axes = Counter((deletions[number].model, deletions[number].axis) for number in self.baseline.ranked.deleted)
-        return min(axes.values(), default=0)
-
-
-def table_scores(replay: TableReplay, deleted: Sequence[TableReplay | None], baseline: Baseline) -> TableScores:
-    """Pairs up a strategy's scores; `deleted` has the campaigns that were run again, by number of the deletion."""
-    again = {number: pair_means(part.score.T) for number, part in enumerate(deleted) if part is not None}
-    if again:  # of a table of one row nothing is left to run again
-        nothing = np.full_like(next(iter(again.values())), np.nan)
-        again = {number: again.get(number, nothing) for number in sorted({*baseline.ranked.deleted, *again})}
-    return TableScores(replay, baseline, Sample(pair_means(replay.score.T), again))
-
-
-def score_interval(scores: TableScores, deletions: Sequence[Deletion]) -> Interval:
-    """-> `Interval` of [budgets]."""
-    return interval(scores.score, deletions, scores.groups(deletions))
-
-
-def gap_interval(scores: TableScores, deletions: Sequence[Deletion]) -> Interval:
-    """-> `Interval` of gap closed [budgets]; NaN where there is no gap."""
-    return ratio_interval(scores.won, scores.gap, deletions, scores.groups(deletions))
-
-
-def difference_intervals(
-    scores: TableScores, other: TableScores, deletions: Sequence[Deletion]
-) -> tuple[Interval, Interval]:
-    """Two strategies on the same replicates -> intervals [budgets] of the differences in score and in gap closed."""
-    difference = combine(sub, scores.score, other.score)
-    groups = scores.groups(deletions)
-    return interval(difference, deletions, groups), ratio_interval(difference, scores.gap, deletions, groups)
-
-
-@dataclass(frozen=True)
-class Multiplier:
-    """Full trials that best-of-n needs per trial of the budget, its bound, and its interval (NaN where it is open)."""
-
-    estimate: float
-    bound: Bound | None
-    low: float
-    high: float
-
-
-def multipliers(scores: TableScores, deletions: Sequence[Deletion]) -> list[Multiplier]:
-    """The compute multiplier at each budget.
-
-    Its interval holds all n for which 0 lies in the interval of score - R(n), and the estimate itself. n runs up to
-    what every deletion leaves; the interval is open where it runs out of the n that there are.
+    Attributes:
+        table: the trial table.
+        sample: its campaigns, reduced; rules are the strategies, in the order given.
+        replays: one for each strategy.
+        signal: whether the choice among full trials can win what is told from noise; None where that is unknown.
     """
-    curve = combine(best_of_n_of_ranked, scores._matched(scores.baseline.ranked))
-    mean_curve, mean_scores, fewest = curve.mean, scores.score.mean, scores.baseline.fewest
-    at_budgets = []
-    for number, budget in enumerate(scores.replay.budgets):
-        difference = combine(lambda score, r, at=number: score[:, at, None] - r[:, :fewest], scores.score, curve)
-        needed = full_trials_needed(float(mean_scores[number]), mean_curve)
-        low, high = full_trials_interval(interval(difference, deletions, scores.groups(deletions)), needed)
-        at_budgets.append(Multiplier(needed[0] / budget, needed[1], low / budget, high / budget))
-    return at_budgets
+
+    table: TrialTable
+    sample: TableSample
+    replays: tuple[TableReplay, ...]
+    signal: bool | None
+
+    @property
+    def baseline(self) -> Baseline:
+        return self.sample.baseline
+
+    @property
+    def budgets(self) -> tuple[int, ...]:
+        return self.sample.budgets
+
+    @property
+    def seconds_of_validation(self) -> float:
+        """Of one checkpoint, in the mean over the trials; NaN where unknown."""
+        seconds = self.table.evaluation_seconds / np.maximum(self.table.ended_at, 1)
+        known = np.isfinite(seconds)
+        return float(seconds[known].mean()) if known.any() else float("nan")
 
 
-def full_trials_interval(difference: Interval, needed: tuple[float, Bound | None]) -> tuple[float, float]:
-    """Intervals [N] of score - R(n), and what `full_trials_needed` gave -> smallest and largest n; NaN where open."""
-    estimate, bound = needed
-    if np.isnan(difference.low).any():
-        return math.nan, math.nan
-    inside = np.flatnonzero((difference.low <= ROUNDING) & (difference.high >= -ROUNDING)) + 1
-    low = min(estimate, inside.min(initial=difference.low.size))
-    high = max(estimate, inside.max(initial=1))
-    return (
-        math.nan if bound == "<" or low <= 1 else float(low),
-        math.nan if bound == ">" or high >= difference.low.size else float(high),
+def reported(table: TrialTable, protocol: str) -> Floats:
+    """The scores [trials, checkpoints] that a protocol reports.
+
+    Raises:
+        ValueError: the table has none.
+    """
+    found = table.score if protocol == "dodge2020" else table.test_score
+    if found is None:
+        raise ValueError(f"{table.name} has no test scores")
+    return found
+
+
+def baseline_of(table: TrialTable, protocol: str, budgets: Sequence[int]) -> Baseline:
+    """Best-of-n of a table, from its data alone; a trial counts with its best checkpoint, the earliest among ties."""
+    best = best_checkpoint(table.score)[:, None]
+    validation, test = (
+        np.take_along_axis(of, best, axis=1)[:, 0] for of in (table.score, reported(table, protocol))
     )
+    grid = trial_grid(table.row, table.column, validation, test)
+    return baseline(grid, budgets, subgrids_of(table))
+
+
+def table_scores(replays: Sequence[TableReplay], base: Baseline) -> TableScores:
+    """Reduces the campaigns of all strategies on one table.
+
+    Args:
+        replays: one for each strategy, of the same replicates.
+        base: of the table, with the budgets among its sizes.
+    """
+    first = replays[0]
+    rules = [
+        [
+            campaigns_of(base, one.score[at], one.rows_seen[at], one.columns_seen[at])
+            for at in range(len(one.budgets))
+        ]
+        for one in replays
+    ]
+    return reduced(first.table, base, first.budgets, first.first, rules, replays)
+
+
+def reduced(
+    table: TrialTable,
+    base: Baseline,
+    budgets: Sequence[int],
+    first: NDArray[np.int32],
+    rules: Sequence[Sequence[Campaigns]],
+    replays: Sequence[TableReplay] = (),
+) -> TableScores:
+    """Campaigns [rules][budgets] of one table, and the first trials [n, P] of each replicate's order."""
+    control = [best_of_first(base, first[:budget]) for budget in budgets]
+    sample = table_sample(base, budgets, control, rules)
+    return TableScores(table, sample, tuple(replays), has_signal(sample))
+
+
+def campaigns_of(
+    base: Baseline, score: Floats, rows_seen: NDArray[np.uint8], columns_seen: NDArray[np.uint8]
+) -> Campaigns:
+    """What campaigns [P] kept and have seen, as `TableReplay` has it; on a diagonal the row stands for both seeds."""
+    rows = np.unpackbits(rows_seen, axis=1, count=base.grid.rows).astype(bool)
+    if base.grid.diagonal:
+        return Campaigns(score, seen(rows), seen(np.ones((len(score), 1), dtype=bool)))
+    columns = np.unpackbits(columns_seen, axis=1, count=base.grid.columns).astype(bool)
+    return Campaigns(score, seen(rows), seen(columns))
+
+
+def best_of_first(base: Baseline, first: NDArray[np.int32]) -> Campaigns:
+    """Best-of-n on the first n trials [n, P] of every replicate's order: from the order alone, without a replay."""
+    grid, replicates = base.grid, np.arange(first.shape[1])
+    kept = first[np.argmax(grid.validation[first], axis=0), replicates]
+    masks = []
+    for place, seeds in ((grid.row, grid.rows), (grid.column, grid.columns)):
+        mask = np.zeros((len(replicates), seeds), dtype=bool)
+        mask[np.broadcast_to(replicates, first.shape), place[first]] = True
+        masks.append(seen(mask))
+    return Campaigns(grid.test[kept], masks[0], masks[1])
 
 
 # --- all tables together ----------------------------------------------------------------------------------------------
 
 
-def summary_gap(every: Sequence[TableScores], deletions: Sequence[Deletion]) -> Interval:
-    """Points won over points to win, all tables together -> `Interval` of a number."""
-    return ratio_interval(*summary_points(every), deletions)
+def with_signal(every: Sequence[TableScores], budget: int | None = None) -> list[TableScores]:
+    """The tables that a summary is of, those that have the budget."""
+    return [one for one in every if one.signal and (budget is None or budget in one.budgets)]
 
 
-def summary_points(every: Sequence[TableScores]) -> tuple[Sample, Sample]:
-    """Points won (the mean over budgets) and to win, summed over the tables: [P, 1] each."""
-    return _total([_over_budgets(scores.won) for scores in every]), _total([scores.gap for scores in every])
+def seed_names(every: Sequence[TableScores]) -> list[SeedNames]:
+    """What the seeds are called: those of one model's tables are shared; a diagonal's are, too, by weight-init seed."""
+    names = []
+    for one in every:
+        table, diagonal = one.table, one.baseline.grid.diagonal
+        rows = [(table.model, seed) for seed in table.weight_init_seeds.tolist()]
+        columns = [(table.model, seed) for seed in table.data_order_seeds.tolist()]
+        names.append(SeedNames(rows, [(table.name, None)] if diagonal else columns))
+    return names
 
 
-def summary_gap_at(every: Sequence[TableScores], budget: int, deletions: Sequence[Deletion]) -> Interval:
-    """The same at one budget, of the tables that have it -> `Interval` of a number."""
-    with_it = [scores for scores in every if budget in scores.replay.budgets]
-    won = [_column(scores.won, scores.replay.budgets.index(budget)) for scores in with_it]
-    return ratio_interval(_total(won), _total([scores.gap for scores in with_it]), deletions)
+def mean_over_best_of_n(every: Sequence[TableScores], rule: int, budget: int | None = None) -> Total:
+    """T - R(B), in the mean over tables, of a rule at a budget or in the mean over budgets."""
+    parts = [over_best_of_n(one.sample, rule, budget) for one in every]
+    return total(parts, 1 / len(parts), seed_names(every))
 
 
-def summary_difference(
-    every: Sequence[TableScores], others: Sequence[TableScores], deletions: Sequence[Deletion]
-) -> Interval:
-    """The difference of two strategies in that -> `Interval` of a number."""
-    gap = _total([scores.gap for scores in every])
-    pairs = zip(every, others, strict=True)
-    won = _total([_over_budgets(combine(sub, scores.score, other.score)) for scores, other in pairs])
-    return ratio_interval(won, gap, deletions)
+def gap(every: Sequence[TableScores], rule: int, budget: int | None = None) -> Total | None:
+    """Points won over points to win, of a rule; None where there is nothing to win."""
+    return _ratio(every, lambda one: unit(one.sample, rule, budget))
 
 
-def summary_multipliers(every: Sequence[TableScores]) -> dict[int, tuple[float, Bound | None]]:
-    """Budget -> compute multiplier of the tables that have it: their mean R inverted at their mean score."""
-    by_budget = {}
-    for budget in sorted({budget for scores in every for budget in scores.replay.budgets}):
-        with_it = [scores for scores in every if budget in scores.replay.budgets]
-        trials = min(scores.baseline.table.num_trials for scores in with_it)
-        curves = [best_of_n_of_ranked(scores.baseline.ranked.mean)[:trials] for scores in with_it]
-        scores_at = [float(scores.score.mean[scores.replay.budgets.index(budget)]) for scores in with_it]
-        by_budget[budget] = compute_multiplier(math.fsum(scores_at) / len(with_it), np.mean(curves, axis=0), budget)
-    return by_budget
+def gap_difference(every: Sequence[TableScores], rule: int, other: int, budget: int | None = None) -> Total | None:
+    """Of two rules the difference in that; above 0 where the first is better."""
+    return _ratio(every, lambda one: unit(one.sample, rule, budget) - unit(one.sample, other, budget))
 
 
-def summary_multiplier(by_budget: Mapping[int, tuple[float, Bound | None]]) -> tuple[float, Bound | None]:
-    """The geometric mean over the budgets, and its bound."""
-    return geometric_mean(list(by_budget.values()))
+def gap_over_best_of_n(every: Sequence[TableScores], rule: int, budget: int | None = None) -> Total | None:
+    """The difference in that to best-of-n."""
+    return _ratio(every, lambda one: unit(one.sample, rule, budget), over_best_of_n=True)
 
 
-def _over_budgets(sample: Sample) -> Sample:
-    return combine(lambda values: values.mean(axis=1, keepdims=True), sample)
+def _ratio(
+    every: Sequence[TableScores], coefficients: Callable[[TableScores], Floats], *, over_best_of_n: bool = False
+) -> Total | None:
+    if not every:
+        return None
+    samples = [one.sample for one in every]
+    return gap_closed(
+        samples, [coefficients(one) for one in every], seed_names(every), over_best_of_n=over_best_of_n
+    )
 
 
-def _column(sample: Sample, at: int) -> Sample:
-    return combine(lambda values: values[:, [at]], sample)
+def score_difference(one: TableScores, rule: int, other: int, budget: int) -> Total:
+    """T of one rule less T of another on a table; above 0 where the first is better."""
+    return total([difference(one.sample, rule, other, budget)])
 
 
-def _total(samples: Sequence[Sample]) -> Sample:
-    """Sum over tables; a table of another model is whole when seeds of this one are deleted."""
-    return reduce(lambda one, other: combine(add, one, other), samples)
+def summary_multipliers(every: Sequence[TableScores], rule: int) -> dict[int, Multiplier]:
+    """Budget -> compute multiplier of the tables with signal that have it: mean R inverted at the mean score."""
+    budgets = sorted({budget for one in with_signal(every) for budget in one.budgets})
+    return {budget: multiplier_over(with_signal(every, budget), rule, budget) for budget in budgets}
 
 
-def ratio_interval(
-    won: Sample, to_win: Sample, deletions: Sequence[Deletion] | Mapping[int, Deletion], groups: int | None = None
-) -> Interval:
-    """Points won over points to win, of the same shape -> `Interval` of the gap closed; NaN where there is no gap."""
-    around = ratio_jackknife(won.whole, to_win.whole, by_axis(won, deletions), by_axis(to_win, deletions), groups)
-    estimate = gap_closed(won.mean, to_win.mean)
-    half_width = around.high - around.estimate
-    return Interval(estimate, around.standard_error, estimate - half_width, estimate + half_width)
+def multiplier_over(some: Sequence[TableScores], rule: int, budget: int) -> Multiplier:
+    """Compute multiplier of a rule over some tables, at least one, with its interval."""
+    around = interval(mean_over_best_of_n(some, rule, budget))
+    ends = None if around.low is None or around.high is None else (around.low, around.high)
+    scores = [score(one.sample, rule, budget).estimate for one in some]
+    return summary_multiplier([one.baseline.curve for one in some], scores, budget, ends)
 
 
-def known(value: float) -> float | None:
-    """A number for a result, where what is undefined is None and not NaN."""
-    return None if math.isnan(value) else float(value)
+def mean_multiplier(by_budget: Mapping[int, Multiplier]) -> tuple[float, Bound | None]:
+    """The geometric mean over the budgets, and its bound; NaN where bounds point in both directions."""
+    return geometric_mean([(one.estimate, one.bound) for one in by_budget.values()])

@@ -207,8 +207,16 @@ def multiplier(curve: Floats, budget: int, score: float, difference: tuple[float
     return Multiplier(needed / budget, bound, low / budget, low_bound, high / budget, high_bound)
 
 
-def summary_multiplier(curves: Sequence[Floats], scores: Sequence[float], budget: int) -> Multiplier:
-    """R [m] and a score of each table, a budget -> mean R, n up to the smallest m, inverted at the mean score."""
+def summary_multiplier(
+    curves: Sequence[Floats],
+    scores: Sequence[float],
+    budget: int,
+    difference: tuple[float, float] | None = None,
+) -> Multiplier:
+    """R [m] and a score of each table, a budget -> mean R, n up to the smallest m, inverted at the mean score.
+
+    With the ends of the interval of the mean difference to R(B), as in `multiplier`, it has an interval too.
+    """
     smallest = min(curve.size for curve in curves)
     mean = np.mean([curve[:smallest] for curve in curves], axis=0)
-    return multiplier(mean, budget, math.fsum(scores) / len(scores))
+    return multiplier(mean, budget, math.fsum(scores) / len(scores), difference)

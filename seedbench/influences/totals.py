@@ -198,6 +198,8 @@ def gap_closed(
     samples: Sequence[TableSample],
     coefficients: Sequence[ArrayLike],
     names: Sequence[SeedNames] | None = None,
+    *,
+    over_best_of_n: bool = False,
 ) -> Total | None:
     """Points won over points to win, summed over tables, by the delta method.
 
@@ -212,23 +214,36 @@ def gap_closed(
         samples: tables with signal.
         coefficients: [rules, budgets] of each.
         names: of each table's seeds; left out, no seed is shared.
+        over_best_of_n: what is won is that above R(B) in place of the floor: the difference to best-of-n.
 
     Returns:
         None where there is nothing to win.
     """
     pairs = list(zip(samples, coefficients, strict=True))
-    won = [quantity(sample, c, {1: -float(np.sum(c))}).estimate for sample, c in pairs]
     points = math.fsum(sample.baseline.ceiling - sample.baseline.floor for sample in samples)
     if points <= ROUNDING:
         return None
+    compared = [_compared_with(sample, c, over_best_of_n) for sample, c in pairs]
+    won = [quantity(sample, c, less).estimate for (sample, c), less in zip(pairs, compared, strict=True)]
     ratio = math.fsum(won) / points
-    parts = [quantity(sample, c, _to_win(sample, c, ratio)) for sample, c in pairs]
+    parts = [
+        quantity(sample, c, _less_to_win(sample, less, ratio)) for (sample, c), less in zip(pairs, compared, strict=True)
+    ]
     return replace(total(parts, 1 / points, names), estimate=ratio)
 
 
-def _to_win(sample: TableSample, coefficients: ArrayLike, ratio: float) -> dict[int, float]:
-    """What floor and ceiling weigh in won - ratio · to win."""
+def _compared_with(sample: TableSample, coefficients: ArrayLike, over_best_of_n: bool) -> dict[int, float]:
+    """What R(n) weighs in the points won: minus the coefficients, on the floor or on each budget."""
+    if not over_best_of_n:
+        return {1: -float(np.sum(coefficients))}
+    of_budgets = np.sum(np.asarray(coefficients, dtype=np.float64), axis=0)
+    return dict(zip(sample.budgets, (-of_budgets).tolist(), strict=True))
+
+
+def _less_to_win(sample: TableSample, won: dict[int, float], ratio: float) -> dict[int, float]:
+    """What R(n) weighs in won - ratio · to win."""
+    found = {1: 0.0} | won
+    found[1] += ratio
     ceiling = sample.baseline.largest_ceiling_trials
-    found = {1: ratio - float(np.sum(coefficients))}
     found[ceiling] = found.get(ceiling, 0.0) - ratio
     return found

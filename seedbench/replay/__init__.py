@@ -16,7 +16,7 @@ decisions     what a strategy decides on the way, and where two part
 from seedbench.replay.deadline import Deadline
 from seedbench.replay.decisions import Decision, Decisions, Kind, decision, parting, steps_before
 from seedbench.replay.options import EvaluationKeywords, ReplayKeywords, ReplayOptions, from_keywords
-from seedbench.replay.protocol import PROTOCOLS, PoolSize, admitted_budgets, pool_size_of, scored_tables, subgrids_of
+from seedbench.replay.protocol import PROTOCOLS, PoolSize, admitted_budgets, pool_size_of, scored_tables, subgrids_of, unscored
 from seedbench.replay.replay import Replay, TableReplay, replay, replay_one
 from seedbench.replay.replicates import Replicates, prepare, whole_table
 from seedbench.replay.run import run_campaign
@@ -51,6 +51,7 @@ __all__ = [
     "scored_tables",
     "steps_before",
     "subgrids_of",
+    "unscored",
     "whole_table",
     "without_secrets",
 ]

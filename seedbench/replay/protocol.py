@@ -104,15 +104,18 @@ def _too_small(table: TrialTable, size: PoolSize, budget: int) -> str:
     )
 
 
+def unscored(table: TrialTable, protocol: str) -> bool:
+    """Whether a table lacks the scores that a protocol reports."""
+    return protocol != "dodge2020" and table.test_score is None
+
+
 def scored_tables(tables: Sequence[TrialTable], protocol: str) -> tuple[TrialTable, ...]:
     """The tables that a protocol can score.
 
     Raises:
         SelectionError: none of them.
     """
-    if protocol == "dodge2020":
-        return tuple(tables)
-    fit = tuple(table for table in tables if table.test_score is not None)
+    fit = tuple(table for table in tables if not unscored(table, protocol))
     if not fit:
         these = f"table {tables[0].name} has no" if len(tables) == 1 else f"none of these {len(tables)} tables has"
         raise SelectionError(

@@ -1,0 +1,119 @@
+"""Strategies that were evaluated apart, on the same trials and with the same seed, compared pair by pair."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from seedbench.errors import SelectionError
+from seedbench.evaluation.scores import (
+    TableScores,
+    baseline_of,
+    campaigns_of,
+    gap_difference,
+    reduced,
+    with_signal,
+)
+from seedbench.influences import interval, p_value
+from seedbench.replay import ReplayOptions, prepare
+from seedbench.trialset import TrialTable
+
+Columns = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Apart:
+    """The difference of two strategies in the summary's gap closed; None where it has no interval.
+
+    Attributes:
+        one: name of the one.
+        other: name of the other.
+        difference: the one minus the other: above 0 where the one is better.
+        low: lower end of its 95% interval, of this pair alone.
+        high: upper end.
+        p: the smallest level at which it is told from 0, of this pair alone.
+    """
+
+    one: str
+    other: str
+    difference: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+
+
+def compared_apart(
+    campaigns: Mapping[str, Columns], tables: Sequence[TrialTable], options: ReplayOptions
+) -> tuple[Apart, ...]:
+    """All pairs of strategies, by name in the order given.
+
+    Args:
+        campaigns: `Evaluation.campaigns` of each strategy.
+        tables: those that they ran on, and perhaps others.
+        options: how they were replayed.
+
+    Raises:
+        SelectionError: they are not of the same tables, budgets and replicates.
+    """
+    names = list(campaigns)
+    if len(names) < 2:
+        return ()
+    with threadpool_limits(limits=1):  # a sum split among threads may differ in its last bit
+        every = [
+            scores for table in tables if (scores := _of_table(list(campaigns.values()), table, options)) is not None
+        ]
+        some = with_signal(every)
+        return tuple(_pair(some, names, *pair) for pair in combinations(range(len(names)), 2))
+
+
+def _pair(some: Sequence[TableScores], names: Sequence[str], one: int, other: int) -> Apart:
+    found = gap_difference(some, one, other)
+    if found is None or found.no_interval is not None:
+        return Apart(names[one], names[other], None if found is None else found.estimate, None, None, None)
+    at = interval(found)
+    return Apart(names[one], names[other], at.estimate, at.low, at.high, p_value(found))
+
+
+def _of_table(every: Sequence[Columns], table: TrialTable, options: ReplayOptions) -> TableScores | None:
+    """The scores of all strategies on a table; None where they did not run on it."""
+    key = np.array([table.model, table.task, table.recipe], dtype=object)
+    chosen = [np.flatnonzero((_names(columns) == key).all(axis=1)) for columns in every]
+    if not any(rows.size for rows in chosen):
+        return None
+    budgets = tuple(np.unique(every[0]["budget"][chosen[0]]).tolist())
+    wanted = [(budget, replicate) for budget in budgets for replicate in range(options.replicates)]
+    for columns, rows in zip(every, chosen, strict=True):
+        ran = list(zip(columns["budget"][rows].tolist(), columns["replicate"][rows].tolist(), strict=True))
+        if ran != wanted:
+            raise SelectionError(
+                "two strategies can only be compared on the same trials, budgets, seed and replicates; they differ on "
+                f"{table.name}"
+            )
+    base = baseline_of(table, options.protocol, budgets)
+    drawn = prepare(table, seed=options.seed, replicates=range(options.replicates), protocol=options.protocol)
+    rules = []
+    for columns, rows in zip(every, chosen, strict=True):
+        by_budget = rows.reshape(len(budgets), -1)
+        rules.append(
+            [
+                campaigns_of(base, columns["score"][at], *(_packed(columns[axis][at]) for axis in _SEEN))
+                for at in by_budget
+            ]
+        )
+    return reduced(table, base, budgets, drawn.order[:, : max(budgets)].T, rules)
+
+
+_SEEN = ("rows_seen", "columns_seen")
+
+
+def _names(columns: Columns) -> np.ndarray:
+    return np.stack([columns[name] for name in ("model", "task", "recipe")], axis=1)
+
+
+def _packed(seen: np.ndarray) -> np.ndarray:
+    """Bytes [P] -> uint8 [P, bytes]."""
+    return np.frombuffer(b"".join(seen.tolist()), dtype=np.uint8).reshape(len(seen), -1)

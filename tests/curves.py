@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from seedbench.campaign import Settlement, open_campaign
+from seedbench.campaign import Measurements, TaskFacts, open_campaign
 from seedbench.errors import BudgetSpent, PoolExhausted, UnknownCell
 from seedbench.strategy import load_strategy
 
@@ -29,7 +29,7 @@ class Curves:
         majority: float = 0.0,
         columns: int = 1,
     ) -> None:
-        self.curves, self.majority_score, self.columns = curves, majority, columns
+        self.curves, self.task, self.columns = curves, TaskFacts(majority), columns
         self.grid = (-(-len(curves) // columns), columns)
         self.steps = steps or list(range(1, len(next(filter(None, curves))) + 1))
         self.waiting = [number for number, curve in enumerate(curves) if curve is not None]
@@ -45,9 +45,9 @@ class Curves:
         self.waiting.remove(number)
         points = iter(self.curves[number] or ())
 
-        def advance() -> tuple[float, float, float]:
+        def advance() -> Measurements:
             self.log.append(number)
-            return next(points), 0.5, 0.5
+            return Measurements(next(points), 0.5, 0.5)
 
         return *self.cell(number), advance
 
@@ -55,16 +55,26 @@ class Curves:
         return divmod(number, self.columns)
 
 
+class Kept(NamedTuple):
+    """What a campaign kept, and what it spent; see `Settlement`."""
+
+    weight_init_seed: int
+    data_order_seed: int
+    checkpoint: int
+    steps_spent: int
+    trials_started: int
+
+
 def run(
     strategy: str | Callable[..., Any], source: Curves, budget: int, history: Any = lambda: (), seed: int = 0
-) -> Settlement:
+) -> Kept:
     """Runs a campaign to its end."""
     opened = open_campaign(source, budget, rng=lambda: np.random.default_rng(seed), history=history)
     try:
         kept = load_strategy(strategy).build()(opened.campaign)
     except (BudgetSpent, PoolExhausted):
         kept = None
-    return opened.settle(kept)
+    return Kept(*opened.settle(kept)[:5])
 
 
 def made(name: str, **parameters: Any) -> Callable[..., Any]:

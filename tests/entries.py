@@ -11,7 +11,7 @@ from seedbench.evaluation import Evaluation
 from seedbench.submission import Submission, write_submission
 from seedbench.trialset import TrialSet
 
-REPLICATES = 2
+REPLICATES = 4
 
 HONEST = '''"""The first trial."""
 

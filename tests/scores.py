@@ -18,6 +18,7 @@ def table_of(
     recipe: str = "few",
     seeds: tuple[Sequence[int], Sequence[int]] | None = None,
     step: Sequence[int] | None = None,
+    test: Any = None,
     **losses: Any,
 ) -> TrialTable:
     """Scores [rows, columns, checkpoints] -> a table; a cell whose first score is None is missing, NaN stays.
@@ -29,6 +30,7 @@ def table_of(
         recipe: of the table.
         seeds: of rows and of columns; without them they count from 0.
         step: of the checkpoints; without it, 10, 20, ...
+        test: test scores [rows, columns, checkpoints]; without them, those of the dev set.
         losses: train_loss or validation_loss, [rows, columns, checkpoints].
     """
     empty = np.array([[np.ravel(trial)[0] is None for trial in line] for line in np.array(score, dtype=object)])
@@ -62,6 +64,7 @@ def table_of(
         evaluation_seconds=np.full(len(row), np.nan),
         step=np.array(step if step is not None else np.arange(1, checkpoints + 1) * 10),
         score=filled[row, column],
+        test_score=(filled if test is None else np.asarray(test, dtype=np.float64))[row, column],
         **found,
     )
 

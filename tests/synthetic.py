@@ -133,7 +133,7 @@ def split_like_training(rows: int, columns: int, *, task: str = "sst2", **kind: 
     """A table of `additive_predictions`, with `test_examples` those on a test set; other arguments go where they
     belong."""
     world = {name: kind.pop(name) for name in ("checkpoints", "examples", "seed") if name in kind}
-    on_test = {"task": task, **world, "examples": kind.pop("test_examples", 0)}
+    on_test = {"task": task, **world, "examples": kind.pop("test_examples", 50)}
     test = additive_predictions(rows, columns, **on_test) if on_test["examples"] else None
     return split_of(additive_predictions(rows, columns, task=task, **world), task=task, test=test, **kind)
 
@@ -159,7 +159,10 @@ def write(folder: Path, *splits: Split, predictions: bool = True, **manifest: An
 def table_by_hand(
     predicted: Any, label: Sequence[int], *, task: str = "sst2", step: Sequence[int] | None = None
 ) -> TrialTable:
-    """A table without files from predictions [rows, columns, checkpoints, examples]; None for a missing cell."""
+    """A table without files from predictions [rows, columns, checkpoints, examples]; None for a missing cell.
+
+    Its test scores are its scores on the dev set.
+    """
     cells = {
         (row, column): cell
         for row, line in enumerate(predicted)
@@ -171,6 +174,7 @@ def table_by_hand(
     checkpoints = found.shape[1]
     truth = np.array(label, dtype=np.int8)
     loss = np.where(found == -1, np.nan, np.where(found == truth, 0.25, 2.0)).astype(np.float16)
+    score = task_score(task, *correct_counts(found, truth))
     return TrialTable(
         model="mini",
         task=task,
@@ -185,7 +189,8 @@ def table_by_hand(
         step=np.array(step if step is not None else np.arange(1, checkpoints + 1) * 10),
         train_loss=np.full((len(row), checkpoints), 0.5, dtype=np.float32),
         validation_loss=loss.mean(axis=2, dtype=np.float32),
-        score=task_score(task, *correct_counts(found, truth)),
+        score=score,
+        test_score=score.copy(),
         majority_score=majority_score_of(task, truth),
         evaluation_seconds=np.full(len(row), np.nan),
         predicted_label=found,

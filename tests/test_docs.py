@@ -95,7 +95,7 @@ def test_the_main_table_is_what_the_bundled_trials_say():
     names = re.sub(r" --(figure|json) \S+", "", command).split(" --against ")
     printed = dict(re.findall(r"^(\w+) +((?:-?\d+% *)+)", README, re.MULTILINE))
     assert list(printed) == names and set(names) <= set(shipped())
-    evaluation = evaluate(names[0], against=names[1:], intervals=False)
+    evaluation = evaluate(names[0], against=names[1:])
     found = {names[0]: evaluation.rows, **{one.name: one.rows for one in evaluation.against}}
     for name in names:
         shares = []

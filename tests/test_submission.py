@@ -43,7 +43,7 @@ def strategy(campaign: Campaign) -> Trial:
 def entry(trials, tmp_path_factory) -> Submission:
     file = tmp_path_factory.mktemp("mine") / "mine.py"
     file.write_text(HONEST)
-    claimed = evaluate(str(file), trials, budgets=[2], replicates=2, intervals=False)
+    claimed = evaluate(str(file), trials, budgets=[2], replicates=4)
     return Submission(
         "first-trial", "First trial", ("A. Author", "Zoë Ü."), "https://example.org/a?b=c#d", "MIT", "strategy", HONEST,
         claimed,
@@ -64,7 +64,7 @@ def test_what_is_written_can_be_read(entry, folder):
     assert (folder / SOURCE).read_text() == HONEST
     written = json.loads((folder / ENTRY).read_text())
     assert list(written)[:4] == ["schema", "slug", "name", "authors"]
-    assert written["claimed"]["trials"]["version"] == "1.0.0" and written["claimed"]["protocol"] == "held-out-1"
+    assert written["claimed"]["trials"]["version"] == "1.0.0" and written["claimed"]["protocol"] == "held-out-2"
     assert written["source_sha256"] == written["claimed"]["strategy"]["sha256"] == entry.source_sha256
 
 
@@ -263,17 +263,17 @@ SPOILED = {
     "a score that is text": (change(claimed__rows__0__score="1"), "Expected `float`, got `str`"),
     "a score beyond all bounds": (
         lambda folder: (folder / ENTRY).write_text(
-            (folder / ENTRY).read_text().replace('"replicates": 2', '"replicates": 1e999')
+            (folder / ENTRY).read_text().replace('"replicates": 4', '"replicates": 1e999')
         ),
         "out of range",
     ),
     "a score that is not a number": (
         lambda folder: (folder / ENTRY).write_text(
-            (folder / ENTRY).read_text().replace('"replicates": 2', '"replicates": NaN')
+            (folder / ENTRY).read_text().replace('"replicates": 4', '"replicates": NaN')
         ),
         "JSON is malformed",
     ),
-    "an unknown protocol": (change(claimed__protocol="mine"), "Expected `str` one of held-out-1, dodge2020"),
+    "an unknown protocol": (change(claimed__protocol="mine"), "Expected `str` one of held-out-2, dodge2020"),
     "an unknown track": (change(claimed__track="warm"), "Expected `str` one of cold, transfer"),
     "an oracle": (change(claimed__strategy__oracle=True), "an oracle is told the test scores"),
     "no rows": (change(claimed__rows=[]), "with at least one row"),
@@ -309,7 +309,7 @@ def test_what_is_checked_in_reading_is_checked_in_writing(entry, tmp_path):
 
 # --- the command ------------------------------------------------------------------------------------------------------
 
-ENTRY_OPTIONS = ("--name", "First trial", "--authors", "A. Author", "--replicates", 2, "--dry-run", "--processes", 1)
+ENTRY_OPTIONS = ("--name", "First trial", "--authors", "A. Author", "--replicates", 4, "--dry-run", "--processes", 1)
 
 
 def test_submit_writes_the_folder(run, refused, trials_folder, tmp_path):
@@ -321,7 +321,7 @@ def test_submit_writes_the_folder(run, refused, trials_folder, tmp_path):
     assert "No pull request was opened." in out
     found = read_submission(tmp_path / "first-trial")
     assert (found.name, found.authors, found.license) == ("First trial", ("A. Author",), "Apache-2.0")
-    assert found.claimed == evaluate("mine.py", trials_folder, replicates=2)
+    assert found.claimed == evaluate("mine.py", trials_folder, replicates=4)
     code, out, _ = run(*command)  # again: what was evaluated is used
     assert code == 0 and "holds this strategy's result already" in out
     Path("mine.py").write_text(HONEST + "# better\n")

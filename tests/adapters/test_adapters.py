@@ -14,12 +14,11 @@ from optuna import pruners
 
 from seedbench import evaluate
 from seedbench.adapters import from_pruner
-from seedbench.campaign import Settlement
 from seedbench.checks import check_strategy
 from seedbench.cli import main
 from seedbench.errors import StrategyFailed, StrategyFileError
 from seedbench.strategy import load_strategy
-from tests.curves import Curves, made, run, trained
+from tests.curves import Curves, Kept, made, run, trained
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -156,8 +155,8 @@ def test_any_budget_and_any_pool(name, data):
 def test_what_is_left_goes_to_the_best_of_those_pruned():
     curves = [[0.9] * 4, [0.1, 0.1, 0.1, 1.0], [0.2, 0.2, 0.2, 0.8]]
     pruner = pruners.ThresholdPruner(lower=0.3)
-    assert run(from_pruner(pruner), Curves(curves), 2) == Settlement(0, 0, 0, 8, 3)  # 4 + 1 + 1, and 2 more
-    assert run(from_pruner(pruner), Curves(curves), 3) == Settlement(1, 0, 3, 12, 3)
+    assert run(from_pruner(pruner), Curves(curves), 2) == Kept(0, 0, 0, 8, 3)  # 4 + 1 + 1, and 2 more
+    assert run(from_pruner(pruner), Curves(curves), 3) == Kept(1, 0, 3, 12, 3)
 
 
 class Weary(pruners.BasePruner):
@@ -211,7 +210,7 @@ def test_a_strategy_file(tmp_path, trials, trials_folder, monkeypatch, capsys):
     file.write_text(FILE)
     findings = check_strategy(load_strategy(str(file)), trials)  # in other processes with other hash seeds
     assert [finding.passed for finding in findings] == [True, True, True]
-    told = ["seedbench", "evaluate", str(file), "--trials", str(trials_folder), "--replicates", "2", "--processes", "1"]
+    told = ["seedbench", "evaluate", str(file), "--trials", str(trials_folder), "--replicates", "4", "--processes", "1"]
     monkeypatch.setattr(sys, "argv", told)
     with pytest.raises(SystemExit) as ended:
         main()
@@ -221,7 +220,7 @@ def test_a_strategy_file(tmp_path, trials, trials_folder, monkeypatch, capsys):
 
 def test_from_python_it_has_the_pruners_name_and_travels(trials):
     strategy = load_strategy(from_pruner(pruners.MedianPruner()))
-    assert evaluate(strategy, trials, replicates=2, intervals=False).strategy.name == "MedianPruner"
+    assert evaluate(strategy, trials, replicates=4).strategy.name == "MedianPruner"
     curves = next(pools(ties=True))
     there = pickle.loads(pickle.dumps(strategy)).build()
     assert decisions(there, curves, 8) == decisions(strategy.build(), curves, 8)
@@ -242,7 +241,7 @@ def test_a_pruner_of_ones_own_that_fails_shows_its_own_line(tmp_path, trials):
         "strategy = from_pruner(Mine())\n"
     )
     with pytest.raises(StrategyFailed, match="mine.py raised ZeroDivisionError") as failed:
-        evaluate(str(file), trials, replicates=2, intervals=False)
+        evaluate(str(file), trials, replicates=4)
     assert "line 7" in failed.value.frames and "seedbench/adapters" not in failed.value.frames
 
 

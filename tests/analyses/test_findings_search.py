@@ -102,7 +102,6 @@ def test_expectations_agree_with_the_strategy_in_campaigns():
         budgets=4,
         replicates=1000,
         protocol="dodge2020",
-        intervals=False,
     )
     error = np.std(done.campaigns["score"]) / np.sqrt(1000)
     assert done.rows[0].score == pytest.approx(exact, abs=4 * error)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seedbench import BudgetSpent, Campaign, Checkpoint, PoolExhausted, Trial, TrialComplete, UnknownCell
-from seedbench.campaign import open_campaign
+from seedbench.campaign import Measurements, TaskFacts, open_campaign, shown_loss
 from seedbench.campaign.ledger import IDLE_CALLS
 from seedbench.errors import InvalidReturn, StrategyStopped
 from seedbench.replay import Deadline, RecordedTrials, prepare, run_campaign
@@ -23,7 +23,7 @@ from tests.synthetic import additive_predictions, table_by_hand
 class Grid:
     """A full grid, started row by row: trial (r, c) scores 0.1 r + 0.01 c at first, and 0.2 more at each checkpoint."""
 
-    majority_score = 0.5
+    task = TaskFacts(0.5, "accuracy", 277, 2)
 
     def __init__(self, rows=2, columns=3, steps=(10, 15, 30), scores=None):
         self.grid, self.steps, self.unstarted = (rows, columns), list(steps), rows * columns
@@ -44,7 +44,7 @@ class Grid:
         def train():
             self.trained += 1
             index = next(done)
-            return self.scores(row, column, index), 1.0 - index, 2.0 - index
+            return Measurements(self.scores(row, column, index), 1.0 - index, 2.0 - index)
 
         return train
 

@@ -2,20 +2,20 @@
 
 import pytest
 
-from seedbench.campaign import Around, open_campaign
+from seedbench.campaign import Around, Measurements, TaskFacts, open_campaign
 from seedbench.errors import UnknownCell
 
 
 class Three:
     """Three trials in a row, each of two checkpoints that score 0.1 and 0.2."""
 
-    grid, steps, unstarted, majority_score = (3, 1), (10, 20), 3, 0.5
+    grid, steps, unstarted, task = (3, 1), (10, 20), 3, TaskFacts(0.5)
 
     def start(self, weight_init_seed, data_order_seed):
         if weight_init_seed == 9:
             raise UnknownCell("9")
         row = weight_init_seed or 0
-        return row, 0, iter([(0.1, 1.0, 1.0), (0.2, 1.0, 1.0)]).__next__
+        return row, 0, iter([Measurements(0.1, 1.0, 1.0), Measurements(0.2, 1.0, 1.0)]).__next__
 
 
 def test_it_looks_on():
@@ -42,10 +42,11 @@ def test_it_replaces_and_holds_back():
     def train(labels, advance):
         if labels == (1, 0):
             raise RuntimeError("not this one")
-        return 0.9, 2.0, 3.0
+        return Measurements(0.9, 2.0, 3.0, True)
 
     campaign = open_campaign(Around(Three(), train), 2, rng=lambda: None).campaign
     checkpoint = campaign.start(0).advance()
-    assert (checkpoint.score, checkpoint.validation_loss, checkpoint.train_loss) == (0.9, 2.0, 3.0)
+    shown = (checkpoint.score, checkpoint.validation_loss, checkpoint.train_loss, checkpoint.repeated)
+    assert shown == (0.9, 2.0, 3.0, True)
     with pytest.raises(RuntimeError, match="not this one"):
         campaign.start(1).advance()

@@ -24,7 +24,7 @@ from seedbench.trialset import write_manifest
 from tests.synthetic import split_like_training
 
 ROOT = Path(__file__).parents[2]
-QUICK = ("--replicates", "4", "--no-intervals", "--processes", "1")
+QUICK = ("--replicates", "4", "--processes", "1")
 
 
 def write(text: str, name: str = "mine.py") -> str:
@@ -52,7 +52,7 @@ def test_json_holds_what_is_promised(run, trials_folder):
     text = Path("out.json").read_text()
     content = json.loads(text)
     assert {key: content[key] for key in ("protocol", "track", "seed", "replicates", "seedbench")} == {
-        "protocol": "held-out-1",
+        "protocol": "held-out-2",
         "track": "cold",
         "seed": 3,
         "replicates": 4,
@@ -205,7 +205,7 @@ def test_a_strategy_s_source_and_parameters_are_shown(run):
 
 
 def test_parameters_are_set_on_the_command_line(run, trials_folder, tmp_path):
-    quick = ("--trials", trials_folder, "--replicates", 2, "--budget", 2, "--no-intervals", "--processes", 1)
+    quick = ("--trials", trials_folder, "--replicates", 4, "--budget", 2, "--processes", 1)
     code, out, _ = run("evaluate", "start_many", *quick, "--set", "fraction=0.5", "--json", "set.json")
     assert code == 0 and out.startswith("start_many(fraction=0.5) on synthetic")
     assert run("evaluate", "start_many(fraction=0.5)", *quick, "--json", "named.json")[0] == 0
@@ -530,7 +530,7 @@ def test_interrupted_with_all_its_workers(trials_folder, number):
     """As `timeout` and a terminal do it: the signal goes to the whole group, whatever each is at."""
     command = [sys.executable, "-m", "seedbench", "evaluate", "hyperband", "--trials", str(trials_folder)]
     process = subprocess.Popen(
-        [*command, "--processes", "2", "--replicates", "20000", "--no-intervals"],
+        [*command, "--processes", "2", "--replicates", "20000"],
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

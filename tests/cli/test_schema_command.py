@@ -18,7 +18,7 @@ from tests.test_imports import ROOT
 
 WRITTEN: dict[Kind, Callable[[], str]] = {
     Kind.evaluation: lambda: evaluate("asha", against=["full_trials"], recipes="few64", replicates=4).to_json(),
-    Kind.advice: lambda: advise(4, recipes="few64", replicates=2).to_json(),
+    Kind.advice: lambda: advise(4, recipes="few64", replicates=4).to_json(),
     Kind.findings: lambda: findings(recipes="few64", permutations=9).to_json(),
     Kind.comparison: lambda: compare("asha", "full_trials", recipes="few64", budgets=[4], replicates=4).to_json(),
     Kind.submission: lambda: (ROOT / "leaderboard/submissions/asha/submission.json").read_text(encoding="utf-8"),

@@ -163,7 +163,7 @@ def test_json_is_the_same_for_any_processes(comparison, trials):
 @pytest.mark.skipif(platform.system() != "Linux" or platform.machine() != "x86_64", reason="no sealed processes here")
 def test_sealed_strategies_decide_the_same(trials):
     """What a strategy decides in a sealed process is seen from outside."""
-    options = {"recipes": "other", "budgets": 2, "replicates": 2}
+    options = {"recipes": "other", "budgets": 2, "replicates": 4}
     sealed = compare("asha", "full_trials", trials, sandbox=True, **options)
     assert sealed.to_json() == compare("asha", "full_trials", trials, **options).to_json()
 

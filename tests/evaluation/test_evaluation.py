@@ -79,7 +79,7 @@ def test_two_by_two_by_hand():
     """
     scores = [[[0.1, 0.2], [0.4, 0.3]], [[0.5, 0.6], [0.7, 0.8]]]
     result = evaluate(
-        "full_trials", trial_set(table_of_scores(scores)), budgets=[4], replicates=2, protocol="dodge2020"
+        "full_trials", trial_set(table_of_scores(scores)), budgets=[4], replicates=4, protocol="dodge2020"
     )
     (row,) = result.rows
     assert (row.score, row.floor, row.ceiling) == pytest.approx((0.8, 0.5, 0.8))
@@ -104,7 +104,6 @@ def test_full_trials_in_dodge2020_is_the_expected_best_validation_score():
         budgets=range(1, 13),
         replicates=2000,
         protocol="dodge2020",
-        intervals=False,
     )
     assert [row.budget for row in result.rows] == list(range(1, 13))
     by_budget = result.campaigns["score"].reshape(12, 2000)
@@ -116,7 +115,7 @@ def test_full_trials_in_dodge2020_is_the_expected_best_validation_score():
 
 def test_full_trials_are_worth_themselves():
     """Best-of-n by a strategy is best-of-n by the formula: the compute multiplier is near 1, R(B) within the error."""
-    result = evaluate("full_trials", trial_set(table_of_predictions(8, 8, seed=3)), replicates=1000, intervals=False)
+    result = evaluate("full_trials", trial_set(table_of_predictions(8, 8, seed=3)), replicates=1000)
     for row, budget in zip(result.rows, (2, 4, 8, 16), strict=True):
         assert row.budget == budget
         assert row.compute_multiplier == pytest.approx(1, abs=0.2)
@@ -181,7 +180,7 @@ def test_the_gap_at_a_budget_is_that_of_the_rows(evaluation, two_tables):
 
 
 def test_without_intervals_the_numbers_are_the_same(two_tables, evaluation):
-    plain = evaluate("start_many", two_tables, replicates=20, intervals=False)
+    plain = evaluate("start_many", two_tables, replicates=20)
     for row, full in zip(plain.rows, evaluation.rows, strict=True):
         undefined = {"score_low", "score_high", "gap_closed_low", "gap_closed_high"}
         undefined |= {"compute_multiplier_low", "compute_multiplier_high"}
@@ -236,7 +235,7 @@ def test_equal_trials_leave_no_gap_to_close():
 
 def test_tables_too_small_for_every_budget_are_said_to_be_left_out():
     small = trial_set(table_of_predictions(), table_of_predictions(2, 3, task="sst2"))
-    result = evaluate("full_trials", small, replicates=2, intervals=False)
+    result = evaluate("full_trials", small, replicates=4)
     assert {row.task for row in result.rows} == {"rte"}
     assert result.left_out == ("m/sst2/r",)
 
@@ -393,15 +392,15 @@ def test_a_loaded_trial_set_has_no_other_revision(two_tables):
 def test_one_alone_and_numpy_s_integers_mean_what_they_mean_elsewhere(two_tables):
     plain = evaluate(
         "asha", two_tables, models=["m"], tasks=["rte"], recipes=["r"], budgets=[2, 8], replicates=4, seed=3,
-        against=["full_trials"], intervals=False,
+        against=["full_trials"],
     )  # fmt: skip
     numpy = evaluate(
         "asha", two_tables, models="m", tasks="rte", recipes="r", budgets=np.array([8, 2]), replicates=np.int64(4),
-        seed=np.int32(3), processes=np.int64(1), against="full_trials", intervals=False,
+        seed=np.int32(3), processes=np.int64(1), against="full_trials",
     )  # fmt: skip
     assert numpy.to_json() == plain.to_json()
     for alone in (8, np.int64(8), np.array(8)):
-        (row,) = evaluate("asha", two_tables, tasks="rte", budgets=alone, replicates=2, intervals=False).rows
+        (row,) = evaluate("asha", two_tables, tasks="rte", budgets=alone, replicates=4).rows
         assert row.budget == 8
 
 

@@ -54,7 +54,7 @@ def at_budget(rows, budget):
 def evaluation(rows, against=(), **changed):
     budgets = sorted({row.budget for row in rows})
     fields = dict(
-        protocol="held-out-1",
+        protocol="held-out-2",
         track="cold",
         trials=TrialsIdentity("few-sample", "0.2.0", "0" * 64, None),
         strategy=StrategyIdentity("mine.py", "1" * 64),
@@ -99,7 +99,7 @@ def test_four_tables_five_budgets_two_others_fit_and_lose_nothing(width):
     interval = ["1.25–∞"] if width >= 110 else []  # a column that only a wide terminal has room for
     assert scored[0][-3 - len(interval) :] == ["1.50×", *interval, "+0.0123", "31.0"]
     assert text.count("+0.0060 ±0.0050 ▲") == 40
-    assert "few-sample 0.2.0, held-out-1, cold track, 200 replicates, seed 7" in text
+    assert "few-sample 0.2.0, held-out-2, cold track, 200 replicates, seed 7" in text
 
 
 @pytest.mark.parametrize("width", [80, 140])

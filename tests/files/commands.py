@@ -37,7 +37,7 @@ FOREIGN = {
     "trials/mine.txt": b"beside the data",
     ".gitattributes": b"*.parquet filter=lfs\n",
 }
-BOARD = Board("held-out-1", "cold", TrialsIdentity("a/b", "1.0.0", "0" * 64, None), 0, 2)
+BOARD = Board("held-out-2", "cold", TrialsIdentity("a/b", "1.0.0", "0" * 64, None), 0, 2)
 CALLS = ("replace", "rename", "link", "unlink", "rmdir", "mkdir", "fsync", "chmod")
 
 

@@ -114,13 +114,13 @@ def test_seedbench_loads_once_verifies_and_records_the_commit(
     assert client.run(code, token=None, revision=None)[1:4:2] == ["1.1.0", hub.tags(REPO)["v1.1.0"]]
 
     out = tmp_path / "result.json"
-    options = ["--budget", "2", "--replicates", "4", "--no-intervals", "--processes", "1", "--json", out]
+    options = ["--budget", "2", "--replicates", "4", "--processes", "1", "--json", out]
     ended = client.seedbench("evaluate", "patience", "--trials", REPO, "--revision", "v1.0.0", *options, token=None)
     assert (ended.code, ended.err) == (0, "")
     found = json.loads(out.read_text())
     assert found["trials"] == {"name": REPO, "version": "1.0.0", "sha256": expected[2], "revision": commit}
     here = evaluate(
-        "patience", trials=load_trials(published["1.0.0"]), budgets=[2], replicates=4, intervals=False, processes=1
+        "patience", trials=load_trials(published["1.0.0"]), budgets=[2], replicates=4, processes=1
     )
     assert found["rows"] == json.loads(here.to_json())["rows"]
     shown = client.seedbench("trials", REPO, "--revision", "v1.0.0", token=None)

@@ -60,7 +60,7 @@ def answered(hub, client, tmp_path_factory) -> dict[str, str]:
     pull(client, "half", {f"submissions/half/{SOURCE}": HONEST.encode()})
     forged = pull(client, "forged answer", files("forged", "import os\nos.fork()\n"))
     head = hub.repo(REPO).resolve(f"refs/pr/{forged}").oid
-    comment(client, forged, f"**Verified** <!-- seedbench: {head} on held-out-1-cold-1.0 with seed 0 -->")
+    comment(client, forged, f"**Verified** <!-- seedbench: {head} on held-out-2-cold-1.0 with seed 0 -->")
     for _ in range(2):  # the second time, everything has its answer
         verify(client, folder, place / "results")
     return {
@@ -119,7 +119,7 @@ def verify(client: Client, trials: Path, results: Path) -> None:
 def test_an_honest_entry_is_verified(answered):
     said = answered["honest"]
     assert said.startswith(
-        "**Verified**: `honest` on board `held-out-1-cold-1.0` (synthetic 1.0.0, seed 0, 2 replicates)"
+        "**Verified**: `honest` on board `held-out-2-cold-1.0` (synthetic 1.0.0, seed 0, 2 replicates)"
     )
     claimed, measured = (line for line in said.splitlines() if line.startswith(("| claimed", "| measured")))
     assert claimed.removeprefix("| claimed") == measured.removeprefix("| measured") != " | – |"

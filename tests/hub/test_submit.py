@@ -44,7 +44,7 @@ def submit(client: Client, trials_folder: Path, tmp_path: Path):
     client.run("import os; os.chdir(folder)", folder=tmp_path)
 
     def run(name: str, *options: object, token: str | None = GUEST) -> Ended:
-        small = ("--trials", trials_folder, "--replicates", 2, "--processes", 1)
+        small = ("--trials", trials_folder, "--replicates", 4, "--processes", 1)
         return client.seedbench("submit", "mine.py", "--name", name, "--authors", "Me", *small, *options, token=token)
 
     return run

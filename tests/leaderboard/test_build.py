@@ -106,7 +106,7 @@ def world(trials: TrialSet, tmp_path_factory) -> World:
         organisers=False,
     )
     identity = TrialsIdentity(trials.name, trials.version, trials.sha256, trials.revision)
-    board = Board("held-out-1", "cold", identity, 0, REPLICATES)
+    board = Board("held-out-2", "cold", identity, 0, REPLICATES)
     write_board(results, board)
     keep_oracle(results, board, trials)
     for result in [*made, failed]:

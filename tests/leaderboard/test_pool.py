@@ -109,7 +109,7 @@ def test_published_revealed(public, tmp_path, monkeypatch, capsys):
     assert "another pool is published there, 2222" in capsys.readouterr().err
     shown = load_trials(public)
     identity = TrialsIdentity(shown.name, shown.version, shown.sha256, None)
-    board = Board("held-out-1", "cold", identity, 5, 2, {}, published)
+    board = Board("held-out-2", "cold", identity, 5, 2, {}, published)
     write_board(results, board)
     reveal(results)
     assert revisions[-1] == "v1.0.0" and read_board(results / board.name).pool == replace(published, revision="c0ffee")

@@ -44,7 +44,7 @@ def test_results_are_of_the_entries_beside_them(board):
 def test_results_are_what_the_trials_say(board):
     """Measured sealed with intervals, and here in process without."""
     (result,) = (result for result in results_of(board, "public") if result.slug == "full-trials")
-    again = evaluate("full_trials", seed=board.seed, replicates=board.replicates, intervals=False)
+    again = evaluate("full_trials", seed=board.seed, replicates=board.replicates)
     assert [row.score for row in again.rows] == [row.score for row in result.measured.rows]
     oracle = read_oracle(RESULTS, board)
     assert oracle is not None and oracle.strategy.oracle and oracle.trials.sha256 == board.trials.sha256

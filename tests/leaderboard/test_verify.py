@@ -43,7 +43,7 @@ from tests.entries import HONEST, REPLICATES, claim, enter
 from tests.synthetic import split_like_training, write
 
 ROOT = Path(__file__).parents[2]
-BOARD = "held-out-1-cold-1.0"
+BOARD = "held-out-2-cold-1.0"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -260,7 +260,7 @@ def test_a_closed_board_has_no_results_of_before(verifying, claimed, tmp_path):
 def test_a_pool_that_everybody_has_ranks_nobody(verifying, tmp_path):
     pool = TrialsIdentity("seedbench/pool", "1.0.0", "1" * 64, "c0ffee")
     write_board(tmp_path / "results", replace(verifying().board, track="transfer", entries={}, pool=pool))
-    with pytest.raises(SeedbenchError, match="seedbench/pool v1.0.0 was revealed with held-out-1-transfer-1.0"):
+    with pytest.raises(SeedbenchError, match="seedbench/pool v1.0.0 was revealed with held-out-2-transfer-1.0"):
         close_board(verifying(), [], tmp_path / "results", replace(pool, revision=None))
 
 
@@ -300,7 +300,7 @@ def test_a_board_is_not_rewritten(verifying, folder, tmp_path, claimed):
         verifying(replicates=4)
     other = write(tmp_path / "other", split_like_training(4, 4, checkpoints=3, examples=20, seed=3), version="1.0.1")
     with pytest.raises(SeedbenchError, match="measured on synthetic 1.0.0, .*, not on 1.0.1, .*--public"):
-        prepare(None, str(other), None, "cold", tmp_path / "results", replicates=2, processes=1, hours=1)
+        prepare(None, str(other), None, "cold", tmp_path / "results", replicates=4, processes=1, hours=1)
 
 
 @pytest.mark.parametrize(
@@ -321,7 +321,7 @@ def test_options_out_of_their_range(verifying, options, said):
 def test_a_look_makes_no_board(verifying, folder, tmp_path):
     verifying()
     with pytest.raises(SeedbenchError, match="--track bogus: there are cold and transfer"):
-        prepare(None, str(folder), None, "bogus", tmp_path / "results", replicates=2, processes=1, hours=1)
+        prepare(None, str(folder), None, "bogus", tmp_path / "results", replicates=4, processes=1, hours=1)
     assert not (tmp_path / "results").exists()
 
 
@@ -344,7 +344,7 @@ def test_entries_take_part_in_later_boards_too(verifying, folder, claimed, tmp_p
     verify_all(entries_of(submissions, ["b-transfer"]), verifying(), console)
     assert "b-transfer: claims a result of another board; left out" in console.export_text()
     assert verify_all(entries_of(submissions), verifying(), quiet())[0].slug == "a-first"
-    assert [board.name for board in read_boards(results)] == ["held-out-1-cold-1.1", BOARD]
+    assert [board.name for board in read_boards(results)] == ["held-out-2-cold-1.1", BOARD]
 
 
 def test_an_example_that_fails_is_the_entrys_own_failure(verifying, claimed, tmp_path, monkeypatch):

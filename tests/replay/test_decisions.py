@@ -132,7 +132,7 @@ def test_what_is_recorded(table):
 @pytest.mark.parametrize("name", ["asha", "hyperband", "median_stopping"])
 def test_the_same_campaigns_as_in_an_evaluation(trials, name):
     """Each replicate's score, kept seeds and steps, on every table and budget: recording changes nothing."""
-    evaluated = evaluate(name, trials, replicates=6, seed=3, intervals=False).campaigns
+    evaluated = evaluate(name, trials, replicates=6, seed=3).campaigns
     (replayed,) = replay([name], trials.tables, (), ReplayOptions(replicates=6, seed=3), decisions=True)
     recorded = {
         (*table.table.name.split("/"), found.budget, found.replicate): found

@@ -21,7 +21,7 @@ from seedbench.trialset import Selection
         ({"seed": True}, "seed must be an integer, found True"),
         ({"processes": 0}, "processes must be at least 1, found 0"),
         ({"processes": "2"}, "processes must be at least 1, found '2'"),
-        ({"protocol": "held-in"}, "unknown protocol 'held-in': there are held-out-1, dodge2020"),
+        ({"protocol": "held-in"}, "unknown protocol 'held-in': there are held-out-2, dodge2020"),
         ({"track": "warm"}, "unknown track 'warm': there are cold, transfer"),
         ({"time_limit": 0}, "time_limit must be above 0 seconds, found 0"),
         ({"time_limit": float("nan")}, "time_limit must be above 0 seconds, found nan"),

@@ -40,7 +40,7 @@ def test_it_finds_the_best_of_the_seeds_that_are_left():
     world = prepare(table(), seed=0, replicates=range(2))
     row = int(world.test_score[0].max(axis=1).argmax()) // 4
     deletion = Deletion("mini", "weight_init_seed", frozenset({100 + row}))
-    (found,) = replay(["oracle"], [table()], [2], options=ReplayOptions(replicates=2), deletions=[deletion])
+    (found,) = replay(["oracle"], [table()], [2], options=ReplayOptions(replicates=4), deletions=[deletion])
     left = deletion.keeps(table())
     assert (found.deleted[0][0].score == world.test_score[:, left].max(axis=(1, 2))).all()
 
@@ -67,7 +67,7 @@ def test_who_is_told_is_settled_before_a_strategy_travels(tmp_path, monkeypatch)
 
 def test_a_result_says_so():
     tables = TrialSet("one", "1.0.0", "0" * 64, None, (table(),))
-    evaluation = evaluate("full_trials", tables, replicates=2, intervals=False, against="oracle")
+    evaluation = evaluate("full_trials", tables, replicates=4, against="oracle")
     assert (evaluation.strategy.oracle, evaluation.against[0].oracle) == (False, True)
     assert words(evaluation)[0].startswith("oracle is an oracle: it was told the test scores")
     assert all(told.score > row.ceiling for told, row in zip(evaluation.against[0].rows, evaluation.rows, strict=True))

@@ -176,7 +176,7 @@ def test_hidden_randomness_depends_on_seed_and_table_but_not_on_budget_or_strate
         campaign.start().advance()
 
     seen = []
-    replay([started, started], [table], (1, 2, 4), options=ReplayOptions(replicates=2))
+    replay([started, started], [table], (1, 2, 4), options=ReplayOptions(replicates=4))
     assert seen[:6] == [seen[0]] * 6 and seen[6:] == [seen[6]] * 6 and seen[0] != seen[6]
 
 
@@ -376,7 +376,7 @@ def test_a_deletion_leaves_out_rows_and_keeps_the_order_of_the_others():
         trials[0].advance()
 
     deletion = Deletion("mini", "weight_init_seed", frozenset({101, 103}))
-    (result,) = replay([strategy], [table], (1,), options=ReplayOptions(replicates=2), deletions=[deletion])
+    (result,) = replay([strategy], [table], (1,), options=ReplayOptions(replicates=4), deletions=[deletion])
     (whole, less) = seen[:2]  # replicate 0: all trials, then those of seeds 100 and 102
     assert whole[0] == (4, 3) and less[0] == (2, 3)
     block = prepare(table, seed=0, replicates=range(2))
@@ -590,7 +590,7 @@ def test_a_failure_in_a_re_run_says_so():
             [only_on_the_whole_grid],
             [table_like_training()],
             (1,),
-            options=ReplayOptions(replicates=2),
+            options=ReplayOptions(replicates=4),
             deletions=[Deletion("mini", "weight_init_seed", frozenset({100}))],
         )
     assert "--only" not in str(caught.value) and "take seed labels from campaign.grid" in str(caught.value)
@@ -642,11 +642,11 @@ def test_the_timer_that_was_there_before_is_there_again():
 
 def test_budgets_that_a_table_has_enough_trials_for():
     small, large = table_like_training(3, 3), table_like_training(8, 8, examples=10)
-    assert admitted_budgets([small, large], (), "held-out-1") == [(2,), (2, 4, 8, 16)]
-    assert admitted_budgets([large, large], (2, 8), "held-out-1") == [(2, 8), (2, 8)]
+    assert admitted_budgets([small, large], (), "held-out-2") == [(2,), (2, 4, 8, 16)]
+    assert admitted_budgets([large, large], (2, 8), "held-out-2") == [(2, 8), (2, 8)]
     assert admitted_budgets([small, large], (), "dodge2020") == [(2, 4, 8), (2, 4, 8, 16, 32)]
     smallest = two_by_two()
-    (result,) = replay([full_trials], [smallest, small], options=ReplayOptions(replicates=2))
+    (result,) = replay([full_trials], [smallest, small], options=ReplayOptions(replicates=4))
     assert [part.budgets for part in result.tables] == [(), (2,)]
     assert result.tables[0].score.shape == (0, 2) and result.tables[0].best_test_score.shape == (2, 4)
 
@@ -654,22 +654,22 @@ def test_budgets_that_a_table_has_enough_trials_for():
 def test_a_budget_asked_for_that_one_of_the_tables_cannot_take_is_refused_not_left_out():
     large, small = table_like_training(8, 8, examples=10), replace(table_like_training(3, 3), recipe="small")
     with pytest.raises(SelectionError) as caught:
-        replay([full_trials], [large, small], (2, 4), options=ReplayOptions(replicates=2))
+        replay([full_trials], [large, small], (2, 4), options=ReplayOptions(replicates=4))
     assert str(caught.value) == (
-        "budget 4 needs a table of at least 16 trials under protocol held-out-1; "
+        "budget 4 needs a table of at least 16 trials under protocol held-out-2; "
         "mini/sst2/small has 9, enough for a budget of 2; leave that table out, or the budget"
     )
     with pytest.raises(SelectionError, match="mini/sst2/by-hand has 4, enough for a budget of 1$"):
-        replay([full_trials], [two_by_two()], (2,), options=ReplayOptions(replicates=2))
+        replay([full_trials], [two_by_two()], (2,), options=ReplayOptions(replicates=4))
 
 
 def test_a_table_too_small_for_any_budget_and_one_without_predictions():
     with pytest.raises(SelectionError, match="no table has the 8 trials that the smallest budget, 2, needs"):
-        replay([full_trials], [two_by_two()], options=ReplayOptions(replicates=2))
+        replay([full_trials], [two_by_two()], options=ReplayOptions(replicates=4))
     curves = replace(table_like_training(3, 3), predicted_label=None, example_loss=None, label=None)
     with pytest.raises(SelectionError, match="table mini/sst2/by-hand has no predictions, .* dodge2020 does not"):
-        replay([full_trials], [curves], options=ReplayOptions(replicates=2))
-    (result,) = replay([full_trials], [curves], options=ReplayOptions(replicates=2, protocol="dodge2020"))
+        replay([full_trials], [curves], options=ReplayOptions(replicates=4))
+    (result,) = replay([full_trials], [curves], options=ReplayOptions(replicates=4, protocol="dodge2020"))
     assert np.isfinite(result.tables[0].score).all()
     with pytest.raises(SelectionError, match="a replicate must be a whole number from 0, found -1"):
         replay_one(full_trials, two_by_two(), 1, -1)

@@ -183,10 +183,10 @@ def test_labels_beyond_the_grid_are_drawn_for_every_replicate():
     assert len(drawn) > 15  # of 24 orders
 
 
-@pytest.mark.parametrize("protocol", ["held-out-1", "dodge2020"])
+@pytest.mark.parametrize("protocol", ["held-out-2", "dodge2020"])
 def test_a_strategy_that_does_not_look_runs_the_same_campaigns(trials, protocol):
     cold, transfer = (
-        evaluate("asha", trials, budgets=[2, 4], replicates=4, intervals=False, protocol=protocol, track=track)
+        evaluate("asha", trials, budgets=[2, 4], replicates=4, protocol=protocol, track=track)
         for track in ("cold", "transfer")
     )
     assert (cold.track, transfer.track) == ("cold", "transfer")
@@ -203,13 +203,13 @@ def test_history_is_made_only_for_those_who_look(trials, monkeypatch):
         raise AssertionError("nobody has asked")
 
     monkeypatch.setattr(ShownTables, "past", refuse)
-    evaluate("full_trials", trials, budgets=[2], replicates=2, track="transfer")
+    evaluate("full_trials", trials, budgets=[2], replicates=4, track="transfer")
 
     def looks(campaign):
         return campaign.history
 
     with pytest.raises(StrategyFailed, match="nobody has asked"):
-        evaluate(looks, trials, budgets=[2], replicates=2, track="transfer")
+        evaluate(looks, trials, budgets=[2], replicates=4, track="transfer")
 
 
 def test_the_campaigns_of_a_replicate_share_it():
@@ -290,11 +290,11 @@ def test_what_changes_history_alone_is_run_again():
         trial.advance()
 
     run = partial(replay, [strategy], [own], [2], history=[own, wide], deletions=deletions)
-    (cold,) = run(ReplayOptions(replicates=2))
+    (cold,) = run(ReplayOptions(replicates=4))
     touched = [part[0] is not None for part in cold.deleted]
     assert touched == [not 50 <= min(deletion.seeds) for deletion in deletions] and sum(touched) == 8
     seen.clear()
-    (transfer,) = run(ReplayOptions(replicates=2, track="transfer"))
+    (transfer,) = run(ReplayOptions(replicates=4, track="transfer"))
     assert all(part[0] is not None for part in transfer.deleted)
     assert seen.count(((4, 4), [(4, 4)])) == 2  # two replicates of the fifth group
     assert seen.count(((4, 4), [(5, 4)])) == 2 and seen.count(((3, 4), [(4, 4)])) == 8
@@ -374,14 +374,14 @@ def test_a_row_that_is_good_everywhere_is_found(two_tasks, tmp_path):
     assert all(row.score > row.floor + 0.2 for row in evaluation.rows)
     assert run(processes=2).to_json() == evaluation.to_json()
     # Whatever is selected, what is shown is of the whole trial set.
-    one = run(tasks="rte", intervals=False)
+    one = run(tasks="rte")
     assert [row.score for row in one.rows] == [row.score for row in evaluation.rows if row.task == "rte"]
 
 
 def test_the_same_strategy_without_history(two_tasks, tmp_path):
     file = tmp_path / "best_row.py"
     file.write_text(BEST_ROW)
-    evaluation = evaluate(str(file), two_tasks, budgets=[2], replicates=40, intervals=False)
+    evaluation = evaluate(str(file), two_tasks, budgets=[2], replicates=40)
     hits = (evaluation.campaigns["weight_init_seed"] == 105).mean()
     assert hits < 0.3  # label 0 is that row in one campaign of eight
 

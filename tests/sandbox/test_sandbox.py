@@ -64,12 +64,12 @@ def sealed_run(sandbox, table):
 def test_same_bytes_as_in_process(sandbox, trials):
     """All that ships, the first against all others, on the transfer track: every number of the JSON."""
     first, *others = HONEST
-    run = partial(evaluate, first, trials, replicates=2, seed=5, against=others, track="transfer", intervals=False)
+    run = partial(evaluate, first, trials, replicates=4, seed=5, against=others, track="transfer")
     assert run(sandbox=True).to_json() == run().to_json()
 
 
 def test_same_bytes_for_any_number_of_processes(sandbox, trials):
-    run = partial(evaluate, "asha", trials, replicates=2, budgets=[2], recipes="few")  # re-runs for the intervals, too
+    run = partial(evaluate, "asha", trials, replicates=4, budgets=[2], recipes="few")  # re-runs for the intervals, too
     sealed = run(sandbox=True, processes=2)
     in_process = run()
     assert sealed.to_json() == in_process.to_json()
@@ -132,7 +132,7 @@ def test_more_calls_than_a_message_holds(sandbox, write):
                 while not trial.complete:
                     trial.advance()
     """)
-    run = partial(replay, tables=[table], budgets=[2], options=ReplayOptions(replicates=2))
+    run = partial(replay, tables=[table], budgets=[2], options=ReplayOptions(replicates=4))
     (sealed,), (in_process,) = run([load_strategy(file, sealed=True)]), run([file])
     assert (sealed.tables[0].checkpoint == in_process.tables[0].checkpoint).all()
     assert (sealed.tables[0].steps_spent == 2 * 11000).all()
@@ -238,9 +238,9 @@ UNUSABLE = {
 def test_a_file_that_cannot_be_used_is_refused_as_in_process(sandbox, write, trials, name):
     file = write(UNUSABLE[name])
     with pytest.raises(StrategyFileError) as in_process:
-        evaluate(file, trials, replicates=2)
+        evaluate(file, trials, replicates=4)
     with pytest.raises(StrategyFileError) as sealed:
-        evaluate(file, trials, replicates=2, sandbox=True)
+        evaluate(file, trials, replicates=4, sandbox=True)
     assert str(sealed.value) == str(in_process.value)
     assert (sealed.value.frames, sealed.value.verdict) == (in_process.value.frames, "unusable")
 

@@ -5,10 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seedbench.campaign import Settlement
 from seedbench.strategies.extrapolation import Extrapolation
 from seedbench.strategy import shipped
-from tests.curves import Curves, made, run, trained
+from tests.curves import Curves, Kept, made, run, trained
 
 SHIPPED = [name for name in shipped() if name != "oracle"]  # that one needs to be told the test scores
 FULL_TRIALS_ONLY = ("full_trials", "last_checkpoint", "additive_seeds", "good_seeds", "thompson")
@@ -19,27 +18,27 @@ FALLING = [[0.5, 0.9, 0.3, 0.2], [0.4, 0.5, 0.6, 0.7], [0.1, 0.1, 0.1, 1.0]]
 
 def test_full_trials_keeps_the_best_checkpoint_and_last_checkpoint_the_best_end():
     source = Curves(FALLING)
-    assert run("full_trials", source, 2) == Settlement(0, 0, 1, 8, 2)  # the third trial is never started
-    assert run("last_checkpoint", Curves(FALLING), 2) == Settlement(1, 0, 3, 8, 2)
+    assert run("full_trials", source, 2) == Kept(0, 0, 1, 8, 2)  # the third trial is never started
+    assert run("last_checkpoint", Curves(FALLING), 2) == Kept(1, 0, 3, 8, 2)
     assert trained(source) == [4, 4]
 
 
 def test_full_trials_with_a_pool_smaller_than_the_budget():
-    assert run("full_trials", Curves(FALLING), 9) == Settlement(2, 0, 3, 12, 3)
+    assert run("full_trials", Curves(FALLING), 9) == Kept(2, 0, 3, 12, 3)
 
 
 def test_start_many_as_dodge_et_al_describe_it():
     # Start 4, stop at 2 of 4 checkpoints, continue 1: 4 × 2 + 2 = 10 checkpoints of the 12 there are.
     curves = [[0.1, 0.2, 0.9, 0.9], [0.1, 0.4, 0.5, 0.6], [0.3, 0.1, 0.9, 0.9], [0.0, 0.0, 0.9, 0.9]]
     source = Curves(curves)
-    assert run(made("start_many", started=4, fraction=0.5, continued=1), source, 3) == Settlement(1, 0, 3, 10, 4)
+    assert run(made("start_many", started=4, fraction=0.5, continued=1), source, 3) == Kept(1, 0, 3, 10, 4)
     assert trained(source) == [2, 4, 2, 2]
 
 
 def test_start_many_without_parameters_spends_the_budget():
     # Budget 4, 10 checkpoints: stop at 2; finish one for 8, so start (40 - 8) / 2 = 16 with 32, and finish the best.
     source = Curves([[number / 100] * 10 for number in range(20)])
-    assert run("start_many", source, 4) == Settlement(15, 0, 0, 40, 16)
+    assert run("start_many", source, 4) == Kept(15, 0, 0, 40, 16)
     assert trained(source) == [2] * 15 + [10]
 
 
@@ -72,7 +71,7 @@ def test_top_k_early_takes_one_look():
     # Budget 2, 4 checkpoints: finish one (3 more), so look at 8 - 3 = 5.
     curves = [[0.1, 0.9, 0.9, 0.9], [0.2, 0.9, 0.9, 0.9], [0.4, 0.1, 0.2, 0.5], [0.3, 0.9, 0.9, 0.9], [0.0, 1, 1, 1]]
     source = Curves([*curves, [1.0] * 4])
-    assert run("top_k_early", source, 2) == Settlement(2, 0, 3, 8, 5)
+    assert run("top_k_early", source, 2) == Kept(2, 0, 3, 8, 5)
     assert trained(source) == [1, 1, 4, 1, 1]
 
 
@@ -80,7 +79,7 @@ def test_successive_halving_cuts_to_a_third_at_each_rung():
     # 9 checkpoints: rungs at 1, 3, 9; a start costs 1 + 2/3 + 6/9 = 7/3, so budget 2 starts int(18 / (7/3)) = 7.
     # 7 to 1 checkpoint (7), the best 2 to 3 (4), then the best one on: 6, and the last checkpoint to the next best.
     source = Curves([[number / 10] * 9 for number in (3, 1, 6, 0, 5, 2, 4)] + [[1.0] * 9])
-    assert run("successive_halving", source, 2) == Settlement(2, 0, 0, 18, 7)
+    assert run("successive_halving", source, 2) == Kept(2, 0, 0, 18, 7)
     assert trained(source) == [1, 1, 9, 1, 4, 1, 1]
 
 
@@ -89,7 +88,7 @@ def test_hyperband_runs_its_brackets_on_fresh_trials():
     # The second half of the rest, 7.5: rungs 3 and 9, a start costs 3 + 6/3 = 5, round(1.5) = 2 to 3, one to 9: 12.
     # 3 checkpoints are left, less than a full trial: round(3 / 9) = 0 start, and the best that was cut goes on.
     source = Curves([[number / 10] * 9 for number in (1, 4, 2, 3, 5, 6)] + [[1.0] * 9])
-    assert run("hyperband", source, 3) == Settlement(5, 0, 0, 27, 6)
+    assert run("hyperband", source, 3) == Kept(5, 0, 0, 27, 6)
     assert trained(source) == [1, 9, 1, 1, 6, 9]
 
 
@@ -172,7 +171,7 @@ def test_extrapolation_stops_a_flat_curve_and_spares_a_rising_one():
     flat = [0.6] * 8
     rising = [0.9 - 0.4 / number for number in range(1, 9)]  # 0.8 at the fourth checkpoint, 0.85 at the last
     source = Curves([best, flat, rising, flat, best])
-    assert run("extrapolation", source, 3) == Settlement(2, 0, 7, 24, 4)
+    assert run("extrapolation", source, 3) == Kept(2, 0, 7, 24, 4)
     assert trained(source) == [8, 4, 8, 4]
 
 

@@ -172,7 +172,7 @@ def test_good_seeds_on_the_transfer_track_wins_where_tasks_share_their_good_seed
     folder = write_set(*splits)
     scores = {}
     for track in ("cold", "transfer"):
-        rows = evaluate("good_seeds", folder, track=track, budgets=[2], replicates=20, intervals=False).rows
+        rows = evaluate("good_seeds", folder, track=track, budgets=[2], replicates=20).rows
         scores[track] = [row.score for row in rows]
     # The two best cells are right 90% and 88% of the time; the better of two at random 79% on average.
     assert min(scores["transfer"]) > 0.86 > 0.83 > max(scores["cold"])

@@ -162,7 +162,7 @@ def test_its_parameters_are_listed(file):
 def test_the_same_bytes_sealed_or_not_and_in_other_processes(sealed, file, trials):
     given = f"{file}(trials=4, checkpoints=2)"
     found = [
-        evaluate(given, trials, replicates=2, budgets=[2], recipes="few", against="start_many(fraction=0.5)", **options)
+        evaluate(given, trials, replicates=4, budgets=[2], recipes="few", against="start_many(fraction=0.5)", **options)
         for options in ({}, {"sandbox": True}, {"processes": 2}, {"processes": 2, "sandbox": True})
     ]
     assert len({each.to_json() for each in found}) == 1
@@ -172,7 +172,7 @@ def test_the_same_bytes_sealed_or_not_and_in_other_processes(sealed, file, trial
 
 
 def test_given_or_bound_in_the_file_is_the_same_result(write, trials):
-    options = {"replicates": 2, "budgets": [2], "recipes": "few", "intervals": False}
+    options = {"replicates": 4, "budgets": [2], "recipes": "few"}
     given = evaluate(write(EARLY) + "(trials=3)", trials, **options)
     bound = evaluate(write(EARLY.replace("strategy = Early()", "strategy = Early(trials=3)")), trials, **options)
     assert given.rows == bound.rows and '"parameters"' in given.to_json()
@@ -182,7 +182,7 @@ def test_given_or_bound_in_the_file_is_the_same_result(write, trials):
 def test_check_and_advise_take_them(trials):
     assert all(finding.passed for finding in check_strategy(load_strategy("start_many(fraction=0.5)"), trials))
     settings = [("start_many", {"fraction": 0.5}), ("start_many", {})]
-    labels = {each.label for each in advise(2, trials, replicates=2, candidates=settings).candidates}
+    labels = {each.label for each in advise(2, trials, replicates=4, candidates=settings).candidates}
     assert labels == {"start_many(fraction=0.5)", "start_many"}
 
 
@@ -290,7 +290,7 @@ def test_a_sealed_process_refuses_the_same(sealed, file, trials, given):
     said = []
     for sandbox in (False, True):
         with pytest.raises(StrategyFileError) as refusal:
-            evaluate(file + given, trials, replicates=2, budgets=[2], recipes="few", intervals=False, sandbox=sandbox)
+            evaluate(file + given, trials, replicates=4, budgets=[2], recipes="few", sandbox=sandbox)
         said.append(str(refusal.value).replace("mine.py:plain", "mine.py"))
     assert said[0] == said[1]
 

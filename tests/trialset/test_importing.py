@@ -176,12 +176,12 @@ def test_command_line_and_what_the_set_is_good_for(run, tmp_path):
     assert "m · qnli · r" in out and "seedbench findings --trials set" in out
     code, out, _ = run("findings", "--trials", "set")
     assert code == 0 and "16 trials, 4 × 4 seeds, 2 checkpoints, score: score" in out
-    quick = ("--replicates", 4, "--no-intervals", "--processes", 1)
+    quick = ("--replicates", 4, "--processes", 1)
     code, out, _ = run("evaluate", "start_many", "--trials", "set", "--protocol", "dodge2020", *quick)
     assert code == 0 and "m · qnli · r" in out
     code, _, err = run("evaluate", "start_many", "--trials", "set", *quick)
     assert code == 2 and len(err.splitlines()) == 1
-    assert "m/qnli/r has no predictions" in err and "held-out-1 needs them" in err
+    assert "m/qnli/r has no predictions" in err and "held-out-2 needs them" in err
 
 
 # --- what is refused --------------------------------------------------------------------------------------------------

@@ -89,7 +89,8 @@ class ShownTables:
 
 def without_secrets(table: TrialTable) -> TrialTable:
     """A table without what no strategy may find: test scores, predictions."""
-    return replace(table, test_score=None, test_loss=None, predicted_label=None, example_loss=None)
+    secrets = ("test_score", "test_loss", "predicted_label", "test_predicted_label", "example_loss", "test_label")
+    return replace(table, **dict.fromkeys(secrets))
 
 
 def _labels(seeds: np.ndarray, own: np.ndarray) -> np.ndarray:

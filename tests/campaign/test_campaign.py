@@ -3,6 +3,7 @@
 import gc
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from types import BuiltinMethodType, MethodType
 
@@ -15,7 +16,7 @@ from seedbench import BudgetSpent, Campaign, Checkpoint, PoolExhausted, Trial, T
 from seedbench.campaign import Measurements, TaskFacts, open_campaign, shown_loss
 from seedbench.campaign.ledger import IDLE_CALLS
 from seedbench.errors import InvalidReturn, StrategyStopped
-from seedbench.replay import Deadline, RecordedTrials, prepare, run_campaign
+from seedbench.replay import Deadline, PoolSize, RecordedTrials, prepare, run_campaign
 from seedbench.strategy import load_strategy
 from tests.synthetic import additive_predictions, table_by_hand
 
@@ -140,6 +141,85 @@ def test_ties_go_to_the_earliest():
     assert settle(None)[:3] == (0, 1, 1)  # b was paid for first
 
 
+# --- several together ---------------------------------------------------------------------------------------------------
+
+
+def test_what_is_known_of_the_task():
+    campaign = opened().campaign
+    known = (campaign.majority_score, campaign.metric, campaign.dev_examples, campaign.labels)
+    assert known == (0.5, "accuracy", 277, 2)
+
+
+def test_several_trials_advance_together_and_each_ends_at_its_own_end():
+    campaign, settle, _ = opened(budget=3)  # of three checkpoints, at steps 10, 15, 30
+    a, b = campaign.start(), campaign.start()
+    b.advance(), b.advance()
+    reached = campaign.advance([b, a], 2)
+    assert [(checkpoint.trial, checkpoint.step) for checkpoint in reached] == [(b, 30), (a, 15)]
+    assert b.complete and not a.complete
+    assert settle(None).steps_spent == 45
+    assert campaign.advance([]) == ()
+
+
+def test_together_costs_and_shows_what_one_after_the_other_does():
+    seen = []
+    for together in (True, False):
+        campaign, settle, _ = opened(budget=2, rows=2, columns=3)
+        trials = [campaign.start() for _ in range(4)]
+        try:
+            if together:
+                campaign.advance(trials, 2)
+            else:
+                for trial in trials:
+                    trial.advance(), trial.advance()
+        except BudgetSpent:
+            pass
+        shown = [[(c.index, c.score, c.validation_loss) for c in trial.checkpoints] for trial in trials]
+        seen.append((shown, campaign.remaining, settle(None)))
+    assert seen[0] == seen[1]
+    assert [len(shown) for shown in seen[0][0]] == [2, 2, 2, 2]
+
+
+def test_where_the_money_ends_those_before_are_trained_and_paid():
+    campaign, settle, _ = opened(budget=1)  # 30 steps: two trials to the first checkpoint, and 10 left
+    trials = [campaign.start() for _ in range(4)]
+    with pytest.raises(BudgetSpent):
+        campaign.advance(trials)
+    assert [len(trial.checkpoints) for trial in trials] == [1, 1, 1, 0]
+    assert settle(None).steps_spent == 30 and settle(None).validations == 3
+
+
+def test_what_cannot_be_advanced_together_trains_nothing():
+    campaign = opened(budget=3).campaign
+    a, b = campaign.start(), campaign.start()
+    campaign.advance([a], 3)
+    for trials, count, error in (([b, a], 1, TrialComplete), ([b, b], 1, ValueError), ([b], 0, ValueError)):
+        with pytest.raises(error):
+            campaign.advance(trials, count)
+    assert b.checkpoints == []
+
+
+def test_what_only_repeats_is_no_validation():
+    class Ending(Grid):
+        def training_of(self, row, column):
+            done = iter([(0.3, False), (0.4, False), (0.4, True)])
+            return lambda: (lambda score, repeated: Measurements(score, 1.0, 1.0, repeated))(*next(done))
+
+    campaign, settle, _ = open_campaign(Ending(), 2, rng=None)
+    trial = campaign.start()
+    campaign.advance([trial], 3)
+    assert [checkpoint.repeated for checkpoint in trial.checkpoints] == [False, False, True]
+    assert trial.complete and trial.best is trial.checkpoints[1]
+    assert settle(trial) == (0, 0, 1, 30, 1, 2)
+
+
+def test_losses_have_three_significant_digits():
+    exact = [0.123456, 0.0987654, 1.005, 12.345, 2345.6, 0.0, np.nan, np.inf, 0.6994999]
+    assert shown_loss(exact).tolist()[:6] == [0.123, 0.0988, 1.0, 12.3, 2350.0, 0.0]
+    assert np.isnan(shown_loss(exact)[6]) and shown_loss(exact)[7] == np.inf and shown_loss(exact)[8] == 0.699
+    assert float(shown_loss(np.float32(0.123456))) == 0.123
+
+
 # --- settling ---------------------------------------------------------------------------------------------------------
 
 
@@ -147,10 +227,10 @@ def test_settling_keeps_what_was_returned():
     campaign, settle, _ = opened(budget=3)
     a, b = campaign.start(), campaign.start(1, 2)
     a.advance(), b.advance(), b.advance()
-    assert settle(a) == (0, 0, 0, 25, 2)
-    assert settle(b) == (1, 2, 1, 25, 2)
-    assert settle(b.checkpoints[0]) == (1, 2, 0, 25, 2)
-    assert settle(None) == (1, 2, 1, 25, 2)  # the best seen
+    assert settle(a) == (0, 0, 0, 25, 2, 3)
+    assert settle(b) == (1, 2, 1, 25, 2, 3)
+    assert settle(b.checkpoints[0]) == (1, 2, 0, 25, 2, 3)
+    assert settle(None) == (1, 2, 1, 25, 2, 3)  # the best seen
 
 
 def foreign_trial(campaign):
@@ -205,12 +285,12 @@ def test_tampering_with_the_objects_buys_nothing():
     trial.complete, trial.weight_init_seed, trial.data_order_seed = True, 1, 2
     campaign.budget = 1000
     first.score, first.index, second.index = 2.0, 2, 2
-    assert settle(trial) == (0, 0, 1, 15, 1)
-    assert settle(first) == (0, 0, 0, 15, 1)
+    assert settle(trial) == (0, 0, 1, 15, 1, 2)
+    assert settle(first) == (0, 0, 0, 15, 1, 2)
     trial.checkpoints.append(forged(campaign, 2))
     with pytest.raises(InvalidReturn, match="was not paid for in this campaign"):
         settle(trial.checkpoints[2])
-    assert settle(trial) == settle(None) == (0, 0, 1, 15, 1)
+    assert settle(trial) == settle(None) == (0, 0, 1, 15, 1, 2)
     trial._best = trial.checkpoints[2]
     with pytest.raises(InvalidReturn, match="was not paid for in this campaign"):
         settle(trial)
@@ -335,11 +415,10 @@ def reachable(*roots):
 def test_no_attribute_leads_to_what_is_not_paid_for():
     table = table_by_hand(additive_predictions(3, 3, checkpoints=4, examples=20), [1, 0] * 10)
     seed = 987_654_321
-    block = prepare(table, seed=seed, replicates=range(2))
     # Every unpaid number is one of a kind, so that it can be told when it is found.
-    marks = np.random.default_rng(0).random((1, 9, 4)) / 2
-    block.validation_score[:1] = marks
-    block.test_score[:1] = marks + 0.5
+    marks = np.random.default_rng(0).random((9, 4)) / 2
+    table = replace(table, score=marks.copy(), test_score=marks + 0.5)
+    block = prepare(table, seed=seed, replicates=range(2), size=PoolSize(3, 3, 9, diagonal=False))
 
     def numbers(found):
         return {round(value, 9) for value in found if isinstance(value, float)}

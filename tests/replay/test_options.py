@@ -14,9 +14,8 @@ from seedbench.trialset import Selection
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"replicates": 5}, "replicates come in pairs: give an even number of at least 2, not 5"),
-        ({"replicates": 0}, "replicates come in pairs: give an even number of at least 2, not 0"),
-        ({"replicates": 4.0}, "replicates come in pairs: give an even number of at least 2, not 4.0"),
+        ({"replicates": 2}, "replicates must be at least 3, or nothing is known of their noise; found 2"),
+        ({"replicates": 4.0}, "replicates must be at least 3, or nothing is known of their noise; found 4.0"),
         ({"seed": 0.5}, "seed must be an integer, found 0.5"),
         ({"seed": True}, "seed must be an integer, found True"),
         ({"processes": 0}, "processes must be at least 1, found 0"),

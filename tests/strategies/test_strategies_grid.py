@@ -123,7 +123,8 @@ def past(scores, rows=None, columns=None):
     seeds = np.array([(row, column) for row in rows for column in columns])
     score = scores.reshape(-1, 1)
     loss = np.full_like(score, np.nan)
-    return PastArrays("rte", "few", True, 0.5, np.array([10]), seeds[:, 0], seeds[:, 1], score, loss, loss)
+    ended = np.ones(len(score), dtype=np.int32)
+    return PastArrays("rte", "few", True, 0.5, np.array([10]), seeds[:, 0], seeds[:, 1], score, loss, loss, ended)
 
 
 def with_history(*tables):
@@ -146,9 +147,9 @@ def test_good_seeds_gives_every_task_the_same_weight_whatever_its_scale():
     assert started(source) == [3, 1, 2, 0]
 
 
-def test_good_seeds_passes_over_missing_cells_and_seeds_of_other_tables():
-    # Label 2 is no row here; the best cell, 1 1, is missing; of row 0 nothing is known.
-    history = with_history(past([[0.2, 0.4], [0.9, 0.9]], rows=[1, 2]))
+def test_good_seeds_passes_over_missing_cells():
+    # The best cell, 1 1, is missing; of row 0 nothing is known.
+    history = with_history(past([[0.2, 0.4]], rows=[1]))
     source = Curves([[0.1], [0.1], [0.1], None], columns=2)
     run("good_seeds", source, 3, history)
     assert started(source) == [1, 0, 2]
@@ -157,9 +158,9 @@ def test_good_seeds_passes_over_missing_cells_and_seeds_of_other_tables():
 def test_good_seeds_believes_many_trials_more_than_one():
     # Row 0 with one trial of 1 standard deviation: 1/2; row 1 with three of them: 3/4.
     history = with_history(past([[0.9], [0.1]], rows=[0, 2]), past([[0.9, 0.9, 0.9], [0.1, 0.1, 0.1]], rows=[1, 2]))
-    source = Curves([[0.1]] * 2)
+    source = Curves([[0.1]] * 9, columns=3)
     run("good_seeds", source, 1, history)
-    assert started(source) == [1]
+    assert source.cell(started(source)[0])[0] == 1
 
 
 def test_good_seeds_on_the_transfer_track_wins_where_tasks_share_their_good_seeds(write_set):
@@ -168,14 +169,15 @@ def test_good_seeds_on_the_transfer_track_wins_where_tasks_share_their_good_seed
     splits = []
     for seed, task in enumerate(("sst2", "rte")):
         label, hard = labels_of(task, 200), np.random.default_rng(seed).random((6, 6, 1, 200))
-        splits.append(split_of(np.where(hard < level[..., None, None], label, 1 - label), task=task))
+        predicted = np.where(hard < level[..., None, None], label, 1 - label)
+        splits.append(split_of(predicted, task=task, test=predicted))
     folder = write_set(*splits)
     scores = {}
     for track in ("cold", "transfer"):
         rows = evaluate("good_seeds", folder, track=track, budgets=[2], replicates=20).rows
         scores[track] = [row.score for row in rows]
-    # The two best cells are right 90% and 88% of the time; the better of two at random 79% on average.
-    assert min(scores["transfer"]) > 0.86 > 0.83 > max(scores["cold"])
+    # Of a pool of 5 x 5 the best cells are right 90% of the time or a little less; the better of two 79% on average.
+    assert min(scores["transfer"]) > 0.85 > 0.83 > max(scores["cold"])
 
 
 @settings(max_examples=60, deadline=None)
@@ -186,6 +188,7 @@ def test_good_seeds_with_any_history_and_any_pool(data):
     cells = data.draw(st.lists(st.sampled_from([None, [0.1, 0.3]]), min_size=1, max_size=36)) + [[0.2, 0.1]]
     shapes = data.draw(st.lists(st.tuples(st.integers(1, 8), st.integers(1, 8)), max_size=3))
     random = np.random.default_rng(data.draw(st.integers(0, 9)))
-    history = with_history(*(past(random.random(shape).round(1)) for shape in shapes))
     source = Curves(cells, columns=columns)
+    shapes = [tuple(map(min, shape, source.grid)) for shape in shapes]
+    history = with_history(*(past(random.random(shape).round(1)) for shape in shapes))
     assert run("good_seeds", source, budget, history).steps_spent == 2 * min(budget, source.unstarted)

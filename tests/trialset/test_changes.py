@@ -15,8 +15,8 @@ from tests.synthetic import additive_predictions, configs_of, split_like_trainin
 
 PREDICTED = additive_predictions(3, 3)
 FEW = split_of(PREDICTED)
-OTHER = split_like_training(2, 2, recipe="other")
-RTE = split_like_training(2, 2, task="rte")
+OTHER = split_like_training(2, 2, test_examples=0, recipe="other")
+RTE = split_like_training(2, 2, test_examples=0, task="rte")
 
 
 def lines(tmp_path, old, new):

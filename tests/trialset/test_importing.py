@@ -181,7 +181,7 @@ def test_command_line_and_what_the_set_is_good_for(run, tmp_path):
     assert code == 0 and "m · qnli · r" in out
     code, _, err = run("evaluate", "start_many", "--trials", "set", *quick)
     assert code == 2 and len(err.splitlines()) == 1
-    assert "m/qnli/r has no predictions" in err and "held-out-2 needs them" in err
+    assert "m/qnli/r has no test scores" in err and "--protocol dodge2020" in err
 
 
 # --- what is refused --------------------------------------------------------------------------------------------------

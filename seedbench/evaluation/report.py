@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 PLOT_LIMITS = (-0.25, 1.5)  # gaps beyond these are drawn at the edge
 TAKEN = 104  # columns of all but the plot
+LEAVE_OUT = ("started", "optimism", "looks", "finds")  # in this order, where there is no room
 LEGEND = {
     "±": "half of a 95% interval of this number alone, over replicates and seeds; examples held fixed",
     "to best-of-n": "score less what best-of-n is expected to score with this budget: + is better",
@@ -74,20 +75,22 @@ def _score_tables(rows: Sequence[Row], width: int) -> Iterator[RenderableType]:
     wide = plot_width >= 24  # room for the multiplier's interval, which is wide itself and never the headline
     plot_width -= 14 if wide else 0
     columns = _columns(rows, plot_width if plot_width >= 12 else 0, wide)
-    lines = [[cell(row) for cell in columns.values()] for row in rows]
-    titles = list(columns)
-    widths = [max(len(title), *(len(line[i]) for line in lines)) for i, title in enumerate(titles)]
+    lines = [{title: cell(row) for title, cell in columns.items()} for row in rows]
+    widths = {title: max(len(title), *(len(line[title]) for line in lines)) for title in columns}
+    for title in LEAVE_OUT:  # what a narrow terminal has no room for
+        if sum(widths.values()) + len(widths) > width:
+            widths.pop(title, None)
     at = 0
     for number, (_, group) in enumerate(groupby(rows, key=_table)):
         members = list(group)
         yield _group_title(members)
         grid = Table(box=None, show_header=number == 0, header_style="dim", padding=(0, 1, 0, 0), pad_edge=True)
-        for title, column_width in zip(titles, widths, strict=True):
+        for title, column_width in widths.items():
             left = title in ("score", "to best-of-n", "gap closed") or title.startswith(" ")
             style = "cyan" if title.startswith(" ") else ""
             grid.add_column(title, justify="left" if left else "right", width=column_width, no_wrap=True, style=style)
         for row, line in zip(members, lines[at : at + len(members)], strict=True):
-            grid.add_row(*line, style="dim" if row.no_signal else None)
+            grid.add_row(*(line[title] for title in widths), style="dim" if row.no_signal else None)
         at += len(members)
         yield grid
 
@@ -164,26 +167,29 @@ def _difference_tables(evaluation: Evaluation, width: int) -> Iterator[Renderabl
 
 def _summary_table(evaluation: Evaluation, width: int) -> Table:
     """A line per strategy, with its gap closed at each budget."""
-    budgets = sorted({row.budget for row in evaluation.rows})
-    grid = Table(box=None, header_style="dim", padding=(0, 1, 0, 0) if width < 100 else (0, 1), collapse_padding=True)
+    budgets, wide = sorted({row.budget for row in evaluation.rows}), width >= 100
+    grid = Table(box=None, header_style="dim", padding=(0, 1) if wide else (0, 1, 0, 0), collapse_padding=True)
     grid.add_column("budget", no_wrap=True)
-    for title in [*map(str, budgets), "", "all", "compute"]:
+    for title in [*map(str, budgets), *([""] if wide else []), "all", *(["compute"] if wide else [])]:
         grid.add_column(title, justify="right", no_wrap=True)
     grid.add_column("to best-of-n", no_wrap=True)
     if evaluation.against:
         grid.add_column("paired", no_wrap=True)
-    _add_strategy(grid, evaluation.strategy.name, evaluation.summary, budgets, None)
+    _add_strategy(grid, evaluation.strategy.name, evaluation.summary, budgets, None, wide)
     for other in evaluation.against:
-        _add_strategy(grid, other.name, other.summary, budgets, other)
+        _add_strategy(grid, other.name, other.summary, budgets, other, wide)
     return grid
 
 
-def _add_strategy(grid: Table, name: str, summary: Summary, budgets: Sequence[int], other: Against | None) -> None:
+def _add_strategy(
+    grid: Table, name: str, summary: Summary, budgets: Sequence[int], other: Against | None, wide: bool
+) -> None:
     at_budget = {at.budget: at.gap_closed for at in summary.budgets}
     gaps = [at_budget.get(budget) for budget in budgets]
     total = percent(summary.gap_closed) + half(summary.gap_closed, summary.gap_closed_high, 100)
     cells: list[RenderableType] = [Text(name, style="" if other else "bold"), *(percent(gap) for gap in gaps)]
-    cells += [sparkline(gaps), total, multiplier(summary.compute_multiplier, summary.compute_multiplier_bound)]
+    worth = multiplier(summary.compute_multiplier, summary.compute_multiplier_bound)
+    cells += [sparkline(gaps), total, worth] if wide else [total]
     cells.append(difference(summary.difference, summary.difference_high, summary.difference_p, 100, "+.0f"))
     if other:
         d = other.summary_difference

@@ -6,9 +6,10 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from seedbench.evaluation import Difference, Evaluation, Row, Summary
-from seedbench.evaluation.report import print_report, words
+from seedbench.evaluation import Difference, Evaluation, LeftOut, Row, Summary
+from seedbench.evaluation.report import print_report
 from seedbench.evaluation.result import Against, BudgetSummary, StrategyIdentity, SummaryDifference
+from seedbench.evaluation.words import words
 from seedbench.trialset import TrialsIdentity
 
 BUDGETS = (2, 4, 8, 16, 32)
@@ -25,8 +26,17 @@ def row(task="sst2", budget=8, gap=0.5, half=0.1, floor=0.70, ceiling=0.80, **ch
         score=score,
         score_low=score - half * room,
         score_high=score + half * room,
+        best_of_n=0.75,
+        best_of_n_low=0.74,
+        best_of_n_high=0.76,
+        difference=0.0060,
+        difference_low=0.0010,
+        difference_high=0.0110,
+        difference_p=0.02,
+        difference_detectable=0.0071,
         floor=floor,
         ceiling=ceiling,
+        oracle=0.83,
         gap_closed=gap,
         gap_closed_low=gap - half,
         gap_closed_high=gap + half,
@@ -37,7 +47,11 @@ def row(task="sst2", budget=8, gap=0.5, half=0.1, floor=0.70, ceiling=0.80, **ch
         optimism=0.0123,
         trials_started=31.0,
         budget_spent=float(budget),
+        validations=10.0 * budget,
+        validation_seconds=None,
         no_signal=False,
+        no_interval=None,
+        axis_held_fixed=False,
         undefined_share=0.0,
     )
     return Row(**{**fields, **changed})
@@ -51,6 +65,29 @@ def at_budget(rows, budget):
     return BudgetSummary(budget, 1.775, None, gap, None, None)
 
 
+def summary_of(budgets=(), **changed):
+    fields = dict(
+        tables=4,
+        gap_closed=0.46,
+        gap_closed_low=0.35,
+        gap_closed_high=0.57,
+        difference=0.03,
+        difference_low=-0.02,
+        difference_high=0.08,
+        difference_p=0.4,
+        difference_detectable=0.07,
+        compute_multiplier=1.775,
+        compute_multiplier_bound=None,
+        budgets=budgets,
+    )
+    return Summary(**{**fields, **changed})
+
+
+NOTHING = dict.fromkeys(("gap_closed", "difference", "compute_multiplier"))
+NO_SUMMARY = NOTHING | {f"{name}_{end}": None for name in ("gap_closed", "difference") for end in ("low", "high")}
+NO_SUMMARY |= {"tables": 0, "difference_p": None, "difference_detectable": None}
+
+
 def evaluation(rows, against=(), **changed):
     budgets = sorted({row.budget for row in rows})
     fields = dict(
@@ -62,19 +99,20 @@ def evaluation(rows, against=(), **changed):
         replicates=200,
         seedbench="0.1.0",
         rows=tuple(rows),
-        summary=Summary(0.46, 0.35, 0.57, 1.775, None, tuple(at_budget(rows, b) for b in budgets)),
+        summary=summary_of(tuple(at_budget(rows, b) for b in budgets)),
         against=tuple(against),
         left_out=(),
     )
     return Evaluation(**{**fields, **changed})
 
 
-def other(rows, name="full_trials", difference=0.06, half=0.05):
+def other(rows, name="full_trials", difference=0.06, half=0.05, p=0.01):
     differences = tuple(
-        Difference(r.model, r.task, r.recipe, r.budget, 0.0060, 0.0010, 0.0110, 0.06, 0.01, 0.11) for r in rows
+        Difference(r.model, r.task, r.recipe, r.budget, 0.0040, 0.0010, 0.0070, 0.03, 0.005, 0.06, 0.01, 0.11)
+        for r in rows
     )
-    summary = Summary(0.40, 0.30, 0.50, 1.0, None, ())
-    total = SummaryDifference(difference, difference - half, difference + half)
+    summary = summary_of(gap_closed=0.40, gap_closed_low=0.30, gap_closed_high=0.50, compute_multiplier=1.0)
+    total = SummaryDifference(difference, difference - half, difference + half, p, 0.08)
     return Against(name, "2" * 64, tuple(rows), summary, differences, total)
 
 
@@ -87,18 +125,22 @@ def printed(evaluation, width):
     return out.getvalue()
 
 
-@pytest.mark.parametrize("width", [80, 100, 140])
+@pytest.mark.parametrize("width", [80, 104, 150])
 def test_four_tables_five_budgets_two_others_fit_and_lose_nothing(width):
     text = printed(evaluation(FULL, [other(FULL), other(FULL, "successive_halving", -0.02)]), width)
     lines = text.splitlines()
     assert max(len(line.rstrip()) for line in lines) <= width
     assert "…" not in text
-    scored = [line.split() for line in lines if "+0.0123" in line]
+    scored = [line.split() for line in lines if "+0.0060 ±0.0050 ▲" in line]
     assert len(scored) == 20
-    assert scored[0][:5] == ["2", "0.7050", "±0.0100", "5%", "±10"]
-    interval = ["1.25–∞"] if width >= 110 else []  # a column that only a wide terminal has room for
-    assert scored[0][-3 - len(interval) :] == ["1.50×", *interval, "+0.0123", "31.0"]
-    assert text.count("+0.0060 ±0.0050 ▲") == 40
+    assert scored[0][:6] == ["2", "0.7050", "±0.0100", "+0.0060", "±0.0050", "▲"]
+    assert scored[0][scored[0].index("5%") :][:2] == ["5%", "±10"]
+    # Columns that only a wide terminal has room for.
+    assert [word in scored[0] for word in ("0.0071", "1.50×", "+0.0123", "31.0")] == [True, True, width > 80, width > 80]
+    assert ("1.25–∞" in scored[0]) == (width == 150)
+    assert text.count("+0.0040 ±0.0030 ▲") == 40
+    assert text.count("one full trial 0.7000, best of many 0.8000, oracle 0.8300") == 4
+    assert "-6 ±5 ▼" in text and "+2 ±5 ▲" in text  # the other's line: the other less the one
     assert "few-sample 0.2.0, held-out-2, cold track, 200 replicates, seed 7" in text
 
 
@@ -107,16 +149,18 @@ def test_nine_others_are_set_below_each_other_where_there_is_no_room(width):
     names = [f"other_strategy_{number}" for number in range(9)]
     text = printed(evaluation(FULL, [other(FULL, name) for name in names]), width)
     assert max(len(line.rstrip()) for line in text.splitlines()) <= width and "…" not in text
-    assert text.count("+0.0060 ±0.0050 ▲") == 9 * 20
+    assert text.count("+0.0040 ±0.0030 ▲") == 9 * 20
     assert [name for name in names if f"to {name}" not in text] == []
 
 
 def test_words_say_what_the_numbers_say():
-    said = words(evaluation(FULL, [other(FULL), other(FULL, "asha", -0.02), other(FULL, "patience", -0.09)]))
+    said = words(evaluation(FULL, [other(FULL), other(FULL, "asha", -0.02, p=0.4), other(FULL, "patience", -0.09)]))
     assert said == [
         "At a budget of 8 full trials mine.py finds what plain best-of-n needs 14.2 for.",
         "Over 4 trial tables mine.py closes 46% of the gap between one full trial and the best of many (95% interval "
         "35% to 57%).",
+        "That is 3 points more than best-of-n closes with the same budgets (95% interval -2 to +8), not told from nothing "
+        "at 95% for 4 strategies together; a true difference of 7 would be, four times in five.",
         "That is 6 points more of the gap than full_trials (95% interval +1 to +11).",
         "That is 2 points less of the gap than asha (95% interval -7 to +3): the data cannot tell them apart.",
         "That is 9 points less of the gap than patience (95% interval -14 to -4).",
@@ -133,44 +177,83 @@ def test_words_say_what_the_numbers_say():
 )
 def test_a_multiplier_beyond_the_data_is_a_bound(bound, multiplier, words_):
     rows = [row(compute_multiplier=multiplier, compute_multiplier_bound=bound)]
-    summary = Summary(0.5, None, None, multiplier, bound, (BudgetSummary(8, multiplier, bound, 0.5, None, None),))
+    budgets = (BudgetSummary(8, multiplier, bound, 0.5, None, None),)
+    summary = summary_of(budgets, compute_multiplier=multiplier, compute_multiplier_bound=bound)
     found = evaluation(rows, summary=summary)
     assert words_ in words(found)[0]
     sign = {"<": "≤ ", ">": "≥ ", None: ""}[bound]
     assert f"{sign}{multiplier:.2f}×" in printed(found, 80)
 
 
+def test_nothing_is_said_of_compute_from_few_replicates():
+    assert "plain best-of-n needs" in words(evaluation(FULL))[0]
+    assert not any("plain best-of-n needs" in said for said in words(evaluation(FULL, replicates=20)))
+
+
+def test_one_that_would_be_told_alone_is_not_among_many():
+    found = evaluation(FULL, [other(FULL, p=0.08), other(FULL, "asha", p=0.08)])
+    (said, _) = [sentence for sentence in words(found) if "points more of the gap than" in sentence]
+    assert said.endswith("(95% interval +1 to +11): the data cannot tell them apart, among 2 comparisons.")
+    assert "-6 ±5 ▼" not in printed(found, 100) and "-6 ±5" in printed(found, 100)
+
+
+def test_what_looking_took_is_said_beside_the_steps():
+    rows = [row(budget=2, validation_seconds=7.25), row(budget=8, validation_seconds=300.0)]
+    assert words(evaluation(rows))[-1] == (
+        "The budget does not count validation: with 8 full trials in sst2 few-sample-128 it asked for 80, 5.0 min where "
+        "the trials were trained."
+    )
+    assert "7.2 s" in printed(evaluation(rows), 110) and "5.0 min" in printed(evaluation(rows), 110)
+
+
+def test_why_there_is_no_interval_and_what_one_does_not_cover():
+    rows = [
+        row("rte", no_interval="few_rows", score_low=None, score_high=None, no_signal=None),
+        row("sst2", axis_held_fixed=True),
+    ]
+    said = words(evaluation(rows))
+    assert "In rte few-sample-128 it is unknown whether there is signal: not in the summary." in said
+    assert (
+        "In rte few-sample-128 two to four weight-init seeds say too little about others: no intervals." in said
+    )
+    assert (
+        "In sst2 few-sample-128 all trials share one seed of an axis: intervals say nothing about others of it." in said
+    )
+
+
 def test_undefined_is_never_a_number():
     rows = [
-        row("rte", gap=0.0, no_signal=True, gap_closed=None, gap_closed_low=None, gap_closed_high=None),
+        row("rte", gap=0.0, no_signal=True, gap_closed=None, gap_closed_low=None, gap_closed_high=None,
+            compute_multiplier=None, compute_multiplier_low=None, optimism=None),
         row("sst2", score_low=None, score_high=None, gap_closed_low=None, gap_closed_high=None, no_signal=None),
     ]
-    summary = Summary(None, None, None, None, None, ())
-    text = printed(evaluation(rows, summary=summary), 100)
+    text = printed(evaluation(rows, summary=summary_of(**NO_SUMMARY)), 110)
     assert "no signal" in text and "nan" not in text.lower() and "None" not in text
     (line,) = [line for line in text.splitlines() if "50%" in line and "+0.0123" in line]
-    assert "±" not in line and "●" in line
+    assert line.split()[1:3] == ["0.7500", "+0.0060"]
+    assert "no signal; best-of-n scores 0.7500 ±0.0100 with 8" in text
     assert "In rte few-sample-128 seeds make too little difference" in text
-    assert "mine.py has no gap to close" in text
+    assert "No table is known to have signal: the summary is of none, and so is empty." in text
 
 
 def test_budget_left_unspent_and_tables_left_out_are_said():
     rows = [row(budget=8, budget_spent=4.1), row(budget=16)]
-    said = words(evaluation(rows, left_out=("m/rte/r",)))
+    said = words(evaluation(rows, left_out=(LeftOut("m/rte/r", "too few trials"), LeftOut("m/cola/r", "no test scores"))))
     assert "It left budget unspent: in sst2 few-sample-128 it spent 4.1 of 8 full trials." in said
     assert "Left out, having too few trials for these budgets: m/rte/r." in said
+    assert "Left out, having no test scores: m/cola/r; --protocol dodge2020 takes them." in said
 
 
 def test_the_picture_puts_the_point_on_its_interval():
-    # -25% is column 0 and 150% the last; at width 100 the plot has 32 columns, so 0% is column 4, 100% column 22.
-    text = printed(evaluation([row(gap=0.5, half=0.25), row(budget=16, gap=3.0, half=0.5)]), 100)
+    # -25% is column 0 and 150% the last; at width 136 the plot has 18 columns.
+    text = printed(evaluation([row(gap=0.5, half=0.25), row(budget=16, gap=3.0, half=0.5)]), 136)
     plotted = [line for line in text.splitlines() if "●" in line]
     head = next(line for line in text.splitlines() if "100%" in line and "compute" in line)
     zero, one = head.index("0  "), head.index("100%")
     assert plotted[0][zero] == "┊" and plotted[0][one] == "┊"
     at = plotted[0].index("●")
     assert abs(at - (zero + one) / 2) <= 1
-    assert plotted[0][at - 2 : at + 3] == "──●──"
+    assert plotted[0][at - 1 : at + 2] == "─●─"
     assert plotted[1].index("●") > one  # far beyond, drawn at the edge
 
 

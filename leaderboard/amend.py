@@ -14,7 +14,7 @@ from leaderboard.boards import RESULTS, Board, changing_board, read_board, write
 from leaderboard.terminal import one_line
 from seedbench.errors import SeedbenchError
 
-BOARD = Annotated[str, typer.Argument(metavar="BOARD", help="Its name, as in held-out-1-cold-1.0.")]
+BOARD = Annotated[str, typer.Argument(metavar="BOARD", help="Its name, as in held-out-2-cold-1.0.")]
 FOLDER = Annotated[Path, typer.Option("--results", metavar="DIR", help="Folder of the boards.")]
 
 app = typer.Typer(help="Write something down on a board, open or closed.", no_args_is_help=True)

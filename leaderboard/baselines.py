@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from leaderboard.boards import BASELINES, PROTOCOL, PUBLIC_SEED, SUBMISSIONS, read_baselines
+from leaderboard.boards import BASELINES, PROTOCOL, PUBLIC_SEED, REPLICATES, SUBMISSIONS, read_baselines
 from leaderboard.results import gap_closed
 from leaderboard.terminal import one_line
 from seedbench.cpus import usable_cpus
@@ -33,7 +33,7 @@ def main(
     public: Annotated[str, typer.Option(metavar="DIR|HUB_ID", help="The board's trial set.")] = str(BUNDLED),
     revision: Annotated[str | None, typer.Option(metavar="TAG", help="Of a trial set on the Hub.")] = None,
     track: Annotated[str, typer.Option(metavar="NAME", help="cold or transfer.")] = "cold",
-    replicates: Annotated[int, typer.Option(metavar="N", help="Campaigns per table and budget.")] = 200,
+    replicates: Annotated[int, typer.Option(metavar="N", help="Campaigns per table and budget.")] = REPLICATES,
     processes: Annotated[int | None, typer.Option(metavar="N", help="Without it, one per usable CPU.")] = None,
     known: Annotated[
         Path, typer.Option(metavar="FILE", help="Where it is written which entries these are.")

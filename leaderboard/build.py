@@ -12,8 +12,8 @@ import typer
 from rich.console import Console
 
 from leaderboard.boards import HIDDEN_POOL, RESULTS, SUBMISSIONS, published_pool, read_boards
-from leaderboard.oracle import read_oracle
-from leaderboard.results import results_of
+from leaderboard.ranks import read_comparisons
+from leaderboard.results import POOLS, results_of
 from leaderboard.site.data import Standing, standing
 from leaderboard.site.files import site_files, write_site
 from leaderboard.terminal import one_line
@@ -41,7 +41,7 @@ def read_standings(submissions: Path, results: Path, pool: Path | None = None) -
             results_of(board, "public", results),
             results_of(board, "hidden", results),
             sources,
-            read_oracle(results, board),
+            {pool: read_comparisons(results, board, pool) for pool in POOLS},
             published,
         )
         for board in read_boards(results)

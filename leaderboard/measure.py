@@ -110,9 +110,9 @@ def measure(order: Order) -> Result | None:
     return replace(
         blank,
         verdict=VERIFIED,
-        measured=replace(measured, campaigns=None, pairs=None),
+        measured=replace(measured, campaigns=None),
         example=example,
-        pairs=measured.pairs,
+        campaigns=measured.campaigns,
     )
 
 

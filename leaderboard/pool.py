@@ -28,7 +28,7 @@ from leaderboard.terminal import one_line
 from seedbench.documents import to_json
 from seedbench.errors import SeedbenchError
 from seedbench.files import write_file
-from seedbench.replay import admitted_budgets
+from seedbench.replay import admitted_budgets, pool_size_of, scored_tables
 from seedbench.trialset import BUNDLED, TrialSet, TrialsIdentity, TrialTable, load_trials
 
 SMALL = 2**32  # one of 100 random 63-bit seeds is below it once in 20 million pools
@@ -48,13 +48,14 @@ def unfit(private: TrialSet, public: TrialSet) -> Iterator[str]:
         yield f"its name is {private.name!r}: give it that of the Hub dataset as which it is to be revealed, owner/name"
     if private.name == public.name:
         yield f"it has the public trial set's name, {public.name}"
-    shown = {table.name: table for table in public.tables}
-    budgets = dict(zip(shown, admitted_budgets(public.tables, (), PROTOCOL), strict=True))
+    scored = scored_tables(public.tables, PROTOCOL)
+    shown = {table.name: table for table in scored}
+    budgets = dict(zip(shown, admitted_budgets(scored, ()), strict=True))
     for name in sorted(shown.keys() - {table.name for table in private.tables}):
         yield f"it has no trials of {name}, a table of {public.name}; a pool has the same tables"
     for table in private.tables:
-        if table.predicted_label is None:
-            yield f"{table.name} has no predictions, without which nothing is scored on held-out examples"
+        if table.test_score is None:
+            yield f"{table.name} has no test scores, and so nothing to report"
         if table.name not in shown:
             yield f"{table.name} is no table of {public.name}: there is nothing public to compare it with"
         elif table.fields != shown[table.name].fields:
@@ -76,11 +77,11 @@ def unfit(private: TrialSet, public: TrialSet) -> Iterator[str]:
 
 def _too_small(table: TrialTable, budget: int) -> Iterator[str]:
     """Args: the table, and the largest budget that the public one takes part in."""
-    if min(table.grid) < 2:
-        yield f"{table.name} is a grid of {_grid(table)}: without two of each there are no intervals, and no ranks"
-    if table.num_trials < 4 * budget:
+    if 1 < min(table.grid) < 5:
+        yield f"{table.name} is a grid of {_grid(table)}: with two to four of an axis there are no intervals, and no ranks"
+    if not (size := pool_size_of(table)).admits(budget):
         yield (
-            f"{table.name} has {table.num_trials} trials; the public one takes part in a budget of {budget}, which "
+            f"{table.name} has pools of {size.trials} trials; the public one takes part in a budget of {budget}, which "
             f"needs {4 * budget}"
         )
 

@@ -1,8 +1,8 @@
-"""What verification found of every entry, as files, and how entries compare."""
+"""What verification found of every entry, as files."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from leaderboard.boards import RESULTS, Board
 from seedbench.documents import Positive, Sha256, read_json, to_json
 from seedbench.errors import SeedbenchError
-from seedbench.evaluation import Evaluation, paired_difference
+from seedbench.evaluation import Evaluation
 from seedbench.files import write_file
 from seedbench.replay import Decisions
 
@@ -70,7 +70,7 @@ class Result:
         claimed: what its authors measured.
         measured: what counts; None unless verified.
         example: one campaign's decisions; None unless verified, and on the hidden pool, whose seeds it shows.
-        pairs: what `difference` needs; None unless verified. In a file of its own.
+        campaigns: `Evaluation.campaigns`, of which entries are compared; None unless verified. In a file of its own.
     """
 
     format: Literal[1] = field(default=1, kw_only=True)
@@ -88,7 +88,7 @@ class Result:
     claimed: Evaluation | None = None
     measured: Evaluation | None = None
     example: Decisions | None = None
-    pairs: Mapping[str, np.ndarray] | None = field(default=None, compare=False, repr=False)
+    campaigns: Mapping[str, np.ndarray] | None = field(default=None, compare=False, repr=False)
 
     @property
     def verified(self) -> bool:
@@ -96,18 +96,18 @@ class Result:
 
 
 def write_result(folder: Path, result: Result) -> None:
-    """Writes `<slug>.json`, and `<slug>.parquet` before it where there are pairs; each whole or not at all.
+    """Writes `<slug>.json`, and `<slug>.parquet` with its campaigns before it; each whole or not at all.
 
     Raises:
         SeedbenchError: they cannot be written.
     """
-    pairs = folder / f"{result.slug}.parquet"
-    if result.pairs is not None:
-        table = pa.table(dict(result.pairs))
-        write_file(pairs, lambda file: pq.write_table(table, file), parents=True)
+    campaigns = folder / f"{result.slug}.parquet"
+    if result.campaigns is not None:
+        table = pa.table(dict(result.campaigns))
+        write_file(campaigns, lambda file: pq.write_table(table, file), parents=True)
     write_file(folder / f"{result.slug}.json", to_json(result, ascii=False), parents=True)
-    if result.pairs is None:
-        pairs.unlink(missing_ok=True)
+    if result.campaigns is None:
+        campaigns.unlink(missing_ok=True)
 
 
 def read_result(folder: Path, slug: str) -> Result | None:
@@ -130,7 +130,7 @@ def read_result(folder: Path, slug: str) -> Result | None:
             f"{folder / slug}.parquet: cannot be read beside {slug}.json: {message}; measure it again: "
             f"{_AGAIN.format(slug)}"
         ) from None
-    return replace(result, pairs={name: table[name].to_numpy() for name in table.column_names})
+    return replace(result, campaigns={name: table[name].to_numpy() for name in table.column_names})
 
 
 def results_of(board: Board, pool: str, results: Path = RESULTS) -> tuple[Result, ...]:
@@ -159,35 +159,6 @@ def _counts(result: Result, board: Board, pool: str) -> bool:
         board.seed,
         board.entries.get(result.slug),
     )
-
-
-def difference(one: Result, other: Result) -> tuple[float, float, float]:
-    """How much more of the gap the one closes, all tables together: paired, with its 95% interval; NaN if undefined."""
-    assert one.pairs is not None and other.pairs is not None, "only verified entries can be compared"
-    interval = paired_difference(one.pairs, other.pairs)
-    return float(interval.estimate[0]), float(interval.low[0]), float(interval.high[0])
-
-
-def rank_intervals(results: Sequence[Result]) -> dict[str, tuple[int, int]]:
-    """The ranks that each verified entry may have: from 1 + how many beat it, to how many it does not beat.
-
-    One beats the other if the 95% interval of their paired difference is above zero; an undefined one never is. Each
-    pair is looked at by itself: with many entries, some pairs will differ by luck.
-    """
-    ranked = [result for result in results if result.verified]
-    beats = {
-        (one.slug, other.slug)
-        for one in ranked
-        for other in ranked
-        if one is not other and difference(one, other)[1] > 0
-    }
-    return {
-        own.slug: (
-            1 + sum((other.slug, own.slug) in beats for other in ranked),
-            sum((own.slug, other.slug) not in beats for other in ranked),
-        )
-        for own in ranked
-    }
 
 
 def gap_closed(evaluation: Evaluation | None) -> str:

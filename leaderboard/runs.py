@@ -106,21 +106,17 @@ def _together(runs: Sequence[Result], hidden: bool) -> Result:
     first, last = runs[0], runs[-1]
     if not last.verified:
         return last
-    if all(run == first and _same_pairs(run, first) for run in runs):
+    if all(run == first and _same_campaigns(run, first) for run in runs):
         return first
     closed = " and ".join(str(run.measured and run.measured.summary.gap_closed) for run in runs)
     reason = f"two runs differ: they closed {closed} of the gap; campaign.rng alone is the same in both"
     failed = replace(first, verdict="not reproducible", said="" if hidden else reason)
-    return replace(failed, measured=None, example=None, pairs=None)
+    return replace(failed, measured=None, example=None, campaigns=None)
 
 
-def _same_pairs(one: Result, other: Result) -> bool:
-    assert one.pairs is not None and other.pairs is not None
-    return all(np.array_equal(one.pairs[name], other.pairs[name], equal_nan=_number(name)) for name in one.pairs)
-
-
-def _number(column: str) -> bool:
-    return column in ("won", "to_win")
+def _same_campaigns(one: Result, other: Result) -> bool:
+    assert one.campaigns is not None and other.campaigns is not None
+    return all(np.array_equal(one.campaigns[name], other.campaigns[name]) for name in one.campaigns)
 
 
 def _measure(entry: Path, key: Key, verification: Verification, out: Path) -> Result | None:

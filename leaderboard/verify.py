@@ -22,6 +22,7 @@ from leaderboard.boards import (
     BASELINES,
     FILE,
     HIDDEN_POOL,
+    REPLICATES,
     RESULTS,
     SUBMISSIONS,
     Board,
@@ -32,7 +33,7 @@ from leaderboard.boards import (
     read_boards,
     write_board,
 )
-from leaderboard.oracle import keep_oracle
+from leaderboard.ranks import keep_comparisons
 from leaderboard.results import Result, comparable_claim, gap_closed
 from leaderboard.runs import Verification, verify
 from leaderboard.terminal import one_line
@@ -74,8 +75,8 @@ def prepare(
     """
     if track not in TRACKS:
         raise SeedbenchError(f"--track {track}: there are {' and '.join(TRACKS)}")
-    if replicates < 2 or replicates % 2:
-        raise SeedbenchError(f"--replicates {replicates}: they come in pairs: an even number of at least 2")
+    if replicates < 3:
+        raise SeedbenchError(f"--replicates {replicates}: at least 3")
     if processes < 1:
         raise SeedbenchError(f"--processes {processes}: at least 1")
     if not (0 < hours < math.inf):
@@ -219,7 +220,7 @@ def main(
     trials: Annotated[str | None, typer.Option(metavar="DIR|HUB_ID", help="Measure on the hidden pool.")] = None,
     pool: Annotated[Path, typer.Option(metavar="FILE", help="The hidden pool's published SHA-256.")] = HIDDEN_POOL,
     track: Annotated[str, typer.Option(metavar="NAME", help="cold or transfer.")] = "cold",
-    replicates: Annotated[int, typer.Option(metavar="N", help="Campaigns per table and budget.")] = 200,
+    replicates: Annotated[int, typer.Option(metavar="N", help="Campaigns per table and budget.")] = REPLICATES,
     processes: Annotated[int | None, typer.Option(metavar="N", help="Without it, one per usable CPU.")] = None,
     hours: Annotated[float, typer.Option(metavar="H", help="Limit of one run of one entry.")] = 6.0,
     close: Annotated[
@@ -257,8 +258,9 @@ def main(
         if close:
             verification = close_board(verification, entries_of(submissions), results, published_pool(pool))
         done = verify_all(folders, verification, console, again=again)
-        if done and not verification.hidden:
-            keep_oracle(results, verification.board, verification.trials)
+        if done:
+            pool = "hidden" if verification.hidden else "public"
+            keep_comparisons(results, verification.board, pool, verification.trials)
         console.print(table_of(done, verification))
 
 

@@ -181,12 +181,13 @@ def _trace(strategy: Strategy, case: Case) -> Trace:
     deadline = Deadline(case.time_limit)
     calls: list[Call] = []
     paid: dict[int, int] = {}
+    numbers: dict[Labels, int] = {}  # of the trials, in the order of their first checkpoint
 
     def asked(weight_init_seed: int | None, data_order_seed: int | None) -> None:
         calls.append(("start", weight_init_seed, data_order_seed))
 
     def train(labels: Labels, advance: Callable[[], Measurements]) -> Measurements:
-        calls.append(("advance", source.started.index(labels)))
+        calls.append(("advance", numbers.setdefault(labels, len(numbers))))
         trial = trials.trial(*labels)
         paid[trial] = paid.get(trial, 0) + 1
         return advance()

@@ -27,7 +27,7 @@ def strategy(campaign):
 def claim(trials: TrialSet, track: str = "cold") -> Evaluation:
     """What the honest strategy scores."""
     scored = evaluate(_first_trial, trials, replicates=REPLICATES, track=track)
-    return replace(scored, campaigns=None, pairs=None)
+    return replace(scored, campaigns=None)
 
 
 def _first_trial(campaign):

@@ -56,13 +56,13 @@ def strategy(campaign):
     block = [found for found in gc.get_objects() if isinstance(found, Replicates)][-1]
     trial = campaign.start(0, 0)
     trial.advance()
-    at = block.validation_score[0].mean(axis=1).argmax()
+    at = block.score.mean(axis=1).argmax()
     for _ in range(int(at) % 5):
         trial.advance()
     return trial
 """
-PEEKS_AT_THE_TEST_HALF = PEEKS_AT_THE_FUTURE.replace(
-    "block.validation_score[0].mean(axis=1).argmax()", "100 * block.test_score[0].max()"
+PEEKS_AT_THE_TEST_SCORES = PEEKS_AT_THE_FUTURE.replace(
+    "block.score.mean(axis=1).argmax()", "100 * block.test_score.max()"
 )
 PRINTS = """
 def strategy(campaign):
@@ -104,7 +104,7 @@ def test_not_reproducible(text, trials, tmp_path):
     assert "in one run and" in finding.text and "use campaign.rng alone" in finding.text
 
 
-@pytest.mark.parametrize("text", [PEEKS_AT_THE_FUTURE, PEEKS_AT_THE_TEST_HALF])
+@pytest.mark.parametrize("text", [PEEKS_AT_THE_FUTURE, PEEKS_AT_THE_TEST_SCORES])
 def test_not_blind(text, trials, tmp_path):
     *before, finding = check(tmp_path, text, trials)
     assert [found.passed for found in before] == [True, True]
@@ -112,10 +112,10 @@ def test_not_blind(text, trials, tmp_path):
 
 
 def test_how_much_was_tried_and_spent(trials):
-    # Budgets 2, 4 and 8 on the 36 trials of one table, 2 and 4 on the 16 and the 19 of the others: 7 campaigns a round.
+    # Budgets 2 and 4 on pools of 25 trials of one table, 2 on pools of 9 and 11 of the others: 4 campaigns a round.
     runs, _, blind = check_strategy(load_strategy("full_trials"), trials)
-    assert runs.text == "runs: 21 campaigns on 3 trial tables, 100% of budget spent"
-    assert blind.text.endswith("3 ways × 21 campaigns")
+    assert runs.text == "runs: 20 campaigns on 3 trial tables, 100% of budget spent"
+    assert blind.text.endswith("3 ways × 20 campaigns")
 
 
 def test_a_failure_is_the_authors_own(trials, tmp_path):

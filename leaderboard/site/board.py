@@ -9,7 +9,7 @@ from leaderboard.site.curves import gap_chart, in_colour, score_chart
 from leaderboard.site.data import Entry, Standing, rows_of, summary_of, tables_of
 from leaderboard.site.words import by, points, rank, score, share, short
 from seedbench.display import Cell, Column, Grid, Heading, Link, Note, Page, Paragraph, Part, Source, Table, Text
-from seedbench.display.terminal import UNDEFINED, multiplier
+from seedbench.display.terminal import UNDEFINED, difference, multiplier
 from seedbench.evaluation import Row
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 HUB = "https://huggingface.co/datasets"
 SAID = 100  # characters; an entry's own page says all
 CELL: TypeAlias = Text | Cell | float | None
-_SCORES = "Mean score on the held-out half at each budget, ± half of a 95% interval over replicates and seeds"
+_SCORES = "Mean score on the test set at each budget, ± half of a 95% interval over replicates and seeds"
 
 
 def board_page(standing: Standing) -> Page:
@@ -123,7 +123,7 @@ def _link(entry: Entry, folder: str = "strategies/") -> Link:
 def _board_table(standing: Standing) -> Table:
     columns: list[tuple[Column, Callable[[Entry], CELL]]] = [
         (
-            Column("rank", numeric=True, note="shared where a paired difference includes zero; baselines have none"),
+            Column("rank", numeric=True, note="shared by what is not told apart, at 95% for all pairs together (Holm); baselines have none"),
             _rank,
         ),
         (Column("strategy"), _link),
@@ -149,6 +149,19 @@ def _board_table(standing: Standing) -> Table:
             lambda entry: _gap(entry.public),
         ),
         (
+            Column(
+                "to best-of-n",
+                numeric=True,
+                note="in points of the gap, ± half of its own 95% interval; ▲ better, ▼ worse, at 95% for all entries "
+                "together (Holm)",
+            ),
+            lambda entry: _over_best_of_n(standing, entry),
+        ),
+        (
+            Column("finds", numeric=True, note="the difference to best-of-n that is told, by itself, four times in five"),
+            _detectable,
+        ),
+        (
             Column("compute", numeric=True, note="full trials that best-of-n needs, per full trial of budget"),
             _multiplier,
         ),
@@ -172,6 +185,21 @@ def _gap(result: Result | None) -> Cell:
     if summary is None:
         return Cell(UNDEFINED, None)
     return Cell(share(summary.gap_closed, summary.gap_closed_high), summary.gap_closed)
+
+
+def _over_best_of_n(standing: Standing, entry: Entry) -> Cell:
+    summary, p = summary_of(entry.judged), standing.marks.get(entry.slug)
+    if summary is None or summary.difference is None:
+        return Cell(UNDEFINED, None)
+    shown = difference(summary.difference, summary.difference_high, p, 100, "+.0f").plain
+    return Cell(shown, summary.difference)
+
+
+def _detectable(entry: Entry) -> Cell:
+    summary = summary_of(entry.judged)
+    if summary is None or summary.difference_detectable is None:
+        return Cell(UNDEFINED, None)
+    return Cell(f"{summary.difference_detectable * 100:.0f}", summary.difference_detectable)
 
 
 def _multiplier(entry: Entry) -> Cell:
@@ -253,8 +281,9 @@ def first_page(standings: Sequence[Standing]) -> Page:
             Heading("What is measured", anchor="measured"),
             Paragraph(
                 "A strategy starts, stops and keeps recorded trials under a budget, and sees nothing it has not paid "
-                "for. It chooses on one half of the dev set and is scored on the other. The gap it closes is 0% where "
-                "it does as well as one full trial, and 100% where it does as well as the best of 64."
+                "for. It chooses by the dev set and is scored on a test set that nobody has trained or chosen on. The gap "
+                "it closes is 0% where it does as well as one full trial, and 100% where it does as well as the best that "
+                "best-of-n gets with up to 64."
             ),
             Heading("Taking part", anchor="submit"),
             Source(

@@ -8,7 +8,7 @@ from typing import Any
 from leaderboard.site.data import Entry, Standing, rows_of, summary_of
 from seedbench.display import Chart, Link, charts
 from seedbench.display.charts import Axis
-from seedbench.evaluation import Evaluation, Row
+from seedbench.evaluation import Row
 
 IN_COLOUR = 5
 DODGE = Link("Dodge et al. 2020", "https://arxiv.org/abs/2002.06305")
@@ -46,12 +46,12 @@ def score_chart(standing: Standing, table: str, entries: Sequence[Entry], title:
     drawn = charts.lines(
         rows,
         Axis("budget", "budget, in full trials", format=",d", scale="log", values=budgets),
-        Axis("score", "score on the held-out half", format=".3f"),
+        Axis("score", "score on the test set", format=".3f"),
         series="which",
         low="low",
         high="high",
         points=True,
-        levels=_levels(standing.oracle, table, some),
+        levels=_levels(some),
         marked=marked,
         banded=rows[0]["which"] if len(several) > 1 else None,
     )
@@ -62,7 +62,7 @@ def score_chart(standing: Standing, table: str, entries: Sequence[Entry], title:
         drawn,
         title,
         f"A line is the mean score of what a strategy keeps; {band}. Grey lines are baselines, dashed levels what one "
-        f"full trial and the best of many score{', and the oracle' if standing.oracle else ''}.",
+        "full trial, the best of many and the oracle (the best test score in the pool) score.",
         sources=(DODGE,),
         notes=("Full trials of this table differ too little for any choice among them to matter.",)
         if some.no_signal
@@ -80,12 +80,11 @@ def _point(row: Row) -> dict[str, Any]:
     return {"budget": row.budget, "score": row.score, "low": row.score_low, "high": row.score_high}
 
 
-def _levels(oracle: Evaluation | None, table: str, row: Row) -> dict[str, float]:
-    told = rows_of(oracle, table)
+def _levels(row: Row) -> dict[str, float]:
     between = {"one full trial": row.floor, "best of many": row.ceiling}
     if row.no_signal:  # as good as one, and their names would be written over each other
         between = {"one full trial, best of many": (row.floor + row.ceiling) / 2}
-    return between | ({"oracle": told[0].score} if told else {})
+    return between | {"oracle": row.oracle}
 
 
 def gap_chart(standing: Standing) -> Chart | None:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, fields, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from leaderboard.results import REMOVED, Key, Result, comparable_claim, rank_intervals
+from leaderboard.ranks import NONE, Comparisons, rank_intervals
+from leaderboard.results import REMOVED, Key, Result, comparable_claim
 from seedbench.errors import SeedbenchError
-from seedbench.evaluation import Evaluation, Row, Summary
+from seedbench.evaluation import Evaluation, Row, Summary, held_together
 from seedbench.submission import is_slug
 from seedbench.trialset import TrialsIdentity
 
@@ -81,7 +82,7 @@ class Standing:
         entries: the verified ones, the largest gap closed first.
         failed: the others, by slug.
         ranked_on: the pool that ranks come from: "hidden" once all have been run on it, "public" before.
-        oracle: the oracle on the public trials; None where it has not been run.
+        marks: slug -> the p-value of its difference to best-of-n on that pool, all entries together; None without one.
         pool: the hidden pool: the board's own, or while it is open the one that is published; None if there is none.
         hidden_to_come: the entries that the hidden pool has not seen, once it has seen others.
     """
@@ -90,7 +91,7 @@ class Standing:
     entries: tuple[Entry, ...]
     failed: tuple[Entry, ...]
     ranked_on: str
-    oracle: Evaluation | None
+    marks: Mapping[str, float | None]
     pool: TrialsIdentity | None
     hidden_to_come: tuple[str, ...] = ()
 
@@ -111,7 +112,7 @@ def standing(
     public: Sequence[Result],
     hidden: Sequence[Result],
     sources: Mapping[str, str],
-    oracle: Evaluation | None = None,
+    comparisons: Mapping[str, Comparisons] | None = None,
     published: TrialsIdentity | None = None,
 ) -> Standing:
     """Puts a board together, and ranks its entries.
@@ -121,7 +122,7 @@ def standing(
         public: every result on the public trial set.
         hidden: every result on the hidden pool; empty where there is none.
         sources: of the submissions, by slug; each is used where its SHA-256 is the verified one.
-        oracle: on the public trials.
+        comparisons: of the entries, by pool.
         published: the hidden pool of the season; a closed board has its own.
 
     Raises:
@@ -139,7 +140,9 @@ def standing(
     if to_come:
         by_slug = {}
     judged = [by_slug.get(result.slug, result) for result in public if result.slug in verified]
-    ranks = rank_intervals([result for result in judged if not result.organisers])
+    ranked_on = "hidden" if by_slug else "public"
+    compared = (comparisons or {}).get(ranked_on, NONE)
+    ranks = rank_intervals([result for result in judged if not result.organisers], compared)
     entries = []
     for result in public:
         source = sources.get(result.slug)
@@ -149,9 +152,10 @@ def standing(
     good = [entry for entry in entries if entry.public.verified and (entry.hidden is None or entry.hidden.verified)]
     good.sort(key=lambda entry: (entry.gap is None, -(entry.gap or 0), entry.slug))
     failed = sorted((entry for entry in entries if entry not in good), key=lambda entry: entry.slug)
-    ranked_on = "hidden" if by_slug else "public"
     pool = board.pool if board.closed else published
-    return Standing(board, tuple(good), tuple(failed), ranked_on, oracle, pool, to_come)
+    p = [summary.difference_p if (summary := summary_of(entry.judged)) else None for entry in good]
+    marks = dict(zip((entry.slug for entry in good), held_together(p), strict=True))
+    return Standing(board, tuple(good), tuple(failed), ranked_on, marks, pool, to_come)
 
 
 def _with_removed(results: Sequence[Result], board: Board) -> list[Result]:
@@ -159,7 +163,7 @@ def _with_removed(results: Sequence[Result], board: Board) -> list[Result]:
     known = {result.slug: result for result in results}
     for slug, reason in board.removed.items():
         before = known.get(slug) or Result(slug, Key("", "", board.seed, board.replicates), REMOVED, name=slug)
-        known[slug] = replace(before, verdict=REMOVED, said=reason, frames="", measured=None, example=None, pairs=None)
+        known[slug] = replace(before, verdict=REMOVED, said=reason, frames="", measured=None, example=None, campaigns=None)
     return list(known.values())
 
 

@@ -27,7 +27,7 @@ from seedbench.display import (
     Table,
     Text,
 )
-from seedbench.display.terminal import UNDEFINED
+from seedbench.display.terminal import UNDEFINED, difference
 from seedbench.evaluation import Evaluation, Row
 from seedbench.strategy import with_parameters_said
 
@@ -130,11 +130,12 @@ def _measured(measured: Evaluation, claimed: Evaluation | None) -> Table:
         Column("table"),
         Column("budget", numeric=True, note="in full trials"),
         Column(
-            "measured", numeric=True, note="mean score of what it kept, on the held-out half, ± half of a 95% interval"
+            "measured", numeric=True, note="mean score of what it kept, on the test set, ± half of a 95% interval"
         ),
         *([Column("claimed", numeric=True)] if claimed else []),
-        Column("gap closed", numeric=True, note="0% is one full trial, 100% the best of 64 (of all, if fewer)"),
-        Column("optimism", numeric=True, note="how much higher the score was that the choice was made on"),
+        Column("gap closed", numeric=True, note="0% is one full trial, 100% the best that best-of-n gets with up to 64"),
+        Column("to best-of-n", numeric=True, note="score less what best-of-n is expected to score: + is better"),
+        Column("optimism", numeric=True, note="how much too high it scored where it was chosen, less that of any trial"),
         Column("started", numeric=True, note="trials with at least one checkpoint, on average"),
         Column("spent", numeric=True, note="of the budget, in full trials, on average"),
     )
@@ -149,7 +150,8 @@ def _measured(measured: Evaluation, claimed: Evaluation | None) -> Table:
             Cell(score(row.score, row.score_high), row.score),
             *([claimed_score] if claimed else []),
             Cell("no signal" if row.no_signal else gap, row.gap_closed),
-            Cell(f"{row.optimism:+.4f}", row.optimism),
+            Cell(difference(row.difference, row.difference_high, row.difference_p, 1, "+.4f").plain, row.difference),
+            UNDEFINED if row.optimism is None else Cell(f"{row.optimism:+.4f}", row.optimism),
             Cell(f"{row.trials_started:.1f}", row.trials_started),
             Cell(f"{row.budget_spent:.1f}", row.budget_spent),
         )

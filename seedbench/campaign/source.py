@@ -80,9 +80,6 @@ class Around:
         source: the other one.
         train: called in place of what trains a trial to its next checkpoint, with the trial's two labels and that.
         asked: called with the labels of every start before it happens, those that are refused included.
-
-    Attributes:
-        started: the labels of the trials that were started, in that order.
     """
 
     def __init__(
@@ -93,7 +90,6 @@ class Around:
     ) -> None:
         self.grid, self.steps = source.grid, source.steps
         self.unstarted, self.task = source.unstarted, source.task
-        self.started: list[Labels] = []
         self._start, self._train, self._asked = source.start, train, asked
 
     def start(
@@ -102,9 +98,7 @@ class Around:
         """See `Source`."""
         self._asked(weight_init_seed, data_order_seed)
         row, column, advance = self._start(weight_init_seed, data_order_seed)
-        labels = (row, column)
-        self.started.append(labels)
-        return row, column, lambda: self._train(labels, advance)
+        return row, column, lambda: self._train((row, column), advance)
 
 
 def shown_loss(loss: ArrayLike) -> NDArray[np.float64]:

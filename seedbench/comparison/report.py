@@ -179,7 +179,7 @@ def _heading(comparison: Comparison) -> Text:
 
 def _difference_tables(comparison: Comparison, width: int) -> Iterator[RenderableType]:
     """One block a trial table; the interval is drawn, too, where there is room."""
-    plot_width = min(31, width - 90)
+    plot_width, wide = min(31, width - 90), width >= 90
     digits = max(4, len(str(comparison.evaluation.replicates)) + 1)
     pairs = list(zip(comparison.evaluation.against[0].differences, comparison.parted, strict=True))
     for number, (table, group) in enumerate(groupby(pairs, key=lambda pair: _table(pair[1]))):
@@ -188,7 +188,8 @@ def _difference_tables(comparison: Comparison, width: int) -> Iterator[Renderabl
         grid = Table(box=None, show_header=number == 0, header_style="dim", padding=(0, 1))
         grid.add_column("budget", justify="right", width=6)
         grid.add_column("difference", width=18, no_wrap=True)
-        grid.add_column("finds", width=6, no_wrap=True)
+        if wide:
+            grid.add_column("finds", width=6, no_wrap=True)
         if plot_width >= 15:
             grid.add_column("-      0      +".center(plot_width), width=plot_width, no_wrap=True, style="cyan")
         grid.add_column("won tied lost", justify="right", min_width=13, no_wrap=True)
@@ -202,7 +203,7 @@ def _difference_tables(comparison: Comparison, width: int) -> Iterator[Renderabl
             grid.add_row(
                 str(part.budget),
                 difference(paired.score, paired.score_high, paired.score_p, 1, "+.4f"),
-                UNDEFINED if paired.score_detectable is None else f"{paired.score_detectable:.4f}",
+                *((UNDEFINED if paired.score_detectable is None else f"{paired.score_detectable:.4f}",) if wide else ()),
                 *plot,
                 f"{part.won:{digits - 1}} {part.tied:{digits}} {part.lost:{digits}}",
                 histogram(part.differences, widest),

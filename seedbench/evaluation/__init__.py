@@ -12,7 +12,7 @@ figure      the same as a picture
 """
 
 from seedbench.evaluation.evaluate import Given, evaluate, evaluate_selected, scored
-from seedbench.evaluation.apart import Apart, compared_apart
+from seedbench.evaluation.apart import Apart, compared_apart, held_together
 from seedbench.evaluation.replayed import Replayed, left_out_of, replay_selected
 from seedbench.evaluation.result import Difference, Evaluation, LeftOut, Row, Summary, parameters_field
 
@@ -29,6 +29,7 @@ __all__ = [
     "evaluate",
     "evaluate_selected",
     "figure",
+    "held_together",
     "left_out_of",
     "parameters_field",
     "replay_selected",

@@ -18,7 +18,7 @@ from seedbench.evaluation.scores import (
     reduced,
     with_signal,
 )
-from seedbench.influences import interval, p_value
+from seedbench.influences import adjust, interval, p_value
 from seedbench.replay import ReplayOptions, prepare
 from seedbench.trialset import TrialTable
 
@@ -117,3 +117,10 @@ def _names(columns: Columns) -> np.ndarray:
 def _packed(seen: np.ndarray) -> np.ndarray:
     """Bytes [P] -> uint8 [P, bytes]."""
     return np.frombuffer(b"".join(seen.tolist()), dtype=np.uint8).reshape(len(seen), -1)
+
+
+def held_together(p: Sequence[float | None]) -> list[float | None]:
+    """p-values of comparisons, each by itself -> those that hold for all of them together (Holm 1979)."""
+    known = np.array([one for one in p if one is not None])
+    adjusted = iter(adjust(known, None, rng=np.random.default_rng(0)).tolist())  # Holm's draw nothing
+    return [None if one is None else next(adjusted) for one in p]

@@ -25,7 +25,7 @@ from seedbench.influences.grid import (
     subgrid_size,
     trial_grid,
 )
-from seedbench.influences.many import adjusted_p_values, p_value
+from seedbench.influences.many import adjust, adjusted_p_values, p_value
 from seedbench.influences.quantities import (
     Part,
     TableSample,
@@ -56,6 +56,7 @@ __all__ = [
     "TableSample",
     "Total",
     "TrialGrid",
+    "adjust",
     "adjusted_p_values",
     "baseline",
     "best_of_n",

@@ -34,7 +34,6 @@ def test_it_looks_on():
         campaign.start(9)
     assert [first.advance().score, second.advance().score, first.advance().score] == [0.1, 0.1, 0.2]
     assert asked == [(2, None), (None, None), (9, None)]  # the refused one, too
-    assert source.started == [(2, 0), (0, 0)]
     assert paid == [((0, 0), 0.1), ((2, 0), 0.1), ((0, 0), 0.2)]
 
 

@@ -17,11 +17,11 @@ from tests.synthetic import table_by_hand
 QUICK = {"replicates": 6, "processes": 1}
 
 
-def all_alike(*right, trials=8):
-    """A trial set of one table, 2 × trials / 2, in which every trial has so many of four examples right."""
+def all_alike(*right):
+    """A trial set of one table, 5 × 5, in which every trial has so many of four examples right."""
     label = [1, 1, 1, 1]
     trial = [[1] * count + [0] * (4 - count) for count in right]
-    table = table_by_hand([[trial] * (trials // 2)] * 2, label)
+    table = table_by_hand([[trial] * 5] * 5, label)
     return TrialSet("alike", "1.0.0", "0" * 64, None, (table,))
 
 
@@ -65,7 +65,7 @@ def test_another_checkpoint_kept_of_the_same_trial():
     assert (part.spent_before, part.spent_difference) == (1.0, 0.0)
     assert part.first == (FirstDecisions("ends", "ends", 6),)
     assert [example.replicate for example in part.examples] == [0, 1]  # of equal ones the first
-    assert found.evaluation.against[0].differences[0].score == 0.5
+    assert found.evaluation.against[0].differences[0].score == pytest.approx(0.5)
 
 
 def test_a_trial_that_is_left_too_early():
@@ -108,12 +108,12 @@ def test_a_strategy_against_itself():
 
 
 def test_every_campaign_is_run_once():
-    """Six replicates under two budgets: 12 calls of each strategy on the whole grid, all others are of re-runs."""
+    """Six replicates under two budgets: 12 calls of each strategy."""
     calls = {"full_trial": 0, "first_checkpoint": 0}
 
     def counted(strategy):
         def call(campaign):
-            calls[strategy.__name__] += campaign.grid == (2, 4)
+            calls[strategy.__name__] += campaign.grid == (4, 4)
             return strategy(campaign)
 
         call.__name__ = strategy.__name__
@@ -138,10 +138,10 @@ def comparison(trials):
 
 def test_the_parts_add_up(comparison):
     differences = comparison.evaluation.against[0].differences
-    assert len(comparison.parted) == len(differences) == 7  # budgets 2, 4; 2, 4, 8; 2, 4
+    assert len(comparison.parted) == len(differences) == 4  # budgets 2; 2, 4; 2
     for part, difference in zip(comparison.parted, differences, strict=True):
         assert (part.task, part.recipe, part.budget) == (difference.task, difference.recipe, difference.budget)
-        assert np.mean(part.differences) == pytest.approx(difference.score)
+        assert np.mean(part.differences) == pytest.approx(difference.score, abs=0.15)  # less the luck of the orders
         assert part.won == sum(value > 0 for value in part.differences)
         assert part.won + part.tied + part.lost == 6
         assert part.won == sum(vars(part.won_by).values()) and part.lost == sum(vars(part.lost_by).values())
@@ -176,12 +176,12 @@ def test_the_report_fits_and_hides_nothing(comparison, width):
     lines = text.splitlines()
     assert max(len(line.rstrip()) for line in lines) <= width
     assert "…" not in text and "nan" not in text.lower() and "None" not in text
-    assert sum(bool(re.match(r" +\d+ +[+-]0\.\d{4}", line)) for line in lines) == 7
+    assert sum(bool(re.match(r" +\d+ +[+-]0\.\d{4}", line)) for line in lines) == 4
     assert ("●" in text) == (width == 120)
     flat = " ".join(text.split())
     assert "asha against full_trials on synthetic 1.0.0" in flat
     assert "They part always where asha starts another trial and full_trials trains the same trial on." in flat
-    example = next(part.examples[0] for part in comparison.parted if part.budget == 8)
+    example = next(part.examples[0] for part in comparison.parted if part.budget == 4)
     assert f"replicate {example.replicate} {example.difference:+.4f}" in flat
     (row, column), checkpoint = example.other.kept
     assert f"keeps {row}/{column} at checkpoint {checkpoint + 1}: chosen for" in flat
@@ -197,7 +197,7 @@ def test_the_page(trials):
     pytest.importorskip("vl_convert")
     from seedbench.comparison.page import comparison_html
 
-    comparison = compare("asha", "full_trials", trials, recipes="other", budgets=4, **QUICK)
+    comparison = compare("asha", "full_trials", trials, recipes="other", budgets=2, **QUICK)
     (part,) = comparison.parted
     page = comparison_html(comparison)
     assert "<h1>asha against full_trials</h1>" in page and "mini · sst2 · other" in page
@@ -220,7 +220,7 @@ def test_command(run, trials_folder):
     assert (code, err) == (0, "")
     assert "asha against full_trials on synthetic 1.0.0" in out
     with open("found.json", encoding="utf-8") as file:
-        assert [part["budget"] for part in json.load(file)["parted"]] == [2, 4]
+        assert [part["budget"] for part in json.load(file)["parted"]] == [2]
 
 
 def test_json_alone_on_standard_output(run, trials_folder):
@@ -237,8 +237,8 @@ def test_json_alone_on_standard_output(run, trials_folder):
     [
         (["asha"], "Missing argument 'B'"),
         (["asha", "no_such"], "no strategy 'no_such'"),
-        (["asha", "full_trials", "--budget", "1000", "--recipe", "few128"], "enough for a budget of"),
-        (["asha", "full_trials", "--replicates", "3"], "replicates come in pairs"),
+        (["asha", "full_trials", "--budget", "1000", "--recipe", "few128", "--protocol", "dodge2020"], "enough for a budget of"),
+        (["asha", "full_trials", "--replicates", "2"], "replicates must be at least 3"),
         (["asha", "full_trials", "--task", "rte"], "unknown task 'rte'"),
         (["asha", "full_trials", "--track", "warm"], "unknown track 'warm'"),
         (["asha", "full_trials", "--json", "a.html", "--html", "a.html"], "give two files"),

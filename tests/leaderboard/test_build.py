@@ -16,9 +16,10 @@ import typer
 
 from leaderboard.boards import Board, write_board
 from leaderboard.build import main, read_standings
-from leaderboard.oracle import keep_oracle, read_oracle
-from leaderboard.results import Key, Result, difference, write_result
-from leaderboard.site.data import results_frame, standing, table_name, tables_of
+from leaderboard.ranks import keep_comparisons, read_comparisons
+from leaderboard.results import Key, Result, write_result
+from leaderboard.site.curves import _levels
+from leaderboard.site.data import results_frame, standing, tables_of
 from leaderboard.site.files import BUILT, CARD, site_files, write_site
 from seedbench.errors import SeedbenchError
 from seedbench.evaluation import evaluate
@@ -60,7 +61,7 @@ def entry(slug: str, name: str, source: Path, trials: TrialSet, submissions: Pat
     strategy = load_strategy(source)
     measured = evaluate(strategy, trials, replicates=REPLICATES, budgets=2)
     example = replay_one(strategy, trials.tables[0], 2, 0, decisions=True).decisions.item()
-    plain = replace(measured, campaigns=None, pairs=None)
+    plain = replace(measured, campaigns=None)
     text = source.read_text(encoding="utf-8")
     write_submission(submissions, Submission(slug, name, ("Ada", HOSTILE), None, "MIT", "strategy", text, plain))
     return Result(
@@ -75,7 +76,7 @@ def entry(slug: str, name: str, source: Path, trials: TrialSet, submissions: Pat
         claimed=plain,
         measured=plain,
         example=example,
-        pairs=measured.pairs,
+        campaigns=measured.campaigns,
     )
 
 
@@ -102,15 +103,15 @@ def world(trials: TrialSet, tmp_path_factory) -> World:
         frames="line 3",
         measured=None,
         example=None,
-        pairs=None,
+        campaigns=None,
         organisers=False,
     )
     identity = TrialsIdentity(trials.name, trials.version, trials.sha256, trials.revision)
     board = Board("held-out-2", "cold", identity, 0, REPLICATES)
     write_board(results, board)
-    keep_oracle(results, board, trials)
     for result in [*made, failed]:
         write_result(results / board.name / "public", result)
+    keep_comparisons(results, board, "public", trials)
     return World(submissions, results, trials, board, {result.slug: result for result in [*made, failed]})
 
 
@@ -167,13 +168,16 @@ def test_ranks_are_shared_where_the_difference_includes_zero(world, site):
     (found,) = world.standings()
     ranks = {each.slug: each.ranks for each in found.entries}
     assert ranks["asha"] is None and ranks["full-trials"] is None  # the organisers' have none
-    _, low, high = difference(world.entries["patience"], world.entries["first-only"])
-    if low > 0:
-        assert (ranks["patience"], ranks["first-only"]) == ((1, 1), (2, 2))
-    elif high < 0:
-        assert (ranks["patience"], ranks["first-only"]) == ((2, 2), (1, 1))
-    else:
+    (pair,) = (
+        pair
+        for pair in read_comparisons(world.results, world.board, "public").pairs
+        if {pair.one, pair.other} == {"patience", "first-only"}
+    )
+    if pair.p is None or pair.p >= 0.05:
         assert (ranks["patience"], ranks["first-only"]) == ((1, 2), (1, 2))
+    else:
+        better = pair.one if pair.difference > 0 else pair.other
+        assert ranks[better] == (1, 1) and {ranks["patience"], ranks["first-only"]} == {(1, 1), (2, 2)}
     assert found.ranked_on == "public" and not found.final
 
 
@@ -193,20 +197,20 @@ def test_an_entry_has_its_source_its_decisions_and_both_results(browser, world, 
         assert said in seen.page.locator(".note").first.inner_text()
 
 
-def test_the_levels_are_drawn_and_the_oracle_where_it_has_been_run(browser, world, site):
-    """Where seeds make no difference one full trial and the best of many are one level, of one name."""
+def test_the_levels_are_drawn(browser, world, site):
     (shown,) = world.standings()
-    silent = {table_name(row): row.no_signal for row in world.entries["patience"].measured.rows}
-    assert set(silent.values()) == {True, False}
     for name, page in tables_of(shown).items():
         with opened(browser, site / world.board.name / "tables" / f"{page}.html") as seen:
             labels = set(seen.page.locator(".role-mark.mark-text text").all_text_contents())
-            between = {"one full trial, best of many"} if silent[name] else {"one full trial", "best of many"}
-            assert labels == {"oracle", "full_trials", "asha"} | between, name
+            assert labels == {"oracle", "full_trials", "asha", "one full trial", "best of many"}, name
             assert seen.page.locator(".role-legend-label text").all_text_contents()  # the two entries, in colour
-            assert "best of many score, and the oracle." in seen.page.locator("main").inner_text()
-    assert read_oracle(world.results, world.board) == world.standings()[0].oracle
-    assert read_oracle(world.results, replace(world.board, seed=7)) is None
+            assert "the best of many and the oracle" in seen.page.locator("main").inner_text()
+
+
+def test_one_level_where_seeds_make_no_difference(world):
+    row = world.entries["patience"].measured.rows[0]
+    assert set(_levels(row)) == {"one full trial", "best of many", "oracle"}
+    assert set(_levels(replace(row, no_signal=True))) == {"one full trial, best of many", "oracle"}
 
 
 def test_a_hidden_pool_ranks_and_shows_the_gap(browser, world, tmp_path):
@@ -221,7 +225,7 @@ def test_a_hidden_pool_ranks_and_shows_the_gap(browser, world, tmp_path):
     started = standing(board, public, hidden, {})
     assert (started.ranked_on, started.hidden_to_come, started.final) == ("public", ("first-only",), False)
     assert started.entries[0].hidden is None and len(started.entries) == 4  # ranks wait for the last one
-    hidden.append(replace(moved(public[-1], 0.0), verdict="raised", measured=None, pairs=None))
+    hidden.append(replace(moved(public[-1], 0.0), verdict="raised", measured=None, campaigns=None))
     found = standing(board, public, hidden, {})
     assert (found.ranked_on, found.hidden_to_come, found.waiting) == ("hidden", (), ("bad", "late"))
     assert not found.final

@@ -21,10 +21,10 @@ NAME = "seedbench/hidden-2027"
 
 @pytest.fixture(scope="module")
 def public(tmp_path_factory):
-    return write(tmp_path_factory.mktemp("public") / "set", split_like_training(4, 4, checkpoints=3, examples=20))
+    return write(tmp_path_factory.mktemp("public") / "set", split_like_training(5, 5, checkpoints=3, examples=20))
 
 
-def drawn(table: TrialTable, key: str = "0" * 64, number: int = 4) -> TrialTable:
+def drawn(table: TrialTable, key: str = "0" * 64, number: int = 5) -> TrialTable:
     """The same trials under seeds as a sweep draws them."""
     seeds = {axis: np.sort(drawn_seeds(key, axis, number)) for axis in ("weight_init_seed", "data_order_seed")}
     return replace(table, weight_init_seeds=seeds["weight_init_seed"], data_order_seeds=seeds["data_order_seed"])
@@ -42,9 +42,9 @@ def test_random_seeds_of_the_public_tables_are_fit(public):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"weight_init_seeds": np.array([7, 2**60, 2**61, 2**62])}, "has 7 among its weight_init_seeds"),
-        ({"predicted_label": None}, "has no predictions"),
-        ({"weight_init_seeds": np.array([2**60])}, "is a grid of 1 × 4"),
+        ({"weight_init_seeds": np.array([7, 2**60, 2**61, 2**62, 2**62 + 1])}, "has 7 among its weight_init_seeds"),
+        ({"test_score": None}, "has no test scores"),
+        ({"weight_init_seeds": np.array([2**60, 2**61])}, "is a grid of 2 × 5"),
         ({"fields": {"epochs": 99}}, "was trained otherwise than in .*: epochs"),
     ],
 )
@@ -59,16 +59,19 @@ def test_a_pool_has_the_public_tables(public):
 
 
 def test_a_pool_has_the_trials_that_the_budgets_need(public, tmp_path):
-    """4 × 4 public trials take part in budgets of 2 and 4; 3 × 3 do not."""
-    folder = write(tmp_path / "small", split_like_training(3, 3, checkpoints=3, examples=20, seed=9), name=NAME)
+    """5 × 5 public trials take part in budgets of 2 and 4, with pools of 16; ten runs of one data order do not."""
+    folder = write(tmp_path / "small", split_like_training(10, 1, checkpoints=3, examples=20, seed=9), name=NAME)
     (table,) = (pool := load_trials(folder)).tables
-    (found,) = unfit(replace(pool, tables=(drawn(table, number=3),)), load_trials(public))
-    assert found == "mini/sst2/few has 9 trials; the public one takes part in a budget of 4, which needs 16"
-    few = load_trials(write(tmp_path / "few", split_like_training(2, 2, checkpoints=3, examples=20)))
+    seeds = {name: drawn_seeds("0" * 64, name, size) for name, size in (("weight", 10), ("data", 1))}
+    runs = replace(table, weight_init_seeds=np.sort(seeds["weight"]), data_order_seeds=seeds["data"])
+    (found,) = unfit(replace(pool, tables=(runs,)), load_trials(public))
+    assert found == "mini/sst2/few has pools of 8 trials; the public one takes part in a budget of 4, which needs 16"
+    few = load_trials(write(tmp_path / "few", split_like_training(5, 2, checkpoints=3, examples=20)))
     shown = load_trials(public)
     with_few = replace(shown, tables=(*shown.tables, replace(few.tables[0], recipe="other")))
-    small = replace(drawn(few.tables[0], number=2), recipe="other")
-    assert list(unfit(replace(made(public), tables=(*made(public).tables, small)), with_few)) == []
+    small = replace(drawn(few.tables[0], number=5), data_order_seeds=np.array([2**60, 2**61]), recipe="other")
+    (found,) = unfit(replace(made(public), tables=(*made(public).tables, small)), with_few)
+    assert found.startswith("mini/sst2/other is a grid of 5 × 2 seeds, 10 trials: with two to four of an axis there are no")
 
 
 def test_a_pool_that_was_revealed_cannot_be_hidden_again(public):
@@ -76,12 +79,12 @@ def test_a_pool_that_was_revealed_cannot_be_hidden_again(public):
     pool = made(public)
     known = replace(shown, tables=(drawn(shown.tables[0]),))
     assert len(found := list(unfit(pool, known))) == 2
-    least = min(drawn_seeds("0" * 64, "weight_init_seed", 4))
+    least = min(drawn_seeds("0" * 64, "weight_init_seed", 5))
     assert found[0].endswith(f"shares weight_init_seeds with {shown.name}, such as {least}")
 
 
 def test_the_command_refuses_small_seeds_and_writes_nothing(public, tmp_path, capsys):
-    small = write(tmp_path / "small", split_like_training(4, 4, checkpoints=3, examples=20, seed=9), name=NAME)
+    small = write(tmp_path / "small", split_like_training(5, 5, checkpoints=3, examples=20, seed=9), name=NAME)
     with pytest.raises(typer.Exit) as ended:
         publish(small, str(public), None, tmp_path / "pool.json")
     assert ended.value.exit_code == 2 and not (tmp_path / "pool.json").exists()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from leaderboard.boards import RESULTS, SUBMISSIONS, read_baselines, read_boards, sha256_of
-from leaderboard.oracle import read_oracle
+from leaderboard.ranks import read_comparisons
 from leaderboard.results import comparable_claim, results_of
 from seedbench import evaluate, load_trials
-from seedbench.strategy import load_strategy, shipped
+from seedbench.strategy import load_strategy
 from seedbench.submission import ENTRY, SOURCE, read_submission
 
 
@@ -16,14 +16,16 @@ from seedbench.submission import ENTRY, SOURCE, read_submission
 def board():
     here = load_trials().sha256
     found = [board for board in read_boards() if board.trials.sha256 == here]
-    assert len(found) == 1, "the trials in the wheel have a board: leaderboard.baselines, leaderboard.verify"
+    if not found:
+        pytest.skip("the trials in the wheel have no board yet: leaderboard.baselines, leaderboard.verify")
     return found[0]
 
 
-def test_every_shipped_strategy_is_an_entry():
-    """Of the source that it had when the entry was written; an entry is never changed."""
+def test_the_organisers_entries_are_shipped_strategies():
+    """Of the source that each had when the entry was written; an entry is never changed."""
     listed = read_baselines()
-    assert listed.keys() == {name.replace("_", "-") for name in shipped() if not load_strategy(name).oracle}
+    for slug in listed:
+        assert not load_strategy(slug.replace("-", "_")).oracle
     entries = {slug: read_submission(SUBMISSIONS / slug) for slug in listed}
     assert {slug: entry.source_sha256 for slug, entry in entries.items()} == listed
 
@@ -39,12 +41,11 @@ def test_results_are_of_the_entries_beside_them(board):
         assert result.verified and result.organisers, result.slug
         claim = comparable_claim(result)
         assert claim is not None and claim.rows == result.measured.rows, result.slug  # sealed, and in process
+    assert set(read_comparisons(RESULTS, board, "public").entries) == {result.slug for result in results}
 
 
 def test_results_are_what_the_trials_say(board):
-    """Measured sealed with intervals, and here in process without."""
+    """Measured sealed, and here in process."""
     (result,) = (result for result in results_of(board, "public") if result.slug == "full-trials")
     again = evaluate("full_trials", seed=board.seed, replicates=board.replicates)
     assert [row.score for row in again.rows] == [row.score for row in result.measured.rows]
-    oracle = read_oracle(RESULTS, board)
-    assert oracle is not None and oracle.strategy.oracle and oracle.trials.sha256 == board.trials.sha256

@@ -27,15 +27,15 @@ from leaderboard.results import (
     Result,
     comparable_claim,
     gap_closed,
-    rank_intervals,
     read_result,
     results_of,
     write_result,
 )
+from leaderboard.ranks import NONE, Comparisons, rank_intervals, read_comparisons
 from leaderboard.verify import close_board, entries_of, prepare, table_of, verify_all
 from seedbench import CannotSeal, SeedbenchError, load_trials
 from seedbench.errors import StrategyFailed
-from seedbench.evaluation import evaluate
+from seedbench.evaluation import Apart, evaluate
 from seedbench.sandbox import open_sandbox
 from seedbench.strategy import load_strategy, shipped
 from seedbench.trialset import TrialsIdentity
@@ -56,8 +56,8 @@ def sealing():
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """A trial set that is quick to verify on: one table of 4 × 4 trials."""
-    return write(tmp_path_factory.mktemp("trials") / "small", split_like_training(4, 4, checkpoints=3, examples=20))
+    """A trial set that is quick to verify on: one table of 5 × 5 trials."""
+    return write(tmp_path_factory.mktemp("trials") / "small", split_like_training(5, 5, checkpoints=3, examples=20))
 
 
 @pytest.fixture(scope="module")
@@ -166,10 +166,11 @@ def test_results_are_read_as_they_were_found(verified):
     assert {result.slug: result for result in found} == results
     for result in found:
         if result.verified:
-            assert np.array_equal(result.pairs["won"], results[result.slug].pairs["won"])
+            for name in ("score", "rows_seen"):
+                assert np.array_equal(result.campaigns[name], results[result.slug].campaigns[name])
             assert result.example.table == "mini/sst2/few" and result.example.budget == 4
         else:
-            assert result.measured is result.pairs is result.example is None
+            assert result.measured is result.campaigns is result.example is None
     assert results_of(board, "hidden", folder) == ()
     assert {path.suffix for path in (folder / BOARD / "public").iterdir()} == {".json", ".parquet"}
 
@@ -276,7 +277,7 @@ def test_measured_again(verifying, claimed, tmp_path):
 
 
 def test_the_hidden_pool_is_the_boards_own_and_tells_nothing_but_scores(verifying, folder, claimed, tmp_path):
-    private = write(tmp_path / "private", split_like_training(4, 4, checkpoints=3, examples=20, seed=9), name="private")
+    private = write(tmp_path / "private", split_like_training(5, 5, checkpoints=3, examples=20, seed=9), name="private")
     submissions, results = tmp_path / "submissions", tmp_path / "results"
     pool = TrialsIdentity("private", "1.0.0", load_trials(private).sha256, None)
     enter(submissions, "a-honest", HONEST, claimed)
@@ -296,9 +297,9 @@ def test_the_hidden_pool_is_the_boards_own_and_tells_nothing_but_scores(verifyin
 def test_a_board_is_not_rewritten(verifying, folder, tmp_path, claimed):
     enter(tmp_path / "submissions", "a", HONEST, claimed)
     verify_all(entries_of(tmp_path / "submissions"), verifying(), quiet())
-    with pytest.raises(SeedbenchError, match="measured with --replicates 2, not 4; a board is not rewritten"):
-        verifying(replicates=4)
-    other = write(tmp_path / "other", split_like_training(4, 4, checkpoints=3, examples=20, seed=3), version="1.0.1")
+    with pytest.raises(SeedbenchError, match="measured with --replicates 4, not 6; a board is not rewritten"):
+        verifying(replicates=6)
+    other = write(tmp_path / "other", split_like_training(5, 5, checkpoints=3, examples=20, seed=3), version="1.0.1")
     with pytest.raises(SeedbenchError, match="measured on synthetic 1.0.0, .*, not on 1.0.1, .*--public"):
         prepare(None, str(other), None, "cold", tmp_path / "results", replicates=4, processes=1, hours=1)
 
@@ -306,8 +307,8 @@ def test_a_board_is_not_rewritten(verifying, folder, tmp_path, claimed):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"replicates": 3}, "--replicates 3: they come in pairs"),
-        ({"replicates": 0}, "--replicates 0: they come in pairs"),
+        ({"replicates": 2}, "--replicates 2: at least 3"),
+        ({"replicates": 0}, "--replicates 0: at least 3"),
         ({"processes": 0}, "--processes 0: at least 1"),
         ({"hours": float("nan")}, "--hours nan: a number of hours above 0"),
         ({"hours": 0.0}, "--hours 0: a number of hours above 0"),
@@ -332,7 +333,7 @@ def test_entries_take_part_in_later_boards_too(verifying, folder, claimed, tmp_p
     enter(submissions, "b-transfer", HONEST, replace(claimed, track="transfer"))
     (old,) = verify_all(entries_of(submissions), verifying(), quiet())
     assert close_board(verifying(), entries_of(submissions), results).board.entries.keys() == {"a-first"}
-    newer = write(tmp_path / "newer", split_like_training(4, 4, checkpoints=3, examples=20, seed=3), version="1.1.0")
+    newer = write(tmp_path / "newer", split_like_training(5, 5, checkpoints=3, examples=20, seed=3), version="1.1.0")
     next_board = prepare(None, str(newer), None, "cold", results, replicates=REPLICATES, processes=1, hours=1.0)
     of_next = replace(claimed, trials=replace(claimed.trials, version="1.1.0"))
     enter(submissions, "c-second", HONEST, of_next)
@@ -418,7 +419,7 @@ def test_no_room_for_a_result(verifying, claimed, tmp_path):
         verify_all(entries_of(tmp_path / "submissions"), verifying(), quiet())
 
 
-def test_a_result_whose_pairs_are_gone(verifying, claimed, tmp_path):
+def test_a_result_whose_campaigns_are_gone(verifying, claimed, tmp_path):
     enter(tmp_path / "submissions", "a", HONEST, claimed)
     entries = entries_of(tmp_path / "submissions")
     (first,) = verify_all(entries, verifying(), quiet())
@@ -519,34 +520,51 @@ def test_baselines_are_the_shipped_strategies(folder, tmp_path, monkeypatch):
 # --- ranks ------------------------------------------------------------------------------------------------------------
 
 
-def with_points(slug: str, won: list[float], claimed) -> Result:
-    """An entry of two pairs of replicates and of two groups of either axis, all alike, so that intervals are exact."""
-    deletions = [(-1, ""), *((number, axis) for number, axis in enumerate(("w", "w", "d", "d")))]
-    pairs = {
-        "deletion": np.repeat([number for number, _ in deletions], 2),
-        "model": np.repeat(np.array(["", *["m"] * 4], dtype=object), 2),
-        "axis": np.repeat(np.array([axis for _, axis in deletions], dtype=object), 2),
-        "pair": np.tile([0, 1], 5),
-        "won": np.tile(won, 5),
-        "to_win": np.ones(10),
-    }
-    return Result(slug, Key("0" * 64, "1" * 64, 0, 2), "verified", measured=claimed, pairs=pairs)
+def named(slug: str, claimed, key="0", verdict="verified") -> Result:
+    return Result(slug, Key(key * 64, "1" * 64, 0, 4), verdict, measured=claimed)
 
 
 def test_ranks_are_intervals(claimed):
-    """a and b differ by 0.3 always; c differs from both by more or less than nothing, so shares their ranks."""
-    a, b, c = (with_points(*entry, claimed) for entry in (("a", [0.8, 0.9]), ("b", [0.5, 0.6]), ("c", [0.1, 1.2])))
-    failed = Result("d", Key("0" * 64, "1" * 64, 0, 2), "raised")
-    assert rank_intervals([a, b, c, failed]) == {"a": (1, 2), "b": (2, 3), "c": (1, 3)}
-    assert rank_intervals([b, a]) == {"a": (1, 1), "b": (2, 2)}
+    """Three pairs: of p .01, .02 and .04 Holm makes .03, .04 and .04; of .01, .03 and .04 only the first holds."""
+    entries = [named(slug, claimed) for slug in "abc"] + [named("d", None, verdict="raised")]
+    keys = {entry.slug: entry.key for entry in entries}
+
+    def compared(*p):
+        signs = {("a", "b"): 0.3, ("a", "c"): 0.2, ("c", "b"): -0.1}
+        return Comparisons(
+            keys, tuple(Apart(*pair, signs[pair], 0.0, 1.0, its) for pair, its in zip(signs, p, strict=True))
+        )
+
+    assert rank_intervals(entries, compared(0.01, 0.02, 0.04)) == {"a": (1, 1), "b": (2, 2), "c": (3, 3)}
+    assert rank_intervals(entries, compared(0.01, 0.03, 0.04)) == {"a": (1, 2), "b": (2, 3), "c": (1, 3)}
+    assert rank_intervals(entries, compared(0.01, None, None)) == {"a": (1, 2), "b": (2, 3), "c": (1, 3)}
+    # Without c there is one pair, and .04 is enough.
+    assert rank_intervals(entries[:2], compared(0.04, 0.9, 0.9)) == {"a": (1, 1), "b": (2, 2)}
+    # An entry that was changed since is not the one that was compared.
+    changed = [named("a", claimed, key="2"), *entries[1:]]
+    assert rank_intervals(changed, compared(0.001, 0.001, 0.9)) == {slug: (1, 3) for slug in "abc"}
 
 
-def test_pairs_survive_the_file(claimed, tmp_path):
-    result = with_points("a", [0.25, 0.5], claimed)
+def test_verification_compares_all_that_is_verified(verified):
+    """As `evaluate --against` says of the same strategies."""
+    results, _, folder = verified
+    (board,) = read_boards(folder)
+    found = read_comparisons(folder, board, "public")
+    assert set(found.entries) == {"e-lies", "g-ours"} == {slug for slug, one in results.items() if one.verified}
+    (pair,) = found.pairs
+    assert (pair.one, pair.other) == ("e-lies", "g-ours")
+    gaps = [results[slug].measured.summary.gap_closed for slug in ("e-lies", "g-ours")]
+    assert pair.difference == pytest.approx(gaps[0] - gaps[1]) and pair.low < pair.difference < pair.high
+    assert read_comparisons(folder, board, "hidden") == NONE
+
+
+def test_campaigns_survive_the_file(folder, claimed, tmp_path):
+    campaigns = evaluate("full_trials", str(folder), replicates=REPLICATES).campaigns
+    result = replace(named("a", claimed), campaigns=campaigns)
     write_result(tmp_path, result)
     found = read_result(tmp_path, "a")
     assert found == result
-    for name, column in result.pairs.items():
-        assert found.pairs[name].tolist() == column.tolist()
+    for name, column in campaigns.items():
+        assert found.campaigns[name].tolist() == column.tolist()
     write_result(tmp_path, Result("a", result.key, "raised", "said"))
     assert sorted(os.listdir(tmp_path)) == ["a.json"]

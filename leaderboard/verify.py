@@ -158,7 +158,7 @@ def _takes_part(entry: Path, board: Board) -> bool:
 def verify_all(
     entries: Sequence[Path], verification: Verification, console: Console, *, again: bool = False
 ) -> list[Result]:
-    """Verifies entries one after the other and says what was found of each.
+    """Verifies entries one after the other, says what was found of each, and compares all that are verified.
 
     Raises:
         SeedbenchError: what is not an entry's fault; what was found before is written.
@@ -184,6 +184,8 @@ def verify_all(
             write_board(results, board)
         console.print(Text(f"{entry.name}: {result.verdict}" + (f": {result.said}" if result.said else "")))
         outcomes.append(result)
+    if outcomes:
+        keep_comparisons(results, board, "hidden" if verification.hidden else "public", verification.trials)
     return outcomes
 
 
@@ -258,9 +260,6 @@ def main(
         if close:
             verification = close_board(verification, entries_of(submissions), results, published_pool(pool))
         done = verify_all(folders, verification, console, again=again)
-        if done:
-            pool = "hidden" if verification.hidden else "public"
-            keep_comparisons(results, verification.board, pool, verification.trials)
         console.print(table_of(done, verification))
 
 

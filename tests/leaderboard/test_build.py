@@ -158,7 +158,8 @@ def test_the_board_sorts_and_filters(browser, world, site):
         assert [row[1] for row in cells(seen.page, 0)] == best_first
         seen.page.get_by_role("button", name="public").click()
         seen.page.get_by_role("button", name="public").click()
-        assert [row[1] for row in cells(seen.page, 0)] == best_first[::-1]
+        gap_of = {names[slug]: gap for slug, gap in gaps.items()}
+        assert [gap_of[row[1]] for row in cells(seen.page, 0)] == sorted(gaps.values())  # equal ones in either order
         seen.page.get_by_label("Filter").fill("baseline asha")
         assert [row[1] for row in cells(seen.page, 0)] == ["asha"]
         assert cells(seen.page, 2) == [["Bad", VERDICT, f"opened a socket {HOSTILE}", f"Ada, {HOSTILE}"]]

@@ -44,7 +44,6 @@ def test_random_seeds_of_the_public_tables_are_fit(public):
     [
         ({"weight_init_seeds": np.array([7, 2**60, 2**61, 2**62, 2**62 + 1])}, "has 7 among its weight_init_seeds"),
         ({"test_score": None}, "has no test scores"),
-        ({"weight_init_seeds": np.array([2**60, 2**61])}, "is a grid of 2 × 5"),
         ({"fields": {"epochs": 99}}, "was trained otherwise than in .*: epochs"),
     ],
 )
@@ -63,7 +62,7 @@ def test_a_pool_has_the_trials_that_the_budgets_need(public, tmp_path):
     folder = write(tmp_path / "small", split_like_training(10, 1, checkpoints=3, examples=20, seed=9), name=NAME)
     (table,) = (pool := load_trials(folder)).tables
     seeds = {name: drawn_seeds("0" * 64, name, size) for name, size in (("weight", 10), ("data", 1))}
-    runs = replace(table, weight_init_seeds=np.sort(seeds["weight"]), data_order_seeds=seeds["data"])
+    runs = replace(table, weight_init_seeds=np.sort(seeds["weight"]), data_order_seeds=np.array(seeds["data"]))
     (found,) = unfit(replace(pool, tables=(runs,)), load_trials(public))
     assert found == "mini/sst2/few has pools of 8 trials; the public one takes part in a budget of 4, which needs 16"
     few = load_trials(write(tmp_path / "few", split_like_training(5, 2, checkpoints=3, examples=20)))

@@ -33,15 +33,6 @@ def test_a_failed_strategy_says_where_and_how_to_see_it_again_and_travels():
     assert (again.reason, again.campaign, again.frames) == (failed.reason, "mini/sst2/few:8:17", "  File mine.py")
 
 
-def test_a_failure_in_a_re_run_does_not_offer_only_which_cannot_repeat_it():
-    failed = errors.StrategyFailed("strategy mine.py raised UnknownCell" + errors.IN_RE_RUN, "mini/sst2/few", 8, 17)
-    assert str(pickle.loads(pickle.dumps(failed))) == (
-        "strategy mine.py raised UnknownCell, in a re-run for the intervals, with a part of the seeds left out "
-        "(table mini/sst2/few, budget 8, replicate 17; "
-        "campaign.grid is smaller there than the table's: take seed labels from campaign.grid)"
-    )
-
-
 def test_the_package_offers_what_it_lists_and_nothing_by_accident():
     for name in seedbench.__all__:
         assert getattr(seedbench, name) is not None

@@ -19,7 +19,6 @@ FLOORS = [
         "files",
         "cpus",
         "metrics",
-        "intervals",
         "influences",
         "randomness",
         "parameters",
@@ -32,7 +31,7 @@ FLOORS = [
     {"cli"},
 ]
 FLOOR = {module: floor for floor, modules in enumerate(FLOORS) for module in modules} | {"__main__": len(FLOORS)}
-NUMPY_ALONE = {"metrics", "intervals", "influences"}  # and scipy, where it is used; they may know each other
+NUMPY_ALONE = {"metrics", "influences"}  # and scipy, where it is used; they may know each other
 NEVER = {"torch", "transformers", "datasets", "runners", "dataset_card", "leaderboard"}
 EVERYBODYS = {"errors", "documents"}  # stand below the lowest floor: all others there may lean on them
 PUBLIC = {"", "__version__"}  # what anybody may take from the package itself: its version
@@ -174,7 +173,7 @@ PLANTED = {
     "seedbench/errors.py": ("import seedbench.errors", "1: errors may not import errors"),
     "seedbench/checks.py": ("from seedbench import evaluate", "1: imports seedbench.evaluate from the lazy package"),
     "seedbench/metrics.py": ("import scipy", "1: metrics stands on numpy alone"),
-    "seedbench/intervals.py": ("def f():\n    import pandas", "2: intervals stands on numpy alone"),
+    "seedbench/metrics.py": ("def f():\n    import pandas", "2: metrics stands on numpy alone"),
     "seedbench/novel.py": ("import json", "1: module novel has no place on FLOORS"),
     "seedbench/__init__.py": ("import numpy", "1: imports numpy eagerly"),
     "seedbench/campaign/objects.py": ("from . import errors", "1: relative import"),
@@ -228,7 +227,7 @@ def test_a_planted_circle_is_found(tmp_path):
 
 def test_what_is_allowed_is_not_found(tmp_path):
     for file, text in {
-        "seedbench/intervals.py": "import numpy as np\ndef f():\n    from scipy.stats import t",
+        "seedbench/influences/grid.py": "import numpy as np\ndef f():\n    from scipy.stats import t",
         "seedbench/cli/app.py": "import typer\nfrom seedbench import __version__\nfrom seedbench.evaluation import x",
         "seedbench/__init__.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import seedbench.campaign",
         "seedbench/strategies/mine.py": "from bisect import insort\nfrom seedbench import Campaign, Trial",

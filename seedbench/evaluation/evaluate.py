@@ -75,7 +75,8 @@ def scored(replayed: Replayed) -> Evaluation:
     strategies, options, every = [one.strategy for one in replayed.replays], replayed.options, replayed.scores
     others = range(1, len(strategies))
     with threadpool_limits(limits=1):  # a sum split among threads may differ in its last bit
-        rows, summaries = rows_of(every, options.protocol), summaries_of(every, len(strategies))
+        rows = rows_of(every, options.protocol, replayed.trials.examples_error)
+        summaries = summaries_of(every, len(strategies))
         differences, summary_differences = differences_of(every, others), summary_differences_of(every, others)
     return Evaluation(
         protocol=options.protocol,

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from seedbench.evaluation.result import Against, Difference, Evaluation, Row, Summary
 
 PLOT_LIMITS = (-0.25, 1.5)  # gaps beyond these are drawn at the edge
+EXAMPLES = 1.96  # half of a 95% interval over examples, in standard errors
 TAKEN = 104  # columns of all but the plot
 LEAVE_OUT = ("started", "optimism", "looks", "finds")  # in this order, where there is no room
 LEGEND = {
@@ -129,6 +130,9 @@ def _group_title(rows: Sequence[Row]) -> Text:
         (" · ".join(_table(row)), "bold"),
         (f"\none full trial {row.floor:.4f}, best of many {row.ceiling:.4f}, oracle {row.oracle:.4f}", "dim"),
     )
+    if row.floor_over_examples is not None and row.ceiling_over_examples is not None:
+        ends = (f"±{EXAMPLES * error:.4f}" for error in (row.floor_over_examples, row.ceiling_over_examples))
+        title.append(f" (over other examples: {', '.join(ends)})", "dim")
     if row.no_signal:
         best = ", ".join(
             f"{row.best_of_n:.4f}{half(row.best_of_n, row.best_of_n_high, 1, '.4f')} with {row.budget}" for row in rows

@@ -56,6 +56,10 @@ class Row:
         axis_held_fixed: whether all trials share one seed of an axis, of whose other seeds intervals then say nothing.
         undefined_share: share of the table's checkpoints whose metric is undefined (counted as 0), or that hold
             a prediction that is none (counted as wrong), on the whole dev set.
+        floor_over_examples: standard error of `floor` from having these very examples, which no interval here covers;
+            from the trial set's manifest, of the protocol that reports on the test set where there is one.
+        ceiling_over_examples: the same of `ceiling`.
+        best_of_n_over_examples: the same of `best_of_n`.
     """
 
     model: str
@@ -92,6 +96,9 @@ class Row:
     no_interval: NoInterval | None
     axis_held_fixed: bool
     undefined_share: Share | None
+    floor_over_examples: float | None = None
+    ceiling_over_examples: float | None = None
+    best_of_n_over_examples: float | None = None
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ from seedbench.influences import (
     total,
 )
 from seedbench.metrics import best_checkpoint
-from seedbench.trialset import TrialTable
+from seedbench.trialset import ExamplesError, TrialTable
 
 Fields = dict[str, Any]
 #: Below it, what differs from 0 is marked.
@@ -74,11 +74,19 @@ def _compared(name: str, found: Total | None, p: float | None) -> Fields:
     return ends(name, found) | {f"{name}_p": p, f"{name}_detectable": detectable}
 
 
-def rows_of(every: Sequence[TableScores], protocol: str) -> list[tuple[Row, ...]]:
-    """The rows of each strategy, by table and budget."""
+def rows_of(
+    every: Sequence[TableScores], protocol: str, over_examples: Mapping[str, ExamplesError]
+) -> list[tuple[Row, ...]]:
+    """The rows of each strategy, by table and budget.
+
+    Args:
+        every: of all strategies together.
+        protocol: how they were scored.
+        over_examples: by name of the table, what the trial set says of its examples.
+    """
     found: list[list[Row]] = [[] for _ in range(len(every[0].replays))] if every else []
     for one in every:
-        of_table = _of_table(one)
+        of_table, of_examples = _of_table(one), _known_of_examples(one, protocol, over_examples)
         rules = range(len(one.replays))
         compared = [[total([over_best_of_n(one.sample, rule, b)]) for b in one.budgets] for rule in rules]
         p = iter(together([cell for of_rule in compared for cell in of_rule]))
@@ -90,6 +98,7 @@ def rows_of(every: Sequence[TableScores], protocol: str) -> list[tuple[Row, ...]
                         **of_table,
                         **_of_rule(one, rule, budget, interval(compared[rule][at])),
                         **_of_campaigns(one, rule, at, too_high),
+                        **_over_examples(of_examples, budget),
                         **_compared("difference", compared[rule][at], next(p)),
                     )
                 )
@@ -110,6 +119,24 @@ def _of_table(one: TableScores) -> Fields:
         "no_interval": base.grid.no_interval,
         "axis_held_fixed": base.grid.axis_held_fixed,
         "undefined_share": known(undefined_share(table)),
+    }
+
+
+def _known_of_examples(
+    one: TableScores, protocol: str, over_examples: Mapping[str, ExamplesError]
+) -> ExamplesError | None:
+    """What was resampled is what is reported: on the test set where the table has one, else on the dev set."""
+    same = protocol != "dodge2020" or one.table.test_score is None
+    return over_examples.get(one.table.name) if same else None
+
+
+def _over_examples(found: ExamplesError | None, budget: int) -> Fields:
+    if found is None:
+        return {}
+    return {
+        "floor_over_examples": found.floor,
+        "ceiling_over_examples": found.ceiling,
+        "best_of_n_over_examples": found.best_of_n.get(str(budget)),
     }
 
 

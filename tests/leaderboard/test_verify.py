@@ -57,7 +57,8 @@ def sealing():
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     """A trial set that is quick to verify on: one table of 5 × 5 trials."""
-    return write(tmp_path_factory.mktemp("trials") / "small", split_like_training(5, 5, checkpoints=3, examples=20))
+    split = split_like_training(5, 5, checkpoints=3, examples=20, test_examples=200, seed=2)
+    return write(tmp_path_factory.mktemp("trials") / "small", split)
 
 
 @pytest.fixture(scope="module")

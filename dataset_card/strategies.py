@@ -23,8 +23,8 @@ def strategies(folder: Path, trials: TrialSet) -> str:
     if not parts:
         return ""
     intro = (
-        "What strategies that share a compute budget among trials make of them, on held-out halves of the dev sets "
-        "(`seedbench evaluate`):"
+        "What strategies that share a compute budget among trials make of them (`seedbench evaluate`), all tables with "
+        "signal together:"
     )
     return "\n\n".join([intro, *parts]) + "\n\n"
 
@@ -55,8 +55,8 @@ def _table(path: Path, trials: TrialSet) -> str:
     header = ["gap closed", *(f"{budget}" for budget in budgets), "all budgets", "compute", f"more than {first}"]
     rows = ["| " + " | ".join(cells) + " |" for cells in (header, ["---"] * len(header), *lines)]
     legend = (
-        "Columns are budgets in full trials. 0% is what one full trial scores, 100% what the best of 64 scores; ± is "
-        "half of a 95% interval over replicates and seeds. Compute: full trials that best-of-n needs for the same "
+        "Columns are budgets in full trials. 0% is what one full trial scores, 100% the best that best-of-n scores with up to "
+        "64; ± is half of a 95% interval over replicates and seeds, of each number alone. Compute: full trials that best-of-n needs for the same "
         "score, per full trial of the budget. The last column is paired, in points. "
         f"Protocol {evaluation.protocol}, {evaluation.replicates} replicates, seed {evaluation.seed}."
     )

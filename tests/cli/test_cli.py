@@ -40,9 +40,10 @@ def test_evaluate_prints_every_row_and_the_words(run, trials_folder):
     assert (code, err) == (0, "")
     for title in ("mini · mrpc · few", "mini · sst2 · few", "mini · sst2 · other"):
         assert title in out
-    rows = [line.split() for line in out.splitlines() if line.strip().endswith(".0") and "×" in line]
-    assert [(int(row[0]), float(row[-1])) for row in rows] == [(2, 2), (4, 4), (2, 2), (4, 4), (8, 8), (2, 2), (4, 4)]
-    assert "full_trials closes" in out and "full_trials finds what plain best-of-n needs" in out
+    rows = [line.split() for line in out.splitlines() if "+0.0000" in line and line.split()[0] in ("2", "4")]
+    assert [(int(row[0]), int(row[-1])) for row in rows] == [(2, 10), (2, 10), (4, 20), (2, 10)]  # looks: five a trial
+    assert "That is what best-of-n closes: it is best-of-n." in out
+    assert "In mrpc few and sst2 other it is unknown whether there is signal" in out
 
 
 def test_json_holds_what_is_promised(run, trials_folder):
@@ -61,10 +62,12 @@ def test_json_holds_what_is_promised(run, trials_folder):
     assert content["trials"].keys() == {"name", "version", "sha256", "revision"}
     assert content["trials"]["name"] == "synthetic" and str(trials_folder) not in text
     assert content["strategy"].keys() == {"name", "sha256", "oracle"}
-    wanted = """model task recipe budget score score_low score_high floor ceiling gap_closed gap_closed_low
-        gap_closed_high compute_multiplier compute_multiplier_bound optimism trials_started budget_spent no_signal"""
+    wanted = """model task recipe budget score score_low score_high best_of_n difference difference_p floor ceiling oracle
+        gap_closed gap_closed_low gap_closed_high compute_multiplier compute_multiplier_bound optimism trials_started
+        budget_spent validations validation_seconds no_signal no_interval"""
     assert len(content["rows"]) == 3
-    assert all(set(wanted.split()) <= row.keys() and row["score_low"] is not None for row in content["rows"])
+    assert all(set(wanted.split()) <= row.keys() for row in content["rows"])
+    assert [row["score_low"] is None for row in content["rows"]] == [row["no_interval"] is not None for row in content["rows"]]
     summary = {"gap_closed", "gap_closed_low", "gap_closed_high", "compute_multiplier"}
     assert summary <= content["summary"].keys()
     (other,) = content["against"]
@@ -86,13 +89,13 @@ def test_the_transfer_track(run, refused, trials_folder, write_set):
     assert code == 0 and "transfer track" in out
     assert json.loads(Path("a.json").read_text())["track"] == "transfer"
     every = pq.read_table("a.parquet").to_pylist()
-    (campaign,) = (row for row in every if [row[name] for name in ("task", "budget", "replicate")] == ["mrpc", 4, 3])
-    code, out, _ = run("evaluate", file, *options, "--only", "mini/mrpc/few:4:3")
+    (campaign,) = (row for row in every if [row[name] for name in ("task", "budget", "replicate")] == ["mrpc", 2, 3])
+    code, out, _ = run("evaluate", file, *options, "--only", "mini/mrpc/few:2:3")
     assert code == 0 and f"{campaign['score']:.4f}" in out
     assert f"weight_init_seed {campaign['weight_init_seed']}, data_order_seed {campaign['data_order_seed']}" in out
     code, out, _ = run("check", file, *options)
     assert code == 0 and out.count("ok") == 3
-    refused("evaluate", file, "--trials", trials_folder, "--only", "mini/mrpc/few:4:3", rule="IndexError", frames=True)
+    refused("evaluate", file, "--trials", trials_folder, "--only", "mini/mrpc/few:2:3", rule="IndexError", frames=True)
     alone = ("--trials", write_set(split_like_training(4, 4)), "--track", "transfer")
     refused("evaluate", file, *alone, rule="needs a second task of the same model")
     refused("evaluate", file, "--track", "warm", rule="unknown track 'warm': there are cold, transfer")
@@ -138,28 +141,33 @@ def test_json_to_stdout_is_all_that_is_on_it(run, trials_folder):
 def test_every_campaign_is_written(run, trials_folder):
     run("evaluate", "full_trials", "--trials", trials_folder, *QUICK, "--replicates-out", "all.parquet")
     table = pq.read_table("all.parquet")
-    assert table.num_rows == 7 * 4
+    assert table.num_rows == 4 * 4
     wanted = "model task recipe budget replicate score weight_init_seed data_order_seed checkpoint steps_spent"
     assert set(wanted.split()) <= set(table.column_names)
     spent = table.column("steps_spent").to_numpy() / (table.column("budget").to_numpy() * 15)
     assert (spent == 1).all()  # full trials of 5 checkpoints, 3 steps each
 
 
-def test_selection_and_the_paper_s_protocol(run, trials_folder):
-    choice = ("--task", "sst2", "--recipe", "few", "--model", "mini", "--budget", 2, "--budget", 30)
+def test_selection_and_the_paper_s_protocol(run, refused, trials_folder, write_set):
+    choice = ("--task", "sst2", "--recipe", "few", "--model", "mini", "--budget", 2, "--budget", 6)
     code, out, _ = run("evaluate", "full_trials", "--trials", trials_folder, *QUICK, *choice, "--protocol", "dodge2020")
     assert code == 0 and "mrpc" not in out and "other" not in out
-    rows = [line.split() for line in out.splitlines() if "×" in line and "+0.0000" in line]
-    assert [row[0] for row in rows] == ["2", "30"]  # the whole dev set: nothing is held out, no optimism
+    rows = [line.split() for line in out.splitlines() if "+0.0000" in line]
+    assert [row[0] for row in rows] == ["2", "6"]
+    assert "optimism" not in out  # chosen and reported on the dev set
+    unscored = write_set(split_like_training(5, 5, test_examples=0))
+    refused("evaluate", "full_trials", "--trials", unscored, *QUICK, rule="no test scores, by which protocol held-out-2")
+    assert run("evaluate", "full_trials", "--trials", unscored, *QUICK, "--protocol", "dodge2020")[0] == 0
+    assert run("check", "full_trials", "--trials", unscored, "--protocol", "dodge2020")[0] == 0
 
 
 def test_only_runs_the_one_campaign_again(run, trials_folder):
     run("evaluate", "asha", "--trials", trials_folder, *QUICK, "--replicates-out", "all.parquet")
     campaigns = pq.read_table("all.parquet").to_pylist()
     wanted = next(
-        c for c in campaigns if (c["task"], c["recipe"], c["budget"], c["replicate"]) == ("sst2", "few", 8, 3)
+        c for c in campaigns if (c["task"], c["recipe"], c["budget"], c["replicate"]) == ("sst2", "few", 4, 3)
     )
-    code, out, err = run("evaluate", "asha", "--trials", trials_folder, "--only", "mini/sst2/few:8:3")
+    code, out, err = run("evaluate", "asha", "--trials", trials_folder, "--only", "mini/sst2/few:4:3")
     assert (code, err) == (0, "")
     seeds = f"weight_init_seed {wanted['weight_init_seed']}, data_order_seed {wanted['data_order_seed']}"
     assert seeds in out and f"checkpoint {wanted['checkpoint'] + 1} of 5" in out
@@ -248,12 +256,12 @@ def test_without_a_command_it_helps(run):
         (("--recipe", "stable"), "unknown recipe 'stable'"),
         (("--budget", "0"), "'--budget': must be a whole number from 1 on, found '0'"),
         (("--budget", "1.5"), "'--budget': must be a whole number from 1 on, found '1.5'"),
-        (("--budget", "16"), "budget 16 needs a table of at least 64 trials"),
-        (("--replicates", "3"), "even number of at least 2, not 3"),
+        (("--budget", "16"), "budget 16 needs pools of 64 trials"),
+        (("--replicates", "2"), "replicates must be at least 3"),
         (("--replicates", "-2"), "'--replicates': must be a whole number from 1 on, found '-2'"),
         (("--processes", "0"), "'--processes'"),
         (("--seed", "x"), "'--seed': must be a whole number from 0 on, found 'x'"),
-        (("--protocol", "held-out-2"), "unknown protocol 'held-out-2'"),
+        (("--protocol", "held-out-1"), "unknown protocol 'held-out-1'"),
         (("--against", "best"), "no strategy 'best'"),
         (("--revision", "v1"), "only a Hub repo has revisions"),
         (("--json", "no/such/out.json"), "no such folder"),
@@ -362,7 +370,7 @@ def test_a_strategy_that_never_returns_is_stopped(refused, trials_folder, monkey
 
 def test_an_exception_shows_the_author_s_frames_and_the_campaign_to_run_again(run, trials_folder):
     path = write(
-        "import json\ndef helper(campaign):\n    if campaign.budget == 4:\n        json.loads('{')\n"
+        "import json\ndef helper(campaign):\n    if campaign.budget == 2:\n        json.loads('{')\n"
         "def strategy(campaign):\n    trial = campaign.start()\n    trial.advance()\n    helper(campaign)\n"
     )
     code, out, err = run("evaluate", path, "--trials", trials_folder, *QUICK)
@@ -372,7 +380,7 @@ def test_an_exception_shows_the_author_s_frames_and_the_campaign_to_run_again(ru
         [" line 8", " in strategy"],
         [" line 4", " in helper"],
     ]
-    assert "raised JSONDecodeError" in line and "table mini/mrpc/few, budget 4, replicate 0" in line
+    assert "raised JSONDecodeError" in line and "table mini/mrpc/few, budget 2, replicate 0" in line
     only = line.split("--only ")[1].rstrip(")")
     again = run("evaluate", path, "--trials", trials_folder, "--only", only)
     assert again[0] == 2 and again[2] == err  # the same campaign, the same failure

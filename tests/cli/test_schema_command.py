@@ -13,15 +13,26 @@ from seedbench.analyses import findings
 from seedbench.cli.schema import Kind, schema
 from seedbench.comparison import compare
 from seedbench.evaluation import evaluate
+from seedbench.strategy import load_strategy
+from seedbench.submission import ENTRY, Submission, contents
 from seedbench.trialset import BUNDLED
-from tests.test_imports import ROOT
+
+OLD = {"protocol": "dodge2020", "recipes": "few64", "replicates": 4}  # its trials have no test scores
+
+
+def submitted() -> str:
+    """What `seedbench submit` writes of a strategy, whatever it claims."""
+    loaded = load_strategy("asha")
+    entry = Submission("a", "A", ("B",), None, "MIT", "strategy", loaded.source, evaluate(loaded, **OLD))
+    return contents(entry)[ENTRY].decode()
+
 
 WRITTEN: dict[Kind, Callable[[], str]] = {
-    Kind.evaluation: lambda: evaluate("asha", against=["full_trials"], recipes="few64", replicates=4).to_json(),
-    Kind.advice: lambda: advise(4, recipes="few64", replicates=4).to_json(),
+    Kind.evaluation: lambda: evaluate("asha", against=["full_trials"], **OLD).to_json(),
+    Kind.advice: lambda: advise(4, **OLD).to_json(),
     Kind.findings: lambda: findings(recipes="few64", permutations=9).to_json(),
-    Kind.comparison: lambda: compare("asha", "full_trials", recipes="few64", budgets=[4], replicates=4).to_json(),
-    Kind.submission: lambda: (ROOT / "leaderboard/submissions/asha/submission.json").read_text(encoding="utf-8"),
+    Kind.comparison: lambda: compare("asha", "full_trials", budgets=[4], **OLD).to_json(),
+    Kind.submission: submitted,
     Kind.manifest: lambda: (BUNDLED / "manifest.json").read_text(encoding="utf-8"),
 }
 FORMATS = {Kind.submission: "schema", Kind.manifest: "schema_version"}
@@ -35,6 +46,7 @@ def test_a_schema_is_valid_and_fits_what_is_written(kind, capsys):
     validator = jsonschema.Draft202012Validator(published)
     document = json.loads(WRITTEN[kind]())
     assert [error.message for error in validator.iter_errors(document)] == []
-    assert document[name := FORMATS.get(kind, "format")] == (2 if kind is Kind.manifest else 1)
+    first = (Kind.findings, Kind.submission)
+    assert document[name := FORMATS.get(kind, "format")] == (1 if kind in first else 2)
     assert not validator.is_valid(document | {name: 3})
     assert not validator.is_valid(document | {"another": 1}) or kind is Kind.manifest

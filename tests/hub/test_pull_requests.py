@@ -119,7 +119,7 @@ def verify(client: Client, trials: Path, results: Path) -> None:
 def test_an_honest_entry_is_verified(answered):
     said = answered["honest"]
     assert said.startswith(
-        "**Verified**: `honest` on board `held-out-2-cold-1.0` (synthetic 1.0.0, seed 0, 2 replicates)"
+        "**Verified**: `honest` on board `held-out-2-cold-1.0` (synthetic 1.0.0, seed 0, 4 replicates)"
     )
     claimed, measured = (line for line in said.splitlines() if line.startswith(("| claimed", "| measured")))
     assert claimed.removeprefix("| claimed") == measured.removeprefix("| measured") != " | – |"

@@ -33,9 +33,9 @@ from runners.live.report import Report
 from runners.live.trials import LiveTrialError, LiveTrials
 from runners.table import TableSpec
 from runners.trial_log import Cell, TrialLog, read_log
-from seedbench.campaign import Around
+from seedbench.campaign import Around, shown_loss
 from seedbench.errors import StrategyFailed
-from seedbench.replay import Deadline, RecordedTrials, ReplayOptions, prepare, replay_one, run_campaign
+from seedbench.replay import Deadline, RecordedTrials, run_campaign, whole_table
 from seedbench.strategy import load_strategy
 from seedbench.trialset import TrialTable, load_trials, write_trials
 
@@ -126,30 +126,34 @@ def test_replay_equals_life(strategy: str, in_memory: int, spec, recorded, tiny_
     if "\n" in strategy:
         (tmp_path / "my_strategy.py").write_text(strategy)
         strategy = str(tmp_path / "my_strategy.py")
-    replayed = replay_one(strategy, table, BUDGET, 0, ReplayOptions(seed=SEED, protocol="dodge2020"))
-    trials, payments = RecordedTrials(prepare(table, seed=SEED, replicates=range(2), protocol="dodge2020"), 0), []
+    whole = whole_table(table, seed=SEED, protocol="dodge2020")  # nothing is held back
+    trials, payments = RecordedTrials(whole, 0), []
 
     def pay(labels: tuple[int, int], advance: Callable[[], Any]) -> Any:
         measured = advance()
-        payments.append((*labels, *measured))
+        payments.append((*labels, *measured[:3]))
         return measured
 
     source = Around(trials.source(), pay)
-    run_campaign(load_strategy(strategy), trials, BUDGET, deadline=Deadline(60), source=source)
+    replayed = run_campaign(load_strategy(strategy), trials, BUDGET, deadline=Deadline(60), source=source)
+    kept_trial = trials.trial(replayed.weight_init_seed, replayed.data_order_seed)
 
     out = tmp_path / "best"
     report = run(spec(out), strategy, in_memory=in_memory)
 
     trial = {trial.trial: trial for trial in report.trials}
     labels = {number: (trial[number].weight_init_label, trial[number].data_order_label) for number in trial}
-    lived = [(*labels[c.trial], c.score, c.validation_loss, c.train_loss) for c in report.checkpoints]
+    lived = [
+        (*labels[c.trial], c.score, float(shown_loss(c.validation_loss)), float(shown_loss(c.train_loss)))
+        for c in report.checkpoints
+    ]
     assert lived == payments
-    assert report.steps_spent == report.steps_trained == replayed.steps_spent.item()
-    assert len(report.trials) == replayed.trials_started.item()
+    assert report.steps_spent == report.steps_trained == replayed.steps_spent
+    assert len(report.trials) == replayed.trials_started
     kept = report.kept_trial()
-    assert f"{kept.weight_init_seed}-{kept.data_order_seed}" in table.trial_id[replayed.trial.item()]
-    assert report.kept.checkpoint == replayed.checkpoint.item()
-    assert report.kept.score == replayed.score.item()
+    assert f"{kept.weight_init_seed}-{kept.data_order_seed}" in table.trial_id[kept_trial]
+    assert report.kept.checkpoint == replayed.checkpoint
+    assert report.kept.score == table.score[kept_trial, replayed.checkpoint]
 
     seen = logs[Cell(kept.weight_init_seed, kept.data_order_seed)].outcome.logits[report.kept.checkpoint]
     runner = BlockRunner(spec(out), "cpu")

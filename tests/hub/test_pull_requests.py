@@ -41,7 +41,7 @@ def client(hub, tmp_path_factory) -> Iterator[Client]:
 def answered(hub, client, tmp_path_factory) -> dict[str, str]:
     """Title of each pull request -> what the maintainer's verification says to it."""
     place = tmp_path_factory.mktemp("verification")
-    folder = write(place / "trials", split_like_training(4, 4, checkpoints=3, examples=20))
+    folder = write(place / "trials", split_like_training(5, 5, seed=2, checkpoints=3, examples=20, test_examples=200))
     claimed = claim(load_trials(folder))
 
     def files(slug: str, source: str = HONEST) -> dict[str, bytes]:

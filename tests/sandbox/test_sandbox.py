@@ -126,7 +126,7 @@ def test_several_together_are_the_same_sealed(sandbox, write, table):
     """`campaign.advance`, to where the money ends; what is known of the task; what a checkpoint says."""
     file = write("""
         def strategy(campaign):
-            assert (campaign.metric, campaign.dev_examples, campaign.labels) == ("accuracy", 40, 2)
+            assert (campaign.metric, campaign.dev_examples, campaign.labels) == ("accuracy", 20, 2)
             trials = [campaign.start() for _ in range(5)]
             reached = campaign.advance(trials, 1)
             assert [point.repeated for point in reached] == [False] * 5

@@ -53,7 +53,7 @@ def test_ci_runs_the_two_commands_word_for_word():
         found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
         assert found.strip() == text
         assert f"readme_command {name})" in (ROOT / ".ci" / "run").read_text()
-    assert "constraints.txt" in MARKED["score"] and MARKED["score"].endswith("seedbench evaluate start_many")
+    assert "constraints.txt" in MARKED["score"] and MARKED["score"].endswith("seedbench evaluate start_many --protocol dodge2020")
     assert "constraints.txt" in MARKED["test"] and "-m pytest -n auto" in MARKED["test"]
 
 
@@ -88,19 +88,19 @@ def test_constraints_cover_every_dependency():
 
 
 def test_the_main_table_is_what_the_bundled_trials_say():
-    """Every printed share of the gap, by strategy and budget, from a fresh evaluation of the same 200 replicates."""
-    from seedbench import evaluate
+    """Every printed share of the gap, by strategy and budget, from a fresh evaluation of the same 500 replicates."""
+    from seedbench import Evaluation, evaluate
+    from seedbench.display.terminal import percent
+    from seedbench.trialset import BUNDLED
 
     (command,) = re.findall(r"^seedbench evaluate (full_trials --against .*--against .*)$", README, re.MULTILINE)
-    names = re.sub(r" --(figure|json) \S+", "", command).split(" --against ")
+    protocol = re.search(r" --protocol (\S+)", command)
+    names = re.sub(r" --(figure|json|protocol) \S+", "", command).split(" --against ")
     printed = dict(re.findall(r"^(\w+) +((?:-?\d+% *)+)", README, re.MULTILINE))
     assert list(printed) == names and set(names) <= set(shipped())
-    evaluation = evaluate(names[0], against=names[1:])
-    found = {names[0]: evaluation.rows, **{one.name: one.rows for one in evaluation.against}}
+    evaluation = evaluate(names[0], against=names[1:], **({"protocol": protocol[1]} if protocol else {}))
+    found = {names[0]: evaluation.summary, **{one.name: one.summary for one in evaluation.against}}
     for name in names:
-        shares = []
-        for budget in (2, 4, 8, 16, 32):
-            rows = [row for row in found[name] if row.budget == budget]
-            won, to_win = sum(row.score - row.floor for row in rows), sum(row.ceiling - row.floor for row in rows)
-            shares.append(f"{100 * won / to_win:.0f}%")
-        assert printed[name].split() == shares, name
+        assert printed[name].split() == [percent(at.gap_closed) for at in found[name].budgets], name
+    recorded = Evaluation.from_json((BUNDLED / "evaluation.json").read_text(encoding="utf-8"))
+    assert [one.summary for one in (recorded, *recorded.against)] == list(found.values())

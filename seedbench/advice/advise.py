@@ -49,6 +49,8 @@ CANDIDATES: tuple[Setting, ...] = (
     ("thompson", {"over": "columns"}),
     ("top_k_early", {"checkpoints": 2}),
 )
+#: Campaigns of each setting and table, for an answer in seconds.
+REPLICATES = 200
 #: Of best-of-n: where it has intervals of its own, to say how many full trials a score needs.
 SIZES = (1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64)
 
@@ -76,7 +78,8 @@ def advise(
         candidates: the settings to try, at least one.
         progress: called with the campaigns done so far and their total.
         **options: `revision`, `models`, `tasks`, `recipes`: which of the trials; `replicates`, `seed`, `protocol`,
-            `processes`, `time_limit`: how they are replayed. See `seedbench.replay.ReplayKeywords`.
+            `processes`, `time_limit`: how they are replayed, 200 replicates where their number is not given. See
+            `seedbench.replay.ReplayKeywords`.
 
     Raises:
         SelectionError: a budget for which no table has enough trials, or not one of those named; an unknown name; no
@@ -84,7 +87,8 @@ def advise(
         TrialSetError: a trial set that cannot be read or trusted.
         TypeError: an unknown option.
     """
-    selection, how = from_keywords(trials, options, ReplayKeywords, tables=table, budgets=(budget,))
+    given = {"replicates": REPLICATES, **options}
+    selection, how = from_keywords(trials, given, ReplayKeywords, tables=table, budgets=(budget,))
     return advise_selected(selection, how, score=score, candidates=candidates, progress=progress)
 
 

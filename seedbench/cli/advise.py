@@ -9,7 +9,7 @@ import typer
 
 from seedbench.cli.app import app
 from seedbench.cli.common import check_outputs, progress, write_text
-from seedbench.cli.options import JSON, count, with_options
+from seedbench.cli.options import JSON, REPLICATES, count, with_options
 
 if TYPE_CHECKING:
     from seedbench.replay import ReplayOptions
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @app.command()
-@with_options(selection="trials revision table model task recipe", options="replicates seed protocol processes")
+@with_options(selection="trials revision table model task recipe", options="seed protocol processes")
 def advise(
     *,
     budget: Annotated[int, typer.Option(metavar="B", parser=count, help="In full trials: what can be paid for.")],
@@ -25,6 +25,7 @@ def advise(
     score: Annotated[
         float | None, typer.Option(metavar="X", help="How many full trials are needed to expect this score?")
     ] = None,
+    replicates: REPLICATES = 200,
     options: ReplayOptions,
     json: JSON = None,
 ) -> None:
@@ -39,6 +40,7 @@ def advise(
     from seedbench.advice.report import print_advice
 
     to_stdout = check_outputs(json, inputs=[str(selection.trials or "")])
+    options = replace(options, replicates=replicates)
     with progress(f"budget {budget}") as advance:
         result = advise_selected(replace(selection, budgets=(budget,)), options, score=score, progress=advance)
     write_text(json, result.to_json())

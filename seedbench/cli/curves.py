@@ -39,7 +39,7 @@ def import_(
 
     Columns are weight_init_seed, data_order_seed, step and score, unless options name others; rows without a score are
     no checkpoints. Also used where they are there: train_loss, validation_loss, accuracy, f1, matthews_correlation,
-    status, and recipe fields. The trial set has no predictions: findings and protocol dodge2020 work on it, held-out-1
+    status, and recipe fields. The trial set has no test scores: findings and protocol dodge2020 work on it, held-out-2
     does not.
     """
     from rich.console import Console

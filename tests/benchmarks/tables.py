@@ -70,15 +70,6 @@ def commands() -> str:
     return markdown(["seconds", "CPU", "wall", "wanted"], rows)
 
 
-def preparation() -> str:
-    found = read("preparation")
-    total = sum(found["cpu_seconds"].values())
-    rows = [[task, number(seconds), ""] for task, seconds in found["cpu_seconds"].items()]
-    rows.append(["all, one after the other in one process", number(total), f"{found['peak_mebibytes']:,}"])
-    rows.append(["wanted, at most", "20: 10 on two cores", "1,024"])
-    return markdown([f"{found['replicates']:,} replicates", "CPU seconds", "peak, MiB"], rows)
-
-
 def growth() -> str:
     rows = [
         [f"{row['axis']} {', '.join(f'{size:,}' for size in row['sizes'])}"]
@@ -89,7 +80,7 @@ def growth() -> str:
     return markdown(["× 1, × 10, × 100", "CPU seconds", "slope", "of either step"], rows)
 
 
-TABLES = {"peers": peers, "versions": versions, "commands": commands, "preparation": preparation, "growth": growth}
+TABLES = {"peers": peers, "versions": versions, "commands": commands, "growth": growth}
 
 
 def filled(text: str) -> str:

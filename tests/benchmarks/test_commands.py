@@ -15,22 +15,42 @@ import platform
 import resource
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from seedbench.metrics import TASK_METRICS
 from tests.benchmarks.tables import quartiles, shown
+from tests.synthetic import split_like_training, write
 
-EVALUATE = "seedbench evaluate start_many"
+ROOT = Path(__file__).parents[2]
+
+EVALUATE = "seedbench evaluate start_many --trials eight"
 #: Wanted, in seconds on two cores; and rounds.
 COMMANDS = {
     "seedbench --version": (0.25, 10),
     "seedbench --help": (0.25, 10),
-    f"{EVALUATE} --no-intervals": (3.0, 3),
-    EVALUATE: (15.0, 2),
-    f"{EVALUATE} --replicates 10000 --no-intervals": (60.0, 1),
+    f"{EVALUATE} --task rte --recipe few": (2.0, 3),
+    EVALUATE: (12.0, 2),
+    f"{EVALUATE} --replicates 10000": (100.0, 1),
+    "seedbench advise --budget 8 --trials eight --recipe few": (5.0, 2),
 }
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    """A folder with the trial set `eight`: four tasks, two recipes, 12 × 12 seeds, 10 checkpoints, no predictions."""
+    folder = tmp_path_factory.mktemp("commands")
+    splits = [
+        split_like_training(
+            12, 12, task=task, recipe=recipe, seed=number, checkpoints=10, examples=100, test_examples=400
+        )
+        for number, (recipe, task) in enumerate(product(("few", "many"), TASK_METRICS))
+    ]
+    write(folder / "eight", *splits, predictions=False)
+    return folder
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -39,13 +59,15 @@ def test_command(benchmark, request, capsys, command):
     if wanted > 1 and not request.config.getoption("--benchmark-enable"):
         pytest.skip("a whole evaluation: only with --benchmark-enable")
     _, *arguments = command.split()
+    folder = request.getfixturevalue("place") if wanted > 1 else None
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
 
     cpu: list[float] = []
 
     def once() -> None:
         begun = cpu_seconds()
         run = [sys.executable, "-m", "seedbench", *arguments]
-        subprocess.run(run, check=True, capture_output=True)
+        subprocess.run(run, check=True, capture_output=True, cwd=folder, env=environment)
         cpu.append(cpu_seconds() - begun)
 
     benchmark.pedantic(once, rounds=rounds, warmup_rounds=1 if wanted < 1 else 0)
@@ -60,8 +82,8 @@ def test_command(benchmark, request, capsys, command):
     }
     with capsys.disabled():
         print(f"\n{command}: {shown(found['wall_seconds'])} s, CPU {shown(found['cpu_seconds'])}; wanted {wanted:g}")
-    if folder := os.environ.get("SEEDBENCH_BENCHMARKS"):
-        path = Path(folder, "commands.json")
+    if out := os.environ.get("SEEDBENCH_BENCHMARKS"):
+        path = Path(out, "commands.json")
         table = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"commands": []}
         others = [other for other in table["commands"] if other["command"] != command]
         every = sorted([*others, found], key=lambda row: list(COMMANDS).index(row["command"]))

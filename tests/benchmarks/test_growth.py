@@ -2,7 +2,7 @@
 
     SEEDBENCH_BENCHMARKS=FOLDER pytest tests/benchmarks/test_growth.py --benchmark-enable --benchmark-only
 
-prints CPU seconds, and the slope on a log-log scale, of `asha` without intervals, in one process; and writes them to
+prints CPU seconds, and the slope on a log-log scale, of `asha`'s campaigns, in one process; and writes them to
 FOLDER/growth.json. A slope of 1 is a cost in proportion, 0 one that does not depend on it. Without `--benchmark-enable`
 only × 1 runs, as a test that it works.
 """

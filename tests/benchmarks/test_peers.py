@@ -29,7 +29,7 @@ from optuna.pruners import MedianPruner, SuccessiveHalvingPruner
 
 from seedbench import CannotSeal
 from seedbench.campaign import Settlement
-from seedbench.replay import Deadline, RecordedTrials, prepare, run_campaign
+from seedbench.replay import Deadline, PoolSize, RecordedTrials, prepare, run_campaign
 from seedbench.replay.batch import rarely_collected
 from seedbench.sandbox import open_sandbox
 from seedbench.strategy import load_strategy
@@ -51,7 +51,8 @@ def halving() -> SuccessiveHalvingPruner:
 @pytest.fixture(scope="module")
 def replicates() -> list[RecordedTrials]:
     table = table_by_hand(additive_predictions(25, 25, checkpoints=LENGTH, examples=200), [1, 0, 1, 0, 1] * 40)
-    block = prepare(table, seed=0, replicates=range(REPLICATES))
+    whole = PoolSize(25, 25, 625, diagonal=False)  # all trials in every pool, as the peers have them
+    block = prepare(table, seed=0, replicates=range(REPLICATES), size=whole)
     every = [RecordedTrials(block, replicate) for replicate in block.replicates]
     for recorded in every:
         recorded.read_ahead()

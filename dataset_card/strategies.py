@@ -55,8 +55,9 @@ def _table(path: Path, trials: TrialSet) -> str:
     header = ["gap closed", *(f"{budget}" for budget in budgets), "all budgets", "compute", f"more than {first}"]
     rows = ["| " + " | ".join(cells) + " |" for cells in (header, ["---"] * len(header), *lines)]
     legend = (
-        "Columns are budgets in full trials. 0% is what one full trial scores, 100% the best that best-of-n scores with up to "
-        "64; ± is half of a 95% interval over replicates and seeds, of each number alone. Compute: full trials that best-of-n needs for the same "
+        "Columns are budgets in full trials. 0% is what one full trial scores, 100% the best that best-of-n scores "
+        "with up to 64; ± is half of a 95% interval over replicates and seeds, of each number alone. Compute: "
+        "full trials that best-of-n needs for the same "
         "score, per full trial of the budget. The last column is paired, in points. "
         f"Protocol {evaluation.protocol}, {evaluation.replicates} replicates, seed {evaluation.seed}."
     )

@@ -78,7 +78,7 @@ def unfit(private: TrialSet, public: TrialSet) -> Iterator[str]:
 def _too_small(table: TrialTable, budget: int) -> Iterator[str]:
     """Args: the table, and the largest budget that the public one takes part in."""
     if 1 < min(table.grid) < 5:
-        yield f"{table.name} is a grid of {_grid(table)}: with two to four of an axis there are no intervals, and no ranks"
+        yield f"{table.name} is a grid of {_grid(table)}: two to four seeds of an axis leave no intervals, and no ranks"
     if not (size := pool_size_of(table)).admits(budget):
         yield (
             f"{table.name} has pools of {size.trials} trials; the public one takes part in a budget of {budget}, which "

@@ -53,7 +53,9 @@ def test_ci_runs_the_two_commands_word_for_word():
         found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
         assert found.strip() == text
         assert f"readme_command {name})" in (ROOT / ".ci" / "run").read_text()
-    assert "constraints.txt" in MARKED["score"] and MARKED["score"].endswith("seedbench evaluate start_many --protocol dodge2020")
+    assert "constraints.txt" in MARKED["score"] and MARKED["score"].endswith(
+        "seedbench evaluate start_many --protocol dodge2020"
+    )
     assert "constraints.txt" in MARKED["test"] and "-m pytest -n auto" in MARKED["test"]
 
 

@@ -173,7 +173,7 @@ PLANTED = {
     "seedbench/errors.py": ("import seedbench.errors", "1: errors may not import errors"),
     "seedbench/checks.py": ("from seedbench import evaluate", "1: imports seedbench.evaluate from the lazy package"),
     "seedbench/metrics.py": ("import scipy", "1: metrics stands on numpy alone"),
-    "seedbench/metrics.py": ("def f():\n    import pandas", "2: metrics stands on numpy alone"),
+    "seedbench/influences/grid.py": ("def f():\n    import pandas", "2: influences stands on numpy alone"),
     "seedbench/novel.py": ("import json", "1: module novel has no place on FLOORS"),
     "seedbench/__init__.py": ("import numpy", "1: imports numpy eagerly"),
     "seedbench/campaign/objects.py": ("from . import errors", "1: relative import"),

@@ -123,7 +123,11 @@ def _link(entry: Entry, folder: str = "strategies/") -> Link:
 def _board_table(standing: Standing) -> Table:
     columns: list[tuple[Column, Callable[[Entry], CELL]]] = [
         (
-            Column("rank", numeric=True, note="shared by what is not told apart, at 95% for all pairs together (Holm); baselines have none"),
+            Column(
+                "rank",
+                numeric=True,
+                note="shared by what is not told apart, at 95% for all pairs together (Holm); baselines have none",
+            ),
             _rank,
         ),
         (Column("strategy"), _link),
@@ -158,7 +162,9 @@ def _board_table(standing: Standing) -> Table:
             lambda entry: _over_best_of_n(standing, entry),
         ),
         (
-            Column("finds", numeric=True, note="the difference to best-of-n that is told, by itself, four times in five"),
+            Column(
+                "finds", numeric=True, note="the difference to best-of-n that is told, by itself, four times in five"
+            ),
             _detectable,
         ),
         (
@@ -281,9 +287,9 @@ def first_page(standings: Sequence[Standing]) -> Page:
             Heading("What is measured", anchor="measured"),
             Paragraph(
                 "A strategy starts, stops and keeps recorded trials under a budget, and sees nothing it has not paid "
-                "for. It chooses by the dev set and is scored on a test set that nobody has trained or chosen on. The gap "
-                "it closes is 0% where it does as well as one full trial, and 100% where it does as well as the best that "
-                "best-of-n gets with up to 64."
+                "for. It chooses by the dev set and is scored on a test set that nobody has trained or chosen on. The "
+                "gap it closes is 0% where it does as well as one full trial, and 100% where it does as well as the "
+                "best that best-of-n gets with up to 64."
             ),
             Heading("Taking part", anchor="submit"),
             Source(

@@ -163,7 +163,9 @@ def _with_removed(results: Sequence[Result], board: Board) -> list[Result]:
     known = {result.slug: result for result in results}
     for slug, reason in board.removed.items():
         before = known.get(slug) or Result(slug, Key("", "", board.seed, board.replicates), REMOVED, name=slug)
-        known[slug] = replace(before, verdict=REMOVED, said=reason, frames="", measured=None, example=None, campaigns=None)
+        known[slug] = replace(
+            before, verdict=REMOVED, said=reason, frames="", measured=None, example=None, campaigns=None
+        )
     return list(known.values())
 
 

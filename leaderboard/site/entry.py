@@ -129,13 +129,15 @@ def _measured(measured: Evaluation, claimed: Evaluation | None) -> Table:
     columns = (
         Column("table"),
         Column("budget", numeric=True, note="in full trials"),
-        Column(
-            "measured", numeric=True, note="mean score of what it kept, on the test set, ± half of a 95% interval"
-        ),
+        Column("measured", numeric=True, note="mean score of what it kept, on the test set, ± half of a 95% interval"),
         *([Column("claimed", numeric=True)] if claimed else []),
-        Column("gap closed", numeric=True, note="0% is one full trial, 100% the best that best-of-n gets with up to 64"),
+        Column(
+            "gap closed", numeric=True, note="0% is one full trial, 100% the best that best-of-n gets with up to 64"
+        ),
         Column("to best-of-n", numeric=True, note="score less what best-of-n is expected to score: + is better"),
-        Column("optimism", numeric=True, note="how much too high it scored where it was chosen, less that of any trial"),
+        Column(
+            "optimism", numeric=True, note="how much too high it scored where it was chosen, less that of any trial"
+        ),
         Column("started", numeric=True, note="trials with at least one checkpoint, on average"),
         Column("spent", numeric=True, note="of the budget, in full trials, on average"),
     )

@@ -66,8 +66,8 @@ class Book:
         trial = self.trials.setdefault(cell, PaidTrial(len(self.trials) + 1, cell, labels))
         self.payments.append((trial.number, index))
         trial.row, trial.checkpoints = row, index + 1
-        losses = (float(shown_loss(row[name][index])) for name in ("validation_loss", "train_loss"))
-        return Measurements(float(row["score"][index]), *losses)
+        validation, train = (float(shown_loss(row[name][index])) for name in ("validation_loss", "train_loss"))
+        return Measurements(float(row["score"][index]), validation, train)
 
     def checkpoints(self, cell: Cell) -> int:
         """Checkpoints of a trial that are paid for."""

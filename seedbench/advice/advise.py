@@ -67,8 +67,8 @@ def advise(
 ) -> Advice:
     """Tries several settings, and plain best-of-n, on the same replicates of recorded trials.
 
-    Picking the best of many on the data that are to say how good it is needs verdicts that hold for all of them together
-    (Holm 1979). The estimate itself of the one that looks best remains too good on average.
+    Picking the best of many on the data that are to say how good it is needs verdicts that hold for all of them
+    together (Holm 1979). The estimate itself of the one that looks best remains too good on average.
 
     Args:
         budget: in full trials.

@@ -76,8 +76,8 @@ def advice_words(advice: Advice) -> list[str]:
 def _advised_words(advice: Advice, best: Candidate, tables: str, trials: str) -> str:
     return (
         f"With a budget of {trials}, use {best.label}: on {tables} it scores {best.difference:.4f} more than plain "
-        f"best-of-n (95% interval {best.difference_low:+.4f} to {best.difference_high:+.4f}), told from it at 95% also for "
-        f"{len(advice.candidates)} settings together."
+        f"best-of-n (95% interval {best.difference_low:+.4f} to {best.difference_high:+.4f}), told from it at 95% also "
+        f"for {len(advice.candidates)} settings together."
     )
 
 
@@ -113,8 +113,8 @@ def _promising_words(advice: Advice) -> str:
         return "None of them scored higher."
     return (
         f"{best.label} scored highest: {best.difference:+.4f}{_for_which(best, advice.budget)}. But the best of "
-        f"{len(advice.candidates)} may be that by luck; a true difference of {best.difference_detectable:.4f} would have "
-        "been told from 0 four times in five, had it been the only one."
+        f"{len(advice.candidates)} may be that by luck; a true difference of {best.difference_detectable:.4f} would "
+        "have been told from 0 four times in five, had it been the only one."
     )
 
 
@@ -239,7 +239,15 @@ def _candidate_table(advice: Advice, width: int) -> Table:
             )
         )
     plot = [interval_plot(0.0, None, None, (-reach, reach), plot_width, ())] if wide else []
-    baseline: list[RenderableType] = ["plain best-of-n", "", "", "", *plot, percent(_gap(advice)), multiplier(1.0, None)]
+    baseline: list[RenderableType] = [
+        "plain best-of-n",
+        "",
+        "",
+        "",
+        *plot,
+        percent(_gap(advice)),
+        multiplier(1.0, None),
+    ]
     at = sum(value > 0 for value, _ in lines)
     for row in [*(line for _, line in lines[:at]), baseline, *(line for _, line in lines[at:])]:
         grid.add_row(*row, style="bold" if row is baseline else "")

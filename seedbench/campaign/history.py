@@ -33,7 +33,7 @@ class PastArrays:
         weight_init_seed: int64 [trials], labels, ascending.
         data_order_seed: int64 [trials], labels, ascending within a weight-init seed.
         score: float64 [trials, checkpoints], on the whole dev set.
-        validation_loss: float64 [trials, checkpoints], nats, likewise, as `shown_loss` gives it; NaN where not recorded.
+        validation_loss: float64 [trials, checkpoints], nats, as `shown_loss` gives it; NaN where not recorded.
         train_loss: float64 [trials, checkpoints], nats, mean since the checkpoint before; likewise.
         ended_at: int32 [trials], number of a trial's own checkpoints; after them its last measurement is repeated.
     """

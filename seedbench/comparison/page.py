@@ -81,8 +81,8 @@ def _table_parts(
     yield Chart(
         charts.intervals(rows, value, levels={"": 0}),
         f"Mean difference at each budget, {names[0]} minus {names[1]}",
-        "Right of the dashed line the first scores higher. Each line is a 95% interval over replicates and seeds, of this "
-        "budget alone; the table says what holds for all of them together.",
+        "Right of the dashed line the first scores higher. Each line is a 95% interval over replicates and seeds, of "
+        "this budget alone; the table says what holds for all of them together.",
         sources=(WAGER,),
         notes=("Too few seeds say nothing about others: there is no interval.",)
         if all(difference.score_low is None for difference, _ in pairs)
@@ -115,7 +115,9 @@ def _numbers(pairs: Sequence[tuple[Difference, Parted]]) -> Table:
     columns = (
         Column("budget", numeric=True, note="in full trials"),
         Column("difference", numeric=True, note="in mean reported score"),
-        Column("95% interval", numeric=True, note="of this budget alone, over replicates and seeds; examples held fixed"),
+        Column(
+            "95% interval", numeric=True, note="of this budget alone, over replicates and seeds; examples held fixed"
+        ),
         Column("p", numeric=True, note="all budgets of the table together (Holm): below 0.05 it is told from 0"),
         Column("finds", numeric=True, note="the true difference that is told from 0, by itself, four times in five"),
         Column("won", numeric=True, note="replicates in which what the first kept scores higher"),

@@ -203,7 +203,11 @@ def _difference_tables(comparison: Comparison, width: int) -> Iterator[Renderabl
             grid.add_row(
                 str(part.budget),
                 difference(paired.score, paired.score_high, paired.score_p, 1, "+.4f"),
-                *((UNDEFINED if paired.score_detectable is None else f"{paired.score_detectable:.4f}",) if wide else ()),
+                *(
+                    (UNDEFINED if paired.score_detectable is None else f"{paired.score_detectable:.4f}",)
+                    if wide
+                    else ()
+                ),
                 *plot,
                 f"{part.won:{digits - 1}} {part.tied:{digits}} {part.lost:{digits}}",
                 histogram(part.differences, widest),

@@ -11,8 +11,8 @@ report      what a person sees of it; words says it in sentences
 figure      the same as a picture
 """
 
-from seedbench.evaluation.evaluate import Given, evaluate, evaluate_selected, scored
 from seedbench.evaluation.apart import Apart, compared_apart, held_together
+from seedbench.evaluation.evaluate import Given, evaluate, evaluate_selected, scored
 from seedbench.evaluation.replayed import Replayed, left_out_of, replay_selected
 from seedbench.evaluation.result import Difference, Evaluation, LeftOut, Row, Summary, parameters_field
 

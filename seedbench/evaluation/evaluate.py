@@ -43,8 +43,8 @@ def evaluate(
             `seedbench.replay.EvaluationKeywords`, and the classes that it extends.
 
     Raises:
-        SelectionError: an unknown model, task, recipe, protocol or track; a budget that a table does not admit; no table
-            with test scores, under the protocol that takes them; the transfer track with trials of one task alone.
+        SelectionError: an unknown model, task, recipe, protocol or track; a budget that a table does not admit; no
+            table with test scores, under the protocol that takes them; the transfer track with trials of one task.
         StrategyFileError: a strategy that cannot be loaded.
         StrategyFailed: a campaign without a result.
         CannotSeal: a sandbox was asked for, and this machine cannot seal a process.
@@ -141,7 +141,7 @@ def _campaigns(every: Sequence[TableScores]) -> dict[str, np.ndarray]:
 
 
 def _bytes(packed: np.ndarray) -> np.ndarray:
-    """uint8 [budgets, replicates, bytes] -> object [budgets x replicates], a bit for each seed of the grid, in bytes."""
+    """uint8 [budgets, replicates, bytes] -> object [budgets x replicates], bytes of a bit for each seed."""
     found = np.empty(packed.shape[0] * packed.shape[1], dtype=object)
     found[:] = [row.tobytes() for row in packed.reshape(len(found), -1)]
     return found

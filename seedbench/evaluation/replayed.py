@@ -74,7 +74,9 @@ def replay_selected(
             for table, of_table in zip(tables, by_table, strict=True)
             if of_table[0].budgets
         )
-    return Replayed(trials, options, replays, scores, left_out_of(selected, [one.table for one in scores], options.protocol))
+    return Replayed(
+        trials, options, replays, scores, left_out_of(selected, [one.table for one in scores], options.protocol)
+    )
 
 
 def left_out_of(selected: Sequence[TrialTable], used: Sequence[TrialTable], protocol: str) -> tuple[LeftOut, ...]:

@@ -87,9 +87,7 @@ def reported(table: TrialTable, protocol: str) -> Floats:
 def baseline_of(table: TrialTable, protocol: str, budgets: Sequence[int]) -> Baseline:
     """Best-of-n of a table, from its data alone; a trial counts with its best checkpoint, the earliest among ties."""
     best = best_checkpoint(table.score)[:, None]
-    validation, test = (
-        np.take_along_axis(of, best, axis=1)[:, 0] for of in (table.score, reported(table, protocol))
-    )
+    validation, test = (np.take_along_axis(of, best, axis=1)[:, 0] for of in (table.score, reported(table, protocol)))
     grid = trial_grid(table.row, table.column, validation, test)
     return baseline(grid, budgets, subgrids_of(table))
 
@@ -103,10 +101,7 @@ def table_scores(replays: Sequence[TableReplay], base: Baseline) -> TableScores:
     """
     first = replays[0]
     rules = [
-        [
-            campaigns_of(base, one.score[at], one.rows_seen[at], one.columns_seen[at])
-            for at in range(len(one.budgets))
-        ]
+        [campaigns_of(base, one.score[at], one.rows_seen[at], one.columns_seen[at]) for at in range(len(one.budgets))]
         for one in replays
     ]
     return reduced(first.table, base, first.budgets, first.first, rules, replays)
@@ -195,9 +190,7 @@ def _ratio(
     if not every:
         return None
     samples = [one.sample for one in every]
-    return gap_closed(
-        samples, [coefficients(one) for one in every], seed_names(every), over_best_of_n=over_best_of_n
-    )
+    return gap_closed(samples, [coefficients(one) for one in every], seed_names(every), over_best_of_n=over_best_of_n)
 
 
 def score_difference(one: TableScores, rule: int, other: int, budget: int) -> Total:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from seedbench.metrics import correct_counts, undefined
 from seedbench.trialset import TrialTable
 

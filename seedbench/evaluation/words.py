@@ -91,8 +91,8 @@ def _summary_words(name: str, summary: Summary, replicates: int, strategies: int
     told = "told" if summary.difference_p is not None and summary.difference_p < MARKED else "not told"
     together = f" at 95% for {strategies} strategies together" if strategies > 1 else " at 95%"
     yield (
-        f"That is {amount} point{'s' * (amount != '1')} {more} than best-of-n closes with the same budgets (95% interval "
-        f"{low * 100:+.0f} to {high * 100:+.0f}), {told} from nothing{together}; a true difference of "
+        f"That is {amount} point{'s' * (amount != '1')} {more} than best-of-n closes with the same budgets (95% "
+        f"interval {low * 100:+.0f} to {high * 100:+.0f}), {told} from nothing{together}; a true difference of "
         f"{summary.difference_detectable * 100:.0f} would be, four times in five."
     )
 

@@ -227,7 +227,8 @@ def gap_closed(
     won = [quantity(sample, c, less).estimate for (sample, c), less in zip(pairs, compared, strict=True)]
     ratio = math.fsum(won) / points
     parts = [
-        quantity(sample, c, _less_to_win(sample, less, ratio)) for (sample, c), less in zip(pairs, compared, strict=True)
+        quantity(sample, c, _less_to_win(sample, less, ratio))
+        for (sample, c), less in zip(pairs, compared, strict=True)
     ]
     return replace(total(parts, 1 / points, names), estimate=ratio)
 

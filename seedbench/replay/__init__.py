@@ -16,7 +16,15 @@ decisions     what a strategy decides on the way, and where two part
 from seedbench.replay.deadline import Deadline
 from seedbench.replay.decisions import Decision, Decisions, Kind, decision, parting, steps_before
 from seedbench.replay.options import EvaluationKeywords, ReplayKeywords, ReplayOptions, from_keywords
-from seedbench.replay.protocol import PROTOCOLS, PoolSize, admitted_budgets, pool_size_of, scored_tables, subgrids_of, unscored
+from seedbench.replay.protocol import (
+    PROTOCOLS,
+    PoolSize,
+    admitted_budgets,
+    pool_size_of,
+    scored_tables,
+    subgrids_of,
+    unscored,
+)
 from seedbench.replay.replay import Replay, TableReplay, replay, replay_one
 from seedbench.replay.replicates import Replicates, prepare, whole_table
 from seedbench.replay.run import run_campaign

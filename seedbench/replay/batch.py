@@ -157,9 +157,7 @@ def run_batch(
         return outcomes
     deadline = Deadline(options.time_limit)
     with threadpool_limits(limits=1):  # a sum split among threads may differ in its last bit
-        prepared = prepare(
-            plan.table, seed=options.seed, replicates=batch, protocol=options.protocol, size=plan.size
-        )
+        prepared = prepare(plan.table, seed=options.seed, replicates=batch, protocol=options.protocol, size=plan.size)
         outcomes.first[:] = prepared.order[:, : len(outcomes.first)].T
         with deadline.installed(), rarely_collected():
             for at, replicate in enumerate(batch):

@@ -15,7 +15,10 @@ from seedbench.trialset import Selection, SelectionKeywords, TrialSet, refuse_un
 
 # Of each whole number its rule, up to the value, and whether it holds.
 _NUMBERS: dict[str, tuple[str, Callable[[int], bool]]] = {
-    "replicates": ("replicates must be at least 3, or nothing is known of their noise; found", lambda number: number >= 3),
+    "replicates": (
+        "replicates must be at least 3, or nothing is known of their noise; found",
+        lambda number: number >= 3,
+    ),
     "seed": ("seed must be an integer, found", lambda number: True),
     "processes": ("processes must be at least 1, found", lambda number: number >= 1),
 }
@@ -30,7 +33,7 @@ class ReplayKeywords(SelectionKeywords, total=False):
     Attributes:
         replicates: campaigns per table, budget and strategy, at least 3; 500.
         seed: of all hidden randomness, any integer; 0. The same call gives the same result to the byte.
-        protocol: "held-out-2", chosen by the dev set and reported on the test set; or "dodge2020", the dev set for both.
+        protocol: "held-out-2", chosen by the dev set and reported on the test set; "dodge2020", the dev set for both.
         processes: to split the work among; the result does not depend on it; 1. More than one needs a strategy that can
             travel to another process: a file, a shipped name, or a callable that pickles.
         time_limit: wall time in seconds that one campaign may take; 60.

@@ -109,9 +109,7 @@ def replay(
         for table, fitting in zip(tables, admitted_budgets(tables, budgets), strict=True)
     ]
     work = Work(loaded, tuple(plans), options, decisions)
-    batches = [
-        range(start, min(start + BATCH, options.replicates)) for start in range(0, options.replicates, BATCH)
-    ]
+    batches = [range(start, min(start + BATCH, options.replicates)) for start in range(0, options.replicates, BATCH)]
     units = [(at, batch) for at in range(len(plans)) for batch in batches]
     total = sum(work.campaigns(plans[at], batch) for at, batch in units)
     done = 0
@@ -155,9 +153,7 @@ def replay_one(
     return _table_replay(table, plan, outcomes, 0, options)
 
 
-def _plan(
-    table: TrialTable, budgets: tuple[int, ...], history: Sequence[TrialTable], options: ReplayOptions
-) -> Plan:
+def _plan(table: TrialTable, budgets: tuple[int, ...], history: Sequence[TrialTable], options: ReplayOptions) -> Plan:
     shown = ShownTables.of(table, history) if options.track == "transfer" else None
     needed = table.test_score if options.protocol != "dodge2020" else None
     return Plan(replace(without_secrets(table), test_score=needed), pool_size_of(table), budgets, shown)

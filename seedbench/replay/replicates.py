@@ -55,8 +55,8 @@ class Replicates:
         if found is None:
             own = int(self.table.ended_at[trial])
             values = (self.score[trial], self.validation_loss[trial], self.train_loss[trial])
-            numbers = zip(*(of.tolist() for of in values), strict=True)
-            found = [Measurements(*measured, index >= own) for index, measured in enumerate(numbers)]
+            numbers = enumerate(zip(*(of.tolist() for of in values), strict=True))
+            found = [Measurements(score, loss, train, index >= own) for index, (score, loss, train) in numbers]
             self.curves[trial] = found
         return found
 

@@ -89,8 +89,15 @@ class ShownTables:
 
 def without_secrets(table: TrialTable) -> TrialTable:
     """A table without what no strategy may find: test scores, predictions."""
-    secrets = ("test_score", "test_loss", "predicted_label", "test_predicted_label", "example_loss", "test_label")
-    return replace(table, **dict.fromkeys(secrets))
+    return replace(
+        table,
+        test_score=None,
+        test_loss=None,
+        predicted_label=None,
+        test_predicted_label=None,
+        test_label=None,
+        example_loss=None,
+    )
 
 
 def _labels(seeds: np.ndarray, own: np.ndarray) -> np.ndarray:

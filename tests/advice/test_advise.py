@@ -132,7 +132,7 @@ def test_few_seeds_have_no_intervals():
     ],
 )
 def test_full_trials_needed(score, full_trials, bound):
-    """Six runs of 1/4 and six of 3/4: one is worth 1/2; of two, 6 · 5 in 12 · 11 have none of the better: 3/4 - 5/44."""
+    """Six runs of 1/4 and six of 3/4: one is worth 1/2; of two, 6 · 5 in 12 · 11 are both 1/4: 3/4 - 5/44."""
     found = advise(2, trial_set(counts(*[1, 3] * 6)), score=score, protocol="dodge2020", **QUICK)
     (table,) = found.tables
     assert (table.floor, table.score) == pytest.approx((1 / 2, 1 / 2 + 3 / 22))

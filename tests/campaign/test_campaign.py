@@ -141,7 +141,7 @@ def test_ties_go_to_the_earliest():
     assert settle(None)[:3] == (0, 1, 1)  # b was paid for first
 
 
-# --- several together ---------------------------------------------------------------------------------------------------
+# --- several together -------------------------------------------------------------------------------------------------
 
 
 def test_what_is_known_of_the_task():

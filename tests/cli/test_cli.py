@@ -62,12 +62,14 @@ def test_json_holds_what_is_promised(run, trials_folder):
     assert content["trials"].keys() == {"name", "version", "sha256", "revision"}
     assert content["trials"]["name"] == "synthetic" and str(trials_folder) not in text
     assert content["strategy"].keys() == {"name", "sha256", "oracle"}
-    wanted = """model task recipe budget score score_low score_high best_of_n difference difference_p floor ceiling oracle
-        gap_closed gap_closed_low gap_closed_high compute_multiplier compute_multiplier_bound optimism trials_started
-        budget_spent validations validation_seconds no_signal no_interval"""
+    wanted = """model task recipe budget score score_low score_high best_of_n difference difference_p floor ceiling
+        oracle gap_closed gap_closed_low gap_closed_high compute_multiplier compute_multiplier_bound optimism
+        trials_started budget_spent validations validation_seconds no_signal no_interval"""
     assert len(content["rows"]) == 3
     assert all(set(wanted.split()) <= row.keys() for row in content["rows"])
-    assert [row["score_low"] is None for row in content["rows"]] == [row["no_interval"] is not None for row in content["rows"]]
+    assert [row["score_low"] is None for row in content["rows"]] == [
+        row["no_interval"] is not None for row in content["rows"]
+    ]
     summary = {"gap_closed", "gap_closed_low", "gap_closed_high", "compute_multiplier"}
     assert summary <= content["summary"].keys()
     (other,) = content["against"]
@@ -156,7 +158,9 @@ def test_selection_and_the_paper_s_protocol(run, refused, trials_folder, write_s
     assert [row[0] for row in rows] == ["2", "6"]
     assert "optimism" not in out  # chosen and reported on the dev set
     unscored = write_set(split_like_training(5, 5, test_examples=0))
-    refused("evaluate", "full_trials", "--trials", unscored, *QUICK, rule="no test scores, by which protocol held-out-2")
+    refused(
+        "evaluate", "full_trials", "--trials", unscored, *QUICK, rule="no test scores, by which protocol held-out-2"
+    )
     assert run("evaluate", "full_trials", "--trials", unscored, *QUICK, "--protocol", "dodge2020")[0] == 0
     assert run("check", "full_trials", "--trials", unscored, "--protocol", "dodge2020")[0] == 0
 

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from seedbench import Evaluation, SeedbenchError, SelectionError, evaluate, metrics
+from seedbench import Evaluation, SeedbenchError, SelectionError, evaluate
 from seedbench.evaluation import LeftOut, Row
 from seedbench.strategy import load_strategy
 from seedbench.trialset import TrialSet, TrialTable
@@ -48,7 +48,6 @@ def table_of_predictions(rows=6, columns=6, checkpoints=4, task="rte", model="m"
     The test set has four times as many examples as the dev set.
     """
     rng = np.random.default_rng(seed)
-    label = (np.arange(examples) % 2).astype(np.int8)
     skill = spread * (rng.normal(size=(rows, 1)) + rng.normal(size=(1, columns)) + rng.normal(size=(rows, columns)))
     skill = skill.reshape(-1, 1, 1) + np.linspace(0.2, 0.8, checkpoints)[:, None]
     both = []
@@ -84,9 +83,7 @@ def test_three_by_three_by_hand():
     """
     scores = np.linspace(0.1, 0.9, 9).reshape(3, 3)
     scores = np.stack([scores / 2, scores], axis=-1)
-    result = evaluate(
-        "full_trials", trial_set(table_of_scores(scores, test=scores - 0.05)), budgets=[1], replicates=4
-    )
+    result = evaluate("full_trials", trial_set(table_of_scores(scores, test=scores - 0.05)), budgets=[1], replicates=4)
     (row,) = result.rows
     assert (row.score, row.best_of_n, row.floor) == pytest.approx((0.45, 0.45, 0.45), abs=5e-3)
     assert row.floor < row.ceiling <= row.oracle + 1e-9 <= 0.85
@@ -132,7 +129,7 @@ def test_trials_that_are_noise_have_no_signal_and_decide_nothing(two_tables):
 
 
 def test_a_rule_that_recognises_small_grids_wins_nothing(two_tables):
-    """Every pool has the same size: there are no smaller ones in which to play best-of-n, and so narrow the interval."""
+    """Every pool has the same size: there are no smaller ones in which to play best-of-n."""
 
     def recognises(campaign):
         grids.add((campaign.grid, campaign.unstarted))
@@ -274,7 +271,9 @@ def test_tables_without_test_scores_are_said_to_be_left_out():
 
 
 def test_a_budget_that_one_table_is_too_small_for_is_refused(two_tables):
-    with pytest.raises(SelectionError, match="needs pools of 32 trials.*; m/sst2/r has 30 .* enough for a budget of 5;"):
+    with pytest.raises(
+        SelectionError, match="needs pools of 32 trials.*; m/sst2/r has 30 .* enough for a budget of 5;"
+    ):
         evaluate("full_trials", two_tables, budgets=[8])
 
 

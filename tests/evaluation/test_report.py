@@ -136,7 +136,12 @@ def test_four_tables_five_budgets_two_others_fit_and_lose_nothing(width):
     assert scored[0][:6] == ["2", "0.7050", "±0.0100", "+0.0060", "±0.0050", "▲"]
     assert scored[0][scored[0].index("5%") :][:2] == ["5%", "±10"]
     # Columns that only a wide terminal has room for.
-    assert [word in scored[0] for word in ("0.0071", "1.50×", "+0.0123", "31.0")] == [True, True, width > 80, width > 80]
+    assert [word in scored[0] for word in ("0.0071", "1.50×", "+0.0123", "31.0")] == [
+        True,
+        True,
+        width > 80,
+        width > 80,
+    ]
     assert ("1.25–∞" in scored[0]) == (width == 150)
     assert text.count("+0.0040 ±0.0030 ▲") == 40
     assert text.count("one full trial 0.7000, best of many 0.8000, oracle 0.8300") == 4
@@ -159,8 +164,8 @@ def test_words_say_what_the_numbers_say():
         "At a budget of 8 full trials mine.py finds what plain best-of-n needs 14.2 for.",
         "Over 4 trial tables mine.py closes 46% of the gap between one full trial and the best of many (95% interval "
         "35% to 57%).",
-        "That is 3 points more than best-of-n closes with the same budgets (95% interval -2 to +8), not told from nothing "
-        "at 95% for 4 strategies together; a true difference of 7 would be, four times in five.",
+        "That is 3 points more than best-of-n closes with the same budgets (95% interval -2 to +8), not told from "
+        "nothing at 95% for 4 strategies together; a true difference of 7 would be, four times in five.",
         "That is 6 points more of the gap than full_trials (95% interval +1 to +11).",
         "That is 2 points less of the gap than asha (95% interval -7 to +3): the data cannot tell them apart.",
         "That is 9 points less of the gap than patience (95% interval -14 to -4).",
@@ -200,8 +205,8 @@ def test_one_that_would_be_told_alone_is_not_among_many():
 def test_what_looking_took_is_said_beside_the_steps():
     rows = [row(budget=2, validation_seconds=7.25), row(budget=8, validation_seconds=300.0)]
     assert words(evaluation(rows))[-1] == (
-        "The budget does not count validation: with 8 full trials in sst2 few-sample-128 it asked for 80, 5.0 min where "
-        "the trials were trained."
+        "The budget does not count validation: with 8 full trials in sst2 few-sample-128 it asked for 80, 5.0 min "
+        "where the trials were trained."
     )
     assert "7.2 s" in printed(evaluation(rows), 110) and "5.0 min" in printed(evaluation(rows), 110)
 
@@ -213,9 +218,7 @@ def test_why_there_is_no_interval_and_what_one_does_not_cover():
     ]
     said = words(evaluation(rows))
     assert "In rte few-sample-128 it is unknown whether there is signal: not in the summary." in said
-    assert (
-        "In rte few-sample-128 two to four weight-init seeds say too little about others: no intervals." in said
-    )
+    assert "In rte few-sample-128 two to four weight-init seeds say too little about others: no intervals." in said
     assert (
         "In sst2 few-sample-128 all trials share one seed of an axis: intervals say nothing about others of it." in said
     )
@@ -223,8 +226,17 @@ def test_why_there_is_no_interval_and_what_one_does_not_cover():
 
 def test_undefined_is_never_a_number():
     rows = [
-        row("rte", gap=0.0, no_signal=True, gap_closed=None, gap_closed_low=None, gap_closed_high=None,
-            compute_multiplier=None, compute_multiplier_low=None, optimism=None),
+        row(
+            "rte",
+            gap=0.0,
+            no_signal=True,
+            gap_closed=None,
+            gap_closed_low=None,
+            gap_closed_high=None,
+            compute_multiplier=None,
+            compute_multiplier_low=None,
+            optimism=None,
+        ),
         row("sst2", score_low=None, score_high=None, gap_closed_low=None, gap_closed_high=None, no_signal=None),
     ]
     text = printed(evaluation(rows, summary=summary_of(**NO_SUMMARY)), 110)
@@ -238,7 +250,9 @@ def test_undefined_is_never_a_number():
 
 def test_budget_left_unspent_and_tables_left_out_are_said():
     rows = [row(budget=8, budget_spent=4.1), row(budget=16)]
-    said = words(evaluation(rows, left_out=(LeftOut("m/rte/r", "too few trials"), LeftOut("m/cola/r", "no test scores"))))
+    said = words(
+        evaluation(rows, left_out=(LeftOut("m/rte/r", "too few trials"), LeftOut("m/cola/r", "no test scores")))
+    )
     assert "It left budget unspent: in sst2 few-sample-128 it spent 4.1 of 8 full trials." in said
     assert "Left out, having too few trials for these budgets: m/rte/r." in said
     assert "Left out, having no test scores: m/cola/r; --protocol dodge2020 takes them." in said

@@ -52,7 +52,9 @@ def test_a_rule_s_campaigns_are_those_of_the_replay():
     base = scoring.baseline_of(own, "held-out-2", (2, 4))
     rules = [[]]
     for at in range(2):
-        masks = [np.unpackbits(of[at], axis=1)[:, :6].astype(bool) for of in (replayed.rows_seen, replayed.columns_seen)]
+        masks = [
+            np.unpackbits(of[at], axis=1)[:, :6].astype(bool) for of in (replayed.rows_seen, replayed.columns_seen)
+        ]
         rules[0].append(Campaigns(replayed.score[at], seen(masks[0]), seen(masks[1])))
     control = [scoring.best_of_first(base, replayed.first[:budget]) for budget in (2, 4)]
     by_hand = table_sample(base, (2, 4), control, rules)

@@ -119,9 +119,7 @@ def test_seedbench_loads_once_verifies_and_records_the_commit(
     assert (ended.code, ended.err) == (0, "")
     found = json.loads(out.read_text())
     assert found["trials"] == {"name": REPO, "version": "1.0.0", "sha256": expected[2], "revision": commit}
-    here = evaluate(
-        "patience", trials=load_trials(published["1.0.0"]), budgets=[2], replicates=4, processes=1
-    )
+    here = evaluate("patience", trials=load_trials(published["1.0.0"]), budgets=[2], replicates=4, processes=1)
     assert found["rows"] == json.loads(here.to_json())["rows"]
     shown = client.seedbench("trials", REPO, "--revision", "v1.0.0", token=None)
     assert shown.code == 0 and f"Hub commit {commit}" in shown.out

@@ -70,7 +70,9 @@ def test_a_pool_has_the_trials_that_the_budgets_need(public, tmp_path):
     with_few = replace(shown, tables=(*shown.tables, replace(few.tables[0], recipe="other")))
     small = replace(drawn(few.tables[0], number=5), data_order_seeds=np.array([2**60, 2**61]), recipe="other")
     (found,) = unfit(replace(made(public), tables=(*made(public).tables, small)), with_few)
-    assert found.startswith("mini/sst2/other is a grid of 5 × 2 seeds, 10 trials: with two to four of an axis there are no")
+    assert found.startswith(
+        "mini/sst2/other is a grid of 5 × 2 seeds, 10 trials: two to four seeds of an axis leave no"
+    )
 
 
 def test_a_pool_that_was_revealed_cannot_be_hidden_again(public):

@@ -21,6 +21,7 @@ from leaderboard.baselines import main as baselines
 from leaderboard.boards import PUBLIC_SEED, read_baselines, read_board, read_boards, write_board
 from leaderboard.build import read_standings
 from leaderboard.measure import Order, measure
+from leaderboard.ranks import NONE, Comparisons, rank_intervals, read_comparisons
 from leaderboard.results import (
     NOT_MEASURED,
     Key,
@@ -31,7 +32,6 @@ from leaderboard.results import (
     results_of,
     write_result,
 )
-from leaderboard.ranks import NONE, Comparisons, rank_intervals, read_comparisons
 from leaderboard.verify import close_board, entries_of, prepare, table_of, verify_all
 from seedbench import CannotSeal, SeedbenchError, load_trials
 from seedbench.errors import StrategyFailed

@@ -3,7 +3,6 @@
 import pickle
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from seedbench import StrategyFailed, StrategyFileError, TrialSet, evaluate

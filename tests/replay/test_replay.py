@@ -591,10 +591,14 @@ def test_a_budget_asked_for_that_one_of_the_tables_cannot_take_is_refused_not_le
 
 def test_a_table_too_small_for_any_budget_and_one_without_test_scores():
     tiny = table_of(np.full((2, 2, 2), 0.5))
-    with pytest.raises(SelectionError, match="budget 2 needs pools of 8 trials, as of 4 × 4 .*, too few for any budget"):
+    with pytest.raises(
+        SelectionError, match="budget 2 needs pools of 8 trials, as of 4 × 4 .*, too few for any budget"
+    ):
         replay([full_trials], [tiny], options=ReplayOptions(replicates=4))
     unscored = replace(additive(4, 4), test_score=None)
-    with pytest.raises(SelectionError, match="table mini/sst2/few has no test scores, .*; --protocol dodge2020 chooses"):
+    with pytest.raises(
+        SelectionError, match="table mini/sst2/few has no test scores, .*; --protocol dodge2020 chooses"
+    ):
         replay([full_trials], [unscored], options=ReplayOptions(replicates=4))
     (result,) = replay([full_trials], [unscored], options=ReplayOptions(replicates=4, protocol="dodge2020"))
     assert np.isfinite(result.tables[0].score).all()

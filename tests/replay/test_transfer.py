@@ -9,7 +9,7 @@ import pytest
 from seedbench import Campaign, Checkpoint, SelectionError, StrategyFailed, Trial, TrialComplete, TrialSet, evaluate
 from seedbench.campaign import open_campaign, shown_loss
 from seedbench.checks import check_strategy
-from seedbench.replay import RecordedTrials, ReplayOptions, ShownTables, prepare, replay, replay_one
+from seedbench.replay import RecordedTrials, ReplayOptions, ShownTables, prepare, replay_one
 from seedbench.strategy import load_strategy
 from tests.synthetic import additive_predictions, table_by_hand
 

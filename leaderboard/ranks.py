@@ -13,6 +13,7 @@ from typing import Literal
 
 from leaderboard.boards import Board
 from leaderboard.results import Key, Result, results_of
+from seedbench.display.terminal import MARKED
 from seedbench.documents import read_json, to_json
 from seedbench.errors import SeedbenchError
 from seedbench.evaluation import Apart, compared_apart, held_together
@@ -89,7 +90,7 @@ def rank_intervals(results: Sequence[Result], comparisons: Comparisons) -> dict[
     pairs = comparisons.of(ranked)
     beats = set()
     for pair, p in zip(pairs, held_together([pair.p for pair in pairs]), strict=True):
-        if p is not None and p < 0.05 and pair.difference:
+        if p is not None and p < MARKED and pair.difference:
             beats.add((pair.one, pair.other) if pair.difference > 0 else (pair.other, pair.one))
     slugs = [result.slug for result in ranked]
     return {

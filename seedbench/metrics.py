@@ -1,4 +1,4 @@
-"""Scores: the tasks' own metrics, best-of-n, gap closed and the compute multiplier.
+"""Scores: the tasks' own metrics, best-of-n, and how many full trials a score takes.
 
 Everything here is a pure function of arrays, on numpy alone. Task metrics come from integer counts, elementwise, so
 they have the same bits however the work was split, and predictions that tie in truth tie as numbers.
@@ -148,7 +148,8 @@ def best_of_n(validation: ArrayLike, test: ArrayLike) -> Floats:
         R(n) = sum over ranks i of C(i-1, n-1) / C(N, n) t_(i).
     """
     validation, test = np.asarray(validation, dtype=np.float64), np.asarray(test, dtype=np.float64)
-    return best_of_n_of_ranked(share_ties(*by_rank(validation, test)[1:]))
+    ranked = share_ties(*by_rank(validation, test)[1:])
+    return ranked @ best_of_n_weights(ranked.shape[-1]).T
 
 
 def by_rank(validation: Floats, test: Floats) -> tuple[NDArray[np.intp], Floats, Floats]:
@@ -165,11 +166,6 @@ def share_ties(validation: Floats, test: Floats) -> Floats:
     starts = np.flatnonzero(flat)
     sizes = np.diff(np.append(starts, flat.size))
     return np.repeat(np.add.reduceat(test.ravel(), starts) / sizes, sizes).reshape(test.shape)
-
-
-def best_of_n_of_ranked(ranked: Floats) -> Floats:
-    """Test scores [..., N] by rank, ties shared -> R [..., N]; linear, so means may be taken before."""
-    return ranked @ best_of_n_weights(ranked.shape[-1]).T
 
 
 @lru_cache(maxsize=256)
@@ -199,14 +195,8 @@ def best_of_n_top_weights(trials: int, n: ArrayLike, top: int) -> Floats:
 # --- scores of a strategy ---------------------------------------------------------------------------------------------
 
 
-def gap_closed(won: ArrayLike, to_win: ArrayLike) -> Floats:
-    """Score - floor [...] and ceiling - floor [...] -> their ratio [...]; NaN where there is nothing to win."""
-    won, to_win = np.asarray(won, dtype=np.float64), np.asarray(to_win, dtype=np.float64)
-    return won / np.where(to_win > ROUNDING, to_win, np.nan)
-
-
 def full_trials_needed(score: float, best_of_n: ArrayLike) -> tuple[float, Bound | None]:
-    """A score and R [N] (a mean over replicates) -> the full trials that best-of-n needs for that score, and its bound.
+    """A score and R [N] -> the full trials that best-of-n needs for that score, and its bound.
 
     R itself need not rise with n (winner's curse), so it is inverted through R*(n) = max over m <= n of R(m), linear
     in between.
@@ -222,16 +212,6 @@ def full_trials_needed(score: float, best_of_n: ArrayLike) -> tuple[float, Bound
         return 1.0, "<" if score < reached[0] - ROUNDING else None
     low, high = reached[above - 1], reached[above]
     return min(float(above + (score - low) / (high - low)), above + 1.0), None
-
-
-def compute_multiplier(score: float, best_of_n: ArrayLike, budget: float) -> tuple[float, Bound | None]:
-    """A score, R [N] and a budget in full trials -> full trials that best-of-n needs per trial of budget, its bound.
-
-    Returns:
-        n / budget and None; or 1 / budget and "<" (at most that); or N / budget and ">" (at least that).
-    """
-    trials, bound = full_trials_needed(score, best_of_n)
-    return trials / budget, bound
 
 
 def geometric_mean(multipliers: list[tuple[float, Bound | None]]) -> tuple[float, Bound | None]:

@@ -164,16 +164,6 @@ def test_best_of_n_of_replicates_is_that_of_each():
         assert together[replicate] == pytest.approx(metrics.best_of_n(validation[replicate], test[replicate]))
 
 
-def test_deleted_trials_leave_the_curve_of_the_others():
-    rng = np.random.default_rng(2)
-    validation, test = rng.integers(0, 4, (5, 12)).astype(float), rng.normal(size=(5, 12))
-    keep = np.arange(12) % 3 > 0
-    order, *scores = metrics.by_rank(validation, test)
-    ranked = metrics.share_ties(*(ordered[keep[order]].reshape(5, -1) for ordered in scores))
-    expected = metrics.best_of_n(validation[:, keep], test[:, keep])
-    assert metrics.best_of_n_of_ranked(ranked) == pytest.approx(expected)
-
-
 def test_ranks_of_a_large_table_follow_their_closed_form():
     """With scores 1 ... N, the expected maximum of n of them is n (N + 1) / (n + 1)."""
     trials = 625
@@ -196,16 +186,6 @@ def test_one_trial():
 # --- scores of a strategy ---------------------------------------------------------------------------------------------
 
 
-def test_gap_closed():
-    """Floor 0.5, ceiling 1: a score of 0.75 closes half of the gap, and one of 1.25 beats the best of 64."""
-    assert metrics.gap_closed([0.75 - 0.5, 1.25 - 0.5], 1.0 - 0.5).tolist() == [0.5, 1.5]
-
-
-@pytest.mark.parametrize("to_win", [0.0, 1e-17, -0.1])
-def test_gap_closed_is_undefined_where_nothing_is_to_be_won(to_win):
-    assert isnan(metrics.gap_closed(0.25, to_win))
-
-
 CURVE = [0.5, 0.7, 0.6, 0.7, 0.9]  # R dips at 3; R* is 0.5, 0.7, 0.7, 0.7, 0.9
 
 
@@ -224,13 +204,6 @@ CURVE = [0.5, 0.7, 0.6, 0.7, 0.9]  # R dips at 3; R* is 0.5, 0.7, 0.7, 0.7, 0.9
 def test_full_trials_needed(score, expected):
     needed, bound = metrics.full_trials_needed(score, CURVE)
     assert (pytest.approx(needed), bound) == expected
-
-
-def test_compute_multiplier_is_per_trial_spent():
-    multiplier, bound = metrics.compute_multiplier(0.75, CURVE, budget=2)
-    assert (pytest.approx(multiplier), bound) == (2.125, None)
-    assert metrics.compute_multiplier(0.1, CURVE, budget=4) == (0.25, "<")
-    assert metrics.compute_multiplier(1.0, CURVE, budget=4) == (1.25, ">")
 
 
 def test_rounding_makes_no_bound():

@@ -11,9 +11,10 @@ from threadpoolctl import threadpool_limits
 
 from seedbench import __version__
 from seedbench.advice.result import Advice, BestOfN, Candidate, Needed, Verdict
+from seedbench.display.terminal import MARKED
 from seedbench.errors import SelectionError
 from seedbench.evaluation import Replayed, left_out_of, replay_selected
-from seedbench.evaluation.rows import MARKED, ends, multiplier_fields, together
+from seedbench.evaluation.rows import ends, multiplier_fields, together
 from seedbench.evaluation.scores import TableScores, gap, mean_over_best_of_n, multiplier_over, with_signal
 from seedbench.influences import Total, best_of_n, interval, total
 from seedbench.metrics import full_trials_needed

@@ -37,8 +37,6 @@ from seedbench.metrics import best_checkpoint
 from seedbench.trialset import ExamplesError, TrialTable
 
 Fields = dict[str, Any]
-#: Below it, what differs from 0 is marked.
-MARKED = 0.05
 
 
 def known(value: float) -> float | None:

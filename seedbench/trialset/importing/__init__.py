@@ -1,7 +1,7 @@
 """Anybody's curves as a trial set: `seedbench trials import FILE.csv|parquet OUT_DIR`.
 
-There are no predictions in such a trial set, so what needs halves of the dev set cannot be had: `seedbench findings`
-and protocol dodge2020 work on it, held-out-2 says why not.
+There is no test set in such a trial set: `seedbench findings` and protocol dodge2020 work on it, held-out-2 says why it
+does not.
 """
 
 from seedbench.trialset.importing.convert import COLUMNS, Imported, import_curves

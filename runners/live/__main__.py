@@ -71,35 +71,42 @@ def unrecorded(runner: BlockRunner, grid: tuple[int, int], seed: int) -> TrialTa
     )
 
 
-class LiveGrid(RecordedTrials):
-    """Replicate 0 of a table of which nothing is recorded: what a checkpoint measures is asked of ``train``.
+class LiveGrid:
+    """A grid of cells of which nothing is recorded: what a checkpoint measures is asked of ``train``.
+
+    Labels and order are those of replicate 0 of a recorded table.
 
     Args:
         table: as `unrecorded` makes it.
         seed: of the hidden labels and order, which are those of a replay with this seed.
         train: trains the trial of two labels to its next checkpoint and measures it there.
+
+    Attributes:
+        majority_score: score of always predicting the most frequent label.
     """
 
-    def __init__(self, table: TrialTable, seed: int, train: Callable[[tuple[int, int]], Measurements]) -> None:
-        super().__init__(prepare(table, seed=seed, replicates=range(2), protocol="dodge2020"), 0)
-        self._unrecorded, self._train = table, train
+    def __init__(self, table: TrialTable, seed: int, train: Callable[[Labels], Measurements]) -> None:
+        self._table, self._train = table, train
+        self._trials = RecordedTrials(prepare(table, seed=seed, replicates=range(2), protocol="dodge2020"), 0)
+        self._source = self._trials.source()
+        self.majority_score = self._source.majority_score
         self._failure: Exception | None = None
 
-    def cell(self, labels: tuple[int, int]) -> Cell:
+    def cell(self, labels: Labels) -> Cell:
         """The real seeds behind two labels."""
-        table, trial = self._unrecorded, self.trial(*labels)
+        table, trial = self._table, self._trials.trial(*labels)
         return Cell(int(table.weight_init_seeds[table.row[trial]]), int(table.data_order_seeds[table.column[trial]]))
 
     def run(self, strategy: Strategy, budget: int) -> Settlement:
-        """Runs one campaign, without a limit of time.
+        """Runs the one campaign, without a limit of time.
 
         Raises:
             StrategyFailed: as in a replay.
             Exception: what ``train`` raised, whatever the strategy made of it.
         """
+        source = Around(self._source, self._measure)
         try:
-            source = Around(self.source(), self._measure)
-            settled = run_campaign(strategy, self, budget, deadline=Deadline(0), source=source)
+            settled = run_campaign(strategy, self._trials, budget, deadline=Deadline(0), source=source)
         except StrategyFailed:
             if self._failure is None:
                 raise
@@ -170,7 +177,7 @@ def live(
         display.step(cell, step)
         interruption.check()
 
-    def train(labels: tuple[int, int]) -> Measurements:
+    def train(labels: Labels) -> Measurements:
         cell = cells.cell(labels)
         with interruption.held():
             row = paused.row(cell, book.checkpoints(cell))
@@ -207,7 +214,7 @@ def live(
                 strategy=strategy,
                 table=table,
                 seed=seed,
-                majority_score=cells.source().majority_score,
+                majority_score=cells.majority_score,
                 book=book,
                 kept=trial,
                 checkpoint=settled.checkpoint,

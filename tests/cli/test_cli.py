@@ -159,7 +159,8 @@ def test_only_runs_the_one_campaign_again(run, trials_folder):
     wanted = next(
         c for c in campaigns if (c["task"], c["recipe"], c["budget"], c["replicate"]) == ("sst2", "few", 8, 3)
     )
-    code, out, err = run("evaluate", "asha", "--trials", trials_folder, "--only", "mini/sst2/few:8:3")
+    only = ("--trials", trials_folder, "--only", "mini/sst2/few:8:3")
+    code, out, err = run("evaluate", "asha", *only, "--set", "rungs=3", "--seed", 0, "--time-limit", 30)
     assert (code, err) == (0, "")
     seeds = f"weight_init_seed {wanted['weight_init_seed']}, data_order_seed {wanted['data_order_seed']}"
     assert seeds in out and f"checkpoint {wanted['checkpoint'] + 1} of 5" in out
@@ -252,7 +253,8 @@ def test_without_a_command_it_helps(run):
         (("--replicates", "3"), "even number of at least 2, not 3"),
         (("--replicates", "-2"), "'--replicates': must be a whole number from 1 on, found '-2'"),
         (("--processes", "0"), "'--processes'"),
-        (("--seed", "x"), "'--seed': must be a whole number from 0 on, found 'x'"),
+        (("--seed", "x"), "'--seed': must be a whole number, found 'x'"),
+        (("--time-limit", "0"), "time_limit must be above 0 seconds and at most 86,400, found 0.0"),
         (("--protocol", "held-out-2"), "unknown protocol 'held-out-2'"),
         (("--against", "best"), "no strategy 'best'"),
         (("--revision", "v1"), "only a Hub repo has revisions"),
@@ -268,7 +270,9 @@ def test_without_a_command_it_helps(run):
         (("--only", "mini/sst2/few"), "TABLE:BUDGET:REPLICATE"),
         (("--only", "mini/rte/few:2:0"), "no trial table 'mini/rte/few'; there are mini/mrpc/few"),
         (("--only", "mini/sst2/few:16:0"), "budget 16 needs"),
-        (("--only", "mini/sst2/few:2:0", "--task", "sst2"), "--only runs one campaign"),
+        (("--only", "mini/sst2/few:2:0", "--task", "sst2"), "--only runs one campaign, of which --task says nothing"),
+        (("--only", "mini/sst2/few:2:0", "--processes", "1"), "of which --processes says nothing: it goes with --set, "),
+        (("--only", "mini/sst2/few:2:0", "--replicates", "200"), "of which --replicates says nothing"),
         (("--bogus",), "No such option: --bogus"),
     ],
 )

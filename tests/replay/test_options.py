@@ -23,9 +23,10 @@ from seedbench.trialset import Selection
         ({"processes": "2"}, "processes must be at least 1, found '2'"),
         ({"protocol": "held-in"}, "unknown protocol 'held-in': there are held-out-1, dodge2020"),
         ({"track": "warm"}, "unknown track 'warm': there are cold, transfer"),
-        ({"time_limit": 0}, "time_limit must be above 0 seconds, found 0"),
-        ({"time_limit": float("nan")}, "time_limit must be above 0 seconds, found nan"),
-        ({"time_limit": "1"}, "time_limit must be above 0 seconds, found '1'"),
+        ({"time_limit": 0}, "time_limit must be above 0 seconds and at most 86,400, found 0"),
+        ({"time_limit": 86_401}, "time_limit must be above 0 seconds and at most 86,400, found 86401"),
+        ({"time_limit": float("nan")}, "time_limit must be above 0 seconds and at most 86,400, found nan"),
+        ({"time_limit": "1"}, "time_limit must be above 0 seconds and at most 86,400, found '1'"),
     ],
 )
 def test_what_cannot_be_asked_for(given, said):

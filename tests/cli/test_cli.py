@@ -271,7 +271,10 @@ def test_without_a_command_it_helps(run):
         (("--only", "mini/rte/few:2:0"), "no trial table 'mini/rte/few'; there are mini/mrpc/few"),
         (("--only", "mini/sst2/few:16:0"), "budget 16 needs"),
         (("--only", "mini/sst2/few:2:0", "--task", "sst2"), "--only runs one campaign, of which --task says nothing"),
-        (("--only", "mini/sst2/few:2:0", "--processes", "1"), "of which --processes says nothing: it goes with --set, "),
+        (
+            ("--only", "mini/sst2/few:2:0", "--processes", "1"),
+            "of which --processes says nothing: it goes with --set, ",
+        ),
         (("--only", "mini/sst2/few:2:0", "--replicates", "200"), "of which --replicates says nothing"),
         (("--bogus",), "No such option: --bogus"),
     ],

@@ -83,8 +83,18 @@ def prepare(
     ours = tuple(sorted(set(read_baselines(baselines).values())))
     shown = load_trials(public, revision=revision)
     board = open_board(results, shown, track, replicates)
+    verification = Verification(
+        board=board,
+        trials=shown,
+        source=public,
+        hidden=False,
+        folder=results / board.name / "public",
+        processes=processes,
+        hours=hours,
+        baselines=ours,
+    )
     if trials is None:
-        return Verification(board, shown, public, False, results / board.name / "public", processes, hours, ours)
+        return verification
     if not board.closed:
         raise SeedbenchError(
             f"{board.name} is open: measured on the hidden pool now, it could be climbed one entry after the other; "
@@ -97,7 +107,8 @@ def prepare(
         raise SeedbenchError(
             f"{trials}: its SHA-256 is {private.sha256}; {board.name} was closed with the pool {board.pool.sha256}"
         )
-    return Verification(board, private, trials, True, results / board.name / "hidden", processes, hours, ours)
+    hidden = results / board.name / "hidden"
+    return replace(verification, trials=private, source=trials, hidden=True, folder=hidden)
 
 
 def entries_of(submissions: Path, wanted: Sequence[str] = ()) -> list[Path]:

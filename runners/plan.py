@@ -124,16 +124,16 @@ def load_planned_table(path: Path, name: str, out: Path, **overrides: Any) -> Pl
 def _planned(plan: PlanFile, table: TableOfPlan, out: Path, where: str, draw: bool) -> PlannedTable:
     try:
         spec = table_spec(
-            plan.model,
-            plan.model_name,
-            plan.glue,
-            table.task,
-            table.recipe,
-            [f"{name}={value}" for name, value in table.set.items()],
-            plan.engine,
-            out,
-            plan.stack,
-            plan.compiled,
+            model=plan.model,
+            model_name=plan.model_name,
+            glue=plan.glue,
+            task=table.task,
+            recipe=table.recipe,
+            changes=[f"{name}={value}" for name, value in table.set.items()],
+            engine=plan.engine,
+            out=out,
+            stack=plan.stack,
+            compiled=plan.compiled,
         )
         cells = grid(table.weight_init_seeds, table.data_order_seeds, out if draw else None)
     except RunnerError as error:

@@ -270,7 +270,18 @@ def main(
                 raise SweepError(f"{lacking[0]}: not given; describe the grid, or name a --plan and its --table")
             assert model and task and recipe and weight_init_seeds is not None and data_order_seeds is not None
             glue, engine = glue or "nyu-mll/glue", engine or "stacked"
-            spec = table_spec(model, model_name, glue, task, recipe, set_ or (), engine, out, stack, compiled)
+            spec = table_spec(
+                model=model,
+                model_name=model_name,
+                glue=glue,
+                task=task,
+                recipe=recipe,
+                changes=set_ or (),
+                engine=engine,
+                out=out,
+                stack=stack,
+                compiled=compiled,
+            )
             cells = grid(weight_init_seeds, data_order_seeds, out)
         if known is not None:
             wanted, cells = len(cells), without_known(spec, cells, known)

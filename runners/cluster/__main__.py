@@ -114,9 +114,17 @@ def submit(
                     "which trials? give --plan, or --model, --task, --recipe, --weight-init-seeds, --data-order-seeds"
                 )
             spec = table_spec(
-                model, model_name, glue or "nyu-mll/glue", task, recipe or "", set_ or (), engine or "stacked", out,
-                stack, compiled,
-            )  # fmt: skip
+                model=model,
+                model_name=model_name,
+                glue=glue or "nyu-mll/glue",
+                task=task,
+                recipe=recipe or "",
+                changes=set_ or (),
+                engine=engine or "stacked",
+                out=out,
+                stack=stack,
+                compiled=compiled,
+            )
             planned = [PlannedTable(spec, grid(weight_init_seeds or "", data_order_seeds or "", out))]
         planned = [_located(table) for table in planned]
         rates = parse_rates(trials_per_hour or (), planned)
@@ -137,13 +145,13 @@ def submit(
         if executor != "local" and len(devices) > 1:
             raise ClusterError(f"--device: a {executor} job has one device, got {', '.join(devices)}")
         options = Options(
-            executor,
-            block_minutes,
-            max_jobs or (len(devices) if executor == "local" else 256),
-            devices,
-            threads,
-            attempts,
-            parameters if executor == "slurm" else {},
+            executor=executor,
+            block_minutes=block_minutes,
+            max_jobs=max_jobs or (len(devices) if executor == "local" else 256),
+            devices=devices,
+            threads=threads,
+            attempts=attempts,
+            slurm=parameters if executor == "slurm" else {},
         )
         tables = [
             replace(table, trials_per_hour=rates.get(table.spec.task, table.trials_per_hour)) for table in planned

@@ -271,7 +271,16 @@ def main(
     console = Console(stderr=True)
     try:
         loaded = load_strategy(strategy)
-        spec = table_spec(model, model_name, glue, task, recipe, set_ or (), "reference", out, None, None)
+        spec = table_spec(
+            model=model,
+            model_name=model_name,
+            glue=glue,
+            task=task,
+            recipe=recipe,
+            changes=set_ or (),
+            engine="reference",
+            out=out,
+        )
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         size = parse_grid(grid)
         report = live(

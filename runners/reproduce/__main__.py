@@ -100,7 +100,16 @@ def spec_of(drawn: Drawn, model: str, glue: str, engine: str | None, out: Path, 
             raise RunnerError(f"{table.name}: was not recorded by one engine alone; give one with --engine")
         (engine,) = recorded
     recipe = Recipe(table.recipe, **fields)
-    return TableSpec(model, table.model, glue, table.task, recipe, engine, out / engine, **how)
+    return TableSpec(
+        model=model,
+        model_name=table.model,
+        glue=glue,
+        task=table.task,
+        recipe=recipe,
+        engine=engine,
+        out=out / engine,
+        **how,
+    )
 
 
 def check_same(drawn: Drawn, spec: TableSpec) -> None:

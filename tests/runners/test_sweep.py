@@ -289,7 +289,16 @@ def test_out_of_memory_on_the_accelerator_halves_the_stack(
         return train(engine, cells, progress)
 
     spec = table_spec(
-        tiny_model, "someone/tiny", tiny_glue, "sst2", "stable", CHANGES, "stacked", tmp_path, stack=8, compiled=False
+        model=tiny_model,
+        model_name="someone/tiny",
+        glue=tiny_glue,
+        task="sst2",
+        recipe="stable",
+        changes=CHANGES,
+        engine="stacked",
+        out=tmp_path,
+        stack=8,
+        compiled=False,
     )
     cells = [Cell(weight, 0) for weight in range(5)]
     monkeypatch.setattr(StackedEngine, "run", with_room_for_two)

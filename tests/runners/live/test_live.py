@@ -78,7 +78,15 @@ def lively_model(tiny_model: str, tmp_path_factory: pytest.TempPathFactory) -> s
 
 @pytest.fixture(scope="module")
 def spec(lively_model: str, tiny_glue: str) -> Callable[[Path], TableSpec]:
-    return lambda out: TableSpec(lively_model, "tiny/bert", tiny_glue, "mrpc", RECIPE, "reference", out)
+    return lambda out: TableSpec(
+        model=lively_model,
+        model_name="tiny/bert",
+        glue=tiny_glue,
+        task="mrpc",
+        recipe=RECIPE,
+        engine="reference",
+        out=out,
+    )
 
 
 @pytest.fixture(scope="module")

@@ -201,6 +201,12 @@ def test_a_strategy_s_source_and_parameters_are_shown(run):
     assert code == 0 and source == load_strategy("start_many").source
     lines = [line.strip().split(maxsplit=2) for line in shown.splitlines() if line.strip()]
     assert ["fraction", "0.5", "how far each is trained before the choice, as a fraction of a full trial."] in lines
+    path = write(
+        "from dataclasses import dataclass\n@dataclass(frozen=True)\nclass Short:\n    k: int = 1\n"
+        "    def __call__(self, campaign):\n        campaign.start().advance()\nstrategy = Short()\n"
+    )
+    code, out, _ = run("strategies", path)
+    assert code == 0 and [line.split() for line in out.splitlines()[-2:]] == [["Parameters"], ["k", "1"]]
     code, out, _ = run("strategies", "full_trials")
     assert code == 0 and out.endswith("full_trials has no parameters.\n")
 

@@ -16,6 +16,7 @@ FLOORS = [
     {
         "errors",
         "documents",
+        "docstrings",
         "files",
         "cpus",
         "metrics",
@@ -34,7 +35,7 @@ FLOORS = [
 FLOOR = {module: floor for floor, modules in enumerate(FLOORS) for module in modules} | {"__main__": len(FLOORS)}
 NUMPY_ALONE = {"metrics", "intervals", "influences"}  # and scipy, where it is used; they may know each other
 NEVER = {"torch", "transformers", "datasets", "runners", "dataset_card", "leaderboard"}
-EVERYBODYS = {"errors", "documents"}  # stand below the lowest floor: all others there may lean on them
+EVERYBODYS = {"errors", "documents", "docstrings"}  # stand below the lowest floor: all others there may lean on them
 PUBLIC = {"", "__version__"}  # what anybody may take from the package itself: its version
 MAY_KNOW = {
     "runners": {"errors", "documents", "files", "trialset", "metrics"},
@@ -117,7 +118,7 @@ def _problem(parts: tuple[str, ...], name: str, at_top: bool) -> str | None:
         return f"{module} imports a strategy; load it instead"
     if target not in FLOOR:
         return f"imports {name} from the lazy package, not from its module"
-    below = FLOOR[target] < FLOOR[module] or (target in EVERYBODYS and module not in EVERYBODYS)
+    below = FLOOR[target] < FLOOR[module] or (target in EVERYBODYS and module != target)
     return None if below else f"{module} may not import {target}"
 
 

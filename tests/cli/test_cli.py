@@ -20,7 +20,7 @@ from seedbench.cli.common import check_outputs
 from seedbench.evaluation import Evaluation
 from seedbench.replay import Deadline
 from seedbench.strategy import load_strategy
-from seedbench.trialset import write_manifest
+from seedbench.trialset.write import write_manifest
 from tests.synthetic import split_like_training
 
 ROOT = Path(__file__).parents[2]

@@ -4,6 +4,6 @@ There are no predictions in such a trial set, so what needs halves of the dev se
 and protocol dodge2020 work on it, held-out-1 says why not.
 """
 
-from seedbench.trialset.importing.convert import COLUMNS, Imported, import_curves
+from seedbench.trialset.importing.convert import import_curves
 
-__all__ = ["COLUMNS", "Imported", "import_curves"]
+__all__ = ["import_curves"]

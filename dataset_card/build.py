@@ -18,6 +18,7 @@ from rich.console import Console
 
 from dataset_card import facts
 from dataset_card.metadata import metadata
+from seedbench.commands import run
 from seedbench.errors import SeedbenchError
 from seedbench.files import changing, write_file
 from seedbench.trialset import Manifest, TrialSet, load_trials, read_manifest
@@ -92,19 +93,17 @@ def main(
     folder: Annotated[Path, typer.Argument(help="Folder of a trial set; the documents are written there.")],
 ) -> None:
     """Write the dataset card of a trial set, and what belongs to it."""
-    console = Console(stderr=True)
+    read_manifest(folder)
     try:
-        read_manifest(folder)
         with changing(folder) as change:  # from reading on: the documents are those of the data that are there
             documents = build(folder)
             for name, content in documents.items():
                 write_file(change.new / name, content)
             change.commit(documents.keys())
-    except (SeedbenchError, OSError, ValueError) as error:
-        console.print(f"error: {error}", style="red", soft_wrap=True, highlight=False)
-        raise typer.Exit(2) from None
-    console.print(f"wrote {', '.join(documents)} in {folder}", soft_wrap=True)
+    except (OSError, ValueError) as error:
+        raise SeedbenchError(f"{folder}: {' '.join(str(error).split())}") from None
+    Console(stderr=True).print(f"wrote {', '.join(documents)} in {folder}", soft_wrap=True)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main, "python -m dataset_card.build")

@@ -35,7 +35,7 @@ from leaderboard.boards import (
 from leaderboard.oracle import keep_oracle
 from leaderboard.results import Result, comparable_claim, gap_closed
 from leaderboard.runs import Verification, verify
-from leaderboard.terminal import one_line
+from seedbench.commands import run
 from seedbench.cpus import usable_cpus
 from seedbench.errors import SeedbenchError
 from seedbench.evaluation import Evaluation
@@ -244,34 +244,33 @@ def main(
 ) -> None:
     """Run entries twice in sealed processes and write down what was measured beside what is claimed."""
     console = Console(highlight=False)
-    with one_line("leaderboard.verify"):
-        if pull_requests and (close or again or entries):
-            raise SeedbenchError("--pull-requests verifies the Hub's open ones: leave out names, --close and --again")
-        if close and trials is not None:
-            raise SeedbenchError("--close, then --trials: a hidden pool is for a board that is closed")
-        verification = prepare(
-            trials,
-            public,
-            revision,
-            track,
-            results,
-            replicates=replicates,
-            processes=processes or usable_cpus(),
-            hours=hours,
-        )
-        if pull_requests:
-            from leaderboard.pull_requests import verify_pull_requests
+    if pull_requests and (close or again or entries):
+        raise SeedbenchError("--pull-requests verifies the Hub's open ones: leave out names, --close and --again")
+    if close and trials is not None:
+        raise SeedbenchError("--close, then --trials: a hidden pool is for a board that is closed")
+    verification = prepare(
+        trials,
+        public,
+        revision,
+        track,
+        results,
+        replicates=replicates,
+        processes=processes or usable_cpus(),
+        hours=hours,
+    )
+    if pull_requests:
+        from leaderboard.pull_requests import verify_pull_requests
 
-            verify_pull_requests(repo, verification, console)
-            return
-        folders = entries_of(submissions, entries or ())
-        if close:
-            verification = close_board(verification, entries_of(submissions), results, published_pool(pool))
-        done = verify_all(folders, verification, console, again=again)
-        if done and not verification.hidden:
-            keep_oracle(results, verification.board, verification.trials)
-        console.print(table_of(done, verification))
+        verify_pull_requests(repo, verification, console)
+        return
+    folders = entries_of(submissions, entries or ())
+    if close:
+        verification = close_board(verification, entries_of(submissions), results, published_pool(pool))
+    done = verify_all(folders, verification, console, again=again)
+    if done and not verification.hidden:
+        keep_oracle(results, verification.board, verification.trials)
+    console.print(table_of(done, verification))
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main, "python -m leaderboard.verify")

@@ -26,6 +26,7 @@ from runners.data.recipe import validation_steps
 from runners.errors import RunnerError
 from runners.table import TableSpec, grid, table_spec
 from runners.trial_log import Cell, read_log
+from seedbench.commands import run
 from seedbench.documents import read_toml
 
 
@@ -241,4 +242,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main, "python -m runners.plan")

@@ -32,6 +32,7 @@ from runners.export import trial_row
 from runners.plan import load_planned_table
 from runners.table import TableSpec, check_recipe_name, grid, make_blocks, pending_cells, table_spec, without_known
 from runners.trial_log import Cell, check_writable, read_log
+from seedbench.commands import run
 from seedbench.errors import SeedbenchError
 
 
@@ -292,4 +293,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main, "python -m runners.sweep")

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 FLOORS = [
     {
         "errors",
+        "commands",
         "documents",
         "docstrings",
         "files",
@@ -38,10 +39,11 @@ NEVER = {"torch", "transformers", "datasets", "runners", "dataset_card", "leader
 EVERYBODYS = {"errors", "documents", "docstrings"}  # stand below the lowest floor: all others there may lean on them
 PUBLIC = {"", "__version__"}  # what anybody may take from the package itself: its version
 MAY_KNOW = {
-    "runners": {"errors", "documents", "files", "trialset", "metrics"},
-    "dataset_card": {"errors", "documents", "files", "trialset", "metrics", "display", "evaluation"},
+    "runners": {"errors", "commands", "documents", "files", "trialset", "metrics"},
+    "dataset_card": {"errors", "commands", "documents", "files", "trialset", "metrics", "display", "evaluation"},
     "leaderboard": {
         "errors",
+        "commands",
         "cpus",
         "documents",
         "files",

@@ -24,13 +24,9 @@ from runners.data.recipe import RECIPES
 from runners.errors import RunnerError
 from runners.plan import PlannedTable, estimate, load_plan, parse_rates, with_rates
 from runners.table import grid, table_spec
+from seedbench.commands import application, run
 
-app = typer.Typer(
-    help="Fill seed grids on a cluster, or with several jobs on this machine.",
-    add_completion=False,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-)
+app = application("Fill seed grids on a cluster, or with several jobs on this machine.")
 console = Console(stderr=True)
 
 Out = Annotated[Path, typer.Argument(help="Folder of the trial logs, as given to submit --out.")]
@@ -266,4 +262,4 @@ def _devices() -> Sequence[str]:
 
 
 if __name__ == "__main__":
-    app()
+    run(app, "python -m runners.cluster")

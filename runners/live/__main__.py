@@ -28,6 +28,7 @@ from runners.live.trials import Interruption, LiveTrials, open_folder
 from runners.table import TableSpec, table_spec
 from runners.trial_log import Cell
 from seedbench.campaign import Around, Labels, Measurements, Settlement
+from seedbench.commands import run
 from seedbench.errors import SeedbenchError, StrategyFailed
 from seedbench.files import new_folder, remove_folder
 from seedbench.replay import Deadline, RecordedTrials, prepare, run_campaign
@@ -308,4 +309,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main, "python -m runners.live")

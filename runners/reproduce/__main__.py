@@ -23,6 +23,7 @@ from runners.reproduce.differences import PROVENANCE, compare, keep, kept_in, re
 from runners.sweep import devices_of, resumable, sweep
 from runners.table import TableSpec
 from runners.trial_log import Cell, read_log
+from seedbench.commands import run
 from seedbench.trialset import (
     BUNDLED,
     Reproduction,
@@ -234,4 +235,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main, "python -m runners.reproduce")

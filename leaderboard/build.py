@@ -15,7 +15,7 @@ from leaderboard.boards import HIDDEN_POOL, RESULTS, SUBMISSIONS, published_pool
 from leaderboard.oracle import read_oracle
 from leaderboard.results import results_of
 from leaderboard.site.data import Standing, standing
-from leaderboard.site.files import site_files, write_site
+from leaderboard.site.files import require_site, site_files, write_site
 from seedbench.commands import run
 from seedbench.display import require
 from seedbench.errors import SeedbenchError
@@ -68,6 +68,7 @@ def main(
     """Build the leaderboard's static site."""
     console = Console(stderr=True)
     require()
+    require_site(out)
     files = site_files(read_standings(submissions, results, pool))
     write_site(files, out)
     console.print(

@@ -26,9 +26,11 @@ from leaderboard.boards import (
     SUBMISSIONS,
     Board,
     belongs,
+    changing_board,
     open_board,
     published_pool,
     read_baselines,
+    read_board,
     read_boards,
     write_board,
 )
@@ -142,18 +144,20 @@ def close_board(
     Raises:
         SeedbenchError: it is closed already, or the pool is that of an earlier season, which everybody has.
     """
-    if verification.board.closed:
-        raise SeedbenchError(
-            f"{verification.board.name}: closed already, and its seed is drawn once; leave out --close to go on"
-        )
+    name = verification.board.name
     for other in read_boards(results):
         if pool is not None and other.pool is not None and other.pool.revision and other.pool.sha256 == pool.sha256:
             raise SeedbenchError(f"the hidden pool {pool.name} v{pool.version} was revealed with {other.name}")
     fixed = {
         entry.name: verification.key(entry).entry_sha256 for entry in entries if _takes_part(entry, verification.board)
     }
-    closed = verification.board.closes(fixed, pool)
-    write_board(results, closed)
+    with changing_board(results, name):  # which may have been amended, or closed, since it was read
+        there = (results / name / FILE).exists()
+        board = read_board(results / name) if there else verification.board
+        if board.closed:
+            raise SeedbenchError(f"{name}: closed already, and its seed is drawn once; leave out --close to go on")
+        closed = board.closes(fixed, pool)
+        write_board(results, closed)
     return replace(verification, board=closed)
 
 
@@ -190,8 +194,9 @@ def verify_all(
         if result is None:
             console.print(f"{entry.name}: claims a result of another board; left out")
             continue
-        if not (results / board.name / FILE).exists():
-            write_board(results, board)
+        with changing_board(results, board.name):
+            if not (results / board.name / FILE).exists():
+                write_board(results, board)
         console.print(Text(f"{entry.name}: {result.verdict}" + (f": {result.said}" if result.said else "")))
         outcomes.append(result)
     return outcomes

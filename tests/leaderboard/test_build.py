@@ -313,7 +313,9 @@ def test_the_folder_it_is_called_from(world, tmp_path, monkeypatch):
     assert (tmp_path / "site" / "index.html").is_file()
 
 
-def test_a_folder_of_something_else_is_left_alone(tmp_path):
+def test_a_folder_of_something_else_is_left_alone(tmp_path, monkeypatch):
+    """It is refused before anything is built."""
+    monkeypatch.setattr("leaderboard.build.site_files", lambda standings: pytest.fail("built"))
     (tmp_path / "thesis.tex").write_text("mine")
     with pytest.raises(SeedbenchError, match="holds something other than the site"):
         main(tmp_path, tmp_path / "none", tmp_path / "none")

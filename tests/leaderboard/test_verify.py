@@ -431,7 +431,7 @@ def test_a_removed_entry_keeps_its_line(verifying, claimed, tmp_path):
     submissions, results = tmp_path / "submissions", tmp_path / "results"
     for slug in ("a", "b"):
         enter(submissions, slug, HONEST, claimed)
-    verify_all(entries_of(submissions), verifying(), quiet())
+    verify_all(entries_of(submissions), early := verifying(), quiet())
     remove(BOARD, "a", "a look-up table: line 7", results)
     note(BOARD, "The first pages gave ranks of one day before.", results)
     (kept,) = verify_all(entries_of(submissions), verifying(), console := quiet())
@@ -441,7 +441,8 @@ def test_a_removed_entry_keeps_its_line(verifying, claimed, tmp_path):
     (gone,) = found.failed
     assert (gone.slug, gone.public.verdict, gone.public.said) == ("a", "removed", "a look-up table: line 7")
     assert found.board.notes == ("The first pages gave ranks of one day before.",)
-    close_board(verifying(), entries_of(submissions), results)
+    board = close_board(early, entries_of(submissions), results).board  # which was read before it was amended
+    assert board == read_board(results / BOARD) and board.notes == found.board.notes and board.removed.keys() == {"a"}
     verify_all(entries_of(submissions), verifying(), quiet())  # under the board's own seed
     (closed,) = read_standings(submissions, results)
     assert [(each.slug, each.public.said) for each in closed.failed] == [("a", "a look-up table: line 7")]

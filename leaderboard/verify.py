@@ -41,7 +41,8 @@ from seedbench.commands import run
 from seedbench.cpus import usable_cpus
 from seedbench.errors import SeedbenchError
 from seedbench.evaluation import Evaluation
-from seedbench.submission import TRACKS, is_slug, read_submission
+from seedbench.replay import TRACKS
+from seedbench.submission import is_slug, read_submission
 from seedbench.trialset import BUNDLED, TrialsIdentity, load_trials
 
 

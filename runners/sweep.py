@@ -16,7 +16,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console, Group
@@ -24,7 +24,6 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from runners.block import BlockRunner
 from runners.data.glue import TEXT_COLUMNS
 from runners.data.recipe import RECIPES
 from runners.errors import RunnerError
@@ -34,6 +33,9 @@ from runners.table import TableSpec, check_recipe_name, grid, make_blocks, pendi
 from runners.trial_log import Cell, check_writable, read_log
 from seedbench.commands import run
 from seedbench.errors import SeedbenchError
+
+if TYPE_CHECKING:
+    from runners.block import BlockRunner
 
 
 class SweepError(RunnerError):
@@ -67,6 +69,8 @@ def _start_worker(spec: TableSpec, threads: int, devices: Any, shares: Any) -> N
 
 
 def _load(spec: TableSpec, device: str) -> BlockRunner:
+    from runners.block import BlockRunner  # takes seconds to import, and the process above trains nothing
+
     runner = BlockRunner(spec, device)
     runner.check_folder()
     return runner
@@ -215,9 +219,11 @@ def resumable(console: Console) -> Iterator[None]:
 
 def devices_of(given: Sequence[str] | None, workers: int) -> list[str]:
     """A device for every process; without any given, the accelerator if there is one."""
+    if given:
+        return list(given) * workers
     import torch
 
-    return list(given or ["cuda" if torch.cuda.is_available() else "cpu"]) * workers
+    return ["cuda" if torch.cuda.is_available() else "cpu"] * workers
 
 
 def main(

@@ -18,11 +18,13 @@ from rich.console import Console
 
 from dataset_card import facts
 from dataset_card.metadata import metadata
+from seedbench.commands import run
 from seedbench.errors import SeedbenchError
 from seedbench.files import changing, write_file
 from seedbench.trialset import Manifest, TrialSet, load_trials, read_manifest
 from seedbench.trialset.files import CARD, CITATION, CROISSANT, picture_of
 
+# The Hub's own `DatasetCard.from_template` leaves out a name without a value and says nothing; here it is an error.
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent),
     undefined=StrictUndefined,
@@ -39,7 +41,7 @@ def build_card(folder: Path) -> str:
         TrialSetError: the folder is no valid trial set.
     """
     manifest, trials = read_manifest(folder), load_trials(folder)
-    return _card(folder, manifest, trials, _values(folder, manifest, trials))
+    return _card(folder, manifest, trials, _values(folder, manifest, trials)).content
 
 
 def build(folder: Path) -> dict[str, bytes]:
@@ -54,16 +56,15 @@ def build(folder: Path) -> dict[str, bytes]:
     manifest, trials = read_manifest(folder), load_trials(folder)
     values = _values(folder, manifest, trials)
     card = _card(folder, manifest, trials, values)
-    tags = DatasetCard(card).data.get("tags")  # refuses front matter that is not a card's
     described = croissant(
         folder,
         manifest,
         description=values["summary"],
         citation=values["bibtex"],
-        keywords=tags,
+        keywords=card.data.get("tags"),
         ours=bool(values["our_runs"]),
     )
-    documents = {CARD: card, CITATION: _filled("citation.cff", values), CROISSANT: described}
+    documents = {CARD: card.content, CITATION: _filled("citation.cff", values), CROISSANT: described}
     pictures = {}
     with tempfile.TemporaryDirectory() as drawn:
         for task in sorted({table.task for table in trials.tables}):
@@ -78,12 +79,13 @@ def _values(folder: Path, manifest: Manifest, trials: TrialSet) -> dict[str, str
     return values | {"bibtex": _filled("citation.bib", values).strip()}
 
 
-def _card(folder: Path, manifest: Manifest, trials: TrialSet, values: dict[str, str]) -> str:
-    return _filled("template.md", values | {"card_data": metadata(folder, manifest, trials).to_yaml()})
+def _card(folder: Path, manifest: Manifest, trials: TrialSet, values: dict[str, str]) -> DatasetCard:
+    """The card as the Hub reads it: refuses front matter that is not a card's."""
+    return DatasetCard(_filled("template.md", values | {"card_data": metadata(folder, manifest, trials).to_yaml()}))
 
 
 def _filled(template: str, values: dict[str, str]) -> str:
-    """A template of this folder with its values, as the Hub's own cards; a name without a value is an error."""
+    """A template of this folder with its values; a name without a value is an error."""
     return TEMPLATES.get_template(template).render(values)
 
 
@@ -91,19 +93,17 @@ def main(
     folder: Annotated[Path, typer.Argument(help="Folder of a trial set; the documents are written there.")],
 ) -> None:
     """Write the dataset card of a trial set, and what belongs to it."""
-    console = Console(stderr=True)
+    read_manifest(folder)
     try:
-        read_manifest(folder)
         with changing(folder) as change:  # from reading on: the documents are those of the data that are there
             documents = build(folder)
             for name, content in documents.items():
                 write_file(change.new / name, content)
             change.commit(documents.keys())
-    except (SeedbenchError, OSError, ValueError) as error:
-        console.print(f"error: {error}", style="red", soft_wrap=True, highlight=False)
-        raise typer.Exit(2) from None
-    console.print(f"wrote {', '.join(documents)} in {folder}", soft_wrap=True)
+    except (OSError, ValueError) as error:
+        raise SeedbenchError(f"{folder}: {' '.join(str(error).split())}") from None
+    Console(stderr=True).print(f"wrote {', '.join(documents)} in {folder}", soft_wrap=True)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main, "python -m dataset_card.build")

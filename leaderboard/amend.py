@@ -11,13 +11,13 @@ from typing import Annotated
 import typer
 
 from leaderboard.boards import RESULTS, Board, changing_board, read_board, write_board
-from leaderboard.terminal import one_line
+from seedbench.commands import application, run
 from seedbench.errors import SeedbenchError
 
 BOARD = Annotated[str, typer.Argument(metavar="BOARD", help="Its name, as in held-out-2-cold-1.0.")]
 FOLDER = Annotated[Path, typer.Option("--results", metavar="DIR", help="Folder of the boards.")]
 
-app = typer.Typer(help="Write something down on a board, open or closed.", no_args_is_help=True)
+app = application("Write something down on a board, open or closed.")
 
 
 @app.command()
@@ -28,7 +28,7 @@ def remove(
     results: FOLDER = RESULTS,
 ) -> None:
     """Take an entry off a board, which keeps its line with the reason; it is not measured again."""
-    with one_line("leaderboard.amend remove"), _changing(results, board) as current:
+    with _changing(results, board) as current:
         known = {file.stem for file in (results / board / "public").glob("*.json")} | (current.entries or {}).keys()
         if slug not in known:
             raise SeedbenchError(f"{board}: no entry {slug!r}; there are {', '.join(sorted(known)) or 'none'}")
@@ -42,7 +42,7 @@ def note(
     results: FOLDER = RESULTS,
 ) -> None:
     """Add a note to a board: it stands above its table."""
-    with one_line("leaderboard.amend note"), _changing(results, board) as current:
+    with _changing(results, board) as current:
         write_board(results, replace(current, notes=(*current.notes, _said(text, "TEXT"))))
 
 
@@ -62,4 +62,4 @@ def _said(text: str, what: str) -> str:
 
 
 if __name__ == "__main__":
-    app()
+    run(app, "python -m leaderboard.amend")

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from leaderboard.boards import BASELINES, PROTOCOL, PUBLIC_SEED, REPLICATES, SUBMISSIONS, read_baselines
 from leaderboard.results import gap_closed
-from leaderboard.terminal import one_line
+from seedbench.commands import run
 from seedbench.cpus import usable_cpus
 from seedbench.documents import to_json
 from seedbench.errors import SeedbenchError
@@ -41,43 +41,42 @@ def main(
 ) -> None:
     """Evaluate every shipped strategy that has no entry yet, and write one; the oracle is none."""
     console = Console(highlight=False)
-    with one_line("leaderboard.baselines"):
-        trials, written = load_trials(public, revision=revision), read_baselines(known)
-        for name in shipped():
-            strategy, slug = load_strategy(name), name.replace("_", "-") + ("" if track == "cold" else f"-{track}")
-            assert is_slug(slug)
-            if strategy.oracle or slug in written:
-                continue
-            if not (submissions / slug).exists():
-                claimed = evaluate(
-                    strategy,
-                    trials,
-                    protocol=PROTOCOL,
-                    track=track,
-                    replicates=replicates,
-                    seed=PUBLIC_SEED,
-                    processes=processes or usable_cpus(),
-                )
-                entry = Submission(
-                    slug=slug,
-                    name=name.replace("_", " "),
-                    authors=AUTHORS,
-                    url=None,
-                    license=LICENSE,
-                    attribute=strategy.attribute,
-                    source=strategy.source,
-                    claimed=claimed,
-                )
-                write_submission(submissions, entry)
-                console.print(f"{slug}: {gap_closed(claimed)}")
-            if (there := read_submission(submissions / slug).source_sha256) != strategy.sha256:
-                raise SeedbenchError(
-                    f"{submissions / slug}: its source, sha256 {there}, is not that of the strategy that ships, "
-                    f"{strategy.sha256}; remove the folder, and it is written"
-                )
-            written[slug] = strategy.sha256
-            write_file(known, to_json(written), parents=True)
+    trials, written = load_trials(public, revision=revision), read_baselines(known)
+    for name in shipped():
+        strategy, slug = load_strategy(name), name.replace("_", "-") + ("" if track == "cold" else f"-{track}")
+        assert is_slug(slug)
+        if strategy.oracle or slug in written:
+            continue
+        if not (submissions / slug).exists():
+            claimed = evaluate(
+                strategy,
+                trials,
+                protocol=PROTOCOL,
+                track=track,
+                replicates=replicates,
+                seed=PUBLIC_SEED,
+                processes=processes or usable_cpus(),
+            )
+            entry = Submission(
+                slug=slug,
+                name=name.replace("_", " "),
+                authors=AUTHORS,
+                url=None,
+                license=LICENSE,
+                attribute=strategy.attribute,
+                source=strategy.source,
+                claimed=claimed,
+            )
+            write_submission(submissions, entry)
+            console.print(f"{slug}: {gap_closed(claimed)}")
+        if (there := read_submission(submissions / slug).source_sha256) != strategy.sha256:
+            raise SeedbenchError(
+                f"{submissions / slug}: its source, sha256 {there}, is not that of the strategy that ships, "
+                f"{strategy.sha256}; remove the folder, and it is written"
+            )
+        written[slug] = strategy.sha256
+        write_file(known, to_json(written), parents=True)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main, "python -m leaderboard.baselines")

@@ -15,8 +15,8 @@ from leaderboard.boards import HIDDEN_POOL, RESULTS, SUBMISSIONS, published_pool
 from leaderboard.ranks import read_comparisons
 from leaderboard.results import POOLS, results_of
 from leaderboard.site.data import Standing, standing
-from leaderboard.site.files import site_files, write_site
-from leaderboard.terminal import one_line
+from leaderboard.site.files import require_site, site_files, write_site
+from seedbench.commands import run
 from seedbench.display import require
 from seedbench.errors import SeedbenchError
 from seedbench.submission import read_submission
@@ -67,14 +67,14 @@ def main(
 ) -> None:
     """Build the leaderboard's static site."""
     console = Console(stderr=True)
-    with one_line("leaderboard.build"):
-        require()
-        files = site_files(read_standings(submissions, results, pool))
-        write_site(files, out)
+    require()
+    require_site(out)
+    files = site_files(read_standings(submissions, results, pool))
+    write_site(files, out)
     console.print(
         f"wrote {len(files)} files, {sum(map(len, files.values())) / 2**20:.1f} MiB, in {out}", soft_wrap=True
     )
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main, "python -m leaderboard.build")

@@ -24,7 +24,7 @@ from leaderboard.boards import (
     read_boards,
     write_board,
 )
-from leaderboard.terminal import one_line
+from seedbench.commands import application, run
 from seedbench.documents import to_json
 from seedbench.errors import SeedbenchError
 from seedbench.files import write_file
@@ -34,7 +34,7 @@ from seedbench.trialset import BUNDLED, TrialSet, TrialsIdentity, TrialTable, lo
 SMALL = 2**32  # one of 100 random 63-bit seeds is below it once in 20 million pools
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 
-app = typer.Typer(help="The hidden pool's SHA-256 before the season, the pool itself after it.", no_args_is_help=True)
+app = application("The hidden pool's SHA-256 before the season, the pool itself after it.")
 
 
 def unfit(private: TrialSet, public: TrialSet) -> Iterator[str]:
@@ -94,26 +94,25 @@ def publish(
     pool: Annotated[Path, typer.Option(metavar="FILE", help="Where the SHA-256 goes.")] = HIDDEN_POOL,
 ) -> None:
     """Check a private trial set and write down its SHA-256, to be committed before the season."""
-    with one_line("leaderboard.pool publish"):
-        if not folder.is_dir():
-            raise SeedbenchError(f"{folder}: no such folder; a hidden pool is one on this machine")
-        if folder.resolve().is_relative_to(HERE.parent.resolve()):
-            raise SeedbenchError(f"{folder}: lies in the checkout, which is public; keep the hidden pool elsewhere")
-        private, shown = load_trials(folder), load_trials(public, revision=revision)
-        for problem in unfit(private, shown):
-            raise SeedbenchError(f"{folder}: {problem}")
-        before = published_pool(pool)
-        if before is not None and before.sha256 != private.sha256:
-            raise SeedbenchError(
-                f"{pool}: another pool is published there, {before.sha256}, and a season keeps its own; delete the "
-                "file once that season's board is closed"
-            )
-        published = PublishedPool(private.name, private.version, private.sha256)
-        write_file(pool, to_json(published), parents=True)
-        console = Console(highlight=False, soft_wrap=True)
-        for table in private.tables:
-            console.print(f"{table.name}: {_grid(table)}", markup=False)
-        console.print(f"{pool}: sha256 {private.sha256}. Commit it, and keep {folder} to yourself.", markup=False)
+    if not folder.is_dir():
+        raise SeedbenchError(f"{folder}: no such folder; a hidden pool is one on this machine")
+    if folder.resolve().is_relative_to(HERE.parent.resolve()):
+        raise SeedbenchError(f"{folder}: lies in the checkout, which is public; keep the hidden pool elsewhere")
+    private, shown = load_trials(folder), load_trials(public, revision=revision)
+    for problem in unfit(private, shown):
+        raise SeedbenchError(f"{folder}: {problem}")
+    before = published_pool(pool)
+    if before is not None and before.sha256 != private.sha256:
+        raise SeedbenchError(
+            f"{pool}: another pool is published there, {before.sha256}, and a season keeps its own; delete the "
+            "file once that season's board is closed"
+        )
+    published = PublishedPool(private.name, private.version, private.sha256)
+    write_file(pool, to_json(published), parents=True)
+    console = Console(highlight=False, soft_wrap=True)
+    for table in private.tables:
+        console.print(f"{table.name}: {_grid(table)}", markup=False)
+    console.print(f"{pool}: sha256 {private.sha256}. Commit it, and keep {folder} to yourself.", markup=False)
 
 
 @app.command()
@@ -121,17 +120,16 @@ def reveal(
     results: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the boards.")] = RESULTS,
 ) -> None:
     """Fetch the hidden pool of every closed board from the Hub and check it against the SHA-256 that was published."""
-    with one_line("leaderboard.pool reveal"):
-        console = Console(highlight=False, soft_wrap=True)
-        boards = [(board, board.pool) for board in read_boards(results) if board.pool is not None]
-        if not boards:
-            raise SeedbenchError(f"{results}: no board was closed with a hidden pool")
-        for board, pool in boards:
-            with changing_board(results, board.name):
-                revealed_board = revealed(read_board(results / board.name), pool)
-                write_board(results, revealed_board)
-            assert revealed_board.pool is not None
-            console.print(f"{board.name}: {pool.name} v{pool.version} is the pool that was published", markup=False)
+    console = Console(highlight=False, soft_wrap=True)
+    boards = [(board, board.pool) for board in read_boards(results) if board.pool is not None]
+    if not boards:
+        raise SeedbenchError(f"{results}: no board was closed with a hidden pool")
+    for board, pool in boards:
+        with changing_board(results, board.name):
+            revealed_board = revealed(read_board(results / board.name), pool)
+            write_board(results, revealed_board)
+        assert revealed_board.pool is not None
+        console.print(f"{board.name}: {pool.name} v{pool.version} is the pool that was published", markup=False)
 
 
 def revealed(board: Board, pool: TrialsIdentity) -> Board:
@@ -154,4 +152,4 @@ def _grid(table: TrialTable) -> str:
 
 
 if __name__ == "__main__":
-    app()
+    run(app, "python -m leaderboard.pool")

@@ -26,7 +26,7 @@ RUNS = 2
 WORK = ".work"  # folder in a board's, with the runs of entries that are not done
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Verification:
     """What all entries of one call share.
 

@@ -27,20 +27,23 @@ from leaderboard.boards import (
     SUBMISSIONS,
     Board,
     belongs,
+    changing_board,
     open_board,
     published_pool,
     read_baselines,
+    read_board,
     read_boards,
     write_board,
 )
 from leaderboard.ranks import keep_comparisons
 from leaderboard.results import Result, comparable_claim, gap_closed
 from leaderboard.runs import Verification, verify
-from leaderboard.terminal import one_line
+from seedbench.commands import run
 from seedbench.cpus import usable_cpus
 from seedbench.errors import SeedbenchError
 from seedbench.evaluation import Evaluation
-from seedbench.submission import TRACKS, is_slug, read_submission
+from seedbench.replay import TRACKS
+from seedbench.submission import is_slug, read_submission
 from seedbench.trialset import BUNDLED, TrialsIdentity, load_trials
 
 
@@ -84,8 +87,18 @@ def prepare(
     ours = tuple(sorted(set(read_baselines(baselines).values())))
     shown = load_trials(public, revision=revision)
     board = open_board(results, shown, track, replicates)
+    verification = Verification(
+        board=board,
+        trials=shown,
+        source=public,
+        hidden=False,
+        folder=results / board.name / "public",
+        processes=processes,
+        hours=hours,
+        baselines=ours,
+    )
     if trials is None:
-        return Verification(board, shown, public, False, results / board.name / "public", processes, hours, ours)
+        return verification
     if not board.closed:
         raise SeedbenchError(
             f"{board.name} is open: measured on the hidden pool now, it could be climbed one entry after the other; "
@@ -98,7 +111,8 @@ def prepare(
         raise SeedbenchError(
             f"{trials}: its SHA-256 is {private.sha256}; {board.name} was closed with the pool {board.pool.sha256}"
         )
-    return Verification(board, private, trials, True, results / board.name / "hidden", processes, hours, ours)
+    hidden = results / board.name / "hidden"
+    return replace(verification, trials=private, source=trials, hidden=True, folder=hidden)
 
 
 def entries_of(submissions: Path, wanted: Sequence[str] = ()) -> list[Path]:
@@ -132,18 +146,20 @@ def close_board(
     Raises:
         SeedbenchError: it is closed already, or the pool is that of an earlier season, which everybody has.
     """
-    if verification.board.closed:
-        raise SeedbenchError(
-            f"{verification.board.name}: closed already, and its seed is drawn once; leave out --close to go on"
-        )
+    name = verification.board.name
     for other in read_boards(results):
         if pool is not None and other.pool is not None and other.pool.revision and other.pool.sha256 == pool.sha256:
             raise SeedbenchError(f"the hidden pool {pool.name} v{pool.version} was revealed with {other.name}")
     fixed = {
         entry.name: verification.key(entry).entry_sha256 for entry in entries if _takes_part(entry, verification.board)
     }
-    closed = verification.board.closes(fixed, pool)
-    write_board(results, closed)
+    with changing_board(results, name):  # which may have been amended, or closed, since it was read
+        there = (results / name / FILE).exists()
+        board = read_board(results / name) if there else verification.board
+        if board.closed:
+            raise SeedbenchError(f"{name}: closed already, and its seed is drawn once; leave out --close to go on")
+        closed = board.closes(fixed, pool)
+        write_board(results, closed)
     return replace(verification, board=closed)
 
 
@@ -180,8 +196,9 @@ def verify_all(
         if result is None:
             console.print(f"{entry.name}: claims a result of another board; left out")
             continue
-        if not (results / board.name / FILE).exists():
-            write_board(results, board)
+        with changing_board(results, board.name):
+            if not (results / board.name / FILE).exists():
+                write_board(results, board)
         console.print(Text(f"{entry.name}: {result.verdict}" + (f": {result.said}" if result.said else "")))
         outcomes.append(result)
     if outcomes:
@@ -236,32 +253,31 @@ def main(
 ) -> None:
     """Run entries twice in sealed processes and write down what was measured beside what is claimed."""
     console = Console(highlight=False)
-    with one_line("leaderboard.verify"):
-        if pull_requests and (close or again or entries):
-            raise SeedbenchError("--pull-requests verifies the Hub's open ones: leave out names, --close and --again")
-        if close and trials is not None:
-            raise SeedbenchError("--close, then --trials: a hidden pool is for a board that is closed")
-        verification = prepare(
-            trials,
-            public,
-            revision,
-            track,
-            results,
-            replicates=replicates,
-            processes=processes or usable_cpus(),
-            hours=hours,
-        )
-        if pull_requests:
-            from leaderboard.pull_requests import verify_pull_requests
+    if pull_requests and (close or again or entries):
+        raise SeedbenchError("--pull-requests verifies the Hub's open ones: leave out names, --close and --again")
+    if close and trials is not None:
+        raise SeedbenchError("--close, then --trials: a hidden pool is for a board that is closed")
+    verification = prepare(
+        trials,
+        public,
+        revision,
+        track,
+        results,
+        replicates=replicates,
+        processes=processes or usable_cpus(),
+        hours=hours,
+    )
+    if pull_requests:
+        from leaderboard.pull_requests import verify_pull_requests
 
-            verify_pull_requests(repo, verification, console)
-            return
-        folders = entries_of(submissions, entries or ())
-        if close:
-            verification = close_board(verification, entries_of(submissions), results, published_pool(pool))
-        done = verify_all(folders, verification, console, again=again)
-        console.print(table_of(done, verification))
+        verify_pull_requests(repo, verification, console)
+        return
+    folders = entries_of(submissions, entries or ())
+    if close:
+        verification = close_board(verification, entries_of(submissions), results, published_pool(pool))
+    done = verify_all(folders, verification, console, again=again)
+    console.print(table_of(done, verification))
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main, "python -m leaderboard.verify")

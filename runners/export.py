@@ -15,6 +15,7 @@ from rich.progress import track
 from runners.errors import RunnerError
 from runners.trial_log import TrialLog, read_log
 from seedbench import metrics
+from seedbench.commands import run
 from seedbench.errors import SeedbenchError
 from seedbench.trialset import (
     changing_trials,
@@ -205,4 +206,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main, "python -m runners.export")

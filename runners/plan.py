@@ -26,6 +26,7 @@ from runners.data.recipe import validation_steps
 from runners.errors import RunnerError
 from runners.table import TableSpec, grid, table_spec
 from runners.trial_log import Cell, read_log
+from seedbench.commands import run
 from seedbench.documents import read_toml
 
 
@@ -124,16 +125,16 @@ def load_planned_table(path: Path, name: str, out: Path, **overrides: Any) -> Pl
 def _planned(plan: PlanFile, table: TableOfPlan, out: Path, where: str, draw: bool) -> PlannedTable:
     try:
         spec = table_spec(
-            plan.model,
-            plan.model_name,
-            plan.glue,
-            table.task,
-            table.recipe,
-            [f"{name}={value}" for name, value in table.set.items()],
-            plan.engine,
-            out,
-            plan.stack,
-            plan.compiled,
+            model=plan.model,
+            model_name=plan.model_name,
+            glue=plan.glue,
+            task=table.task,
+            recipe=table.recipe,
+            changes=[f"{name}={value}" for name, value in table.set.items()],
+            engine=plan.engine,
+            out=out,
+            stack=plan.stack,
+            compiled=plan.compiled,
         )
         cells = grid(table.weight_init_seeds, table.data_order_seeds, out if draw else None)
     except RunnerError as error:
@@ -241,4 +242,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main, "python -m runners.plan")

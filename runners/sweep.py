@@ -16,7 +16,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console, Group
@@ -24,7 +24,6 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from runners.block import BlockRunner
 from runners.data.glue import TEXT_COLUMNS
 from runners.data.recipe import RECIPES
 from runners.errors import RunnerError
@@ -32,7 +31,11 @@ from runners.export import trial_row
 from runners.plan import load_planned_table
 from runners.table import TableSpec, check_recipe_name, grid, make_blocks, pending_cells, table_spec, without_known
 from runners.trial_log import Cell, check_writable, read_log
+from seedbench.commands import run
 from seedbench.errors import SeedbenchError
+
+if TYPE_CHECKING:
+    from runners.block import BlockRunner
 
 
 class SweepError(RunnerError):
@@ -66,6 +69,8 @@ def _start_worker(spec: TableSpec, threads: int, devices: Any, shares: Any) -> N
 
 
 def _load(spec: TableSpec, device: str) -> BlockRunner:
+    from runners.block import BlockRunner  # takes seconds to import, and the process above trains nothing
+
     runner = BlockRunner(spec, device)
     runner.check_folder()
     return runner
@@ -214,9 +219,11 @@ def resumable(console: Console) -> Iterator[None]:
 
 def devices_of(given: Sequence[str] | None, workers: int) -> list[str]:
     """A device for every process; without any given, the accelerator if there is one."""
+    if given:
+        return list(given) * workers
     import torch
 
-    return list(given or ["cuda" if torch.cuda.is_available() else "cpu"]) * workers
+    return ["cuda" if torch.cuda.is_available() else "cpu"] * workers
 
 
 def main(
@@ -270,7 +277,18 @@ def main(
                 raise SweepError(f"{lacking[0]}: not given; describe the grid, or name a --plan and its --table")
             assert model and task and recipe and weight_init_seeds is not None and data_order_seeds is not None
             glue, engine = glue or "nyu-mll/glue", engine or "stacked"
-            spec = table_spec(model, model_name, glue, task, recipe, set_ or (), engine, out, stack, compiled)
+            spec = table_spec(
+                model=model,
+                model_name=model_name,
+                glue=glue,
+                task=task,
+                recipe=recipe,
+                changes=set_ or (),
+                engine=engine,
+                out=out,
+                stack=stack,
+                compiled=compiled,
+            )
             cells = grid(weight_init_seeds, data_order_seeds, out)
         if known is not None:
             wanted, cells = len(cells), without_known(spec, cells, known)
@@ -281,4 +299,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main, "python -m runners.sweep")

@@ -27,7 +27,7 @@ class TableError(RunnerError):
     """A table that cannot be as described; the message names the option and the value."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TableSpec:
     """What all trials of a table share, and how they are run.
 
@@ -68,18 +68,25 @@ class TableSpec:
 
 
 def table_spec(
+    *,
     model: str,
     model_name: str | None,
     glue: str,
     task: str,
     recipe: str,
-    changes: Iterable[str],
+    changes: Iterable[str] = (),
     engine: str,
     out: Path,
-    stack: int | None,
-    compiled: bool | None,
+    stack: int | None = None,
+    compiled: bool | None = None,
 ) -> TableSpec:
     """The spec that a command line describes.
+
+    Args:
+        model: see `TableSpec`, so too what is not here.
+        model_name: None: as the model, which is then no folder.
+        recipe: the name of a recipe.
+        changes: changed fields of it, as `parse_changes` reads them.
 
     Raises:
         RunnerError: an argument outside its range.
@@ -89,7 +96,17 @@ def table_spec(
     if model_name is None and Path(model).exists():
         raise TableError(f"--model {model}: a folder has no public name; give one with --model-name")
     changed = get_recipe(recipe, **parse_changes(changes))
-    return TableSpec(model, model_name or model, glue, task, changed, engine, out, stack, compiled)
+    return TableSpec(
+        model=model,
+        model_name=model_name or model,
+        glue=glue,
+        task=task,
+        recipe=changed,
+        engine=engine,
+        out=out,
+        stack=stack,
+        compiled=compiled,
+    )
 
 
 def grid(weight_init_seeds: str, data_order_seeds: str, logs: Path | None) -> tuple[Cell, ...]:

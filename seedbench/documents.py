@@ -20,6 +20,7 @@ from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin, g
 import msgspec
 
 from seedbench import __version__
+from seedbench.docstrings import split
 
 Document = TypeVar("Document")
 
@@ -279,6 +280,10 @@ def schema(kind: Any, *, open_ended: bool = False) -> dict[str, Any]:
         properties = part.get("properties", {})
         for name in [name for name, rule in properties.items() if _NOT_IN_A_DOCUMENT in json.dumps(rule)]:
             del properties[name]
+        if "description" in part:  # the docstring, which speaks Python
+            part["description"], attributes = split(part["description"].replace("None", "null"))
+            for name in properties.keys() & attributes.keys():
+                properties[name].setdefault("description", attributes[name])
         if properties and not open_ended:
             part["additionalProperties"] = False
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **top, "$defs": parts}

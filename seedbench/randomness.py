@@ -7,6 +7,9 @@ import json
 
 import numpy as np
 
+#: What a seed may be, of either sign, since it is hashed: up to the value that is something else.
+SEED_RULE = "seed must be an integer, found"
+
 
 def stream(seed: int, *key: str | int) -> np.random.Generator:
     """An independent generator for this seed and key: PCG64, seeded by their SHA-256.

@@ -23,7 +23,6 @@ from seedbench.documents import Sha256, from_json, plain, to_json
 from seedbench.errors import SeedbenchError
 from seedbench.evaluation import Evaluation, parameters_field
 from seedbench.files import new_folder, write_file
-from seedbench.replay import PROTOCOLS, TRACKS
 from seedbench.sandbox.imports import ALLOWED_SAID, allowed, imported
 from seedbench.strategy import checked_parameters
 
@@ -185,10 +184,6 @@ def check(submission: Submission) -> None:
         raise SeedbenchError(f"{where}: the claimed result is of other parameters")
     if claimed.strategy.oracle:
         raise SeedbenchError(f"{where}: an oracle is told the test scores; it has no place on a leaderboard")
-    if claimed.protocol not in PROTOCOLS or claimed.track not in TRACKS:
-        raise SeedbenchError(
-            f"{where}: unknown protocol or track: {claimed.protocol[:TEXT]!r}, {claimed.track[:TEXT]!r}"
-        )
     for number in _numbers(plain((claimed.rows, claimed.summary))):
         if not -CLAIMED <= number <= CLAIMED:
             raise SeedbenchError(f"{where}: claimed: no number is beyond ±{CLAIMED:,}, found {str(number)[:20]}")

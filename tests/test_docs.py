@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"(<!-- command: (\w+) -->\n)?```(\w+)\n(.*?)```\n", README, re.DOTALL)
 MARKED = {marker: text.strip() for _, marker, _, text in BLOCKS if marker}
-FEWER = ["--replicates", "4", "--processes", "1"]  # the same commands on fewer campaigns
+FEWER = ["--replicates", "2", "--processes", "1"]  # the same commands on fewer campaigns
 
 
 def test_readme_is_executed_from_top_to_bottom(monkeypatch, tmp_path, capsys):

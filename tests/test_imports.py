@@ -15,7 +15,9 @@ ROOT = Path(__file__).parents[1]
 FLOORS = [
     {
         "errors",
+        "commands",
         "documents",
+        "docstrings",
         "files",
         "cpus",
         "metrics",
@@ -33,13 +35,14 @@ FLOORS = [
 FLOOR = {module: floor for floor, modules in enumerate(FLOORS) for module in modules} | {"__main__": len(FLOORS)}
 NUMPY_ALONE = {"metrics", "influences"}  # and scipy, where it is used; they may know each other
 NEVER = {"torch", "transformers", "datasets", "runners", "dataset_card", "leaderboard"}
-EVERYBODYS = {"errors", "documents"}  # stand below the lowest floor: all others there may lean on them
+EVERYBODYS = {"errors", "documents", "docstrings"}  # stand below the lowest floor: all others there may lean on them
 PUBLIC = {"", "__version__"}  # what anybody may take from the package itself: its version
 MAY_KNOW = {
-    "runners": {"errors", "documents", "files", "trialset", "metrics"},
-    "dataset_card": {"errors", "documents", "files", "trialset", "metrics", "display", "evaluation"},
+    "runners": {"errors", "commands", "documents", "files", "trialset", "metrics"},
+    "dataset_card": {"errors", "commands", "documents", "files", "trialset", "metrics", "display", "evaluation"},
     "leaderboard": {
         "errors",
+        "commands",
         "cpus",
         "documents",
         "files",
@@ -116,7 +119,7 @@ def _problem(parts: tuple[str, ...], name: str, at_top: bool) -> str | None:
         return f"{module} imports a strategy; load it instead"
     if target not in FLOOR:
         return f"imports {name} from the lazy package, not from its module"
-    below = FLOOR[target] < FLOOR[module] or (target in EVERYBODYS and module not in EVERYBODYS)
+    below = FLOOR[target] < FLOOR[module] or (target in EVERYBODYS and module != target)
     return None if below else f"{module} may not import {target}"
 
 

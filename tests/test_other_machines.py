@@ -52,6 +52,13 @@ def test_a_machine_without_posix_evaluates_to_the_same(trials: Path, tmp_path: P
     assert json.loads(out.read_text()) == json.loads(here.to_json())
 
 
+def test_a_machine_without_posix_stops_no_strategy_and_says_so(trials: Path) -> None:
+    done = elsewhere("evaluate", "patience", "--trials", trials, "--replicates", "4", "--time-limit", "5")
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line == "seedbench: error: time_limit: nothing stops a strategy here that is not sealed; leave it out"
+
+
 def test_a_machine_without_posix_cannot_seal_and_says_so(trials: Path) -> None:
     done = elsewhere("evaluate", "patience", "--trials", trials, "--replicates", "4", "--sandbox")
     assert done.returncode == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -91,12 +92,11 @@ def write_site(files: Mapping[str, bytes], out: Path) -> None:
         SeedbenchError: the folder holds something else, or cannot be written.
     """
     files = {**files, BUILT: to_json(sorted(files)).encode()}
-    if not out.exists() and not out.is_symlink():
+    require_site(out)
+    if not os.path.lexists(out):
         with new_folder(out) as new:
             _fill(new, files)
         return
-    settle(out)
-    _require_site(out)
     with changing(out) as change:
         _fill(change.new, files)
         change.commit({BUILT, *_built(out, files)})
@@ -107,7 +107,11 @@ def _fill(folder: Path, files: Mapping[str, bytes]) -> None:
         write_file(folder / name, content, parents=True)
 
 
-def _require_site(out: Path) -> None:
+def require_site(out: Path) -> None:
+    """Raises `SeedbenchError` for a folder that holds something other than the site."""
+    if not os.path.lexists(out):
+        return
+    settle(out)
     card = out / "README.md"
     if out.is_dir() and ((out / BUILT).is_file() or not any(out.iterdir())):
         return

@@ -24,13 +24,9 @@ from runners.data.recipe import RECIPES
 from runners.errors import RunnerError
 from runners.plan import PlannedTable, estimate, load_plan, parse_rates, with_rates
 from runners.table import grid, table_spec
+from seedbench.commands import application, run
 
-app = typer.Typer(
-    help="Fill seed grids on a cluster, or with several jobs on this machine.",
-    add_completion=False,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-)
+app = application("Fill seed grids on a cluster, or with several jobs on this machine.")
 console = Console(stderr=True)
 
 Out = Annotated[Path, typer.Argument(help="Folder of the trial logs, as given to submit --out.")]
@@ -114,9 +110,17 @@ def submit(
                     "which trials? give --plan, or --model, --task, --recipe, --weight-init-seeds, --data-order-seeds"
                 )
             spec = table_spec(
-                model, model_name, glue or "nyu-mll/glue", task, recipe or "", set_ or (), engine or "stacked", out,
-                stack, compiled,
-            )  # fmt: skip
+                model=model,
+                model_name=model_name,
+                glue=glue or "nyu-mll/glue",
+                task=task,
+                recipe=recipe or "",
+                changes=set_ or (),
+                engine=engine or "stacked",
+                out=out,
+                stack=stack,
+                compiled=compiled,
+            )
             planned = [PlannedTable(spec, grid(weight_init_seeds or "", data_order_seeds or "", out))]
         planned = [_located(table) for table in planned]
         rates = parse_rates(trials_per_hour or (), planned)
@@ -137,13 +141,13 @@ def submit(
         if executor != "local" and len(devices) > 1:
             raise ClusterError(f"--device: a {executor} job has one device, got {', '.join(devices)}")
         options = Options(
-            executor,
-            block_minutes,
-            max_jobs or (len(devices) if executor == "local" else 256),
-            devices,
-            threads,
-            attempts,
-            parameters if executor == "slurm" else {},
+            executor=executor,
+            block_minutes=block_minutes,
+            max_jobs=max_jobs or (len(devices) if executor == "local" else 256),
+            devices=devices,
+            threads=threads,
+            attempts=attempts,
+            slurm=parameters if executor == "slurm" else {},
         )
         tables = [
             replace(table, trials_per_hour=rates.get(table.spec.task, table.trials_per_hour)) for table in planned
@@ -258,4 +262,4 @@ def _devices() -> Sequence[str]:
 
 
 if __name__ == "__main__":
-    app()
+    run(app, "python -m runners.cluster")

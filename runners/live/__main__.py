@@ -28,6 +28,7 @@ from runners.live.trials import Interruption, LiveTrials, open_folder
 from runners.table import TableSpec, table_spec
 from runners.trial_log import Cell
 from seedbench.campaign import Around, Labels, Measurements, Settlement
+from seedbench.commands import run
 from seedbench.errors import SeedbenchError, StrategyFailed
 from seedbench.files import new_folder, remove_folder
 from seedbench.replay import Deadline, RecordedTrials, run_campaign, whole_table
@@ -73,35 +74,42 @@ def unrecorded(runner: BlockRunner, grid: tuple[int, int], seed: int) -> TrialTa
     )
 
 
-class LiveGrid(RecordedTrials):
-    """Replicate 0 of a table of which nothing is recorded: what a checkpoint measures is asked of ``train``.
+class LiveGrid:
+    """A grid of cells of which nothing is recorded: what a checkpoint measures is asked of ``train``.
+
+    Labels and order are those of replicate 0 of a recorded table.
 
     Args:
         table: as `unrecorded` makes it.
         seed: of the hidden labels and order, which are those of a replay with this seed.
         train: trains the trial of two labels to its next checkpoint and measures it there.
+
+    Attributes:
+        majority_score: score of always predicting the most frequent label.
     """
 
-    def __init__(self, table: TrialTable, seed: int, train: Callable[[tuple[int, int]], Measurements]) -> None:
-        super().__init__(whole_table(table, seed=seed, protocol="dodge2020"), 0)
-        self._unrecorded, self._train = table, train
+    def __init__(self, table: TrialTable, seed: int, train: Callable[[Labels], Measurements]) -> None:
+        self._table, self._train = table, train
+        self._trials = RecordedTrials(whole_table(table, seed=seed, protocol="dodge2020"), 0)
+        self._source = self._trials.source()
+        self.majority_score = self._source.task.majority_score
         self._failure: Exception | None = None
 
-    def cell(self, labels: tuple[int, int]) -> Cell:
+    def cell(self, labels: Labels) -> Cell:
         """The real seeds behind two labels."""
-        table, trial = self._unrecorded, self.trial(*labels)
+        table, trial = self._table, self._trials.trial(*labels)
         return Cell(int(table.weight_init_seeds[table.row[trial]]), int(table.data_order_seeds[table.column[trial]]))
 
     def run(self, strategy: Strategy, budget: int) -> Settlement:
-        """Runs one campaign, without a limit of time.
+        """Runs the one campaign, without a limit of time.
 
         Raises:
             StrategyFailed: as in a replay.
             Exception: what ``train`` raised, whatever the strategy made of it.
         """
+        source = Around(self._source, self._measure)
         try:
-            source = Around(self.source(), self._measure)
-            settled = run_campaign(strategy, self, budget, deadline=Deadline(0), source=source)
+            settled = run_campaign(strategy, self._trials, budget, deadline=Deadline(0), source=source)
         except StrategyFailed:
             if self._failure is None:
                 raise
@@ -172,7 +180,7 @@ def live(
         display.step(cell, step)
         interruption.check()
 
-    def train(labels: tuple[int, int]) -> Measurements:
+    def train(labels: Labels) -> Measurements:
         cell = cells.cell(labels)
         with interruption.held():
             row = paused.row(cell, book.checkpoints(cell))
@@ -209,7 +217,7 @@ def live(
                 strategy=strategy,
                 table=table,
                 seed=seed,
-                majority_score=cells.source().task.majority_score,
+                majority_score=cells.majority_score,
                 book=book,
                 kept=trial,
                 checkpoint=settled.checkpoint,
@@ -266,7 +274,16 @@ def main(
     console = Console(stderr=True)
     try:
         loaded = load_strategy(strategy)
-        spec = table_spec(model, model_name, glue, task, recipe, set_ or (), "reference", out, None, None)
+        spec = table_spec(
+            model=model,
+            model_name=model_name,
+            glue=glue,
+            task=task,
+            recipe=recipe,
+            changes=set_ or (),
+            engine="reference",
+            out=out,
+        )
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         size = parse_grid(grid)
         report = live(
@@ -294,4 +311,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main, "python -m runners.live")

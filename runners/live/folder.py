@@ -6,7 +6,7 @@ import copy
 from pathlib import Path
 
 import numpy as np
-from huggingface_hub import EvalResult, ModelCardData
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
@@ -18,6 +18,7 @@ from runners.live.trials import KeptWeights, Weights
 from seedbench.files import write_file
 from seedbench.trialset.schema import TASKS
 
+# The Hub's own `ModelCard.from_template` leaves out a name without a value and says nothing; here it is an error.
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent),
     undefined=StrictUndefined,
@@ -59,10 +60,10 @@ def write_report(report: Report, folder: Path) -> None:
     """Writes ``report.json``, ``report.txt`` and the model card ``README.md``."""
     write_file(folder / "report.json", report.to_json())
     write_file(folder / "report.txt", text(report))
-    write_file(folder / "README.md", model_card(report))
+    write_file(folder / "README.md", model_card(report).content)
 
 
-def model_card(report: Report) -> str:
+def model_card(report: Report) -> ModelCard:
     """The kept checkpoint's card, with the Hub's metadata."""
     kept = report.kept
     task, name = TASKS[report.task], f"{report.model.split('/')[-1]}-{report.task}"
@@ -92,11 +93,13 @@ def model_card(report: Report) -> str:
         model_name=name,
         eval_results=results,
     )
-    return TEMPLATES.get_template("model_card.md").render(
-        card_data=data.to_yaml(),
-        name=name,
-        report=report,
-        trial=report.kept_trial(),
-        labels=", ".join(f"{number} `{label}`" for number, label in enumerate(task.labels)),
-        facts=summary(report),
+    return ModelCard(
+        TEMPLATES.get_template("model_card.md").render(
+            card_data=data.to_yaml(),
+            name=name,
+            report=report,
+            trial=report.kept_trial(),
+            labels=", ".join(f"{number} `{label}`" for number, label in enumerate(task.labels)),
+            facts=summary(report),
+        )
     )

@@ -23,6 +23,7 @@ from runners.reproduce.differences import PROVENANCE, compare, keep, kept_in, re
 from runners.sweep import devices_of, resumable, sweep
 from runners.table import TableSpec
 from runners.trial_log import Cell, read_log
+from seedbench.commands import run
 from seedbench.trialset import (
     BUNDLED,
     Reproduction,
@@ -100,7 +101,16 @@ def spec_of(drawn: Drawn, model: str, glue: str, engine: str | None, out: Path, 
             raise RunnerError(f"{table.name}: was not recorded by one engine alone; give one with --engine")
         (engine,) = recorded
     recipe = Recipe(table.recipe, **fields)
-    return TableSpec(model, table.model, glue, table.task, recipe, engine, out / engine, **how)
+    return TableSpec(
+        model=model,
+        model_name=table.model,
+        glue=glue,
+        task=table.task,
+        recipe=recipe,
+        engine=engine,
+        out=out / engine,
+        **how,
+    )
 
 
 def check_same(drawn: Drawn, spec: TableSpec) -> None:
@@ -215,4 +225,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main, "python -m runners.reproduce")

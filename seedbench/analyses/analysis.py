@@ -20,8 +20,16 @@ from seedbench.analyses.search import parts, search
 from seedbench.analyses.shared import shared_seeds
 from seedbench.errors import SelectionError
 from seedbench.metrics import TASK_METRICS
-from seedbench.randomness import stream
-from seedbench.trialset import Selection, SelectionKeywords, TrialSet, TrialTable, refuse_unknown, resolve_trials
+from seedbench.randomness import SEED_RULE, stream
+from seedbench.trialset import (
+    Selection,
+    SelectionKeywords,
+    TrialSet,
+    TrialTable,
+    refuse_unknown,
+    resolve_trials,
+    whole_number,
+)
 
 PERMUTATIONS = 9999
 
@@ -45,7 +53,7 @@ def findings(
             `seedbench.trialset.SelectionKeywords`.
 
     Raises:
-        SelectionError: an unknown model, task or recipe; no permutations.
+        SelectionError: an unknown model, task or recipe; a seed that is no integer; no permutations.
         TrialSetError: a trial set that cannot be read or trusted, or a table without a single complete trial.
         TypeError: an unknown option.
     """
@@ -62,6 +70,7 @@ def findings_selected(
     progress: Callable[[int, int], None] | None = None,
 ) -> Findings:
     """`findings`, with its options as they are passed on."""
+    seed = whole_number(seed, SEED_RULE)
     if permutations < 1:
         raise SelectionError(f"a permutation test needs permutations, found {permutations}")
     trials = resolve_trials(selection)

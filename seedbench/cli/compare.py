@@ -25,7 +25,8 @@ OTHER = Annotated[str, typer.Argument(metavar="B", help="Another one; difference
 
 @app.command()
 @with_options(
-    selection="trials revision model task recipe budget", options="replicates seed protocol track processes sandbox"
+    selection="trials revision model task recipe budget",
+    options="replicates seed protocol track processes sandbox time_limit",
 )
 def compare(
     one: ONE,

@@ -19,12 +19,17 @@ if TYPE_CHECKING:
     from seedbench.strategy import Strategy
     from seedbench.trialset import Selection
 
+#: What there is to say of a single campaign.
+ONE_CAMPAIGN = ("--set", "--trials", "--revision", "--seed", "--protocol", "--track", "--sandbox", "--time-limit")
+
 
 @app.command()
 @with_options(
-    selection="trials revision model task recipe budget", options="replicates seed protocol track processes sandbox"
+    selection="trials revision model task recipe budget",
+    options="replicates seed protocol track processes sandbox time_limit",
 )
 def evaluate(
+    context: typer.Context,
     strategy: STRATEGY,
     selection: Selection,
     options: ReplayOptions,
@@ -56,12 +61,7 @@ def evaluate(
     loaded = load_strategy(strategy, parameters=parse_settings(set_), sealed=options.sandbox)
     console = Console(stderr=to_stdout)
     if only is not None:
-        given = selection.narrowed or against or json or replicates_out or figure
-        if given or options.replicates != 500:
-            raise SeedbenchError(
-                "--only runs one campaign: it goes with --trials, --revision, --seed, --protocol, --track and "
-                "--sandbox alone"
-            )
+        _check_alone(context)
         _one_campaign(loaded, only, selection, options, console)
         return
     others = [load_strategy(name, sealed=options.sandbox) for name in against]
@@ -78,6 +78,18 @@ def evaluate(
 
         save_figure(result, figure)
     print_report(result, console)
+
+
+def _check_alone(context: typer.Context) -> None:
+    """Refuses options that say nothing of a single campaign."""
+    for parameter in context.command.params:
+        option, source = parameter.opts[0], context.get_parameter_source(str(parameter.name))
+        given = source is not None and source.name == "COMMANDLINE"  # typer does not export the kinds of source
+        if given and option.startswith("--") and option not in ("--only", *ONE_CAMPAIGN):
+            *first, last = ONE_CAMPAIGN
+            raise SeedbenchError(
+                f"--only runs one campaign, of which {option} says nothing: it goes with {', '.join(first)} and {last}"
+            )
 
 
 def _one_campaign(

@@ -82,10 +82,10 @@ def parameters_table(strategy: Strategy) -> RenderableType:
 
     if not (parameters := parameters_of(strategy)):
         return Text(f"{strategy.name} has no parameters.")
-    grid = Table(title="Parameters", title_justify="left", box=None, show_header=False, padding=(0, 1))
+    grid = Table(box=None, show_header=False, padding=(0, 1))
     grid.add_column(no_wrap=True, style="bold")
     grid.add_column(overflow="fold")
     grid.add_column()
     for parameter in parameters:
         grid.add_row(parameter.name, Text(repr(parameter.value)), Text(parameter.said))
-    return grid
+    return Group(Text("Parameters", style="italic"), grid)  # a title of the table would be cut to its width

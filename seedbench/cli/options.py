@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import wraps
 from inspect import Parameter, signature
 from pathlib import Path
@@ -11,16 +13,33 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 
-def integer(text: str | int, lowest: int = 0) -> int:
+def integer(text: str | int) -> int:
     """An integer from the command line (or a default, which is one already)."""
-    if not str(text).isdecimal() or int(text) < lowest:
-        raise typer.BadParameter(f"must be a whole number from {lowest} on, found {str(text)!r}.")
+    if not re.fullmatch(r"-?\d+", str(text), re.ASCII):
+        raise typer.BadParameter(f"must be a whole number, found {str(text)!r}.")
     return int(text)
 
 
 def count(text: str | int) -> int:
     """An integer above zero."""
-    return integer(text, lowest=1)
+    if not str(text).isdecimal() or int(text) < 1:
+        raise typer.BadParameter(f"must be a whole number from 1 on, found {str(text)!r}.")
+    return int(text)
+
+
+@dataclass(frozen=True)
+class Default:
+    """What a field of `ReplayOptions` is where it is not given; not imported before it is wanted."""
+
+    field: str
+
+    def __call__(self) -> Any:
+        from seedbench.replay import ReplayOptions
+
+        return getattr(ReplayOptions, self.field)
+
+    def __str__(self) -> str:
+        return str(self())
 
 
 STRATEGY = Annotated[
@@ -49,7 +68,11 @@ REPLICATES = Annotated[int, typer.Option(metavar="N", parser=count, help="Campai
 SEED = Annotated[int, typer.Option(metavar="N", parser=integer, help="Of all randomness.")]
 PROTOCOL = Annotated[str, typer.Option(metavar="NAME", help="held-out-2 or dodge2020.")]
 PROCESSES = Annotated[int | None, typer.Option(metavar="N", parser=count, help="Without it, one per usable CPU.")]
-SANDBOX = Annotated[bool, typer.Option("--sandbox", help="Run strategies in sealed processes; Linux on x86-64.")]
+SANDBOX = Annotated[
+    bool,
+    typer.Option("--sandbox", show_default=False, help="Run strategies in sealed processes; Linux on x86-64."),
+]
+TIME_LIMIT = Annotated[float, typer.Option(metavar="SECONDS", help="What one campaign may take, sealed or not.")]
 JSON = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the result here; - for stdout.")]
 HTML = Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page with figures here.")]
 
@@ -64,12 +87,13 @@ _SELECTION: dict[str, tuple[str, Any, Any]] = {
     "budget": ("budgets", BUDGETS, []),
 }
 _REPLAY: dict[str, tuple[str, Any, Any]] = {
-    "replicates": ("replicates", REPLICATES, 500),
-    "seed": ("seed", SEED, 0),
-    "protocol": ("protocol", PROTOCOL, "held-out-2"),
-    "track": ("track", TRACK, "cold"),
+    "replicates": ("replicates", REPLICATES, Default("replicates")),
+    "seed": ("seed", SEED, Default("seed")),
+    "protocol": ("protocol", PROTOCOL, Default("protocol")),
+    "track": ("track", TRACK, Default("track")),
     "processes": ("processes", PROCESSES, None),
-    "sandbox": ("sandbox", SANDBOX, False),
+    "sandbox": ("sandbox", SANDBOX, Default("sandbox")),
+    "time_limit": ("time_limit", TIME_LIMIT, Default("time_limit")),
 }
 
 

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from seedbench.cli.app import INTERRUPTED, app, refuse
+from seedbench.cli.app import NAME, app
+from seedbench.commands import INTERRUPTED, refuse
 
 
 @app.command()
@@ -38,7 +39,7 @@ def publish(
     console.print(f"checking {folder}")
     lines = problems(folder, repo, version)
     for problem in lines:
-        refuse(problem)
+        refuse(NAME, problem)
     if lines:
         raise typer.Exit(2)
     if not dry_run:

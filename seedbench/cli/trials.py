@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from seedbench.cli.app import app, refuse
+from seedbench.cli.app import NAME, app
 from seedbench.cli.options import REVISION
+from seedbench.commands import refuse
 from seedbench.errors import SeedbenchError
 
 
@@ -48,7 +49,7 @@ def show(
             raise SeedbenchError(f"{folder}: no such folder; --validate checks a folder")
         problems = validate_folder(folder)
         for problem in problems:
-            refuse(problem)
+            refuse(NAME, problem)
         if problems:
             raise typer.Exit(2)
     Console().print(trials_table(load_trials(source, revision=revision)))

@@ -20,11 +20,10 @@ may find files of both: a trial set's SHA-256 tell. What a killed writer leaves 
 
 from seedbench.files.folders import Change, changing, make_folder, new_folder, remove_folder, settle
 from seedbench.files.locks import locked
-from seedbench.files.whole import Content, write_file, write_new_file
+from seedbench.files.whole import write_file, write_new_file
 
 __all__ = [
     "Change",
-    "Content",
     "changing",
     "locked",
     "make_folder",

@@ -10,6 +10,9 @@ from types import FrameType
 
 from seedbench.errors import StrategyStopped
 
+#: Whether this Python can throw into code that runs; Windows's cannot.
+CAN_STOP = hasattr(signal, "setitimer")
+
 # After the first alarm, again and again: code that catches everything catches one, but hardly all of them.
 _REPEAT_SECONDS = 0.01
 
@@ -28,7 +31,7 @@ class Deadline:
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self._armed = False
-        self._works = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
+        self._works = CAN_STOP and threading.current_thread() is threading.main_thread()
 
     @contextmanager
     def installed(self) -> Iterator[None]:

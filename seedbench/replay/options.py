@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 from seedbench.errors import SelectionError
+from seedbench.randomness import SEED_RULE
+from seedbench.replay.deadline import CAN_STOP
 from seedbench.replay.protocol import PROTOCOLS
 from seedbench.replay.transfer import TRACKS
 from seedbench.trialset import Selection, SelectionKeywords, TrialSet, refuse_unknown, whole_number
@@ -19,24 +20,25 @@ _NUMBERS: dict[str, tuple[str, Callable[[int], bool]]] = {
         "replicates must be at least 3, or nothing is known of their noise; found",
         lambda number: number >= 3,
     ),
-    "seed": ("seed must be an integer, found", lambda number: True),
+    "seed": (SEED_RULE, lambda number: True),
     "processes": ("processes must be at least 1, found", lambda number: number >= 1),
 }
 
-#: Wall time in seconds that one campaign may take.
-TIME_LIMIT = 60.0
+#: The longest limit of one campaign, in seconds: a day.
+LONGEST = 86_400
 
 
 class ReplayKeywords(SelectionKeywords, total=False):
-    """Keywords of functions that replay strategies under a budget of their own.
+    """Keywords of functions that replay strategies under a budget of their own; for what they are without, see
+    `ReplayOptions`.
 
     Attributes:
-        replicates: campaigns per table, budget and strategy, at least 3; 500.
-        seed: of all hidden randomness, any integer; 0. The same call gives the same result to the byte.
+        replicates: campaigns per table, budget and strategy, at least 3.
+        seed: of all hidden randomness, any integer. The same call gives the same result to the byte.
         protocol: "held-out-2", chosen by the dev set and reported on the test set; "dodge2020", the dev set for both.
-        processes: to split the work among; the result does not depend on it; 1. More than one needs a strategy that can
+        processes: to split the work among; the result does not depend on it. More than one needs a strategy that can
             travel to another process: a file, a shipped name, or a callable that pickles.
-        time_limit: wall time in seconds that one campaign may take; 60.
+        time_limit: wall time in seconds that one campaign may take.
     """
 
     replicates: int
@@ -74,7 +76,7 @@ class ReplayOptions:
         track: one of `TRACKS`.
         processes: to split the replicates among; more than one start Python anew.
         sandbox: whether strategies that are loaded are sealed.
-        time_limit: wall time in seconds that one campaign may take; see `deadline` for what it can stop.
+        time_limit: wall time in seconds that one campaign may take, a day at most; see `deadline` for what it can stop.
 
     Raises:
         SelectionError: a value that breaks a rule, with both.
@@ -86,7 +88,7 @@ class ReplayOptions:
     track: str = TRACKS[0]
     processes: int = 1
     sandbox: bool = False
-    time_limit: float = TIME_LIMIT
+    time_limit: float = 60
 
     def __post_init__(self) -> None:
         for name, (rule, holds) in _NUMBERS.items():
@@ -100,8 +102,10 @@ class ReplayOptions:
         if not isinstance(self.sandbox, bool):
             raise SelectionError(f"sandbox must be True or False, found {self.sandbox!r}")
         limit = self.time_limit
-        if isinstance(limit, bool) or not isinstance(limit, int | float) or not 0 < limit < math.inf:
-            raise SelectionError(f"time_limit must be above 0 seconds, found {limit!r}")
+        if isinstance(limit, bool) or not isinstance(limit, int | float) or not 0 < limit <= LONGEST:
+            raise SelectionError(f"time_limit must be above 0 seconds and at most {LONGEST:,}, found {limit!r}")
+        if limit != ReplayOptions.time_limit and not (self.sandbox or CAN_STOP):
+            raise SelectionError("time_limit: nothing stops a strategy here that is not sealed; leave it out")
 
 
 def from_keywords(

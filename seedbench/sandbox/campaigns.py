@@ -140,7 +140,7 @@ class Sandbox:
         """Tries what a sealed process must not be able to do."""
         for source, failure in _FORBIDDEN.items():
             try:
-                self._ask(Load(source, "proof.py", "strategy"), Loaded)
+                self._ask(Load("proof", source, "proof.py", "strategy"), Loaded)
             except StrategyFileError as error:
                 if failure in (error.verdict, *str(error).replace(":", "").split()):
                     continue
@@ -148,7 +148,7 @@ class Sandbox:
 
 
 def _file(strategy: Strategy) -> Load:
-    return Load(strategy.source, strategy.filename, strategy.attribute, dict(strategy.parameters))
+    return Load(strategy.name, strategy.source, strategy.filename, strategy.attribute, dict(strategy.parameters))
 
 
 def _job(strategy: Strategy, campaign: Campaign, steps: Sequence[int]) -> Run:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec
-from pathlib import Path
 from typing import Literal, NoReturn
 
 from seedbench.campaign import Campaign
@@ -32,7 +31,7 @@ from seedbench.sandbox.messages import (
     encode,
     read_with_length,
 )
-from seedbench.strategy import Strategy, execute, failure_of, refuse_oracle, with_given, with_parameters_said
+from seedbench.strategy import Strategy, execute, failure_of, refuse_oracle, with_given
 
 
 class NothingToImport:
@@ -63,8 +62,7 @@ def work(told: int, said: int) -> None:
 
 def _with_strategy(job: Load | Run, told: int, said: int) -> Loaded | Keep | Failed:
     file = job.strategy if isinstance(job, Run) else job
-    name = with_parameters_said(Path(file.filename).name, file.parameters)
-    strategy = Strategy(name, file.source, file.filename, file.attribute, parameters=file.parameters)
+    strategy = Strategy(file.name, file.source, file.filename, file.attribute, parameters=file.parameters)
     try:
         if isinstance(job, Run):  # it was loaded before: what it binds need not be checked again
             return _run(job, with_given(vars(execute(strategy))[file.attribute], strategy), told, said)

@@ -108,8 +108,9 @@ class Scan(Message, tag=0):
 
 
 class Load(Message, tag=1):
-    """Does this file bind a strategy? It is given these parameters."""
+    """Does this file bind a strategy? It is called so, and is given these parameters."""
 
+    name: str
     source: str
     filename: str
     attribute: str

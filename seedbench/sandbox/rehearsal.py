@@ -37,7 +37,9 @@ strategy = Strategy()
 """
 
 # With a budget of four checkpoints: two for each of two trials, which are started when the first is looked at.
-_JOB = Run(Load(_STRATEGY, "rehearsal.py", "strategy"), 1, (2, 2), [1, 2, 3, 4], 4, TaskFacts(0.5), bytes(32))
+_JOB = Run(
+    Load("rehearsal", _STRATEGY, "rehearsal.py", "strategy"), 1, (2, 2), [1, 2, 3, 4], 4, TaskFacts(0.5), bytes(32)
+)
 _MEASURED = Measurements(0.5, 0.5, 0.5)
 _FIRST_ANSWER, _OTHERS = ([(0, 0), (0, 1)], [_MEASURED]), [_MEASURED] * 3
 

@@ -15,15 +15,13 @@ Parameters are the fields of a dataclass: `my_strategy.py(fraction=0.5)` is what
 """
 
 from seedbench.strategy.binding import execute, with_given
-from seedbench.strategy.described import Parameter, describe, parameters_of
-from seedbench.strategy.frames import author_frames, failure_of
+from seedbench.strategy.described import describe, parameters_of
+from seedbench.strategy.frames import failure_of
 from seedbench.strategy.loading import Strategy, load_strategy, refuse_oracle, shipped
 from seedbench.strategy.named import checked_parameters, file_of, parse_settings, with_parameters_said
 
 __all__ = [
-    "Parameter",
     "Strategy",
-    "author_frames",
     "checked_parameters",
     "describe",
     "execute",

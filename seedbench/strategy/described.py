@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ast
-import inspect
-import re
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
+from seedbench import docstrings
 from seedbench.strategy.binding import parameter_names
 from seedbench.strategy.loading import Strategy
 
@@ -31,12 +30,5 @@ def describe(name: str) -> str:
 def parameters_of(strategy: Strategy) -> tuple[Parameter, ...]:
     """The parameters of a strategy as it is bound, in the order of its fields; none of a function."""
     bound = strategy.build()
-    documented = _documented(type(bound))
-    return tuple(Parameter(name, getattr(bound, name), documented.get(name, "")) for name in parameter_names(bound))
-
-
-def _documented(kind: type) -> dict[str, str]:
-    """Name -> text, from the section `Args:` or `Attributes:` of a class's docstring."""
-    section = re.search(r"^(?:Args|Attributes):\n((?: +.*\n?|\n)+)", inspect.cleandoc(kind.__doc__ or ""), re.MULTILINE)
-    entries = re.findall(r"^    (\w+): (.*(?:\n {5,}.*)*)", section[1], re.MULTILINE) if section else []
-    return {name: " ".join(text.split()) for name, text in entries}
+    _, said = docstrings.split(type(bound).__doc__)
+    return tuple(Parameter(name, getattr(bound, name), said.get(name, "")) for name in parameter_names(bound))

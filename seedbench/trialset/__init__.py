@@ -14,7 +14,7 @@ from seedbench.trialset.sanity import curve_words, diverged_words
 from seedbench.trialset.selection import Selection, SelectionKeywords, refuse_unknown, whole_number
 from seedbench.trialset.table import TrialTable, majority_score_of
 from seedbench.trialset.validate import validate_folder
-from seedbench.trialset.write import changing_trials, put_trials, to_arrow, write_manifest, write_trials
+from seedbench.trialset.write import changing_trials, put_trials, to_arrow, write_trials
 
 __all__ = [
     "BUNDLED",
@@ -53,6 +53,5 @@ __all__ = [
     "validate_folder",
     "versions",
     "whole_number",
-    "write_manifest",
     "write_trials",
 ]

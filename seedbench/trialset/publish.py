@@ -33,7 +33,7 @@ _TAG = re.compile(f"v(?P<version>{VERSION.pattern})", re.ASCII)
 _REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Push:
     """What is to be done.
 
@@ -125,7 +125,17 @@ def plan_push(
             say(f"{repo} is not there, or not for this token to see: version {version} is its first")
             changelog = _changelog("", version, list(notes) or ["First version."])
             added = _sizes(folder) | {CHANGELOG: len(changelog.encode())}
-            return Push(folder, repo, version, private, None, (), added, (), changelog)
+            return Push(
+                folder=folder,
+                repo=repo,
+                version=version,
+                private=private,
+                head=None,
+                changes=(),
+                added=added,
+                deleted=(),
+                changelog=changelog,
+            )
         if private and not info.private:
             raise PublishError(f"{repo}: is public already; --private is for a repo that is not there yet")
         refs = api.list_repo_refs(repo, repo_type="dataset")
@@ -163,7 +173,17 @@ def plan_push(
             changelog, version, [*notes, *map(str, changed)] or ["Documents." if latest else "First version."]
         )
         added[CHANGELOG] = len(changelog.encode())
-    return Push(folder, repo, version, private, head, changed, added, deleted, changelog)
+    return Push(
+        folder=folder,
+        repo=repo,
+        version=version,
+        private=private,
+        head=head,
+        changes=changed,
+        added=added,
+        deleted=deleted,
+        changelog=changelog,
+    )
 
 
 def push(plan: Push, say: Say = lambda line: None) -> str:

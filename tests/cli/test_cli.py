@@ -20,7 +20,7 @@ from seedbench.cli.common import check_outputs
 from seedbench.evaluation import Evaluation
 from seedbench.replay import Deadline
 from seedbench.strategy import load_strategy
-from seedbench.trialset import write_manifest
+from seedbench.trialset.write import write_manifest
 from tests.synthetic import split_like_training
 
 ROOT = Path(__file__).parents[2]
@@ -171,7 +171,8 @@ def test_only_runs_the_one_campaign_again(run, trials_folder):
     wanted = next(
         c for c in campaigns if (c["task"], c["recipe"], c["budget"], c["replicate"]) == ("sst2", "few", 4, 3)
     )
-    code, out, err = run("evaluate", "asha", "--trials", trials_folder, "--only", "mini/sst2/few:4:3")
+    only = ("--trials", trials_folder, "--only", "mini/sst2/few:4:3")
+    code, out, err = run("evaluate", "asha", *only, "--set", "rungs=3", "--seed", 0, "--time-limit", 30)
     assert (code, err) == (0, "")
     seeds = f"weight_init_seed {wanted['weight_init_seed']}, data_order_seed {wanted['data_order_seed']}"
     assert seeds in out and f"checkpoint {wanted['checkpoint'] + 1} of 5" in out
@@ -212,6 +213,12 @@ def test_a_strategy_s_source_and_parameters_are_shown(run):
     assert code == 0 and source == load_strategy("start_many").source
     lines = [line.strip().split(maxsplit=2) for line in shown.splitlines() if line.strip()]
     assert ["fraction", "0.5", "how far each is trained before the choice, as a fraction of a full trial."] in lines
+    path = write(
+        "from dataclasses import dataclass\n@dataclass(frozen=True)\nclass Short:\n    k: int = 1\n"
+        "    def __call__(self, campaign):\n        campaign.start().advance()\nstrategy = Short()\n"
+    )
+    code, out, _ = run("strategies", path)
+    assert code == 0 and [line.split() for line in out.splitlines()[-2:]] == [["Parameters"], ["k", "1"]]
     code, out, _ = run("strategies", "full_trials")
     assert code == 0 and out.endswith("full_trials has no parameters.\n")
 
@@ -264,7 +271,8 @@ def test_without_a_command_it_helps(run):
         (("--replicates", "2"), "replicates must be at least 3"),
         (("--replicates", "-2"), "'--replicates': must be a whole number from 1 on, found '-2'"),
         (("--processes", "0"), "'--processes'"),
-        (("--seed", "x"), "'--seed': must be a whole number from 0 on, found 'x'"),
+        (("--seed", "x"), "'--seed': must be a whole number, found 'x'"),
+        (("--time-limit", "0"), "time_limit must be above 0 seconds and at most 86,400, found 0.0"),
         (("--protocol", "held-out-1"), "unknown protocol 'held-out-1'"),
         (("--against", "best"), "no strategy 'best'"),
         (("--revision", "v1"), "only a Hub repo has revisions"),
@@ -280,7 +288,12 @@ def test_without_a_command_it_helps(run):
         (("--only", "mini/sst2/few"), "TABLE:BUDGET:REPLICATE"),
         (("--only", "mini/rte/few:2:0"), "no trial table 'mini/rte/few'; there are mini/mrpc/few"),
         (("--only", "mini/sst2/few:16:0"), "budget 16 needs"),
-        (("--only", "mini/sst2/few:2:0", "--task", "sst2"), "--only runs one campaign"),
+        (("--only", "mini/sst2/few:2:0", "--task", "sst2"), "--only runs one campaign, of which --task says nothing"),
+        (
+            ("--only", "mini/sst2/few:2:0", "--processes", "1"),
+            "of which --processes says nothing: it goes with --set, ",
+        ),
+        (("--only", "mini/sst2/few:2:0", "--replicates", "200"), "of which --replicates says nothing"),
         (("--bogus",), "No such option: --bogus"),
     ],
 )

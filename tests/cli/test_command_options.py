@@ -31,21 +31,22 @@ def called(selection: str, options: str, *arguments: str) -> tuple[Selection, Re
 def test_all_of_them():
     selection, options = called(
         "trials revision table model task recipe budget",
-        "replicates seed protocol track processes sandbox",
+        "replicates seed protocol track processes sandbox time_limit",
         *"--trials d --revision v1 --table m/t/r --model m --task t --task u --recipe r --budget 4 --budget 2".split(),
-        *"--replicates 6 --seed 5 --protocol dodge2020 --track transfer --processes 2 --sandbox".split(),
+        *"--replicates 6 --seed -5 --protocol dodge2020 --track transfer --processes 2 --sandbox".split(),
+        *"--time-limit 2.5".split(),
     )
     assert selection == Selection(
         trials="d", revision="v1", tables="m/t/r", models="m", tasks=("t", "u"), recipes="r", budgets=(2, 4)
     )
     assert options == ReplayOptions(
-        replicates=6, seed=5, protocol="dodge2020", track="transfer", processes=2, sandbox=True
+        replicates=6, seed=-5, protocol="dodge2020", track="transfer", processes=2, sandbox=True, time_limit=2.5
     )
 
 
 def test_what_is_not_given_is_the_default_but_processes(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("seedbench.cpus.usable_cpus", lambda: 7)
-    every = "replicates seed protocol track processes sandbox"
+    every = "replicates seed protocol track processes sandbox time_limit"
     assert called("trials budget", every) == (Selection(), ReplayOptions(processes=7))
     assert called("trials", "track") == (Selection(), ReplayOptions())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import jsonschema
 import pytest
@@ -38,12 +38,30 @@ WRITTEN: dict[Kind, Callable[[], str]] = {
 FORMATS = {Kind.submission: "schema", Kind.manifest: "schema_version"}
 
 
+def descriptions(part: object) -> Iterator[str]:
+    """All of a schema."""
+    for name, below in part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ():
+        if name == "description" and isinstance(below, str):
+            yield below
+        yield from descriptions(below)
+
+
+def test_what_is_said_of_a_field_stands_at_the_field(capsys):
+    schema(Kind.evaluation)
+    parts = json.loads(capsys.readouterr().out)["$defs"]
+    assert parts["Row"]["properties"]["gap_closed"]["description"].startswith("(score - floor) / (ceiling - floor)")
+    assert parts["Evaluation"]["description"].endswith("Rows are ordered by model, task, recipe and budget.")
+    assert "campaigns" not in parts["Evaluation"]["properties"]  # arrays, which are in no file
+
+
 @pytest.mark.parametrize("kind", Kind)
 def test_a_schema_is_valid_and_fits_what_is_written(kind, capsys):
     schema(kind)
     published = json.loads(capsys.readouterr().out)
     jsonschema.Draft202012Validator.check_schema(published)
     validator = jsonschema.Draft202012Validator(published)
+    texts = list(descriptions(published))
+    assert texts and not [text for text in texts if "Attributes:" in text or "None" in text or "  " in text]
     document = json.loads(WRITTEN[kind]())
     assert [error.message for error in validator.iter_errors(document)] == []
     first = (Kind.findings, Kind.submission)

@@ -27,7 +27,7 @@ ALLOWED = {
         "savez": "to a file that write_file opened",
         "tempfile.TemporaryFile": "whether there is writing there",
     },
-    "seedbench/cli/app.py": {"os.open": "/dev/null, for standard output"},
+    "seedbench/commands.py": {"os.open": "/dev/null, for standard output"},
     "seedbench/evaluation/result.py": {"write_table": "to a file that write_file opened"},
     "seedbench/replay/workers.py": {
         "tempfile.TemporaryDirectory": "arrays for worker processes",

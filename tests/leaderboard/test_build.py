@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import typer
 
 from leaderboard.boards import Board, write_board
 from leaderboard.build import main, read_standings
@@ -276,13 +275,6 @@ def test_all_results_are_data(world, site):
     assert set(results_frame([standing(world.board, [of_another_seed], [], {})]).kind) == {"measured"}
 
 
-def test_the_same_boards_are_the_same_bytes(world, site):
-    again = site_files(world.standings())
-    built = {str(path.relative_to(site)): path.read_bytes() for path in site.rglob("*") if path.is_file()}
-    assert json.loads(built.pop(BUILT)) == sorted(again)
-    assert again == built
-
-
 def test_a_source_that_is_not_the_verified_one_is_not_shown(world):
     public = [result for result in world.entries.values() if result.verified]
     found = standing(world.board, public, [], {"patience": "something else", "first-only": FIRST_ONLY})
@@ -302,29 +294,35 @@ def test_no_board_yet(tmp_path):
     assert pd.read_parquet(io.BytesIO(files["results.parquet"])).empty
 
 
-def test_the_command_builds_again(world, tmp_path, capsys):
+def test_the_command_builds_again_and_the_same_boards_are_the_same_bytes(world, site, tmp_path, capsys):
+    def files(folder: Path) -> dict[str, bytes]:
+        return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
     out = tmp_path / "site"
     write_site({"README.md": CARD.encode(), "old.html": b"from the build before"}, out)
     main(out, world.submissions, world.results)
     assert (out / "README.md").read_text(encoding="utf-8") == CARD and not (out / "old.html").exists()
+    again = files(out)
+    assert again == files(site)
+    assert json.loads(again.pop(BUILT)) == sorted(again)
     said = " ".join(capsys.readouterr().err.split())
     assert re.search(r"wrote \d+ files, \d\.\d MiB, in ", said)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["site"]
 
 
-def test_the_folder_it_is_called_from(world, tmp_path, monkeypatch):
+def test_the_folder_it_is_called_from(tmp_path, monkeypatch):
     (tmp_path / "site").mkdir()
     monkeypatch.chdir(tmp_path / "site")
-    main(Path("."), world.submissions, world.results)
+    main(Path("."), tmp_path / "none", tmp_path / "none")
     assert (tmp_path / "site" / "index.html").is_file()
 
 
-def test_a_folder_of_something_else_is_left_alone(tmp_path, capsys):
+def test_a_folder_of_something_else_is_left_alone(tmp_path, monkeypatch):
+    """It is refused before anything is built."""
+    monkeypatch.setattr("leaderboard.build.site_files", lambda standings: pytest.fail("built"))
     (tmp_path / "thesis.tex").write_text("mine")
-    with pytest.raises(typer.Exit) as ended:
+    with pytest.raises(SeedbenchError, match="holds something other than the site"):
         main(tmp_path, tmp_path / "none", tmp_path / "none")
-    assert ended.value.exit_code == 2
-    assert "holds something other than the site" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import typer
 
 from leaderboard.boards import Board, published_pool, read_board, write_board
 from leaderboard.pool import publish, reveal, unfit
 from runners.data.seeds import drawn_seeds
+from seedbench.errors import SeedbenchError
 from seedbench.trialset import TrialSet, TrialsIdentity, TrialTable, load_trials
 from tests.synthetic import split_like_training, write
 
@@ -84,15 +84,14 @@ def test_a_pool_that_was_revealed_cannot_be_hidden_again(public):
     assert found[0].endswith(f"shares weight_init_seeds with {shown.name}, such as {least}")
 
 
-def test_the_command_refuses_small_seeds_and_writes_nothing(public, tmp_path, capsys):
+def test_the_command_refuses_small_seeds_and_writes_nothing(public, tmp_path):
     small = write(tmp_path / "small", split_like_training(5, 5, checkpoints=3, examples=20, seed=9), name=NAME)
-    with pytest.raises(typer.Exit) as ended:
+    with pytest.raises(SeedbenchError, match="its weight_init_seeds, which anybody can train; draw them at random"):
         publish(small, str(public), None, tmp_path / "pool.json")
-    assert ended.value.exit_code == 2 and not (tmp_path / "pool.json").exists()
-    assert "among its weight_init_seeds, which anybody can train; draw them at random" in capsys.readouterr().err
+    assert not (tmp_path / "pool.json").exists()
 
 
-def test_published_revealed(public, tmp_path, monkeypatch, capsys):
+def test_published_revealed(public, tmp_path, monkeypatch):
     """The set that is fetched is compared with what a board was closed with; its commit is written down."""
     pool, results = made(public), tmp_path / "results"
     monkeypatch.setattr("leaderboard.pool.load_trials", lambda source, revision=None: load(source, revision))
@@ -108,9 +107,8 @@ def test_published_revealed(public, tmp_path, monkeypatch, capsys):
     assert published == TrialsIdentity(NAME, "1.0.0", "1" * 64, None)
     publish(tmp_path / "private", str(public), None, tmp_path / "pool.json")  # the same again
     (tmp_path / "pool.json").write_text(json.dumps({"name": NAME, "version": "1.0.0", "sha256": "2" * 64}))
-    with pytest.raises(typer.Exit):
+    with pytest.raises(SeedbenchError, match="another pool is published there, 2222"):
         publish(tmp_path / "private", str(public), None, tmp_path / "pool.json")
-    assert "another pool is published there, 2222" in capsys.readouterr().err
     shown = load_trials(public)
     identity = TrialsIdentity(shown.name, shown.version, shown.sha256, None)
     board = Board("held-out-2", "cold", identity, 5, 2, {}, published)
@@ -118,13 +116,11 @@ def test_published_revealed(public, tmp_path, monkeypatch, capsys):
     reveal(results)
     assert revisions[-1] == "v1.0.0" and read_board(results / board.name).pool == replace(published, revision="c0ffee")
     write_board(results, replace(board, pool=replace(published, sha256="2" * 64)))
-    with pytest.raises(typer.Exit):
+    with pytest.raises(SeedbenchError, match="its SHA-256 is 1111"):
         reveal(results)
-    assert "its SHA-256 is 1111" in capsys.readouterr().err
     assert read_board(results / board.name).pool.revision is None
 
 
-def test_no_pool_to_reveal(tmp_path, capsys):
-    with pytest.raises(typer.Exit):
+def test_no_pool_to_reveal(tmp_path):
+    with pytest.raises(SeedbenchError, match="no board was closed with a hidden pool"):
         reveal(tmp_path)
-    assert "no board was closed with a hidden pool" in capsys.readouterr().err

@@ -91,8 +91,8 @@ def command(module: str, *arguments: str) -> list[str]:
 def sweep_command(model: str, glue: str, out: Path, *more: str, seeds: str = "0:3") -> list[str]:
     changes = [part for change in CHANGES for part in ("--set", change)]
     table = ["--model", model, "--model-name", "someone/tiny", "--glue", glue, "--task", "sst2", "--recipe", "stable"]
-    grid = ["--weight-init-seeds", seeds, "--data-order-seeds", "0:2", "--out", str(out), "--threads", "1"]
-    return command("sweep", *table, *grid, *changes, *more)
+    grid = ["--weight-init-seeds", seeds, "--data-order-seeds", "0:2", "--out", str(out)]
+    return command("sweep", *table, *grid, "--device", "cpu", "--threads", "1", *changes, *more)
 
 
 def run(arguments: list[str], **options) -> subprocess.CompletedProcess[str]:
@@ -107,14 +107,20 @@ def contents(out: Path) -> dict[str, list[bytes]]:
 
 
 @pytest.fixture(scope="module")
-def complete(tiny_model: str, tiny_glue: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The logs of a sweep that nobody interrupted."""
-    out = tmp_path_factory.mktemp("sweep") / "logs"
+def timed(tiny_model: str, tiny_glue: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
+    """The logs of a sweep that nobody interrupted, and how many seconds it took."""
+    out, began = tmp_path_factory.mktemp("sweep") / "logs", time.monotonic()
     result = run(sweep_command(tiny_model, tiny_glue, out, "--engine", "stacked", "--stack", "2"))
     assert result.returncode == 0, result.stderr
     assert "6 trials run" in result.stderr
     assert "Traceback" not in result.stderr
-    return out
+    return out, time.monotonic() - began
+
+
+@pytest.fixture(scope="module")
+def complete(timed: tuple[Path, float]) -> Path:
+    """The logs alone."""
+    return timed[0]
 
 
 def test_a_sweep_fills_the_grid_and_becomes_a_trial_set(complete: Path, tmp_path: Path) -> None:
@@ -139,14 +145,14 @@ def test_both_engines_fill_the_grid_with_the_same_trials(
 
 
 def test_killed_at_random_moments_a_sweep_ends_with_the_same_logs(
-    complete: Path, tiny_model: str, tiny_glue: str, tmp_path: Path
+    timed: tuple[Path, float], tiny_model: str, tiny_glue: str, tmp_path: Path
 ) -> None:
     """SIGKILL to the whole process group, again and again; SEEDBENCH_KILLS sets how often (10)."""
     kills = int(os.environ.get("SEEDBENCH_KILLS", "10"))
     arguments = sweep_command(tiny_model, tiny_glue, tmp_path, "--engine", "stacked", "--stack", "2")
     rng = np.random.default_rng(int(os.environ.get("SEEDBENCH_KILL_SEED", "0")))
     root = Path(__file__).parents[2]
-    longest = 12.0
+    complete, longest = timed
     for _ in range(kills):
         began = time.monotonic()
         process = subprocess.Popen(
@@ -289,7 +295,16 @@ def test_out_of_memory_on_the_accelerator_halves_the_stack(
         return train(engine, cells, progress)
 
     spec = table_spec(
-        tiny_model, "someone/tiny", tiny_glue, "sst2", "stable", CHANGES, "stacked", tmp_path, stack=8, compiled=False
+        model=tiny_model,
+        model_name="someone/tiny",
+        glue=tiny_glue,
+        task="sst2",
+        recipe="stable",
+        changes=CHANGES,
+        engine="stacked",
+        out=tmp_path,
+        stack=8,
+        compiled=False,
     )
     cells = [Cell(weight, 0) for weight in range(5)]
     monkeypatch.setattr(StackedEngine, "run", with_room_for_two)

@@ -287,7 +287,7 @@ def test_in_this_process_nothing_is_executed(write, tmp_path):
 def test_what_cannot_be_sealed_is_refused(sandbox, trials):
     with pytest.raises(StrategyFileError, match="is a callable; a sealed process takes a file"):
         evaluate(lambda campaign: None, trials, sandbox=True)
-    with pytest.raises(StrategyFileError, match="oracle.py is an oracle"):
+    with pytest.raises(StrategyFileError, match="strategy oracle is an oracle"):
         evaluate("oracle", trials, sandbox=True)
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from seedbench.errors import StrategyFileError
-from seedbench.strategy import Strategy, author_frames, describe, load_strategy, shipped
+from seedbench.strategy import Strategy, describe, load_strategy, shipped
+from seedbench.strategy.frames import author_frames
 
 SHIPPED = (
     "additive_seeds asha divergence_stop extrapolation full_trials good_seeds hyperband last_checkpoint "

@@ -8,9 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from seedbench import TrialSetError
-from seedbench.trialset import read_manifest, write_manifest, write_trials
+from seedbench.trialset import read_manifest, write_trials
 from seedbench.trialset.changes import changes, unlike
 from seedbench.trialset.versions import Level, next_version, parse
+from seedbench.trialset.write import write_manifest
 from tests.synthetic import additive_predictions, configs_of, split_like_training, split_of, write
 
 PREDICTED = additive_predictions(3, 3)

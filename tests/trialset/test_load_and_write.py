@@ -10,8 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from seedbench import SelectionError, TrialSetError, load_trials
-from seedbench.trialset import curve_words, read_manifest, to_arrow, validate_folder, write_manifest, write_trials
+from seedbench.trialset import curve_words, read_manifest, to_arrow, validate_folder, write_trials
 from seedbench.trialset.sanity import rising, same_curves
+from seedbench.trialset.write import write_manifest
 from tests.synthetic import additive_predictions, configs_of, split_like_training, split_of, write
 
 TRIALS, PREDICTIONS, EXAMPLES = (

@@ -4,6 +4,6 @@ There is no test set in such a trial set: `seedbench findings` and protocol dodg
 does not.
 """
 
-from seedbench.trialset.importing.convert import COLUMNS, Imported, import_curves
+from seedbench.trialset.importing.convert import import_curves
 
-__all__ = ["COLUMNS", "Imported", "import_curves"]
+__all__ = ["import_curves"]

@@ -65,7 +65,15 @@ def logs(out: Path) -> dict[str, TrialLog]:
 def uninterrupted(tiny_model: str, tiny_glue: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, TrialLog]:
     """The logs of the same grid, trained in this process."""
     out = tmp_path_factory.mktemp("uninterrupted")
-    spec = TableSpec(tiny_model, "tiny", tiny_glue, "sst2", get_recipe("stable", **CHANGES), "reference", out)
+    spec = TableSpec(
+        model=tiny_model,
+        model_name="tiny",
+        glue=tiny_glue,
+        task="sst2",
+        recipe=get_recipe("stable", **CHANGES),
+        engine="reference",
+        out=out,
+    )
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -291,7 +299,9 @@ def test_without_a_rate_a_first_block_measures_it_and_collect_exports(
 
 
 def wanted(out: Path, rows: int, attempts: int = 3) -> Wanted:
-    spec = TableSpec("m", "m", "g", "sst2", get_recipe("stable"), "stacked", out)
+    spec = TableSpec(
+        model="m", model_name="m", glue="g", task="sst2", recipe=get_recipe("stable"), engine="stacked", out=out
+    )
     return Wanted(spec, tuple(Cell(row, 0) for row in range(rows)), Options("slurm", 30, 256, attempts=attempts))
 
 

@@ -168,7 +168,15 @@ def test_the_stacked_engine_draws_a_missing_pooler_like_the_reference(
 def test_the_log_names_what_was_drawn_and_a_copy_draws_the_same(
     folders: dict[str, str], tiny_glue: str, tmp_path: Path
 ) -> None:
-    spec = TableSpec(folders["distilbert"], "a/b", tiny_glue, "sst2", RECIPE, "reference", tmp_path)
+    spec = TableSpec(
+        model=folders["distilbert"],
+        model_name="a/b",
+        glue=tiny_glue,
+        task="sst2",
+        recipe=RECIPE,
+        engine="reference",
+        out=tmp_path,
+    )
     runner = BlockRunner(spec, "cpu")
     list(runner.run([Cell(0, 0)]))
     log = read_log(spec.log_path(Cell(0, 0)))

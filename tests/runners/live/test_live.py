@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 import torch
 import typer
+from huggingface_hub import ModelCard
 from jinja2 import UndefinedError
 from rich.console import Console
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, BertConfig, BertModel
@@ -77,7 +78,15 @@ def lively_model(tiny_model: str, tmp_path_factory: pytest.TempPathFactory) -> s
 
 @pytest.fixture(scope="module")
 def spec(lively_model: str, tiny_glue: str) -> Callable[[Path], TableSpec]:
-    return lambda out: TableSpec(lively_model, "tiny/bert", tiny_glue, "mrpc", RECIPE, "reference", out)
+    return lambda out: TableSpec(
+        model=lively_model,
+        model_name="tiny/bert",
+        glue=tiny_glue,
+        task="mrpc",
+        recipe=RECIPE,
+        engine="reference",
+        out=out,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -321,8 +330,9 @@ def test_the_command_leaves_a_model_a_card_and_a_report(tiny_model: str, tiny_gl
     assert report["grid"] == [2, 2] and report["seed"] >= 0
     assert (out / "report.txt").read_text() in result.output
     assert "Spent: 8 training steps, 2.00 of the budget's 2 full trials, on 2 trials" in result.output
-    card = (out / "README.md").read_text()
-    assert card.startswith("---\nbase_model: tiny/bert\n") and "value: " + str(report["kept"]["accuracy"]) in card
+    card = ModelCard.load(out / "README.md")
+    assert card.data.base_model == "tiny/bert" and card.content == (out / "README.md").read_text()
+    assert [result.metric_value for result in card.data.eval_results] == [report["kept"]["accuracy"]]
     assert AutoModelForSequenceClassification.from_pretrained(out).config.id2label == {0: "negative", 1: "positive"}
     assert tiny_model not in "".join(path.read_text() for path in out.glob("*.*") if path.suffix != ".safetensors")
     assert sorted(path.name for path in out.parent.iterdir()) == ["best"]

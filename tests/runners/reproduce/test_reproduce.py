@@ -37,7 +37,15 @@ NOBODY = dict.fromkeys(PROVENANCE) | {"torch_version": "1.0"}
 
 @pytest.fixture(scope="module")
 def spec(tiny_model: str, tiny_glue: str) -> Callable[[Path], TableSpec]:
-    return lambda out: TableSpec(tiny_model, "someone/tiny", tiny_glue, "sst2", RECIPE, "reference", out)
+    return lambda out: TableSpec(
+        model=tiny_model,
+        model_name="someone/tiny",
+        glue=tiny_glue,
+        task="sst2",
+        recipe=RECIPE,
+        engine="reference",
+        out=out,
+    )
 
 
 @pytest.fixture(scope="module")

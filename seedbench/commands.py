@@ -1,0 +1,71 @@
+"""How a command line ends: what a user did wrong is one line on standard error, and exit code 2."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+import typer
+
+from seedbench.errors import SeedbenchError
+
+INTERRUPTED = 130  # exit code of a process that SIGINT ended
+
+_USAGE_ERROR: type[Exception] = typer.BadParameter.__bases__[0]  # typer does not export it
+
+
+def application(help: str | None = None) -> typer.Typer:
+    """An application, without commands yet; its help and its tracebacks are plain text."""
+    return typer.Typer(help=help, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+def of_one(command: Callable[..., None] | typer.Typer) -> typer.Typer:
+    """The application of a single command; one that is an application already is that."""
+    if isinstance(command, typer.Typer):
+        return command
+    app = application()
+    app.command()(command)
+    return app
+
+
+def run(command: Callable[..., None] | typer.Typer, called: str) -> NoReturn:
+    """Runs a command, or an application of several, on the arguments of this process, and ends it.
+
+    Args:
+        command: the function whose parameters are the options; or the application.
+        called: as on the command line, such as `python -m leaderboard.build`.
+    """
+    sys.exit(exit_code(command, called))
+
+
+def exit_code(command: Callable[..., None] | typer.Typer, called: str) -> int:
+    """What `run` ends with; arguments as there."""
+    name = called.removeprefix("python -m ")
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal that cannot show a character shows ? and not a traceback
+            stream.reconfigure(errors="replace")
+    try:
+        code = of_one(command)(standalone_mode=False, prog_name=called)
+        sys.stdout.flush()
+    except (typer.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:  # `seedbench … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except SeedbenchError as error:
+        return refuse(name, str(error), getattr(error, "frames", ""))
+    except _USAGE_ERROR as error:
+        message = " ".join(error.format_message().split()).rstrip(".")  # type: ignore[attr-defined]
+        context = getattr(error, "ctx", None)
+        return refuse(name, f"{message}. See: {context.command_path if context else called} --help")
+    return code or 0
+
+
+def refuse(name: str, line: str, frames: str = "") -> int:
+    """Says on standard error what is wrong; returns the exit code."""
+    if frames:
+        print(frames, file=sys.stderr)
+    print(f"{name}: error: {line}", file=sys.stderr)
+    return 2

@@ -111,17 +111,16 @@ def _print_public() -> None:
         print(f"{name}\n  {one.what}\n  {one.citation}\n  {one.where}, {one.licence}")
 
 
-_own = [parameter for parameter in signature_of(import_, eval_str=True).parameters.values()]
-import_.__signature__ = signature_of(
-    import_
-).replace(  # type: ignore[attr-defined]
-    parameters=[
-        *_own[:-1],
-        *(
-            Parameter(name, Parameter.KEYWORD_ONLY, annotation=kind, default=default)
-            for name, (kind, default) in _OPTIONS.items()
-        ),
+def _with_options(command: Any) -> Any:
+    """The command with `_OPTIONS` in the place of its last parameter."""
+    own = list(signature_of(command, eval_str=True).parameters.values())[:-1]
+    options = [
+        Parameter(name, Parameter.KEYWORD_ONLY, annotation=kind, default=value)
+        for name, (kind, value) in _OPTIONS.items()
     ]
-)
-import_.__annotations__ = {one.name: one.annotation for one in import_.__signature__.parameters.values()}  # type: ignore[attr-defined]
-group.command("import")(import_)
+    command.__signature__ = signature_of(command).replace(parameters=[*own, *options])
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *options)}
+    return command
+
+
+group.command("import")(_with_options(import_))

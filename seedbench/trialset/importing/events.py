@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from seedbench.errors import TrialSetError
 from seedbench.trialset.importing.reading import CurveFile
@@ -36,7 +37,7 @@ def read_events(path: Path, run: str) -> CurveFile:
     except Exception as error:  # whatever protobuf, the checksums or the disk have to say
         raise TrialSetError(f"{path}: not a readable event file ({' '.join(str(error).split())[:120]})") from None
     tags = tuple(dict.fromkeys(tag for _, tag, _ in logged))
-    columns = {"step": [step for step, _, _ in logged]}
+    columns: dict[str, list[Any]] = {"step": [step for step, _, _ in logged]}
     columns |= {tag: [value if tag == name else None for _, name, value in logged] for tag in tags}
     places = [f"value {number}" for number in range(1, len(logged) + 1)]
     return CurveFile(path, columns, places, run=[run] * len(logged), layout="events", step="step", metrics=tags)

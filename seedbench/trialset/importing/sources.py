@@ -38,6 +38,8 @@ def read_source(source: str, options: ImportOptions) -> CurveFile:
         file = in_rows(read_events(path, path.parent.name), options.layout)
     else:
         file = in_rows(_without(read_table(path), options), options.layout)
+        if file.layout == "trainer":  # a file a run
+            file = replace(file, run=[path.resolve().parent.name] * len(file.place))
     if not file.place or not file.columns:
         raise TrialSetError(f"{source}: has no rows")
     return _without(file, options)

@@ -1,7 +1,7 @@
-"""Writes the files of this folder, each by the library whose layout it is, once: `python tests/trialset/layouts/write.py`.
+"""Writes the files of this folder, each by the library whose layout it is: `python tests/trialset/layouts/write.py`.
 
-Needs accelerate, keras, lightning, mlflow-skinny with sqlalchemy and alembic, tensorboardX, torch and transformers. Every
-layout holds the same three runs, which are easy to know by heart: seed s scores 0.5 + 0.1 s + 0.01 n at its n-th
+Needs accelerate, keras, lightning, mlflow-skinny with sqlalchemy and alembic, tensorboardX, torch and transformers.
+Every layout holds the same three runs, which are easy to know by heart: seed s scores 0.5 + 0.1 s + 0.01 n at its n-th
 validation, at steps 10, 20 and 30; seed 3 is stopped after the second. The validation loss is 1 - score.
 """
 

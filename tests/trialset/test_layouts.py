@@ -290,30 +290,30 @@ LINES = [[seed, step, value] for seed, _, step, value in POINTS]
 COMMAS = [[seed, step, str(value).replace(".", ",")] for seed, _, step, value in POINTS]
 
 
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("semicolons.csv", text([HEADER, *LINES], ";").encode()),
-        ("decimal-commas.csv", text([HEADER, *COMMAS], ";").encode()),
-        ("tabs.tsv", text([HEADER, *LINES], "\t").encode()),
-        ("tabs-and-commas.txt", text([HEADER, *COMMAS], "\t").encode()),
-        ("packed.csv.gz", gzip.compress(text([HEADER, *LINES]).encode())),
-        ("windows.csv", b"\xef\xbb\xbf" + text([HEADER, *LINES]).replace("\n", "\r\n").encode()),
-        ("comma-at-the-end.csv", text([[*row, ""] for row in [HEADER, *LINES]]).encode()),
-        ("quoted.csv", text([[f'"{cell}"' for cell in row] for row in [HEADER, *LINES]]).encode()),
-        ("spaces.csv", text([HEADER, *LINES], " , ").encode()),
-        ("floats.csv", text([HEADER, *([f"{seed}.0", f"{step}.0", value] for seed, step, value in LINES)]).encode()),
-        ("empty-lines.csv", text([HEADER, *LINES]).replace("\n", "\n\n").encode()),
-        ("shuffled.csv", text([HEADER, *LINES[::-1]]).encode()),
-        ("twice.csv", text([HEADER, *LINES, *LINES]).encode()),
-        ("exponents.csv", text([HEADER, *([seed, step, f"{value:e}"] for seed, step, value in LINES)]).encode()),
-        ("losses-between.csv", text([HEADER, *LINES, *([seed, 5, ""] for seed in (1, 2, 3))]).encode()),
-        ("na.csv", text([HEADER, *LINES, *([seed, 5, "NA"] for seed in (1, 2, 3))]).encode()),
-        ("a-script-named.log", text([HEADER, *LINES]).encode()),
-    ],
-)
-def test_the_same_table_in_every_dialect(tmp_path, name, content):
-    (tmp_path / name).write_bytes(content)
+DIALECTS = {
+    "semicolons.csv": text([HEADER, *LINES], ";").encode(),
+    "decimal-commas.csv": text([HEADER, *COMMAS], ";").encode(),
+    "tabs.tsv": text([HEADER, *LINES], "\t").encode(),
+    "tabs-and-commas.txt": text([HEADER, *COMMAS], "\t").encode(),
+    "packed.csv.gz": gzip.compress(text([HEADER, *LINES]).encode()),
+    "windows.csv": b"\xef\xbb\xbf" + text([HEADER, *LINES]).replace("\n", "\r\n").encode(),
+    "comma-at-the-end.csv": text([[*row, ""] for row in [HEADER, *LINES]]).encode(),
+    "quoted.csv": text([[f'"{cell}"' for cell in row] for row in [HEADER, *LINES]]).encode(),
+    "spaces.csv": text([HEADER, *LINES], " , ").encode(),
+    "floats.csv": text([HEADER, *([f"{seed}.0", f"{step}.0", value] for seed, step, value in LINES)]).encode(),
+    "empty-lines.csv": text([HEADER, *LINES]).replace("\n", "\n\n").encode(),
+    "shuffled.csv": text([HEADER, *LINES[::-1]]).encode(),
+    "twice.csv": text([HEADER, *LINES, *LINES]).encode(),
+    "exponents.csv": text([HEADER, *([seed, step, f"{value:e}"] for seed, step, value in LINES)]).encode(),
+    "losses-between.csv": text([HEADER, *LINES, *([seed, 5, ""] for seed in (1, 2, 3))]).encode(),
+    "na.csv": text([HEADER, *LINES, *([seed, 5, "NA"] for seed in (1, 2, 3))]).encode(),
+    "a-script-named.log": text([HEADER, *LINES]).encode(),
+}
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_the_same_table_in_every_dialect(tmp_path, name):
+    (tmp_path / name).write_bytes(DIALECTS[name])
     _, done = read(tmp_path / name, tmp_path / "set", score="acc")
     assert done.rows == len(LINES) * (1 + (name == "twice.csv")) + 3 * (name in ("losses-between.csv", "na.csv"))
 

@@ -98,7 +98,7 @@ def _written(parts: Sequence[Part], out: str | os.PathLike[str], options: Import
 
 def _rows(read: CurveFile, options: ImportOptions) -> tuple[list[dict[str, Any]], list[str]]:
     """The rows of the schema's `trials`, and what is to be said of them."""
-    file = _once(_where(read, options))
+    file = _once(_where(read, options), options.keep)
     if not file.place:
         raise TrialSetError(f"{file.path}: no row is left that --where asks for")
     measures, naming = find_measures(file, options), name_trials(file, options)
@@ -140,18 +140,19 @@ def _is(value: Any, wanted: str) -> bool:
         return False
 
 
-def _once(file: CurveFile) -> CurveFile:
-    """Without the rows that are the same in every column as one before, of the same run."""
+def _once(file: CurveFile, keep: str | None) -> CurveFile:
+    """Of the rows of a run that are the same in every column the first, or where so asked the last."""
     runs: Sequence[str | None] = file.run or [None] * len(file.place)
-    first: dict[tuple[str, ...], int] = {}
+    places: dict[tuple[str, ...], int] = {}
     for row, key in enumerate(zip(runs, *file.columns.values(), strict=True)):
-        first.setdefault(tuple(map(repr, key)), row)
-    if twice := len(file.place) - len(first):
-        kept = set(first.values())
+        known = tuple(map(repr, key))
+        places[known] = row if keep == "last" else places.get(known, row)
+    kept = set(places.values())
+    if twice := len(file.place) - len(kept):
         again = next(row for row in range(len(file.place)) if row not in kept)
         note = f"{twice:,} rows are the same as another in every column (the first: {file.place[again]}): taken once"
         file = replace(file, notes=(*file.notes, note))
-    return file.rows(list(first.values()))
+    return file.rows(sorted(kept))
 
 
 def _by_table(naming: Naming) -> dict[tuple[str, str, str], dict[Seeds, list[int]]]:

@@ -32,7 +32,7 @@ from seedbench.trialset import (
     write_trials,
 )
 from seedbench.trialset.files import is_document, picture_of, read_split
-from seedbench.trialset.importing import import_curves
+from seedbench.trialset.importing import ImportOptions, import_curves
 from seedbench.trialset.publish import problems
 from seedbench.trialset.schema import CONFIGS, TASKS
 from tests.hub.client import Client
@@ -167,7 +167,7 @@ def curves(tmp_path: Path) -> Path:
                 f"our-model,{task},mine,{seed % 4},{seed // 4},{10 * at},{0.5 + seed / 100 + at / 50}" for at in (1, 2)
             ]
     (tmp_path / "curves.csv").write_text("\n".join(lines))
-    import_curves(tmp_path / "curves.csv", tmp_path / "set", name="somebody/curves")
+    import_curves(tmp_path / "curves.csv", tmp_path / "set", ImportOptions(name="somebody/curves"))
     return tmp_path / "set"
 
 
@@ -186,7 +186,7 @@ def test_the_card_of_imported_curves_says_what_is_not_known_and_claims_nothing(c
     assert "{%" not in card and "{{" not in card
     for said in (
         "32 fine-tuning trials on mnli and ours1: curves from elsewhere",
-        "Of which metric the scores of mnli and ours1 are is not known here; higher is better.",
+        "Scores are what those who recorded them call `score` for mnli, higher is better; `score` for ours1, higher is",
         "| `learning_rate` | not recorded | not recorded |",
         "| `train_examples` | not recorded | not recorded |",
         "our-model, mnli, mine: how they were run is not recorded.",

@@ -82,12 +82,30 @@ def _command(source: str, out: Path, public: str | None, options: dict[str, Any]
     console.print(f"{out} written: seedbench findings --trials {out}", highlight=False, markup=False)
 
 
+def _listed(name: str | None) -> str | None:
+    """`--from list` prints what there is, and asks for no more."""
+    if name == "list":
+        from seedbench.trialset.importing import PUBLIC_SETS
+
+        for one, its in PUBLIC_SETS.items():
+            print(f"{one}\n  {its.what}\n  {its.citation}\n  {its.where}; {its.licence}")
+        raise typer.Exit
+    return name
+
+
 def import_(
     source: Annotated[str, typer.Argument(metavar="FILE|DIR", help="A file, a folder of runs, or an Optuna storage.")],
     out: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="The new folder.")],
     *,
     public: Annotated[
-        str | None, typer.Option("--from", metavar="NAME", help="DIR is this published set; '?' names those there are.")
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="NAME",
+            help="DIR is this published set; list: say which.",
+            is_eager=True,
+            callback=_listed,
+        ),
     ] = None,
     **options: Any,
 ) -> None:
@@ -98,17 +116,7 @@ def import_(
     checkpoints. Measures are those that options name; a trial that ended early, or failed, is kept. The trial set has
     no predictions: findings and protocol dodge2020 work on it, and with --test-score those protocols that report one.
     """
-    if public == "?":
-        _print_public()
-        return
     _command(source, out, public, options)
-
-
-def _print_public() -> None:
-    from seedbench.trialset.importing import PUBLIC_SETS
-
-    for name, one in PUBLIC_SETS.items():
-        print(f"{name}\n  {one.what}\n  {one.citation}\n  {one.where}, {one.licence}")
 
 
 def _with_options(command: Any) -> Any:

@@ -378,5 +378,5 @@ def test_revisit_bert_finetuning(tmp_path):
 
 
 def test_public_sets_are_named(run, tmp_path):
-    code, out, _ = run("trials", "import", "--from", "?", "x", "y")
+    code, out, _ = run("trials", "import", "--from", "list")
     assert code == 0 and "arXiv 2006.05987" in out and "https://github.com/asappresearch/revisit-bert-finetuning" in out

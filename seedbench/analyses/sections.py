@@ -70,7 +70,7 @@ def _expected(table: TableFindings, width: int) -> Iterator[RenderableType]:
     for n in [n for n in (2**power for power in range(trials.bit_length())) if n < trials] + [trials]:
         value, low, high = (curve[n - 1] for curve in (expected.without_replacement, expected.low, expected.high))
         drawn = interval_plot(value, low, high, limits, plot, ()) if limits[1] > limits[0] else ""
-        error = UNDEFINED if value is None or high is None else f"{high - value:.4f}"
+        error = _half(value, high)
         published, spread = expected.with_replacement[n - 1], expected.deviation[n - 1]
         grid.add_row(str(n), number(value, ".4f"), error, drawn, f"{published:.4f}", f"{spread:.4f}")
     yield grid
@@ -179,13 +179,19 @@ def _search(table: TableFindings) -> Iterator[RenderableType]:
                 "never" if plain else f"{row.fraction:.0%}",
                 str(row.continued),
                 f"{row.score:.4f}",
-                UNDEFINED if row.high is None else f"{row.high - row.score:.4f}",
+                _half(row.score, row.high),
                 f"{row.best_of_n:.4f}",
                 number(row.error_reduction, ".1%"),
                 _signed(row.held_out_error_reduction),
                 style="dim" if plain else None,
             )
     yield grid
+
+
+def _half(value: float | None, high: float | None) -> str:
+    """Half of an interval; one that four decimals round to nothing is none."""
+    half = 0.0 if value is None or high is None else high - value
+    return f"{half:.4f}" if half >= 0.00005 else UNDEFINED
 
 
 def _signed(share: float | None) -> str:

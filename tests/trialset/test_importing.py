@@ -203,6 +203,12 @@ def test_common_steps_cut_all_and_say_what_goes(tmp_path):
     assert f"2 rows left out (the first: line 3): {gone.replace('score', 'scores')}" in done.notes
 
 
+def test_losses_of_checkpoints_that_are_cut_are_of_the_next_one(tmp_path):
+    lines = ["1,10,0.5,4", "1,15,0.9,3", "1,20,0.6,1", "2,10,0.5,4", "2,20,0.7,2"]
+    table, _ = imported(tmp_path, *lines, header="seed,step,acc,loss", common_steps=True, train_loss="loss")
+    assert table.train_loss.tolist() == [[4, 2], [4, 2]]
+
+
 @pytest.mark.parametrize("nothing", ["nan", "NaN", "inf", "-inf"])
 def test_a_score_that_is_no_number_to_the_end_is_a_failed_trial(tmp_path, nothing):
     lines = ["1,10,0.4", "1,20,0.9", "2,10,0.6", f"2,20,{nothing}", f"3,10,{nothing}", f"3,20,{nothing}"]

@@ -226,6 +226,15 @@ def test_a_chart_of_averages_says_so(tmp_path):
     assert "8 values are averages: their MIN and MAX differ, so single measurements are lost" in done.notes
 
 
+def test_a_chart_over_time_knows_the_steps_beside(tmp_path):
+    header = ["Relative Time (Process)", "a - acc", "a - _step", "b - acc", "b - _step"]
+    rows = [[0.5, 0.6, 10, "", ""], [0.7, "", "", 0.7, 10]]
+    (tmp_path / "chart.csv").write_text(text([header, *rows]))
+    import_curves(tmp_path / "chart.csv", tmp_path / "set", ImportOptions(model="m", task="rte", recipe="r"))
+    (table,) = load_trials(tmp_path / "set").tables
+    assert (table.step.tolist(), table.score.tolist()) == ([10], [[0.6], [0.7]])
+
+
 def test_the_history_of_weights_and_biases(tmp_path):
     rows = [[step, 1.7e9, value, 0.3, f"seed{seed}"] for seed, _, step, value in POINTS]
     (tmp_path / "h.csv").write_text(text([["_step", "_timestamp", "eval/accuracy", "eval/loss", "Name"], *rows]))

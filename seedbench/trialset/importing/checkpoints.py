@@ -99,7 +99,7 @@ def find_checkpoints(table: TableRows) -> Checkpoints:
         raise table.file.error(table.measures.score, row, f"no trial of {table.name} has a finite score after step 0")
     if table.options.common_steps:
         steps = _shared(table, [reached[seeds] for seeds in reached if seeds not in failed])
-        _cut(table, own, failed, {seeds: scored[seeds] for seeds in scored}, steps, shift)
+        _cut(table, own, failed, scored, steps, shift)
     else:
         steps = _of_all(table, reached, scored, shift)
     _say(table, own, failed, steps)
@@ -217,19 +217,18 @@ def _cut(
 ) -> None:
     """Takes from all trials what is not at these steps, and says what that was."""
     kept = set(steps)
-    gone = []
-    for seeds, by_step in scored.items():
-        gone += [one.row for step, one in by_step.items() if step + shift not in kept]
+    gone = sorted(one.row for by_step in scored.values() for step, one in by_step.items() if step + shift not in kept)
+    out = set(gone)
+    for seeds in scored:
         own[seeds] = {step: one for step, one in own[seeds].items() if step in kept}
         if seeds in failed:
-            failed[seeds] = [row for row in failed[seeds] if row not in gone]
+            failed[seeds] = [row for row in failed[seeds] if row not in out]
             present = [step for step in steps if step in own[seeds]]
             if present != list(steps[: len(present)]):
                 raise TrialSetError(
                     f"{table.file.path}: {table.seed_words(seeds)} of {table.name} failed, and lacks a score at a step "
                     "that all others share: leave it out with --where"
                 )
-    gone.sort()
     at = sorted(table.step(row) for row in gone)
     if gone:
         where = f"steps {at[0]} to {at[-1]} are not shared by all trials"

@@ -117,7 +117,7 @@ def _charts(file: CurveFile) -> CurveFile:
     notes = (f"{averaged} values are averages: their MIN and MAX differ, so single measurements are lost",)
     return replace(
         _cells(file, cells, metrics, others),
-        step=next(name for name in (*STEPS, others[0]) if name in others),
+        step=next((name for some in (others, metrics) for name in STEPS if name in some), others[0]),
         metrics=tuple(name for name in metrics if name not in STEPS),
         notes=notes if averaged else (),
     )

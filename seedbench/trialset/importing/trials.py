@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -112,29 +113,27 @@ def _curves(table: TableRows, checkpoints: Checkpoints) -> dict[str, dict[Seeds,
 def _at(
     table: TableRows, seeds: Seeds, name: str, own: Mapping[int, object], shift: int
 ) -> tuple[list[float | None], list[int]]:
-    """A trial's values at its own checkpoints, and their rows. A train loss is the mean of what was logged since the
-    checkpoint before, which is what a Trainer's losses are means of."""
-    logged: list[tuple[int, float, int]] = []
+    """A trial's values at its own checkpoints, and the rows used for them. A train loss is the mean of what was
+    logged since the checkpoint before, which is what a Trainer's losses are means of."""
+    steps = list(own)
     column = table.measures.others[name]
-    left = table.accounts.left
+    found: list[list[float]] = [[] for _ in steps]
+    used: list[int] = []
     for row in table.trials[seeds]:
         value = table.file.number(column, row)
-        if value is None or row in left:
+        if value is None:
             continue
         if name in LOSSES and value < 0:
             raise table.file.error(column, row, "a loss is never negative")
         if name in CURVES and not abs(value) <= 1:  # so that NaN fails, too
             raise table.file.error(column, row, "must be a number from -1 to 1")
-        logged.append((table.step(row) + shift, value, row))
-    values: list[float | None] = []
-    used: list[int] = []
-    before = 0
-    for step in own:
-        some = [one for one in logged if (before < one[0] <= step if name == "train_loss" else one[0] == step)]
-        values.append(sum(value for _, value, _ in some) / len(some) if some else None)
-        used += [row for _, _, row in some]
-        before = step
-    return values, used
+        step = table.step(row) + shift
+        at = bisect_left(steps, step)
+        here, left = step in own, row in table.accounts.left  # left: another row of this step, or a step that was cut
+        if at < len(steps) and step > 0 and (here or name == "train_loss") and not (here and left):
+            found[at].append(value)
+            used += [] if left else [row]
+    return [sum(values) / len(values) if values else None for values in found], used
 
 
 def _scaled(table: TableRows, name: str, values: Sequence[float]) -> np.ndarray:

@@ -173,6 +173,24 @@ def test_seeds_from_the_names_of_runs(tmp_path, pattern):
     assert table.score.ravel().tolist() == [0.71, 0.72, 0.81, 0.82]
 
 
+def test_a_pattern_that_is_asked_for_goes_before_a_column(tmp_path):
+    options = {"run": "Name", "seeds_from": "s{seed}"}
+    table, _ = imported(tmp_path, "s7,1,10,0.5", "s8,1,10,0.6", header="Name,seed,step,acc", **options)
+    assert table.weight_init_seeds.tolist() == [7, 8]
+
+
+def test_all_that_must_be_said_is_asked_at_once(tmp_path):
+    """A spreadsheet in German: nothing is recognised, and the columns that there are are named, five at most."""
+    header = "Lauf,Epoche,Genauigkeit,Verlust,Rate,Zeit,Gerät"
+    file = write_csv(tmp_path, "a,0,0.5,1,1,1,x", header=header)
+    with pytest.raises(TrialSetError) as error:
+        import_curves(file, tmp_path / "set", ImportOptions(recipe="r"))
+    assert str(error.value).endswith(
+        "read as layout long; say with --step, --score, --weight-init-seed and --data-order-seed (or --run), --model, "
+        "--task what is what: there are Lauf, Epoche, Genauigkeit, Verlust, Rate and 2 more"
+    )
+
+
 def test_the_same_label_is_the_same_seed_in_every_table(tmp_path):
     lines = ["a,qnli,10,0.7", "b,qnli,10,0.8", "b,qqp,10,0.6", "c,qqp,10,0.5"]
     file = write_csv(tmp_path, *lines, header="run,task,step,acc")
@@ -494,7 +512,7 @@ def test_bad_files_are_one_line(refused, tmp_path):
     refused_import(tmp_path / "picture.png", rule="picture.png: line 1: is not UTF-8 text")
     refused_import(tmp_path / "two.csv", rule="two.csv: line 1: column 'a' is there twice")
     refused_import(tmp_path / "there", rule="there: must hold trainer_state.json, events.out.tfevents*, .csv")
-    refused_import(file, rule="has no column 'model': give it with --model")
+    refused_import(file, rule="read as layout long; say with --model what is what: there are task, recipe, weight_init")
     refused_import(file, "--model", "my model", rule="--model: a model must be letters, digits and ._+=-/, found")
     refused_import(file, "--model", "m", out="there", rule="there: exists already")
     refused_import(file, "--field", "epochs", rule="--field: must be NAME=COLUMN or NAME=VALUE, each name once, found")

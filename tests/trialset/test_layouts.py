@@ -354,10 +354,9 @@ def test_files_of_two_layouts_are_refused(tmp_path):
 
 
 def test_which_of_several_measures_is_asked(tmp_path):
-    with pytest.raises(
-        TrialSetError, match="say with --score which measure is the dev set's; there are eval_accuracy, eval_loss"
-    ):
-        import_curves(LAYOUTS / "mlflow/metrics.csv", tmp_path / "set", ImportOptions())
+    rule = "read as layout names; say with --score, --recipe what is what: there are eval_accuracy, eval_loss$"
+    with pytest.raises(TrialSetError, match=rule):
+        import_curves(LAYOUTS / "mlflow/metrics.csv", tmp_path / "set", ImportOptions(model="m", task="rte"))
 
 
 # --- what others published --------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from seedbench.errors import TrialSetError
 from seedbench.trialset import write_trials
 from seedbench.trialset.importing.accounts import Accounts
 from seedbench.trialset.importing.checkpoints import Seeds, TableRows
-from seedbench.trialset.importing.measures import Measures, find_measures
+from seedbench.trialset.importing.measures import Measures, find_measures, require
 from seedbench.trialset.importing.naming import Naming, name_trials
 from seedbench.trialset.importing.options import ImportOptions
 from seedbench.trialset.importing.public import Part, read_public
@@ -101,6 +101,7 @@ def _rows(read: CurveFile, options: ImportOptions) -> tuple[list[dict[str, Any]]
     file = _once(_where(read, options), options.keep)
     if not file.place:
         raise TrialSetError(f"{file.path}: no row is left that --where asks for")
+    require(file, options)
     measures, naming = find_measures(file, options), name_trials(file, options)
     accounts = Accounts(file.place)
     rows: list[dict[str, Any]] = []

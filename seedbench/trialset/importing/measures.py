@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from seedbench.errors import TrialSetError
-from seedbench.trialset.importing.options import FIELDS, ImportOptions
+from seedbench.trialset.importing.options import FIELDS, NAMES, SEEDS, ImportOptions
 from seedbench.trialset.importing.reading import CurveFile
 from seedbench.trialset.schema import NEGATED
 
@@ -43,22 +43,16 @@ class Measures:
 
 
 def find_measures(file: CurveFile, options: ImportOptions) -> Measures:
-    """Finds them.
+    """Finds them in a file of which `require` holds.
 
     Raises:
-        TrialSetError: a column is not there, or it is not known which one is the score.
+        TrialSetError: a column is not there.
     """
-    step = options.step or file.step or ("step" if "step" in file.columns else None)
-    if step is None or step not in file.columns:
-        raise file.absent(options.step or "step", "--step")
-    score = options.score or ("score" if "score" in file.columns else None)
-    if score is None:
-        if len(file.metrics) != 1:
-            raise _which(file) if file.metrics else file.absent("score", "--score")
-        score = file.metrics[0]
+    step, score = _step(file, options), _score(file, options)
+    assert step is not None and score is not None, "require comes first"
     named = {meaning: getattr(options, meaning) for meaning in _OTHERS}
     others = {meaning: column for meaning, column in named.items() if column is not None}
-    for meaning, column in {"score": score, **others}.items():
+    for meaning, column in {"step": step, "score": score, **others}.items():
         if column not in file.columns:
             raise file.absent(column, f"--{meaning.replace('_', '-')}")
     others |= {name: given for name, given in options.fields.items() if given in file.columns}
@@ -78,12 +72,43 @@ def find_measures(file: CurveFile, options: ImportOptions) -> Measures:
     )
 
 
-def _which(file: CurveFile) -> TrialSetError:
-    more = f" and {len(file.metrics) - _SHOWN} more" if len(file.metrics) > _SHOWN else ""
-    return TrialSetError(
-        f"{file.path}: say with --score which measure is the dev set's; there are "
-        f"{', '.join(file.metrics[:_SHOWN])}{more}"
-    )
+def require(file: CurveFile, options: ImportOptions) -> None:
+    """Sees to it that it is known which columns are what, as far as that can be told before any value is read.
+
+    Raises:
+        TrialSetError: something must be said; with all that must be, and some of the columns that there are.
+    """
+    pattern = options.seeds_from or ""
+    seeds = {"seed", *SEEDS} & set(file.columns) or options.weight_init_seed or options.data_order_seed
+    said = {
+        "--step": _step(file, options),
+        "--score": _score(file, options),
+        "--weight-init-seed and --data-order-seed (or --run)": seeds or options.run or file.run is not None or pattern,
+        **{
+            f"--{name}": getattr(options, name)
+            or name in file.columns
+            or f"{{{name}}}" in pattern
+            or f"<{name}>" in pattern
+            for name in NAMES
+        },
+    }
+    if missing := [option for option, known in said.items() if not known]:
+        names = list(file.metrics if missing[0] == "--score" and file.metrics else filter(None, file.columns))
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        raise TrialSetError(
+            f"{file.path}: read as layout {file.layout}; say with {', '.join(missing)} what is what: there are "
+            f"{', '.join(names[:_SHOWN])}{more}"
+        )
+
+
+def _step(file: CurveFile, options: ImportOptions) -> str | None:
+    return options.step or file.step or ("step" if "step" in file.columns else None)
+
+
+def _score(file: CurveFile, options: ImportOptions) -> str | None:
+    """The column that is called so; else the only one that measures something, where the layout tells."""
+    alone = file.metrics[0] if len(file.metrics) == 1 else None
+    return options.score or ("score" if "score" in file.columns else alone)
 
 
 def _score_name(column: str, negated: bool) -> str:

@@ -8,12 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from seedbench.errors import TrialSetError
-from seedbench.trialset.importing.options import ImportOptions
+from seedbench.trialset.importing.options import NAMES, SEEDS, ImportOptions
 from seedbench.trialset.importing.reading import CurveFile
 from seedbench.trialset.schema import TASK_NAME
 
-SEEDS = ("weight_init_seed", "data_order_seed")
-NAMES = ("model", "task", "recipe")
 _NAME_RULE = re.compile(r"[\w.+/=-]+", re.ASCII), "letters, digits and ._+=-/"
 _NAME_RULES = {"model": _NAME_RULE, "task": (TASK_NAME, "small letters and digits"), "recipe": _NAME_RULE}
 _BRACES = re.compile(r"\{(\w+)\}")
@@ -57,7 +55,9 @@ def name_trials(file: CurveFile, options: ImportOptions) -> Naming:
     notes: list[str] = []
     axes, labels, taken = [], [], []
     for meaning in SEEDS:
-        values, source = _seed_values(file, meaning, getattr(options, meaning), found, runs)
+        values, source = _seed_values(
+            file, meaning, getattr(options, meaning), found, runs, options.seeds_from is not None
+        )
         if source in file.columns:
             used.add(source)
         numbers, text_of = _numbered(file, values, source)
@@ -133,8 +133,6 @@ def _name(
                 absent = ", which is no column either" if given else ""
                 raise TrialSetError(f"{option}: a {meaning} must be {rule}, found {value!r}{absent}")
         return [str(value) for value in values]
-    if column not in file.columns:
-        raise TrialSetError(f"{file.path}: has no column {meaning!r}: give it with {option}")
     used.add(column)
     for row, value in enumerate(file.columns[column]):
         if not pattern.fullmatch(str(value or "")):
@@ -143,21 +141,27 @@ def _name(
 
 
 def _seed_values(
-    file: CurveFile, meaning: str, given: str | None, found: Mapping[str, list[str]], runs: Sequence[str] | None
+    file: CurveFile,
+    meaning: str,
+    given: str | None,
+    found: Mapping[str, list[str]],
+    runs: Sequence[str] | None,
+    asked: bool,
 ) -> tuple[Sequence[object], str]:
-    """What tells the seed of each row, and what that is called."""
+    """What tells the seed of each row, and what that is called; a pattern that was asked for goes before columns."""
     option = f"--{meaning.replace('_', '-')}"
     if given is not None:
         if given not in file.columns:
             raise file.absent(given, option)
         return file.columns[given], given
-    if meaning in found:
-        return found[meaning], f"{meaning} in the names of runs"
+    own, both = found.get(meaning), found.get("seed")
+    if own or (both and asked):
+        return own or both or (), f"{meaning if own else 'seed'} in the names of runs"
     for column in (meaning, "seed"):
         if column in file.columns:
             return file.columns[column], column
-    if "seed" in found:
-        return found["seed"], "seed in the names of runs"
+    if both:
+        return both, "seed in the names of runs"
     if runs is not None:
         return runs, "run"
     raise file.absent(meaning, f"{option}, or the runs with --run")

@@ -21,6 +21,8 @@ LAYOUTS = {
     "trainer": "trainer_state.json of a transformers Trainer, or its log_history",
     "events": "TensorBoard event files; a folder a run",
 }
+SEEDS = ("weight_init_seed", "data_order_seed")
+NAMES = ("model", "task", "recipe")
 CURVES = ("accuracy", "f1", "matthews_correlation")
 _OTHERS = ("status", "ended_at", "score_name", "majority_score", "train_loss", "validation_loss", "test_score")
 #: What `fields` may name: whatever else of the schema a trial may have, with its type.

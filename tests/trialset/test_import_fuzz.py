@@ -65,6 +65,7 @@ def whole_files() -> dict[str, tuple[bytes, str]]:
         "curves.jsonl": (frame.to_json(orient="records", lines=True).encode(), "acc"),
         "trainer_state.json": ((FILES / "trainer/run-seed1/trainer_state.json").read_bytes(), "eval_accuracy"),
         "metrics.csv": ((FILES / "mlflow/metrics.csv").read_bytes(), "eval_accuracy"),
+        "events.out.tfevents.1": (next(FILES.glob("events/seed_1/*")).read_bytes(), "eval/accuracy"),
         "mlflow.db": ((FILES / "mlflow/mlflow.db").read_bytes(), "eval_accuracy"),
         "seed1.csv": ((FILES / "keras/seed1.csv").read_bytes(), "val_accuracy"),
         "wandb.csv": (b'"Step","seed1 - acc","seed1 - acc__MIN","seed1 - acc__MAX"\n10,0.5,0.5,0.5\n20,,,\n', "acc"),

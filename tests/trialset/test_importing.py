@@ -142,6 +142,13 @@ def test_a_test_score_must_be_there_at_every_checkpoint(tmp_path):
     assert "m/qnli/r: test_score (test) left out: it is not known at every checkpoint (line 2)" in done.notes
 
 
+def test_a_test_score_that_is_no_number_is_the_worst(tmp_path):
+    lines = ["1,10,0.7,nan", "1,20,0.8,0.75", "2,10,0.6,0.5", "2,20,0.7,0.6"]
+    table, done = imported(tmp_path, *lines, header="seed,step,acc,test", test_score="test")
+    assert table.test_score.tolist() == [[0.5, 0.75], [0.5, 0.6]]
+    assert "m/qnli/r: 1 test scores are no numbers: taken for 0.5, the worst there is" in done.notes
+
+
 def test_only_rows_that_are_asked_for(tmp_path):
     lines = ["1,10,a,0.7", "1,10,b,0.9", "2,10.0,a,0.8", "3,10,a,0.1"]
     options = {"where": ("which=a", "seed!=3"), "ignore": ("which",)}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import importlib.util
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -257,6 +258,16 @@ def test_scalars_that_tensorboard_saves(tmp_path, name):
         (tmp_path / "runs" / name.format(seed)).write_text(text([["Wall time", "Step", "Value"], *rows]))
     table, _ = read(tmp_path / "runs", tmp_path / "set")
     assert table.metric == ("eval_accuracy" if "tag" in name else "Value")
+
+
+def test_scalars_of_the_same_name_are_told_apart_by_their_folders(tmp_path):
+    for seed in (1, 2, 3):
+        (tmp_path / f"runs/seed{seed}").mkdir(parents=True)
+        rows = [[1.7e9, step, value] for its, _, step, value in POINTS if its == seed]
+        (tmp_path / f"runs/seed{seed}/acc.csv").write_text(text([["Wall time", "Step", "Value"], *rows]))
+    (tmp_path / "runs/.hidden").mkdir()
+    shutil.copy(tmp_path / "runs/seed1/acc.csv", tmp_path / "runs/.hidden/acc.csv")
+    read(tmp_path / "runs", tmp_path / "set")
 
 
 def test_scalars_in_one_table(tmp_path):

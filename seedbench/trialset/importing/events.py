@@ -11,8 +11,8 @@ from seedbench.trialset.importing.reading import CurveFile
 EVENTS = "events.out.tfevents"
 
 
-def read_events(path: Path, run: str) -> CurveFile:
-    """Every scalar of an event file, none sampled away, a row each.
+def read_events(path: Path) -> CurveFile:
+    """Every scalar of an event file, none sampled away, a row each; the run is the folder.
 
     Values are float32 there; each is taken for the shortest decimal number that float32 holds as that value, which is
     what was logged where it had seven digits or fewer.
@@ -40,4 +40,12 @@ def read_events(path: Path, run: str) -> CurveFile:
     columns: dict[str, list[Any]] = {"step": [step for step, _, _ in logged]}
     columns |= {tag: [value if tag == name else None for _, name, value in logged] for tag in tags}
     places = [f"value {number}" for number in range(1, len(logged) + 1)]
-    return CurveFile(path, columns, places, run=[run] * len(logged), layout="events", step="step", metrics=tags)
+    return CurveFile(
+        path,
+        columns,
+        places,
+        run=[path.resolve().parent.name] * len(logged),
+        layout="events",
+        step="step",
+        metrics=tags,
+    )

@@ -166,7 +166,7 @@ def _scalars(file: CurveFile) -> CurveFile:
     columns = {"step": file.columns[names["step"]], tag: file.columns[names["value"]]}
     if "wall time" in names:
         columns["Wall time"] = file.columns[names["wall time"]]
-    runs = [match["run"] if match else name] * len(file.place)
+    runs = [match["run"]] * len(file.place) if match else None
     return replace(file, columns=columns, run=runs, step="step", metrics=(tag,))
 
 

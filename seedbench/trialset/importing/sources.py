@@ -18,6 +18,7 @@ from seedbench.trialset.importing.reading import CurveFile, read_table
 
 _STATE = "trainer_state.json"
 _TABLES = re.compile(r".+\.(csv|tsv|parquet|jsonl|ndjson)(\.gz)?", re.IGNORECASE)
+_A_FILE_A_RUN = ("trainer", "scalars")
 _CHECKPOINT = re.compile(r"checkpoint-\d+")
 
 
@@ -27,22 +28,29 @@ def read_source(source: str, options: ImportOptions) -> CurveFile:
     Raises:
         TrialSetError: it is not there, is of no known layout, or cannot be read.
     """
-    path = Path(source)
-    if is_storage(source):
-        file = read_storage(source, options.study)
-    elif path.is_dir():
-        file = _folder(path, options)
-    elif path.is_file() and is_database(path):
-        file = read_database(path, options.study)
-    elif EVENTS in path.name and path.is_file():
-        file = in_rows(read_events(path, path.parent.name), options.layout)
-    else:
-        file = in_rows(_without(read_table(path), options), options.layout)
-        if file.layout == "trainer":  # a file a run
-            file = replace(file, run=[path.resolve().parent.name] * len(file.place))
+    try:
+        file = read_storage(source, options.study) if is_storage(source) else _read(Path(source), options)
+    except OSError as error:  # a folder that may not be looked into, a name that is too long
+        raise TrialSetError(f"{source}: {error.strerror or error}") from None
     if not file.place or not file.columns:
         raise TrialSetError(f"{source}: has no rows")
     return _without(file, options)
+
+
+def _read(path: Path, options: ImportOptions) -> CurveFile:
+    if path.is_dir():
+        return _folder(path, options)
+    if path.is_file() and is_database(path):
+        return read_database(path, options.study)
+    if path.is_file() and EVENTS in path.name:
+        return in_rows(read_events(path), options.layout)
+    file = in_rows(_without(read_table(path), options), options.layout)
+    if file.layout in _A_FILE_A_RUN and file.run is None:
+        name = (
+            path.resolve().parent.name if file.layout == "trainer" else path.name.removesuffix(".gz").rpartition(".")[0]
+        )
+        file = replace(file, run=[name] * len(file.place))
+    return file
 
 
 def _without(file: CurveFile, options: ImportOptions) -> CurveFile:
@@ -53,7 +61,8 @@ def _without(file: CurveFile, options: ImportOptions) -> CurveFile:
 def _folder(folder: Path, options: ImportOptions) -> CurveFile:
     """All files of the first kind that there is: states of Trainers, event files, tables; the run is the folder of
     the first two, and the file of the last."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    found = (path for path in folder.rglob("*") if path.is_file())
+    files = sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
     kinds = {
         "trainer": [path for path in files if path.name == _STATE],
         "events": [path for path in files if EVENTS in path.name],
@@ -69,7 +78,7 @@ def _folder(folder: Path, options: ImportOptions) -> CurveFile:
     notes = tuple(f"{len(paths)} files of layout {name} beside them were not read" for name, paths in passed.items())
     readers: dict[str, Callable[[Path], CurveFile]] = {
         "trainer": lambda path: in_rows(_without(read_table(path), options), options.layout),
-        "events": lambda path: in_rows(read_events(path, "."), options.layout),
+        "events": lambda path: in_rows(read_events(path), options.layout),
         "tables": lambda path: in_rows(_without(read_table(path), options), options.layout),
     }
     parts = [readers[kind](path) for path in chosen]
@@ -83,6 +92,13 @@ def _run(folder: Path, path: Path, by_file: bool) -> str:
     parts = [part for part in path.relative_to(folder).parts[:-1] if not _CHECKPOINT.fullmatch(part)]
     own = [path.name.removesuffix(".gz").rpartition(".")[0]] if by_file else []
     return "/".join((*parts, *own)) or folder.resolve().name
+
+
+def _own_runs(part: CurveFile, name: str) -> Sequence[str]:
+    """The run of each row of one file of several; Optuna numbers the trials of each of its files from 0."""
+    if part.run is None or part.layout == "events":
+        return [name] * len(part.place)
+    return [f"{name}/{run}" for run in part.run] if part.layout == "optuna" else part.run
 
 
 def _joined(folder: Path, parts: Sequence[CurveFile], names: Sequence[str]) -> CurveFile:
@@ -103,11 +119,7 @@ def _joined(folder: Path, parts: Sequence[CurveFile], names: Sequence[str]) -> C
         for values in columns.values():
             values.extend([None] * (done - len(values)))
     places = [f"{part.path.relative_to(folder)} {place}" for part in parts for place in part.place]
-    runs = [
-        run
-        for part, name in zip(parts, names, strict=True)
-        for run in ([name] * len(part.place) if part.run is None or part.layout == "events" else part.run)
-    ]
+    runs = [run for part, name in zip(parts, names, strict=True) for run in _own_runs(part, name)]
     first = parts[0]
     return replace(
         first,

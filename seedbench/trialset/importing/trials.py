@@ -107,7 +107,24 @@ def _curves(table: TableRows, checkpoints: Checkpoints) -> dict[str, dict[Seeds,
         for _, rows in found.values():
             table.accounts.use(rows)
         curves[name] = {seeds: values for seeds, (values, _) in found.items()}
+    if "test_score" in curves:
+        _fill_test_scores(table, curves)
     return curves  # type: ignore[return-value]
+
+
+def _fill_test_scores(table: TableRows, curves: dict[str, Any]) -> None:
+    """A test score that is no number is the worst there is, as a score is; where none is a number, there are none."""
+    by_trial = curves["test_score"]
+    finite = [value for values in by_trial.values() for value in values if math.isfinite(value)]
+    gaps = sum(map(len, by_trial.values())) - len(finite)
+    if not finite:
+        table.note("test_score left out: none is a number")
+        del curves["test_score"]
+    elif gaps:
+        worst = min(finite) if table.measures.sign_and_scale > 0 else max(finite)
+        table.note(f"{gaps} test scores are no numbers: taken for {worst:g}, the worst there is")
+        for values in by_trial.values():
+            values[:] = [value if math.isfinite(value) else worst for value in values]
 
 
 def _at(

@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from seedbench.errors import TrialSetError
@@ -171,6 +171,7 @@ def as_csv(rows: list[tuple[str, ...]], header: tuple[str, ...]) -> str:
     plain=st.lists(PLAIN, max_size=12),
     options=OPTIONS,
 )
+@example(rows=[], plain=[("0", "10", "nan"), ("1", "20", "0.5")], options={"common_steps": True})
 def test_odd_values_and_options(rows: list[Any], plain: list[Any], options: dict[str, Any], tmp_path: Path) -> None:
     some = rows + [(*one, "0.7", "0.4", "") for one in plain]
     with tempfile.TemporaryDirectory(dir=tmp_path) as folder:
@@ -183,6 +184,7 @@ def test_odd_values_and_options(rows: list[Any], plain: list[Any], options: dict
 
 @fuzzed
 @given(rows=st.lists(PLAIN, min_size=1, max_size=30), lines=st.booleans())
+@example(rows=[("1", "20", "0.5"), ("1", "20", "0.6"), ("1", "20", "0.5")], lines=False)
 def test_every_trial_is_there_and_every_score_is_its_own(
     rows: list[tuple[str, str, str]], lines: bool, tmp_path: Path
 ) -> None:

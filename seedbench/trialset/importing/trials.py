@@ -42,7 +42,8 @@ def trial_rows(table: TableRows) -> Iterator[dict[str, Any]]:
         table.accounts.use(one.row for one in own.values())
         table.accounts.use(checkpoints.failed.get(seeds, ()))
         if not own and not checkpoints.failed.get(seeds):
-            table.accounts.use(table.trials[seeds][:1])  # all that there is to tell that it was begun
+            rest = [row for row in table.trials[seeds] if row not in table.accounts.left]
+            table.accounts.use(rest[:1])  # all that there is to tell that it was begun
         with np.errstate(over="ignore"):  # a loss that float32 cannot hold is infinite in a trial set
             losses = {name: np.array(curves[name][seeds], dtype=np.float32) for name in LOSSES if name in curves}
         met_nan = any(not np.isfinite(loss).all() for loss in losses.values())

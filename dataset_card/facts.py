@@ -133,7 +133,7 @@ def _tables(trials: TrialSet) -> str:
             f"{best.min():.3f}–{best.max():.3f}",
             "not known" if np.isnan(majority) else f"{majority:.3f}",
         ]
-        rows.append([*row, "none" if table.test_score is None else f"{_chosen(table).mean():.3f}"])
+        rows.append([*row, "none" if table.test_score is None else f"{table.as_measured(_chosen(table)).mean():.3f}"])
     return _markdown([*header, "test: mean"], rows)
 
 
@@ -167,13 +167,18 @@ def _worth(trials: TrialSet) -> str:
 
 
 def _two_way(table: TrialTable) -> str:
-    """The best score of every trial, folded away: rows are weight-init seeds, columns data-order seeds."""
+    """The best score of every trial, folded away: rows are weight-init seeds, columns data-order seeds; a list of seeds
+    where no two trials share one."""
     best = table.as_measured(table.score.max(axis=1))
+    if table.grid == (table.num_trials, table.num_trials):
+        columns, cells = ["best"], np.arange(table.num_trials)[:, None]
+    else:
+        columns, cells = [str(seed) for seed in table.data_order_seeds], table.cell
     rows = [
         [f"**{seed}**", *("" if trial < 0 else f"{best[trial]:.3f}" for trial in of_row)]
-        for seed, of_row in zip(table.weight_init_seeds, table.cell, strict=True)
+        for seed, of_row in zip(table.weight_init_seeds, cells, strict=True)
     ]
-    shown = _markdown(["", *(str(seed) for seed in table.data_order_seeds)], rows)
+    shown = _markdown(["", *columns], rows)
     return f"<details><summary>{table.model}, {table.task}, {table.recipe}</summary>\n\n{shown}\n\n</details>"
 
 

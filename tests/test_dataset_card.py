@@ -171,6 +171,21 @@ def curves(tmp_path: Path) -> Path:
     return tmp_path / "set"
 
 
+def test_the_card_of_imported_curves_that_are_better_low_and_have_a_test_set(tmp_path: Path) -> None:
+    """Perplexities of one seed a run: 2 and 4 at best."""
+    lines = ["seed,step,ppl,held", "1,10,9,9", "1,20,2,3", "2,10,8,8", "2,20,4,5"]
+    (tmp_path / "curves.csv").write_text("\n".join(lines))
+    options = ImportOptions(model="m", task="lm", recipe="r", score="ppl", test_score="held", minimize=True)
+    import_curves(tmp_path / "curves.csv", tmp_path / "set", options)
+    card = build_card(tmp_path / "set")
+    assert "Scores are what those who recorded them call `ppl` for lm, lower is better." in card
+    assert "| m | lm | r | 2 | 2 | not known | 2 | 3.000 | 2.000–4.000 | not known |" in card
+    assert "| 2.000–4.000 | not known | 4.000 |" in card  # the test scores 3 and 5 of those two
+    assert "|  | best |\n|---|---|\n| **1** | 2.000 |\n| **2** | 4.000 |" in card
+    assert "Which examples the test scores of lm are of is not recorded here." in card
+    assert "best scores have a standard deviation of 1.4 over the seeds and a range of 2.0" in card
+
+
 def test_a_set_of_imported_curves_of_unknown_tasks_has_all_its_documents(curves: Path) -> None:
     done = subprocess.run([sys.executable, "-m", "dataset_card.build", curves], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -12,7 +12,7 @@ from dataset_card.held_out import test_set
 from dataset_card.reproduced import reproduced
 from dataset_card.strategies import strategies
 from seedbench.metrics import best_checkpoint
-from seedbench.trialset import Manifest, TrialSet, TrialTable, curve_words, diverged_words, read_split
+from seedbench.trialset import Manifest, TrialSet, TrialTable, curve_words, diverged_words, read_split, seeds_words
 from seedbench.trialset.files import picture_of
 from seedbench.trialset.schema import CONFIGS, RECIPE_COLUMNS, TASKS
 
@@ -49,7 +49,7 @@ def values(folder: Path, manifest: Manifest, trials: TrialSet) -> dict[str, str]
         "summary": f"{number} fine-tuning trials {_of_what(tasks)}, which differ only in their random seeds, recorded "
         "at every validation point",
         "of_what": _of_what(tasks),
-        "scores": _scores(tasks),
+        "scores": _scores(trials),
         "predictions": "yes" if manifest.shards("predictions") else "",
         "our_runs": "yes" if our_runs(folder, manifest) else "",
         "task": task,
@@ -94,17 +94,21 @@ def _of_what(tasks: Sequence[str]) -> str:
     return f"on {' and '.join(tasks)}"
 
 
-def _scores(tasks: Sequence[str]) -> str:
+def _scores(trials: TrialSet) -> str:
     """What the scores are."""
     sentence = (
         "Scores are GLUE's: Matthews correlation for CoLA, the mean of accuracy and F1 for MRPC, accuracy for RTE\n"
         "and SST-2."
     )
-    unknown = [task for task in tasks if task not in TASKS]
-    if not unknown:
+    others = [table for table in trials.tables if table.score_name or table.task not in TASKS]
+    if not others:
         return sentence
-    theirs = f"Of which metric the scores of {' and '.join(unknown)} are is not known here; higher is better."
-    return theirs if len(unknown) == len(tasks) else f"{sentence} {theirs}"
+    measured = {
+        table.task: f"`{table.metric or 'score'}` for {table.task}, {'higher' if table.sign > 0 else 'lower'} is better"
+        for table in others
+    }
+    theirs = f"Scores are what those who recorded them call {'; '.join(measured.values())}."
+    return theirs if len(others) == len(trials.tables) else f"{sentence} {theirs}"
 
 
 def _markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -116,12 +120,12 @@ def _tables(trials: TrialSet) -> str:
     header = ["model", "task", "recipe", "grid", "trials", "diverged", "checkpoints", "best: mean", "range", "majority"]
     rows = []
     for table in trials.tables:
-        best, majority = table.score.max(axis=1), table.majority_score
+        best, majority = map(table.as_measured, (table.score.max(axis=1), np.array(table.majority_score)))
         row = [
             table.model,
             table.task,
             table.recipe,
-            f"{table.grid[0]} × {table.grid[1]}",
+            seeds_words(*table.grid, table.num_trials),
             str(table.num_trials),
             diverged_words(table),
             str(table.num_checkpoints),
@@ -129,7 +133,7 @@ def _tables(trials: TrialSet) -> str:
             f"{best.min():.3f}–{best.max():.3f}",
             "not known" if np.isnan(majority) else f"{majority:.3f}",
         ]
-        rows.append([*row, "none" if table.test_score is None else f"{_chosen(table).mean():.3f}"])
+        rows.append([*row, "none" if table.test_score is None else f"{table.as_measured(_chosen(table)).mean():.3f}"])
     return _markdown([*header, "test: mean"], rows)
 
 
@@ -143,15 +147,16 @@ def _worth(trials: TrialSet) -> str:
     """One line a table: what there is to be learned, and from which checkpoint on."""
     lines = []
     for table in trials.tables:
-        best, majority = table.score.max(axis=1) * 100, table.majority_score * 100
+        scale, unit = (100, " points") if np.abs(table.score).max() <= 1 else (1, "")
+        best, majority = table.score.max(axis=1) * scale, table.majority_score * scale
         parts = []
         if not np.isnan(majority):
             above = best.mean() - majority
-            side = "above" if above >= 0 else "below"
-            parts.append(f"the mean best score lies {abs(above):.1f} points {side} the majority class")
+            side = "above" if above * table.sign >= 0 else "below"
+            parts.append(f"the mean best score lies {abs(above):.1f}{unit} {side} the majority class")
         if table.num_trials > 1:
             parts.append(
-                f"best scores have a standard deviation of {best.std(ddof=1):.1f} points over the seeds and a range of "
+                f"best scores have a standard deviation of {best.std(ddof=1):.1f}{unit} over the seeds and a range of "
                 f"{np.ptp(best):.1f}"
             )
             parts.append(_first_difference(table))
@@ -162,13 +167,18 @@ def _worth(trials: TrialSet) -> str:
 
 
 def _two_way(table: TrialTable) -> str:
-    """The best score of every trial, folded away: rows are weight-init seeds, columns data-order seeds."""
-    best = table.score.max(axis=1)
+    """The best score of every trial, folded away: rows are weight-init seeds, columns data-order seeds; a list of seeds
+    where no two trials share one."""
+    best = table.as_measured(table.score.max(axis=1))
+    if table.grid == (table.num_trials, table.num_trials):
+        columns, cells = ["best"], np.arange(table.num_trials)[:, None]
+    else:
+        columns, cells = [str(seed) for seed in table.data_order_seeds], table.cell
     rows = [
         [f"**{seed}**", *("" if trial < 0 else f"{best[trial]:.3f}" for trial in of_row)]
-        for seed, of_row in zip(table.weight_init_seeds, table.cell, strict=True)
+        for seed, of_row in zip(table.weight_init_seeds, cells, strict=True)
     ]
-    shown = _markdown(["", *(str(seed) for seed in table.data_order_seeds)], rows)
+    shown = _markdown(["", *columns], rows)
     return f"<details><summary>{table.model}, {table.task}, {table.recipe}</summary>\n\n{shown}\n\n</details>"
 
 

@@ -34,6 +34,8 @@ def test_set(
     tested = sorted({table.task for table in trials.tables if table.test_score is not None})
     if not tested:
         return ""
+    if not manifest.shards("examples"):
+        return f"Which examples the test scores of {' and '.join(tested)} are of is not recorded here."
     rows = []
     for task in tested:
         split = read_split(folder, manifest, "examples", manifest.shards("examples")[task])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from seedbench import display, metrics
+from seedbench import display
 from seedbench.display import charts
 from seedbench.trialset import TrialSet
 
@@ -19,9 +19,11 @@ def draw(trials: TrialSet, task: str, path: Path) -> None:
     """
     display.require()
     rows, tables = [], [table for table in trials.tables if table.task == task]
-    majority = tables[0].majority_score  # of the task: its tables have the same dev set
+    majority = (
+        tables[0].as_measured(np.array(tables[0].majority_score)).item()
+    )  # of the task: its tables have the same dev set
     for table in tables:
-        low, median, high = np.percentile(table.score, [5, 50, 95], axis=0).tolist()
+        low, median, high = np.percentile(table.as_measured(table.score), [5, 50, 95], axis=0).tolist()
         for at, step in enumerate(table.step.tolist()):
             rows.append(
                 {
@@ -35,7 +37,7 @@ def draw(trials: TrialSet, task: str, path: Path) -> None:
     chart = charts.lines(
         rows,
         charts.Axis("fraction", "share of the training", format="%"),
-        charts.Axis("score", metrics.TASK_METRICS.get(task, "score").replace("_", " "), format=".2f"),
+        charts.Axis("score", tables[0].metric_words, format=".2f"),
         series="table",
         low="low",
         high="high",

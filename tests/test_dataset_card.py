@@ -32,7 +32,7 @@ from seedbench.trialset import (
     write_trials,
 )
 from seedbench.trialset.files import is_document, picture_of, read_split
-from seedbench.trialset.importing import import_curves
+from seedbench.trialset.importing import ImportOptions, import_curves
 from seedbench.trialset.publish import problems
 from seedbench.trialset.schema import CONFIGS, TASKS
 from tests.hub.client import Client
@@ -167,8 +167,23 @@ def curves(tmp_path: Path) -> Path:
                 f"our-model,{task},mine,{seed % 4},{seed // 4},{10 * at},{0.5 + seed / 100 + at / 50}" for at in (1, 2)
             ]
     (tmp_path / "curves.csv").write_text("\n".join(lines))
-    import_curves(tmp_path / "curves.csv", tmp_path / "set", name="somebody/curves")
+    import_curves(tmp_path / "curves.csv", tmp_path / "set", ImportOptions(name="somebody/curves"))
     return tmp_path / "set"
+
+
+def test_the_card_of_imported_curves_that_are_better_low_and_have_a_test_set(tmp_path: Path) -> None:
+    """Perplexities of one seed a run: 2 and 4 at best."""
+    lines = ["seed,step,ppl,held", "1,10,9,9", "1,20,2,3", "2,10,8,8", "2,20,4,5"]
+    (tmp_path / "curves.csv").write_text("\n".join(lines))
+    options = ImportOptions(model="m", task="lm", recipe="r", score="ppl", test_score="held", minimize=True)
+    import_curves(tmp_path / "curves.csv", tmp_path / "set", options)
+    card = build_card(tmp_path / "set")
+    assert "Scores are what those who recorded them call `ppl` for lm, lower is better." in card
+    assert "| m | lm | r | 2 | 2 | not known | 2 | 3.000 | 2.000–4.000 | not known |" in card
+    assert "| 2.000–4.000 | not known | 4.000 |" in card  # the test scores 3 and 5 of those two
+    assert "|  | best |\n|---|---|\n| **1** | 2.000 |\n| **2** | 4.000 |" in card
+    assert "Which examples the test scores of lm are of is not recorded here." in card
+    assert "best scores have a standard deviation of 1.4 over the seeds and a range of 2.0" in card
 
 
 def test_a_set_of_imported_curves_of_unknown_tasks_has_all_its_documents(curves: Path) -> None:
@@ -186,7 +201,7 @@ def test_the_card_of_imported_curves_says_what_is_not_known_and_claims_nothing(c
     assert "{%" not in card and "{{" not in card
     for said in (
         "32 fine-tuning trials on mnli and ours1: curves from elsewhere",
-        "Of which metric the scores of mnli and ours1 are is not known here; higher is better.",
+        "Scores are what those who recorded them call `score` for mnli, higher is better; `score` for ours1, higher is",
         "| `learning_rate` | not recorded | not recorded |",
         "| `train_examples` | not recorded | not recorded |",
         "our-model, mnli, mine: how they were run is not recorded.",

@@ -19,7 +19,6 @@ from seedbench.analyses.result import Findings, SharedSeeds, TableFindings
 from seedbench.analyses.search import parts, search
 from seedbench.analyses.shared import shared_seeds
 from seedbench.errors import SelectionError
-from seedbench.metrics import TASK_METRICS
 from seedbench.randomness import SEED_RULE, stream
 from seedbench.trialset import (
     Selection,
@@ -101,7 +100,7 @@ def _of_table(
         model=table.model,
         task=table.task,
         recipe=table.recipe,
-        metric=TASK_METRICS.get(table.task, "score").replace("_", " "),
+        metric=table.metric_words,
         trials=table.num_trials,
         weight_init_seeds=rows,
         data_order_seeds=columns,
@@ -112,6 +111,7 @@ def _of_table(
         early=early_late(table),
         search=search(table, rng=stream(seed, table.name, "halves of the seeds"), done=done),
         notes=tuple(notes),
+        sign=-1 if table.sign < 0 else 1,
     )
 
 

@@ -129,11 +129,25 @@ class SeedDensity:
 
 
 @dataclass(frozen=True)
+class SeedValue:
+    """A trial of a table in which one seed stands for both.
+
+    Attributes:
+        seed: its weight-init seed.
+        value: its best score.
+    """
+
+    seed: int
+    value: float
+
+
+@dataclass(frozen=True)
 class Factors:
     """Weight initialisation against data order.
 
     Attributes:
-        heatmap: the whole grid; None where it is too large and too empty to be laid out.
+        heatmap: the whole grid; None where it is too large and too empty to be laid out, or no two trials share a seed.
+        by_seed: best first, where no two trials share a seed; else empty.
         weight_init_seeds: number of rows that `components` and `tests` are about: the part of the grid without holes.
         data_order_seeds: number of its columns.
         components: weight_init, data_order, residual; empty where there are none to tell.
@@ -144,6 +158,7 @@ class Factors:
     """
 
     heatmap: Heatmap | None
+    by_seed: tuple[SeedValue, ...]
     weight_init_seeds: int
     data_order_seeds: int
     components: tuple[Component, ...]

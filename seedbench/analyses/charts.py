@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from seedbench.analyses.answers import Diverged, EarlyLate, Factors, Heatmap
-from seedbench.analyses.factors import NAMES
+from seedbench.analyses.factors import NAMES, SHARED
 from seedbench.analyses.result import SharedFactor, SharedSeeds, TableFindings
 from seedbench.display import Chart, Link, charts
 from seedbench.display.charts import Axis
@@ -66,8 +66,8 @@ def powers(last: int) -> list[int]:
     return [2**power for power in range(last.bit_length()) if 2**power <= last]
 
 
-def heatmap_chart(grid: Heatmap, metric: str) -> Chart:
-    """The grid of seeds, rows and columns from the best mean to the worst."""
+def heatmap_chart(grid: Heatmap, metric: str, sign: int) -> Chart:
+    """The grid of seeds, rows and columns from the best mean to the worst, what is best in the same colour."""
     rows = [
         {"data_order": column, "weight_init": row, "score": value}
         for row, line in zip(grid.weight_init_seeds, grid.value, strict=True)
@@ -78,6 +78,7 @@ def heatmap_chart(grid: Heatmap, metric: str) -> Chart:
         Axis("data_order", "data-order seed"),
         Axis("weight_init", "weight-init seed"),
         Axis("score", f"best {metric} of the trial", format=SCORE),
+        reverse=sign < 0,
         digits=True,
     )
     return Chart(
@@ -209,7 +210,7 @@ def _correlations(rows: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
 
 def shared_charts(shared: SharedSeeds, factor: SharedFactor) -> Iterator[Chart]:
     """Ranks of the seeds in every task, and the rank correlation of every two tasks."""
-    name = NAMES[factor.factor]
+    name = SHARED[factor.factor]
     lines: Iterable[tuple[str, Sequence[float]]] = zip(shared.tasks, factor.rank, strict=True)
     rows = [
         {"seed": seed, "task": task, "rank": rank}

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from seedbench.analyses.answers import Component, Factors, FactorTest, Heatmap, SeedDensity
+from seedbench.analyses.answers import Component, Factors, FactorTest, Heatmap, SeedDensity, SeedValue
 from seedbench.analyses.common import Floats, Indices, complete_part, counted, curve, plain, values
 from seedbench.analyses.jackknife import LEVEL
 from seedbench.trialset import TrialTable
 
 NAMES = {"weight_init": "weight-init seed", "data_order": "data-order seed"}
+#: What seeds are compared between tasks: where no two trials share one, a seed stands for both.
+SHARED = NAMES | {"seed": "seed"}
 DENSITY_POINTS = 101
 _ROUNDING = 1e-12  # of a sum of squares, relative to the total: nothing
 _CHUNK = 2**20  # permuted values at a time
@@ -17,9 +19,14 @@ _CHUNK = 2**20  # permuted values at a time
 
 def factors(table: TrialTable, *, rng: np.random.Generator, permutations: int) -> Factors:
     """Everything about the two seeds of one table."""
-    if table.sparse:
+    value = values(table)
+    alone = table.grid == (table.num_trials, table.num_trials) and table.num_trials > 1
+    if table.sparse or alone:
+        order = np.argsort(-value, kind="stable") if alone else np.empty(0, dtype=np.intp)
+        seeds = table.weight_init_seeds[table.row]
         return Factors(
             heatmap=None,
+            by_seed=tuple(SeedValue(int(seeds[trial]), float(value[trial])) for trial in order),
             weight_init_seeds=0,
             data_order_seeds=0,
             components=(),
@@ -28,7 +35,6 @@ def factors(table: TrialTable, *, rng: np.random.Generator, permutations: int) -
             densities=(),
             notes=(_obstacle(table, np.empty((0, 0))) or "",),
         )
-    value = values(table)
     grid = np.where(table.cell >= 0, value[table.cell], np.nan)
     rows, columns = complete_part(table.cell)
     part = grid[np.ix_(rows, columns)]
@@ -65,6 +71,7 @@ def factors(table: TrialTable, *, rng: np.random.Generator, permutations: int) -
     points, densities, degenerate = seed_densities(table, grid)
     return Factors(
         heatmap=heatmap(table, grid),
+        by_seed=(),
         weight_init_seeds=len(rows),
         data_order_seeds=len(columns),
         components=components,

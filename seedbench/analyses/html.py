@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from seedbench.analyses import charts
 from seedbench.analyses.answers import Diverged, EarlyLate, Factors, Search
 from seedbench.analyses.factors import NAMES
+from seedbench.analyses.measured import as_measured
 from seedbench.analyses.result import Findings, SharedSeeds, TableFindings
 from seedbench.analyses.search_charts import search_charts
 from seedbench.analyses.words import (
@@ -19,6 +20,7 @@ from seedbench.analyses.words import (
     p_value,
     search_sentence,
     shared_sentence,
+    size_words,
 )
 from seedbench.display import Cell, Column, Details, Grid, Heading, Link, Note, Page, Paragraph, Part, Table, render
 
@@ -33,7 +35,7 @@ def findings_html(findings: Findings) -> str:
     Raises:
         SeedbenchError: altair or vl-convert-python is not installed.
     """
-    trials = findings.trials
+    findings, trials = as_measured(findings), findings.trials
     parts: list[Part] = [
         Paragraph(
             "The score of a trial is its best over its checkpoints, on the whole dev set: chosen and scored on the "
@@ -67,10 +69,7 @@ def findings_html(findings: Findings) -> str:
 def _table_parts(table: TableFindings, anchor: str) -> Iterator[Part]:
     """Everything about one trial table."""
     yield Heading(f"{table.model} · {table.task} · {table.recipe}", anchor=anchor)
-    yield Paragraph(
-        f"{table.trials:,} trials, {table.weight_init_seeds} × {table.data_order_seeds} seeds, {len(table.step)} "
-        f"checkpoints; score: {table.metric}."
-    )
+    yield Paragraph(f"{size_words(table)}.")
     yield from map(Note, table.notes)
     yield Heading("How good is the best of n trials?", level=3)
     yield Paragraph(expected_sentence(table))
@@ -78,7 +77,7 @@ def _table_parts(table: TableFindings, anchor: str) -> Iterator[Part]:
     yield charts.expected_chart(table)
     yield Details("The numbers", (_expected_table(table),))
     yield Heading("Weight initialisation or data order?", level=3)
-    yield from _factors_parts(table.factors, table.metric)
+    yield from _factors_parts(table.factors, table.metric, table.sign)
     yield Heading("Diverged trials", level=3)
     yield from _diverged_parts(table.diverged, table.step)
     yield Heading("Does an early score tell the last?", level=3)
@@ -127,11 +126,15 @@ def _interval(low: float | None, high: float | None, format_: str) -> str | None
     return None if low is None or high is None else f"{low:{format_}} to {high:{format_}}"
 
 
-def _factors_parts(factors: Factors, metric: str) -> Iterator[Part]:
+def _factors_parts(factors: Factors, metric: str, sign: int) -> Iterator[Part]:
     yield from _answer(factors_sentence(factors))
     yield from map(Note, factors.notes)
+    if factors.by_seed:
+        columns = (Column("seed", numeric=True), Column(f"best {metric}", numeric=True))
+        rows = tuple((Cell(str(one.seed), one.seed), Cell(f"{one.value:.4f}", one.value)) for one in factors.by_seed)
+        yield Details(f"The {len(rows)} seeds", (Table(columns, rows, sortable=True),))
     if factors.heatmap:
-        yield charts.heatmap_chart(factors.heatmap, metric)
+        yield charts.heatmap_chart(factors.heatmap, metric, sign)
     if factors.components:
         yield charts.components_chart(factors)
         yield _components_table(factors)

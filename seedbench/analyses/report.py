@@ -8,7 +8,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from seedbench.analyses.factors import NAMES
+from seedbench.analyses.factors import SHARED
+from seedbench.analyses.measured import as_measured
 from seedbench.analyses.result import Findings, SharedFactor, SharedSeeds
 from seedbench.analyses.sections import MAX_LINES, notes, numbers, table_parts
 from seedbench.analyses.words import number, shared_sentence
@@ -33,6 +34,7 @@ LEGEND = {
 
 def findings_report(findings: Findings, width: int) -> Group:
     """All findings for a terminal `width` columns wide."""
+    findings = as_measured(findings)
     facts = [f"{findings.trials.name} {findings.trials.version}", f"{findings.permutations:,} permutations"]
     heading = Text.assemble(("Findings", "bold"), f" in {', '.join(facts)}, seed {findings.seed}")
     parts: list[RenderableType] = [heading]
@@ -64,7 +66,7 @@ def _shared_factor(factor: SharedFactor, tasks: tuple[str, ...]) -> Iterator[Ren
         interval = UNDEFINED if low is None or high is None else f"[{low:.2f}, {high:.2f}]"
         grid.add_row(f"{one.task}, {one.other}", number(one.spearman, ".2f"), interval, number(one.kendall, ".2f"))
     yield grid
-    grid = numbers(NAMES[factor.factor], "mean rank", *tasks)
+    grid = numbers(SHARED[factor.factor], "mean rank", *tasks)
     for at in range(min(len(factor.seeds), MAX_LINES)):
         cells = [f"{mean[at]:.4f} ({rank[at]:g})" for mean, rank in zip(factor.mean, factor.rank, strict=True)]
         grid.add_row(str(factor.seeds[at]), f"{factor.mean_rank[at]:.2f}", *cells)

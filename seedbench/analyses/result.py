@@ -18,7 +18,8 @@ class TableFindings:
         model: of the trial table.
         task: of the trial table.
         recipe: of the trial table.
-        metric: what its score is.
+        metric: what its score is, or the negative of which.
+        sign: -1 where the score is the negative of the metric, which is better the lower it is.
         trials: number of trials that everything below is about.
         weight_init_seeds: number of rows of the grid.
         data_order_seeds: number of columns.
@@ -45,6 +46,7 @@ class TableFindings:
     early: EarlyLate
     search: Search
     notes: tuple[str, ...] = ()
+    sign: Literal[-1, 1] = 1
 
     @property
     def name(self) -> str:
@@ -78,7 +80,7 @@ class SharedFactor:
     """The seeds of one factor in all tasks.
 
     Attributes:
-        factor: "weight_init" or "data_order".
+        factor: "weight_init" or "data_order"; "seed" where one seed stands for both in every trial.
         seeds: [seeds] that all tasks have, by mean rank, best first.
         mean: [tasks][seeds], mean value of the seed's trials.
         rank: [tasks][seeds], 1 is best; equal means share their ranks' mean.

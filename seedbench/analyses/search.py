@@ -61,7 +61,7 @@ def search(table: TrialTable, *, rng: np.random.Generator, done: Callable[[], No
         scores = expected_scores(table.score[trials], chosen)
         plain = _best_of_n(value[trials], budgets)
         done()
-        return np.stack([scores, _error_reduction(scores, plain)])
+        return np.stack([scores, _error_reduction(scores, plain, _perfect(table))])
 
     interval = over_seeds(score_and_reduction, table)
     halves = []
@@ -87,13 +87,18 @@ def _best_of_n(value: Floats, budgets: list[int]) -> Floats:
     return np.array([curve[budget - 1] if budget <= value.size else np.nan for budget in budgets])
 
 
-def _error_reduction(score: Floats, best_of_n: Floats) -> Floats:
+def _perfect(table: TrialTable) -> float:
+    """The perfect score, 1; NaN where scores are no fractions of 1, and no score is known to be perfect."""
+    return 1.0 if table.sign > 0 and table.score.max() <= 1 else np.nan
+
+
+def _error_reduction(score: Floats, best_of_n: Floats, perfect: float) -> Floats:
     """(error of best-of-n - error) / error of best-of-n, error = 1 - score: the distance from a perfect score of 1.
 
     It is what the paper reports. For a metric that may be negative (Matthews correlation) the error may exceed 1, which
-    changes nothing. NaN where best-of-n has no error.
+    changes nothing. NaN where best-of-n has no error, or none is known.
     """
-    error = 1 - best_of_n
+    error = perfect - best_of_n
     return (score - best_of_n) / np.where(error > 1e-9, error, np.nan)
 
 
@@ -146,7 +151,7 @@ def _row(
         error_reduction_high=number(high[1]),
         held_out_score=number(held_out[0]),
         held_out_best_of_n=number(held_out[1]),
-        held_out_error_reduction=number(_error_reduction(held_out[0], held_out[1])),
+        held_out_error_reduction=number(_error_reduction(held_out[0], held_out[1], _perfect(table))),
     )
 
 
@@ -156,6 +161,8 @@ def _notes(table: TrialTable) -> tuple[str, ...]:
         notes.append("A single checkpoint: nothing can be stopped early, so only plain best-of-n is left.")
     elif alone := no_interval(table):
         notes.append(alone)
+    if np.isnan(_perfect(table)):
+        notes.append("Scores are no fractions of 1: no score is known to be perfect, and so no share of an error.")
     if table.num_trials < BUDGETS[-1]:
         notes.append(f"Budgets end at {table.num_trials}: there are no more trials.")
     return tuple(notes)

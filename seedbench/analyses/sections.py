@@ -9,7 +9,6 @@ from rich.table import Table
 from rich.text import Text
 
 from seedbench.analyses.answers import Diverged, EarlyLate, Factors
-from seedbench.analyses.common import counted
 from seedbench.analyses.drawing import curve_bars, density_table, heatmap_text
 from seedbench.analyses.result import TableFindings
 from seedbench.analyses.words import (
@@ -21,6 +20,7 @@ from seedbench.analyses.words import (
     number,
     p_value,
     search_sentence,
+    size_words,
 )
 from seedbench.display.terminal import UNDEFINED, interval_plot
 
@@ -31,11 +31,9 @@ _MEASURES = {"score": "score", "validation_loss": "validation loss", "train_loss
 
 def table_parts(table: TableFindings, width: int) -> Iterator[RenderableType]:
     """Everything about one trial table."""
-    grid = f"{table.weight_init_seeds} × {table.data_order_seeds} seeds"
     yield Text(f"\n{'━' * width}", style="dim")
     yield Text(f"{table.model} · {table.task} · {table.recipe}", style="bold")
-    size = f"{counted(table.trials, 'trial')}, {grid}, {counted(len(table.step), 'checkpoint')}"
-    yield Text(f"{size}, score: {table.metric}", style="dim")
+    yield Text(size_words(table), style="dim")
     yield from notes(table.notes)
     yield from _expected(table, width)
     yield from _factors(table.factors, width)
@@ -72,7 +70,7 @@ def _expected(table: TableFindings, width: int) -> Iterator[RenderableType]:
     for n in [n for n in (2**power for power in range(trials.bit_length())) if n < trials] + [trials]:
         value, low, high = (curve[n - 1] for curve in (expected.without_replacement, expected.low, expected.high))
         drawn = interval_plot(value, low, high, limits, plot, ()) if limits[1] > limits[0] else ""
-        error = UNDEFINED if value is None or high is None else f"{high - value:.4f}"
+        error = _half(value, high)
         published, spread = expected.with_replacement[n - 1], expected.deviation[n - 1]
         grid.add_row(str(n), number(value, ".4f"), error, drawn, f"{published:.4f}", f"{spread:.4f}")
     yield grid
@@ -98,6 +96,13 @@ def _factors(factors: Factors, width: int) -> Iterator[RenderableType]:
             )
         yield grid
     yield from notes(factors.notes)
+    if factors.by_seed:
+        grid = numbers("seed", "best score")
+        for seed in factors.by_seed[:MAX_LINES]:
+            grid.add_row(str(seed.seed), f"{seed.value:.4f}")
+        yield grid
+        if len(factors.by_seed) > MAX_LINES:
+            yield Text(f" … and {len(factors.by_seed) - MAX_LINES} more seeds", style="dim")
     if factors.heatmap:
         picture = heatmap_text(factors.heatmap, width)
         yield Text() if picture else Text("The grid is too wide to draw here: --html draws it.", style="dim")
@@ -174,13 +179,19 @@ def _search(table: TableFindings) -> Iterator[RenderableType]:
                 "never" if plain else f"{row.fraction:.0%}",
                 str(row.continued),
                 f"{row.score:.4f}",
-                UNDEFINED if row.high is None else f"{row.high - row.score:.4f}",
+                _half(row.score, row.high),
                 f"{row.best_of_n:.4f}",
                 number(row.error_reduction, ".1%"),
                 _signed(row.held_out_error_reduction),
                 style="dim" if plain else None,
             )
     yield grid
+
+
+def _half(value: float | None, high: float | None) -> str:
+    """Half of an interval; one that four decimals round to nothing is none."""
+    half = 0.0 if value is None or high is None else high - value
+    return f"{half:.4f}" if half >= 0.00005 else UNDEFINED
 
 
 def _signed(share: float | None) -> str:

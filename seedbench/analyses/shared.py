@@ -24,6 +24,8 @@ def shared_seeds(tables: Sequence[TrialTable], *, rng: np.random.Generator, perm
     if len(tables) < 2:
         note = "It takes two tasks with the same recipe and seeds to tell, and here is one."
         return SharedSeeds(first.model, first.recipe, tasks, (), (note,))
+    if all(map(_one_seed, tables)):
+        return _by_seed(tables, rng=rng, permutations=permutations)
     if sparse := [table.task for table in tables if table.sparse]:
         note = f"Of {', '.join(sparse)} too few of the grid's cells are there to compare seeds."
         return SharedSeeds(first.model, first.recipe, tasks, (), (note,))
@@ -42,6 +44,27 @@ def shared_seeds(tables: Sequence[TrialTable], *, rng: np.random.Generator, perm
         else:
             factors.append(_shared_factor(factor, tasks, seeds, mean, rng=rng, permutations=permutations))
     return SharedSeeds(first.model, first.recipe, tasks, tuple(factors), tuple(notes))
+
+
+def _one_seed(table: TrialTable) -> bool:
+    """Whether one seed stands for both in every trial."""
+    seeds = table.weight_init_seeds[table.row]
+    return np.array_equal(seeds, table.data_order_seeds[table.column]) and len(np.unique(seeds)) == table.num_trials
+
+
+def _by_seed(tables: Sequence[TrialTable], *, rng: np.random.Generator, permutations: int) -> SharedSeeds:
+    """Tables with one seed a trial: the trials of the same seed are compared."""
+    first, tasks = tables[0], tuple(table.task for table in tables)
+    of_seed = [
+        dict(zip(table.weight_init_seeds[table.row].tolist(), values(table).tolist(), strict=True)) for table in tables
+    ]
+    common = sorted(set.intersection(*map(set, of_seed)))
+    if len(common) < 2:
+        note = f"The tasks share {counted(len(common), 'seed')}: there is nothing to compare."
+        return SharedSeeds(first.model, first.recipe, tasks, (), (note,))
+    mean = np.array([[value[seed] for seed in common] for value in of_seed])
+    factor = _shared_factor("seed", tasks, np.array(common, dtype=np.intp), mean, rng=rng, permutations=permutations)
+    return SharedSeeds(first.model, first.recipe, tasks, (factor,))
 
 
 def _means(tables: Sequence[TrialTable], axis: int) -> tuple[Indices, Floats]:

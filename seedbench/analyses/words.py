@@ -5,14 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from seedbench.analyses.answers import Diverged, EarlyLate, Factors
-from seedbench.analyses.factors import NAMES
+from seedbench.analyses.common import counted
+from seedbench.analyses.factors import NAMES, SHARED
 from seedbench.analyses.result import SharedFactor, TableFindings
 from seedbench.display.terminal import UNDEFINED
+from seedbench.trialset import seeds_words
 
 
 def number(value: float | None, format_: str) -> str:
     """A number, or – where it is undefined."""
     return UNDEFINED if value is None else f"{value:{format_}}"
+
+
+def size_words(table: TableFindings) -> str:
+    """How many trials, seeds and checkpoints a table has, and what its score is."""
+    seeds = seeds_words(table.weight_init_seeds, table.data_order_seeds, table.trials)
+    checkpoints, lower = counted(len(table.step), "checkpoint"), "" if table.sign > 0 else ", lower is better"
+    return f"{counted(table.trials, 'trial')}, {seeds} seeds, {checkpoints}, score: {table.metric}{lower}"
 
 
 def chance(p_value: float | None) -> str:
@@ -107,7 +116,7 @@ def search_sentence(table: TableFindings) -> str:
 
 
 def shared_sentence(factor: SharedFactor) -> str:
-    name = NAMES[factor.factor]
+    name = SHARED[factor.factor]
     text = f"Of {len(factor.seeds)} {name}s, seed {factor.seeds[0]} has the best mean rank, {factor.mean_rank[0]:.2f}"
     if factor.expected_best_mean_rank is not None:
         luck = f"{factor.expected_best_mean_rank:.2f}"

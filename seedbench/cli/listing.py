@@ -31,18 +31,17 @@ def campaign_table(done: TableReplay, replicate: int) -> Table:
 
 def trials_table(trials: TrialSet) -> Group:
     """What a trial set holds: for each trial table its grid, its curves, the best validation scores of its trials."""
-    from seedbench.trialset import curve_words, diverged_words
+    from seedbench.trialset import curve_words, diverged_words, seeds_words
 
     head = Text.assemble((f"{trials.name} {trials.version}", "bold"), f"\nsha256 {trials.sha256}")
     if trials.revision:
         head.append(f"\nHub commit {trials.revision}")
     parts: list[RenderableType] = [head]
     for number, table in enumerate(trials.tables):
-        best = table.score.max(axis=1)
-        rows, columns = table.grid
+        best = table.as_measured(table.score.max(axis=1))
         cells = {
             "trials": str(table.num_trials),
-            "seeds": f"{rows} × {columns}",
+            "seeds": seeds_words(*table.grid, table.num_trials),
             "missing": str(table.missing),
             "diverged": diverged_words(table),
             "checkpoints": str(table.num_checkpoints),
@@ -54,7 +53,12 @@ def trials_table(trials: TrialSet) -> Group:
         for title in cells:
             grid.add_column(title, justify="right", min_width=7)
         grid.add_row(*cells.values())
-        parts += [Text(f"\n{table.model} · {table.task} · {table.recipe}", style="bold"), grid]
+        heading = Text(f"\n{table.model} · {table.task} · {table.recipe}", style="bold")
+        if table.score_name:
+            heading.append(
+                f"  {table.metric_words}{'' if table.sign > 0 else ', lower is better'}", style="not bold dim"
+            )
+        parts += [heading, grid]
         parts.append(Text(f" {curve_words(table)}", style="dim"))
     parts.append(Text("\nlowest, mean, highest: of the best score on the whole dev set of each trial", style="dim"))
     parts.append(Text("diverged: met a NaN, or ended no better than always the commoner label", style="dim"))

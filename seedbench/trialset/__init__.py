@@ -10,7 +10,7 @@ from seedbench.trialset.load import BUNDLED, TrialSet, load_trials, resolve_tria
 from seedbench.trialset.merge import add_trials, merge
 from seedbench.trialset.reproduced import Reproduction, TableDrawnFrom, TrainedAgain, read_reproductions
 from seedbench.trialset.resampled import ExamplesError
-from seedbench.trialset.sanity import curve_words, diverged_words
+from seedbench.trialset.sanity import curve_words, diverged_words, seeds_words
 from seedbench.trialset.selection import Selection, SelectionKeywords, refuse_unknown, whole_number
 from seedbench.trialset.table import TrialTable, majority_score_of
 from seedbench.trialset.validate import validate_folder
@@ -49,6 +49,7 @@ __all__ = [
     "refuse_unknown",
     "resolve_trials",
     "schema",
+    "seeds_words",
     "to_arrow",
     "validate_folder",
     "versions",

@@ -36,7 +36,7 @@ def same_curves(table: TrialTable) -> list[list[str]]:
 
 
 def rising(table: TrialTable) -> int:
-    """Trials that score above their first checkpoint at a later one."""
+    """Trials that score above their first checkpoint at a later one; what is better low then falls."""
     return int((table.score.max(axis=1) > table.score[:, 0]).sum())
 
 
@@ -48,13 +48,18 @@ def diverged_words(table: TrialTable) -> str:
     return f"{int(table.diverged.sum())}{f', {unknown} not known' if unknown else ''}"
 
 
+def seeds_words(rows: int, columns: int, trials: int) -> str:
+    """The seeds of a table: a grid, or a list where no two trials share one."""
+    return f"{trials}" if rows == columns == trials else f"{rows} × {columns}"
+
+
 def curve_words(table: TrialTable) -> str:
     """Where a table's curves start, how many rise, and whether any are the same, in a sentence."""
-    first, majority = float(table.score[:, 0].mean()), table.majority_score
+    first, majority = table.as_measured(np.array([table.score[:, 0].mean(), table.majority_score]))
     start = f"Curves start at {first:.4f} on average"
     if not np.isnan(majority):
         start += f" (the commoner label: {majority:.4f})"
-    parts = [start, f"{rising(table)} of {table.num_trials} rise"]
+    parts = [start, f"{rising(table)} of {table.num_trials} {'rise' if table.sign > 0 else 'fall'}"]
     if doubled := same_curves(table):
         others = sum(map(len, doubled)) - len(doubled)
         parts.append(

@@ -95,6 +95,15 @@ class TrialTable:
         return -1 if self.score_name and self.score_name.startswith(NEGATED) else 1
 
     @property
+    def metric_words(self) -> str:
+        """What is measured, as people read it: a column's name as it is, GLUE's metrics in words."""
+        return self.metric or "score" if self.score_name else (self.metric or "score").replace("_", " ")
+
+    def as_measured(self, score: np.ndarray) -> np.ndarray:
+        """Scores of any shape -> what was measured: the same, or their negatives."""
+        return score if self.sign > 0 else 0.0 - score
+
+    @property
     def num_trials(self) -> int:
         return len(self.row)
 

@@ -1,9 +1,24 @@
-"""Anybody's curves as a trial set: `seedbench trials import FILE.csv|parquet OUT_DIR`.
+"""Anybody's curves as a trial set: `seedbench trials import`.
 
-There is no test set in such a trial set: `seedbench findings` and protocol dodge2020 work on it, held-out-2 says why it
-does not.
+`sources` and what it asks (`reading`, `layouts`, `events`, `databases`) make rows of whatever is there, one a trial
+and logged step; `naming` says which trial a row is of, `measures` which column is what; `checkpoints` and `trials` make
+trials of them, and `accounts` sees to it that no row leaves quietly. `public` knows sets that others published.
+
+There are no predictions in such a trial set. Protocol dodge2020 works on it; those that report a test score do where
+the curves have one.
 """
 
-from seedbench.trialset.importing.convert import import_curves
+from seedbench.trialset.importing.convert import Imported, import_curves, import_public
+from seedbench.trialset.importing.options import FIELDS, LAYOUTS, ImportOptions
+from seedbench.trialset.importing.public import PUBLIC_SETS, PublicSet
 
-__all__ = ["import_curves"]
+__all__ = [
+    "FIELDS",
+    "LAYOUTS",
+    "PUBLIC_SETS",
+    "ImportOptions",
+    "Imported",
+    "PublicSet",
+    "import_curves",
+    "import_public",
+]

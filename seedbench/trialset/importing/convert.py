@@ -1,30 +1,32 @@
-"""Rows of a file -> the rows of a trial set's `trials`.
+"""A file of curves -> a trial set.
 
 One row is one log line of one trial. A row with a score is a checkpoint. One without, as a Trainer or an experiment
-tracker writes it between two evaluations, counts for the training loss only.
+tracker writes it between two evaluations, counts for the losses.
 """
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from seedbench.errors import TrialSetError
 from seedbench.trialset import write_trials
-from seedbench.trialset.importing.columns import CURVES, LOSSES, SCALARS, Seeds, TableRows
-from seedbench.trialset.importing.reading import CurveFile, read_curves
-from seedbench.trialset.schema import TASK_NAME
+from seedbench.trialset.importing.accounts import Accounts
+from seedbench.trialset.importing.checkpoints import Seeds, TableRows
+from seedbench.trialset.importing.measures import Measures, find_measures, require
+from seedbench.trialset.importing.naming import Naming, name_trials
+from seedbench.trialset.importing.options import ImportOptions
+from seedbench.trialset.importing.public import Part, read_public
+from seedbench.trialset.importing.reading import CurveFile
+from seedbench.trialset.importing.sources import read_source
+from seedbench.trialset.importing.trials import trial_rows
 
-_REQUIRED = ("weight_init_seed", "data_order_seed", "step", "score")
-_NAMES = ("model", "task", "recipe")
-#: What may be called otherwise in a file.
-COLUMNS = (*_REQUIRED, *_NAMES, *LOSSES)
-
-_NAME_RULE = re.compile(r"[\w.+/=-]+", re.ASCII), "letters, digits and ._+=-/"
-_NAME_RULES = {"model": _NAME_RULE, "task": (TASK_NAME, "small letters and digits"), "recipe": _NAME_RULE}
+_IN_AN_ID = re.compile(r"[\w.+=-]+", re.ASCII)
+_SHOWN = 8
 
 
 @dataclass(frozen=True)
@@ -34,99 +36,145 @@ class Imported:
     Attributes:
         trials: number of trials written.
         tables: number of trial tables.
-        notes: what was left out, and why.
+        rows: number of rows read.
+        notes: what was left out, and what was made of the rest.
     """
 
     trials: int
     tables: int
+    rows: int
     notes: tuple[str, ...]
 
 
-def import_curves(
-    file: str | Path,
-    out: str | Path,
-    *,
-    columns: Mapping[str, str] | None = None,
-    majority_score: float | None = None,
-    skip_incomplete: bool = False,
-    name: str | None = None,
-    version: str = "1.0.0",
-) -> Imported:
-    """Makes a trial set of a file of curves.
+def import_curves(source: str | os.PathLike[str], out: str | os.PathLike[str], options: ImportOptions) -> Imported:
+    """Makes a trial set of anybody's curves.
 
     Args:
-        file: .csv with a header, or .parquet; one row per trial and logged step.
+        source: a file, a folder of runs, or the URL of an Optuna storage.
         out: the new folder.
-        columns: one of `COLUMNS` -> the file's column, where it is called otherwise. For model, task and recipe also
-            the name itself, which is taken where the file has no such column. Both seeds may be the same column.
-        majority_score: trials whose last score is not above it count as diverged, beside those that met a NaN loss.
-            A column `status` of the file goes before both.
-        skip_incomplete: leave out trials whose checkpoints are not those of most trials of their table.
-        name: of the trial set; None: that of the folder.
-        version: of the data.
+        options: how to read it.
 
     Raises:
-        TrialSetError: the file is no such file, with column and line, or makes no trial set. Nothing was written.
+        TrialSetError: it cannot be read, with file, column and line, or makes no trial set. Nothing was written.
     """
-    if majority_score is not None and not abs(majority_score) <= 1:  # so that NaN fails, too
-        raise TrialSetError(f"--majority-score: must be a number from -1 to 1, as scores are, found {majority_score}")
-    curves = read_curves(Path(file))
     if Path(out).exists():
         raise TrialSetError(f"{out}: exists already; a trial set is written to a new folder")
-    called = _columns(curves, dict(columns or {}))
-    notes: list[str] = []
+    return _written([(read_source(os.fspath(source), options), options)], out, options)
+
+
+def import_public(
+    name: str, folder: str | os.PathLike[str], out: str | os.PathLike[str], options: ImportOptions
+) -> Imported:
+    """Makes a trial set of a set of curves that others published, one of `PUBLIC_SETS`.
+
+    Args:
+        name: of it.
+        folder: where it lies.
+        out: the new folder.
+        options: those that are not about the layout: majority_score, common_steps, where, keep, fields, name, version.
+
+    Raises:
+        TrialSetError: as `import_curves`.
+    """
+    if Path(out).exists():
+        raise TrialSetError(f"{out}: exists already; a trial set is written to a new folder")
+    return _written(read_public(name, Path(folder), options), out, options)
+
+
+def _written(parts: Sequence[Part], out: str | os.PathLike[str], options: ImportOptions) -> Imported:
+    """Makes a trial set of rows that were read."""
     rows: dict[str, list[dict[str, Any]]] = {}
-    tables = _rows_by_table(curves, called)
-    for (model, task, recipe), trials in tables.items():
-        table = TableRows(curves, called, f"{model}/{task}/{recipe}", trials)
-        kept = table.complete(skip_incomplete, notes)
-        for trial in table.trial_rows(kept, majority_score, notes):
-            trial_id = f"{model}/{recipe}/{trial['weight_init_seed']}-{trial['data_order_seed']}"
-            names = {"trial_id": trial_id, "model": model, "task": task, "recipe": recipe}
-            rows.setdefault(task, []).append(names | trial)
-    unused = [column for column in curves.columns if column not in {*called.values(), *SCALARS, "status"}]
-    if unused:
-        notes.append(f"columns not used: {', '.join(column or '(without a name)' for column in unused)}")
-    write_trials(out, {"trials": rows}, name=name or Path(out).resolve().name, version=version)
-    return Imported(sum(map(len, rows.values())), len(tables), tuple(notes))
+    tables, notes = 0, []
+    for read, its_options in parts:
+        of_part, said = _rows(read, its_options)
+        tables += len({(row["model"], row["task"], row["recipe"]) for row in of_part})
+        notes += said
+        for row in of_part:
+            rows.setdefault(row["task"], []).append(row)
+    write_trials(out, {"trials": rows}, name=options.name or Path(out).resolve().name, version=options.version)
+    read_rows = sum(len(read.place) for read, _ in parts)
+    return Imported(sum(map(len, rows.values())), tables, read_rows, tuple(dict.fromkeys(notes)))
 
 
-def _columns(curves: CurveFile, given: dict[str, str]) -> dict[str, str]:
-    """Meaning -> column of the file; of names that are the same in every row, a new column is made."""
-    for meaning in given:
-        if meaning not in COLUMNS:
-            raise TrialSetError(f"no column {meaning!r} can be named: there are {', '.join(COLUMNS)}")
-    by_meaning = {}
-    known = ", ".join(curves.columns)
-    for meaning in (*_REQUIRED, *_NAMES, *CURVES):
-        column = given.get(meaning, meaning)
-        option = f"--{meaning.replace('_', '-')}"
-        if column in curves.columns:
-            by_meaning[meaning] = column
-        elif meaning in _NAMES and meaning in given:
-            pattern, rule = _NAME_RULES[meaning]
-            if not pattern.fullmatch(column):
-                raise TrialSetError(
-                    f"{option}: a {meaning} must be {rule}, found {column!r}, which is no column either"
-                )
-            curves.columns[option] = [column] * len(curves.place)
-            by_meaning[meaning] = option
-        elif meaning in given or meaning in _REQUIRED:
-            raise TrialSetError(f"{curves.path}: has no column {column!r} ({option} names another), found {known}")
-        elif meaning in _NAMES:
-            raise TrialSetError(f"{curves.path}: has no column {meaning!r}: give it with {option}; found {known}")
-    return by_meaning
+def _rows(read: CurveFile, options: ImportOptions) -> tuple[list[dict[str, Any]], list[str]]:
+    """The rows of the schema's `trials`, and what is to be said of them."""
+    file = _once(_where(read, options), options.keep)
+    if not file.place:
+        raise TrialSetError(f"{file.path}: no row is left that --where asks for")
+    require(file, options)
+    measures, naming = find_measures(file, options), name_trials(file, options)
+    accounts = Accounts(file.place)
+    rows: list[dict[str, Any]] = []
+    for (model, task, recipe), trials in _by_table(naming).items():
+        table = TableRows(file, measures, options, f"{model}/{task}/{recipe}", trials, accounts)
+        for trial in trial_rows(table):
+            seeds = trial["weight_init_seed"], trial["data_order_seed"]
+            names = {"trial_id": f"{model}/{recipe}/{_own_name(seeds, naming)}", "model": model, "task": task}
+            rows.append({**names, "recipe": recipe, **trial})
+    accounts.close()
+    return rows, [*file.notes, *naming.notes, *accounts.notes, *_unused(file, measures, naming)]
 
 
-def _rows_by_table(curves: CurveFile, called: Mapping[str, str]) -> dict[tuple[str, str, str], dict[Seeds, list[int]]]:
+def _where(file: CurveFile, options: ImportOptions) -> CurveFile:
+    """The rows that were asked for."""
+    kept: Iterable[int] = range(len(file.place))
+    for column, equal, value in options.conditions:
+        if column not in file.columns:
+            raise file.absent(column, "--where")
+        kept = [row for row in kept if _is(file.columns[column][row], value) == equal]
+    rows = list(kept)
+    if gone := len(file.place) - len(rows):
+        asked = " and ".join(options.where)
+        file = replace(file, notes=(*file.notes, f"{gone:,} rows left out: not {asked}"))
+    return file.rows(rows)
+
+
+def _is(value: Any, wanted: str) -> bool:
+    """Whether a value is what was asked for: as text, or as a number, so that 3 is 3.0."""
+    if value is None:
+        return wanted == ""
+    if str(value) == wanted:
+        return True
+    try:
+        return float(str(value)) == float(wanted)
+    except ValueError:
+        return False
+
+
+def _once(file: CurveFile, keep: str | None) -> CurveFile:
+    """Of the rows of a run that are the same in every column the first, or where so asked the last."""
+    runs: Sequence[str | None] = file.run or [None] * len(file.place)
+    places: dict[tuple[str, ...], int] = {}
+    for row, key in enumerate(zip(runs, *file.columns.values(), strict=True)):
+        known = tuple(map(repr, key))
+        places[known] = row if keep == "last" else places.get(known, row)
+    kept = set(places.values())
+    if twice := len(file.place) - len(kept):
+        again = next(row for row in range(len(file.place)) if row not in kept)
+        note = f"{twice:,} rows are the same as another in every column (the first: {file.place[again]}): taken once"
+        file = replace(file, notes=(*file.notes, note))
+    return file.rows(sorted(kept))
+
+
+def _by_table(naming: Naming) -> dict[tuple[str, str, str], dict[Seeds, list[int]]]:
     """Model, task, recipe -> seeds of a trial -> its rows, all in the file's order."""
     tables: dict[tuple[str, str, str], dict[Seeds, list[int]]] = {}
-    for row in range(len(curves.place)):
-        names = [str(curves.columns[called[name]][row] or "") for name in _NAMES]
-        for meaning, name in zip(_NAMES, names, strict=True):
-            pattern, rule = _NAME_RULES[meaning]
-            if not pattern.fullmatch(name):
-                raise curves.error(called[meaning], row, f"a {meaning} must be {rule}")
-        seeds = tuple(curves.integer(called[name], row) for name in ("weight_init_seed", "data_order_seed"))
-        tables.setdefault(tuple(names), {}).setdefault(seeds, []).append(row)  # type: ignore[arg-type]
+    for row, (table, seeds) in enumerate(zip(naming.table, naming.seeds, strict=True)):
+        tables.setdefault(table, {}).setdefault(seeds, []).append(row)
     return tables
+
+
+def _own_name(seeds: Seeds, naming: Naming) -> str:
+    """A trial's seeds in its id: the labels that they were made of, where all of those can stand in one."""
+    texts = [
+        labels[seed] if labels and all(map(_IN_AN_ID.fullmatch, labels.values())) else str(seed)
+        for labels, seed in zip(naming.labels, seeds, strict=True)
+    ]
+    return ("/" if any(naming.labels) else "-").join(texts)
+
+
+def _unused(file: CurveFile, measures: Measures, naming: Naming) -> Iterable[str]:
+    unused = [name or "(without a name)" for name in file.columns if name not in {*measures.columns, *naming.columns}]
+    if unused:
+        more = f" and {len(unused) - _SHOWN} more" if len(unused) > _SHOWN else ""
+        yield f"columns not used: {', '.join(unused[:_SHOWN])}{more}"

@@ -1,11 +1,17 @@
-"""A file of curves, CSV or parquet, as columns whose every value knows where it stands."""
+"""A file of curves - CSV of any dialect, JSON, parquet - as columns whose every value knows where it stands."""
 
 from __future__ import annotations
 
 import csv
+import difflib
+import gzip
+import io
+import json
 import math
+import re
+import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,20 +20,44 @@ from seedbench.errors import TrialSetError
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_ABSENT = {"", "NA", "N/A", "<NA>", "None", "null"}
+_COMMA_NUMBER = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?")
+_POINT_NUMBER = re.compile(r"[+-]?\d*\.\d+(?:[eE][+-]?\d+)?")
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:\.\d{3})+")
+_NEAREST = 5
+_GZIP = b"\x1f\x8b"
+csv.field_size_limit(2**24)
+
 
 @dataclass(frozen=True)
 class CurveFile:
-    """The columns of a file.
+    """The rows of a file, or of a folder of files.
 
     Attributes:
-        path: of the file.
+        path: of the file or folder.
         columns: name -> value of each row; None where it is empty.
         place: of each row, as errors name it: "line 7" of a CSV file, "row 7" of a parquet file, from 1.
+        run: the name of the run of each row; None where neither files nor columns tell.
+        layout: one of `seedbench.trialset.importing.options.LAYOUTS`.
+        step: the column that counts training steps, where the layout tells.
+        metrics: the columns that measure something, where the layout tells.
+        from_zero: whether the layout counts its steps from 0.
+        minimize: whether it says that scores are better the lower they are.
+        decimal_comma: whether numbers are written 0,5.
+        notes: what was left out in reading, and what a reader should know.
     """
 
     path: Path
     columns: dict[str, list[Any]]
     place: Sequence[str]
+    run: Sequence[str] | None = None
+    layout: str = "long"
+    step: str | None = None
+    metrics: tuple[str, ...] = ()
+    from_zero: bool = False
+    minimize: bool = False
+    decimal_comma: bool = False
+    notes: tuple[str, ...] = ()
 
     def error(self, column: str, row: int, rule: str) -> TrialSetError:
         """One line: file, column, line, the rule and the value found."""
@@ -44,11 +74,16 @@ class CurveFile:
         value = self.columns[column][row]
         if value is None:
             return None
+        text = str(value)
+        if self.decimal_comma and isinstance(value, str):
+            if "." in text:
+                raise self.error(column, row, "must be a number with a decimal comma and no points, as the others are")
+            text = text.replace(",", ".")
         try:
-            if "_" in str(value):  # Python reads 1_0 as 10, and nobody who writes a file means it
+            if "_" in text or isinstance(value, bool | list | dict):  # Python reads 1_0 as 10, and True as 1
                 raise ValueError
-            return float(value)
-        except (TypeError, ValueError):
+            return float(text)
+        except ValueError:
             raise self.error(column, row, "must be a number") from None
 
     def integer(self, column: str, row: int, lowest: int | None = None, bits: int = 64) -> int:
@@ -61,9 +96,8 @@ class CurveFile:
         number = self.number(column, row)
         if number is None or not math.isfinite(number) or number != int(number):
             raise self.error(column, row, rule)
-        value = self.columns[column][row]
         try:
-            whole = int(value)  # exact for large seeds, where a float is not
+            whole = int(self.columns[column][row])  # exact for large seeds, where a float is not
         except ValueError:  # "3.0"
             whole = int(number)
         if lowest is not None and whole < lowest:
@@ -72,63 +106,136 @@ class CurveFile:
             raise self.error(column, row, f"{rule} that {bits} bits hold")
         return whole
 
+    def decimals(self, column: str) -> int:
+        """The most decimals that a number of the column is written with."""
+        texts = (str(value).replace(",", ".") for value in self.columns[column] if value is not None)
+        return max((len(text.rpartition(".")[2]) for text in texts if _POINT_NUMBER.fullmatch(text)), default=0)
 
-def read_curves(path: Path) -> CurveFile:
-    """Reads a file of curves.
+    def absent(self, column: str, option: str) -> TrialSetError:
+        """That a column is not there, with those that are called most alike."""
+        names = [name for name in self.columns if name]
+        near = difflib.get_close_matches(column.lower(), [name.lower() for name in names], _NEAREST, 0.0)
+        shown = [next(name for name in names if name.lower() == one) for one in near]
+        these = "its columns are" if len(names) <= _NEAREST else f"of its {len(names)} columns the nearest are"
+        return TrialSetError(
+            f"{self.path}: has no column {column!r}: name the right one with {option}; {these} {', '.join(shown)}"
+        )
+
+    def rows(self, kept: Sequence[int]) -> CurveFile:
+        """The same with some of its rows."""
+        return replace(
+            self,
+            columns={name: [values[row] for row in kept] for name, values in self.columns.items()},
+            place=[self.place[row] for row in kept],
+            run=None if self.run is None else [self.run[row] for row in kept],
+        )
+
+
+def read_table(path: Path) -> CurveFile:
+    """Reads one file of rows: parquet, JSON, JSON lines or separated text, the last three gzipped or not.
 
     Raises:
-        TrialSetError: it cannot be read, is neither .csv nor .parquet, or has no rows.
+        TrialSetError: it cannot be read.
     """
-    readers = {".csv": _read_csv, ".parquet": _read_parquet}
-    if path.suffix.lower() not in readers:
-        raise TrialSetError(f"{path}: must be a .csv or a .parquet file")
     try:
-        file = readers[path.suffix.lower()](path)
-    except OSError as error:
-        raise TrialSetError(f"{path}: {error.strerror or error}") from None
-    if not file.place:
-        raise TrialSetError(f"{path}: has no rows")
-    return file
+        content = path.read_bytes()
+        if content.startswith(b"PAR1"):
+            return _parquet(path)
+        if content.startswith(_GZIP):
+            content = gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise TrialSetError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+    if path.suffix == ".parquet":
+        raise TrialSetError(f"{path}: not a readable parquet file (it does not begin as one)")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise TrialSetError(f"{path}: line {line}: is not UTF-8 text") from None
+    if "\x00" in text:
+        raise TrialSetError(f"{path}: line {text[: text.index(chr(0))].count(chr(10)) + 1}: is not text, but binary")
+    return _json(path, text) if text.lstrip()[:1] in ("{", "[") else _separated(path, text)
 
 
-def _read_csv(path: Path) -> CurveFile:
+def _separated(path: Path, text: str) -> CurveFile:
+    """CSV with commas, semicolons or tabs, whichever parts the first line most; decimal commas where those abound."""
+    first = text.split("\n", 1)[0]
+    delimiter = max(",;\t", key=lambda one: len(next(csv.reader([first], delimiter=one), [])))
     rows: list[list[str]] = []
     place: list[str] = []
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, strict=True)
-        try:
-            header = [name.strip() for name in next(reader, [])]
-            for row in reader:
-                if not row:  # an empty line
-                    continue
-                if not any(header):
-                    raise TrialSetError(f"{path}: line 1: must name the columns, found nothing")
-                if len(row) != len(header):
-                    raise TrialSetError(
-                        f"{path}: line {reader.line_num}: must have the {len(header)} fields of the header, "
-                        f"found {len(row)}"
-                    )
-                rows.append(row)
-                place.append(f"line {reader.line_num}")
-        except UnicodeDecodeError:
-            raise TrialSetError(f"{path}: line {reader.line_num + 1} or after: is not UTF-8 text") from None
-        except csv.Error as error:
-            raise TrialSetError(f"{path}: line {reader.line_num}: not CSV ({error})") from None
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        for row in reader:
+            if not row:  # an empty line
+                continue
+            if not any(header):
+                raise TrialSetError(f"{path}: line 1: must name the columns, found nothing")
+            if len(row) != len(header):
+                raise TrialSetError(
+                    f"{path}: line {reader.line_num}: must have the {len(header)} fields of the header, "
+                    f"found {len(row)}"
+                )
+            rows.append([value.strip() for value in row])
+            place.append(f"line {reader.line_num}")
+    except csv.Error as error:
+        raise TrialSetError(f"{path}: line {reader.line_num}: not CSV ({error})") from None
     for name in header:
         if header.count(name) > 1:
             raise TrialSetError(f"{path}: line 1: column {name!r} is there twice")
-    columns = zip(*rows, strict=True) if rows else ((),) * len(header)
-    stripped = ([value.strip() or None for value in column] for column in columns)
-    return CurveFile(path, dict(zip(header, stripped, strict=True)), place)
+    lists = [[None if value in _ABSENT else value for value in column] for column in zip(*rows, strict=True)]
+    columns: dict[str, list[Any]] = dict(zip(header, lists or [[] for _ in header], strict=True))
+    if not any(value is not None for value in columns.get("", [])):  # every line ends in a comma
+        columns.pop("", None)
+    values = [value for column in columns.values() for value in column if value is not None]
+    commas = sum(bool(_COMMA_NUMBER.fullmatch(value)) for value in values) if delimiter != "," else 0
+    points = sum(bool(_POINT_NUMBER.fullmatch(value)) and not _THOUSANDS.fullmatch(value) for value in values)
+    return CurveFile(path, columns, place, decimal_comma=commas > points)
 
 
-def _read_parquet(path: Path) -> CurveFile:
+def _json(path: Path, text: str) -> CurveFile:
+    """An object with `log_history` (trainer_state.json), a list of objects, or an object a line."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        document = None
+    if isinstance(document, dict) and isinstance(document.get("log_history"), list):
+        return _records(path, document["log_history"], "entry", layout="trainer")
+    if isinstance(document, list):
+        return _records(path, document, "entry")
+    if document is not None and not isinstance(document, dict):
+        raise TrialSetError(f"{path}: must hold a list of objects, or an object a line, found {text.strip()[:40]!r}")
+    records, lines = [], []
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip():
+            try:
+                records.append(json.loads(line))
+            except (ValueError, RecursionError) as error:
+                raise TrialSetError(f"{path}: line {number}: not JSON ({str(error)[:120]})") from None
+            lines.append(number)
+    return _records(path, records, "line", lines)
+
+
+def _records(
+    path: Path, records: Sequence[Any], unit: str, numbers: Sequence[int] | None = None, layout: str | None = None
+) -> CurveFile:
+    place = [f"{unit} {number}" for number in numbers or range(1, len(records) + 1)]
+    for where, record in zip(place, records, strict=True):
+        if not isinstance(record, dict):
+            raise TrialSetError(f"{path}: {where}: must be an object of names and values, found {str(record)[:40]!r}")
+    names = list(dict.fromkeys(name for record in records for name in record))
+    columns = {name: [record.get(name) for record in records] for name in names}
+    logged = {"epoch", "step"} <= set(names) and any(name.startswith("eval_") for name in names)
+    return CurveFile(path, columns, place, layout=layout or ("trainer" if logged else "long"))
+
+
+def _parquet(path: Path) -> CurveFile:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         table = pq.ParquetFile(path).read()
-    except pa.ArrowException as error:
+    except (pa.ArrowException, OSError) as error:
         raise TrialSetError(f"{path}: not a readable parquet file ({' '.join(str(error).split())[:200]})") from None
     if len(set(table.column_names)) < table.num_columns:
         raise TrialSetError(f"{path}: a column is there twice")

@@ -1,0 +1,246 @@
+"""The rows of one trial table in a file of curves -> the rows of a trial set's `trials`."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from seedbench.errors import TrialSetError
+from seedbench.trialset.importing.checkpoints import Checkpoints, Seeds, TableRows, find_checkpoints
+from seedbench.trialset.importing.options import CURVES, FIELDS
+from seedbench.trialset.schema import RECIPE_COLUMNS
+
+LOSSES = ("train_loss", "validation_loss")
+_RECIPE = {column.name for column in RECIPE_COLUMNS}
+#: What trackers call the end of a run.
+_WORDS = {
+    **dict.fromkeys(("failed", "fail", "crashed", "error"), "failed"),
+    **dict.fromkeys(("diverged",), "diverged"),
+    **dict.fromkeys(("finished", "complete", "completed"), "finished"),
+    **dict.fromkeys(("running", "killed", "pruned", "stopped", "preempted", "scheduled", "waiting"), None),
+}
+_DIGITS = 12  # of a score that was scaled: 71.3 percent are 0.713
+
+
+def trial_rows(table: TableRows) -> Iterator[dict[str, Any]]:
+    """What the schema's `trials` holds of each trial but its names.
+
+    Raises:
+        TrialSetError: what `find_checkpoints` refuses; a loss, a status or a field that is none.
+    """
+    checkpoints = find_checkpoints(table)
+    scores = _with_worst(table, checkpoints)
+    curves = _curves(table, checkpoints)
+    scalars = _fields(table)
+    words = _statuses(table)
+    measures, majority = table.measures, table.options.majority_score
+    for seeds, own in checkpoints.own.items():
+        table.accounts.use(one.row for one in own.values())
+        table.accounts.use(checkpoints.failed.get(seeds, ()))
+        if not own and not checkpoints.failed.get(seeds):
+            rest = [row for row in table.trials[seeds] if row not in table.accounts.left]
+            table.accounts.use(rest[:1])  # all that there is to tell that it was begun
+        with np.errstate(over="ignore"):  # a loss that float32 cannot hold is infinite in a trial set
+            losses = {name: np.array(curves[name][seeds], dtype=np.float32) for name in LOSSES if name in curves}
+        met_nan = any(not np.isfinite(loss).all() for loss in losses.values())
+        others = {name: _scaled(table, name, values[seeds]) for name, values in curves.items() if name not in losses}
+        ended = len(own) < len(checkpoints.step)
+        last = list(own.values())[-1].score if own and not ended else None
+        yield {
+            "weight_init_seed": seeds[0],
+            "data_order_seed": seeds[1],
+            "status": "failed" if seeds in checkpoints.failed else _status(table, words[seeds], met_nan, last),
+            "ended_at": len(own) if ended else None,
+            "score_name": measures.score_name,
+            "majority_score": None if majority is None else _times(majority, measures.sign_and_scale),
+            "num_steps": checkpoints.step[-1],
+            "step": np.array(checkpoints.step, dtype=np.int64),
+            "score": np.array([_times(score, measures.sign_and_scale) for score in scores[seeds]]),
+            **losses,
+            **others,
+            **scalars[seeds],
+        }
+    _rest(table)
+
+
+def _times(value: float, factor: float) -> float:
+    product = value * factor + 0.0  # never minus zero
+    return product if abs(factor) == 1 else float(f"{product:.{_DIGITS}g}")
+
+
+def _with_worst(table: TableRows, checkpoints: Checkpoints) -> dict[Seeds, list[float]]:
+    """Scores of each trial's own checkpoints; where one is no number, and later ones are, the worst of the table."""
+    finite = [one.score for own in checkpoints.own.values() for one in own.values() if math.isfinite(one.score)]
+    if not finite:
+        raise TrialSetError(f"{table.file.path}: no trial of {table.name} has a finite score at the steps they share")
+    worst = min(finite) if table.measures.sign_and_scale > 0 else max(finite)
+    gaps = [one.row for own in checkpoints.own.values() for one in own.values() if not math.isfinite(one.score)]
+    if gaps:
+        table.note(
+            f"{len(gaps)} scores are no numbers, and later ones of the same trials are (the first: "
+            f"{table.file.place[gaps[0]]}): taken for {worst:g}, the worst there is"
+        )
+    return {
+        seeds: [one.score if math.isfinite(one.score) else worst for one in own.values()]
+        for seeds, own in checkpoints.own.items()
+    }
+
+
+def _curves(table: TableRows, checkpoints: Checkpoints) -> dict[str, dict[Seeds, list[float]]]:
+    """What is recorded at every checkpoint of every trial; what is only at some is left out, since a trial set knows no
+    empty checkpoints, and a NaN in their place would mean a diverged trial."""
+    curves = {}
+    for name in (*LOSSES, "test_score", *CURVES):
+        if name not in table.measures.others:
+            continue
+        found = {seeds: _at(table, seeds, name, own, checkpoints.shift) for seeds, own in checkpoints.own.items()}
+        gaps = [(seeds, values.index(None)) for seeds, (values, _) in found.items() if None in values]
+        if gaps:
+            seeds, at = gaps[0]
+            place = table.file.place[list(checkpoints.own[seeds].values())[at].row]
+            column = table.measures.others[name]
+            table.note(f"{name} ({column}) left out: it is not known at every checkpoint ({place})")
+            continue
+        for _, rows in found.values():
+            table.accounts.use(rows)
+        curves[name] = {seeds: values for seeds, (values, _) in found.items()}
+    if "test_score" in curves:
+        _fill_test_scores(table, curves)
+    return curves  # type: ignore[return-value]
+
+
+def _fill_test_scores(table: TableRows, curves: dict[str, Any]) -> None:
+    """A test score that is no number is the worst there is, as a score is; where none is a number, there are none."""
+    by_trial = curves["test_score"]
+    finite = [value for values in by_trial.values() for value in values if math.isfinite(value)]
+    gaps = sum(map(len, by_trial.values())) - len(finite)
+    if not finite:
+        table.note("test_score left out: none is a number")
+        del curves["test_score"]
+    elif gaps:
+        worst = min(finite) if table.measures.sign_and_scale > 0 else max(finite)
+        table.note(f"{gaps} test scores are no numbers: taken for {worst:g}, the worst there is")
+        for values in by_trial.values():
+            values[:] = [value if math.isfinite(value) else worst for value in values]
+
+
+def _at(
+    table: TableRows, seeds: Seeds, name: str, own: Mapping[int, object], shift: int
+) -> tuple[list[float | None], list[int]]:
+    """A trial's values at its own checkpoints, and the rows used for them. A train loss is the mean of what was
+    logged since the checkpoint before, which is what a Trainer's losses are means of."""
+    steps = list(own)
+    column = table.measures.others[name]
+    found: list[list[float]] = [[] for _ in steps]
+    used: list[int] = []
+    for row in table.trials[seeds]:
+        value = table.file.number(column, row)
+        if value is None:
+            continue
+        if name in LOSSES and value < 0:
+            raise table.file.error(column, row, "a loss is never negative")
+        if name in CURVES and not abs(value) <= 1:  # so that NaN fails, too
+            raise table.file.error(column, row, "must be a number from -1 to 1")
+        step = table.step(row) + shift
+        at = bisect_left(steps, step)
+        here, left = step in own, row in table.accounts.left  # left: another row of this step, or a step that was cut
+        if at < len(steps) and step > 0 and (here or name == "train_loss") and not (here and left):
+            found[at].append(value)
+            used += [] if left else [row]
+    return [sum(values) / len(values) if values else None for values in found], used
+
+
+def _scaled(table: TableRows, name: str, values: Sequence[float]) -> np.ndarray:
+    factor = table.measures.sign_and_scale if name == "test_score" else 1.0
+    return np.array([_times(value, factor) for value in values])
+
+
+def _statuses(table: TableRows) -> dict[Seeds, str | None]:
+    """What the file says of how each trial ended, in the schema's words; its last word counts. That a run finished does
+    not say that it did not diverge, unless the file tells the two apart."""
+    column = table.measures.others.get("status")
+    if column is None:
+        return dict.fromkeys(table.trials)
+    values = table.file.columns[column]
+    tells_apart = any(str(value).lower() == "diverged" for value in values)
+    found: dict[Seeds, str | None] = {}
+    for seeds, rows in table.trials.items():
+        found[seeds] = None
+        for row in rows:
+            if values[row] is None:
+                continue
+            word = str(values[row]).lower()
+            if word not in _WORDS:
+                raise table.file.error(column, row, f"a status must be one of {', '.join(_WORDS)}")
+            found[seeds] = None if _WORDS[word] == "finished" and not tells_apart else _WORDS[word]
+    return found
+
+
+def _status(table: TableRows, word: str | None, met_nan: bool, last: float | None) -> str | None:
+    """The file's word, or what follows from what is recorded; None where neither tells.
+
+    Args:
+        table: of the trial.
+        word: the file's.
+        met_nan: whether a loss was no finite number.
+        last: the score at the table's last checkpoint; None where the trial ended before.
+    """
+    if met_nan:
+        return "failed" if word == "failed" else "diverged"
+    majority = table.options.majority_score
+    if word is not None or majority is None or last is None:
+        return word
+    above = last - majority if table.measures.sign_and_scale > 0 else majority - last
+    return "finished" if above > table.measures.tolerance else "diverged"
+
+
+def _fields(table: TableRows) -> dict[Seeds, dict[str, Any]]:
+    """Recipe fields and the like, of columns or given."""
+    by_trial: dict[Seeds, dict[str, Any]] = {
+        seeds: {name: _typed(name, text) for name, text in table.measures.values.items()} for seeds in table.trials
+    }
+    for name, column in table.measures.others.items():
+        if name not in FIELDS or name in CURVES:
+            continue
+        values = table.file.columns[column]
+        known = {seeds: [row for row in rows if values[row] is not None] for seeds, rows in table.trials.items()}
+        together = [row for rows in known.values() for row in rows]
+        for seeds, rows in known.items():
+            some = together if name in _RECIPE else rows  # a recipe is that of all trials of a table
+            if other := [row for row in some if values[row] != values[some[0]]]:
+                whose = f"all trials of {table.name}" if name in _RECIPE else "all rows of a trial"
+                rule = f"{name} must be the same in {whose}, or given (--field {name}=VALUE)"
+                raise table.file.error(column, other[0], rule)
+            if some:
+                by_trial[seeds][name] = _typed(name, str(values[some[0]]))
+    return by_trial
+
+
+def _typed(name: str, text: str) -> Any:
+    """A field's value from its text."""
+    kind = FIELDS[name]
+    try:
+        if kind == "bool":
+            return {"true": True, "false": False}[text.lower()]
+        if kind.startswith("int"):
+            if not float(text).is_integer():
+                raise ValueError
+            return int(float(text)) if "." in text or "e" in text.lower() else int(text)
+        return float(text) if kind.startswith("float") else text
+    except (KeyError, ValueError, OverflowError):
+        raise TrialSetError(f"--field {name}: must be {kind}, found {text[:80]!r}") from None
+
+
+def _rest(table: TableRows) -> None:
+    """Names the rows of which nothing was used."""
+    accounts = table.accounts
+    named = accounts.used | accounts.left
+    rest = [row for rows in table.trials.values() for row in rows if row not in named]
+    columns = [table.measures.score, *(column for name, column in table.measures.others.items() if name not in FIELDS)]
+    measured = [row for row in rest if any(table.file.columns[column][row] is not None for column in columns)]
+    accounts.leave(measured, f"{table.name}: at steps without a score, or of a measure that is left out")
+    accounts.leave(sorted({*rest} - {*measured}), f"{table.name}: with nothing that was named")

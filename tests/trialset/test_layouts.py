@@ -1,0 +1,401 @@
+"""Files as people have them: each layout, by the library whose it is where there is one, makes the same trials.
+
+What `layouts/write.py` wrote: seed s scores 0.5 + 0.1 s + 0.01 n at its n-th validation, at steps 10, 20 and 30; seed 3
+is stopped after the second. The other files hold the same runs.
+"""
+
+from __future__ import annotations
+
+import gzip
+import importlib.util
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seedbench.errors import TrialSetError
+from seedbench.trialset import TrialTable, load_trials, validate_folder
+from seedbench.trialset.importing import Imported, ImportOptions, import_curves, import_public
+from tests.trialset.layouts.write import points
+
+LAYOUTS = Path(__file__).parent / "layouts"
+SCORES = [[0.61, 0.62, 0.63], [0.71, 0.72, 0.73], [0.81, 0.82, 0.82]]
+POINTS = list(points())  # seed, number, step, score
+
+
+def read(source: Path | str, out: Path, **options) -> tuple[TrialTable, Imported]:
+    """The one table that a source makes, which must be the known runs."""
+    done = import_curves(source, out, ImportOptions(**{"model": "m", "task": "rte", "recipe": "r"} | options))
+    assert validate_folder(out) == []
+    (table,) = load_trials(out).tables
+    assert table.score.tolist() == SCORES and table.ended_at.tolist() == [3, 3, 2] and table.unknown.all()
+    return table, done
+
+
+def text(rows: list[list[object]], delimiter: str = ",") -> str:
+    return "".join(f"{delimiter.join(map(str, row))}\n" for row in rows)
+
+
+# --- written by the libraries themselves ------------------------------------------------------------------------------
+
+
+def test_a_folder_of_trainer_states(tmp_path):
+    options = {"score": "eval_accuracy", "validation_loss": "eval_loss", "train_loss": "loss"}
+    table, done = read(LAYOUTS / "trainer", tmp_path / "set", **options)
+    assert table.step.tolist() == [10, 20, 30] and table.metric == "eval_accuracy"
+    assert table.weight_init_seeds.tolist() == [1, 2, 3]  # of the folders' names
+    log = json.loads((LAYOUTS / "trainer/run-seed2/trainer_state.json").read_text())["log_history"]
+    first = [entry["loss"] for entry in log if "loss" in entry][:2]
+    assert table.train_loss[1, 0] == pytest.approx(sum(first) / 2)
+    (loss,) = [entry["eval_loss"] for entry in log if entry["step"] == 30 and "eval_loss" in entry]
+    assert table.validation_loss[1, 2] == pytest.approx(loss)
+    assert any("3 rows left out (the first: run-seed1/trainer_state.json entry 10)" in note for note in done.notes)
+
+
+def test_checkpoints_of_one_run_are_one_run(tmp_path):
+    """A Trainer saves its state with each checkpoint: the same entries again."""
+    for seed in (1, 2, 3):
+        state = json.loads((LAYOUTS / f"trainer/run-seed{seed}/trainer_state.json").read_text())
+        for step in (10, 20):
+            early = {"log_history": [entry for entry in state["log_history"] if entry["step"] <= step]}
+            folder = tmp_path / f"runs/seed-{seed}/checkpoint-{step}"
+            folder.mkdir(parents=True)
+            (folder / "trainer_state.json").write_text(json.dumps(early))
+        (folder.parent / "trainer_state.json").write_text(json.dumps(state))
+    _, done = read(tmp_path / "runs", tmp_path / "set", score="eval_accuracy")
+    assert any("rows are the same as another in every column" in note for note in done.notes)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("tensorboard") is None, reason="TensorBoard is not installed")
+def test_a_folder_of_event_files(tmp_path):
+    """Their float32 0.61 is 0.6100000143: what was logged is meant."""
+    table, _ = read(LAYOUTS / "events", tmp_path / "set", score="eval/accuracy", validation_loss="eval/loss")
+    assert table.step.tolist() == [10, 20, 30] and table.validation_loss[0] == pytest.approx([0.39, 0.38, 0.37])
+
+
+def test_what_reads_event_files_is_said_where_it_lacks(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboard.backend.event_processing.event_file_loader", None)
+    with pytest.raises(TrialSetError, match="event files are read by TensorBoard: pip install tensorboard$"):
+        import_curves(LAYOUTS / "events", tmp_path / "set", ImportOptions())
+
+
+def test_mlflow_s_metrics(tmp_path):
+    """Hex run ids: each run is a seed of its own, since the table of metrics knows no other."""
+    options = {"score": "eval_accuracy", "validation_loss": "eval_loss"}
+    frame = pd.read_csv(LAYOUTS / "mlflow/metrics.csv")
+    order = frame[frame["key"] == "eval_accuracy"].groupby("run_uuid")["value"].max().sort_index()
+    done = import_curves(
+        LAYOUTS / "mlflow/metrics.csv", tmp_path / "set", ImportOptions(model="m", task="rte", recipe="r", **options)
+    )
+    (table,) = load_trials(tmp_path / "set").tables
+    assert table.score.max(axis=1).tolist() == order.tolist() and table.ended_at.sum() == 8
+    assert table.trial_id.tolist() == [f"m/r/{run}/{run}" for run in order.index]
+    assert done.notes[1] == "one seed a trial (run) for both weight initialisation and data order"
+
+
+def test_one_key_of_mlflow_s_metrics(tmp_path):
+    table, _ = read(
+        _mlflow_with_seeds(tmp_path), tmp_path / "set", where=("key=eval_accuracy",), score="value", layout="long"
+    )
+    assert table.metric == "value"
+
+
+def _mlflow_with_seeds(folder: Path) -> Path:
+    """The metrics joined with the parameter."""
+    rows = [[key, value, seed, step] for seed, _, step, value in POINTS for key in ("eval_accuracy", "other")]
+    (folder / "joined.csv").write_text(text([["key", "value", "seed", "step"], *rows]))
+    return folder / "joined.csv"
+
+
+def test_mlflow_s_database_knows_the_seeds(tmp_path):
+    seeds = {"weight_init_seed": "params.seed", "data_order_seed": "params.seed"}
+    table, _ = read(LAYOUTS / "mlflow/mlflow.db", tmp_path / "set", score="eval_accuracy", status="status", **seeds)
+    assert table.weight_init_seeds.tolist() == [1, 2, 3]
+
+
+def test_mlflow_writes_zero_for_nan(tmp_path):
+    rows = [["acc", 0.5, "a", 1, 0], ["acc", 0.7, "b", 1, "False"], ["acc", 0, "b", 2, 1], ["acc", 0.6, "a", 2, 0]]
+    (tmp_path / "metrics.csv").write_text(text([["key", "value", "run_uuid", "step", "is_nan"], *rows]))
+    import_curves(tmp_path / "metrics.csv", tmp_path / "set", ImportOptions(model="m", task="rte", recipe="r"))
+    (table,) = load_trials(tmp_path / "set").tables
+    assert table.score.tolist() == [[0.5, 0.6], [0.7, 0.5]] and table.status.tolist() == [None, "failed"]
+
+
+def test_keras_counts_epochs_from_zero(tmp_path):
+    """The training accuracy, 0.99, is beside: nobody takes it for the dev set's."""
+    table, done = read(LAYOUTS / "keras", tmp_path / "set", score="val_accuracy", validation_loss="val_loss")
+    assert table.step.tolist() == [1, 2, 3] and "m/rte/r: epoch is counted from 0: 1 is added" in done.notes
+
+
+def test_lightning_s_logs_stand_in_folders(tmp_path):
+    table, _ = read(LAYOUTS / "lightning", tmp_path / "set", score="val_acc", train_loss="train_loss")
+    assert table.step.tolist() == [10, 20, 30] and (table.train_loss == 0.5).all()
+
+
+@pytest.fixture(scope="module")
+def storage(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An Optuna study of the three runs, and of one that failed before it was measured."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    url = f"sqlite:///{tmp_path_factory.mktemp('optuna') / 'study.db'}"
+    study = optuna.create_study(storage=url, study_name="s", direction="maximize")
+
+    def objective(trial: optuna.Trial) -> float:
+        seed = trial.suggest_int("seed", trial.number + 1, trial.number + 1)
+        if seed == 4:
+            raise RuntimeError
+        for its, number, _, value in POINTS:
+            if its == seed:
+                trial.report(value, number - 1)
+        if seed == 3:
+            raise optuna.TrialPruned
+        return value
+
+    study.optimize(objective, n_trials=4, catch=RuntimeError)
+    return url
+
+
+@pytest.mark.parametrize("source", ["frame", "study", "file"])
+def test_optuna(tmp_path, storage, source):
+    import optuna
+
+    if source == "frame":
+        attributes = ("number", "value", "params", "state", "intermediate_values")
+        frame = optuna.load_study(study_name="s", storage=storage).trials_dataframe(attrs=attributes)
+        frame.to_csv(tmp_path / "trials.csv")
+    path = {"frame": tmp_path / "trials.csv", "study": storage, "file": storage.removeprefix("sqlite:///")}[source]
+    seeds = {"weight_init_seed": "params_seed", "data_order_seed": "params_seed", "status": "state"}
+    import_curves(path, tmp_path / "set", ImportOptions(model="m", task="rte", recipe="r", **seeds))
+    (table,) = load_trials(tmp_path / "set").tables
+    assert table.score.tolist() == [*SCORES, [0.61] * 3] and table.ended_at.tolist() == [3, 3, 2, 0]
+    assert table.status.tolist() == [None, None, None, "failed"] and table.step.tolist() == [1, 2, 3]
+
+
+def test_a_study_knows_its_direction(tmp_path):
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    url = f"sqlite:///{tmp_path / 'study.db'}"
+    for name in ("one", "two"):
+        study = optuna.create_study(storage=url, study_name=name, direction="minimize")
+        study.add_trial(optuna.trial.create_trial(value=0.5, intermediate_values={0: 0.7, 1: 0.5}))
+    options = {"model": "m", "task": "lm", "recipe": "r"}
+    with pytest.raises(TrialSetError, match="must hold one study, or --study says which; found one, two"):
+        import_curves(url, tmp_path / "set", ImportOptions(**options))
+    import_curves(url, tmp_path / "set", ImportOptions(**options, study="two"))
+    (table,) = load_trials(tmp_path / "set").tables
+    assert (table.sign, table.score.tolist()) == (-1, [[-0.7, -0.5]])
+
+
+def test_what_reads_a_study_is_said_where_it_lacks(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(TrialSetError, match="a study is read by Optuna: pip install optuna$"):
+        import_curves("sqlite:///none.db", tmp_path / "set", ImportOptions())
+
+
+# --- exports of pages, and files of one's own -------------------------------------------------------------------------
+
+WANDB = ["seed{} - eval/accuracy", "seed{} - eval/accuracy__MIN", "seed{} - eval/accuracy__MAX"]
+
+
+def wandb_chart(off: float = 0.0) -> str:
+    """As the page exports it: a line a step, three columns a run, the second and third what was averaged."""
+    header = ["train/global_step", *(name.format(seed) for seed in (1, 2, 3) for name in WANDB)]
+    rows: list[list[object]] = []
+    for step in (10, 20, 30):
+        known = {seed: score for seed, _, at, score in POINTS if at == step}
+        cells = [[known[seed], known[seed] - off, known[seed]] if seed in known else [""] * 3 for seed in (1, 2, 3)]
+        rows.append([step, *(cell for some in cells for cell in some)])
+    return text([[f'"{name}"' for name in header], *rows])
+
+
+def test_a_chart_of_weights_and_biases(tmp_path):
+    (tmp_path / "chart.csv").write_text(wandb_chart())
+    table, done = read(tmp_path / "chart.csv", tmp_path / "set")
+    assert table.metric == "eval/accuracy" and table.step.tolist() == [10, 20, 30]
+    assert not any("averages" in note for note in done.notes)
+
+
+def test_a_chart_of_averages_says_so(tmp_path):
+    (tmp_path / "chart.csv").write_text(wandb_chart(off=0.1))
+    _, done = read(tmp_path / "chart.csv", tmp_path / "set")
+    assert "8 values are averages: their MIN and MAX differ, so single measurements are lost" in done.notes
+
+
+def test_a_chart_over_time_knows_the_steps_beside(tmp_path):
+    header = ["Relative Time (Process)", "a - acc", "a - _step", "b - acc", "b - _step"]
+    rows = [[0.5, 0.6, 10, "", ""], [0.7, "", "", 0.7, 10]]
+    (tmp_path / "chart.csv").write_text(text([header, *rows]))
+    import_curves(tmp_path / "chart.csv", tmp_path / "set", ImportOptions(model="m", task="rte", recipe="r"))
+    (table,) = load_trials(tmp_path / "set").tables
+    assert (table.step.tolist(), table.score.tolist()) == ([10], [[0.6], [0.7]])
+
+
+def test_the_history_of_weights_and_biases(tmp_path):
+    rows = [[step, 1.7e9, value, 0.3, f"seed{seed}"] for seed, _, step, value in POINTS]
+    (tmp_path / "h.csv").write_text(text([["_step", "_timestamp", "eval/accuracy", "eval/loss", "Name"], *rows]))
+    table, _ = read(tmp_path / "h.csv", tmp_path / "set", score="eval/accuracy", run="Name")
+    assert table.weight_init_seeds.tolist() == [1, 2, 3]
+
+
+def test_a_column_a_run(tmp_path):
+    known = {(seed, step): value for seed, _, step, value in POINTS}
+    rows = [[step, *(known.get((seed, step), "") for seed in (1, 2, 3))] for step in (10, 20, 30)]
+    (tmp_path / "wide.csv").write_text(text([["step", "seed1", "seed2", "seed3"], *rows]))
+    read(tmp_path / "wide.csv", tmp_path / "set", layout="wide")
+
+
+@pytest.mark.parametrize("name", ["run-seed_{}-tag-eval_accuracy.csv", "seed{}.csv"])
+def test_scalars_that_tensorboard_saves(tmp_path, name):
+    (tmp_path / "runs").mkdir()
+    for seed in (1, 2, 3):
+        rows = [[1.7e9, step, value] for its, _, step, value in POINTS if its == seed]
+        (tmp_path / "runs" / name.format(seed)).write_text(text([["Wall time", "Step", "Value"], *rows]))
+    table, _ = read(tmp_path / "runs", tmp_path / "set")
+    assert table.metric == ("eval_accuracy" if "tag" in name else "Value")
+
+
+def test_scalars_of_the_same_name_are_told_apart_by_their_folders(tmp_path):
+    for seed in (1, 2, 3):
+        (tmp_path / f"runs/seed{seed}").mkdir(parents=True)
+        rows = [[1.7e9, step, value] for its, _, step, value in POINTS if its == seed]
+        (tmp_path / f"runs/seed{seed}/acc.csv").write_text(text([["Wall time", "Step", "Value"], *rows]))
+    (tmp_path / "runs/.hidden").mkdir()
+    shutil.copy(tmp_path / "runs/seed1/acc.csv", tmp_path / "runs/.hidden/acc.csv")
+    read(tmp_path / "runs", tmp_path / "set")
+
+
+def test_scalars_in_one_table(tmp_path):
+    """As tbparse and pandas' melt leave them."""
+    rows = [[f"seed{seed}", step, tag, value] for seed, _, step, value in POINTS for tag in ("acc", "other")]
+    (tmp_path / "long.csv").write_text(text([["run", "step", "tag", "value"], *rows]))
+    read(tmp_path / "long.csv", tmp_path / "set", score="acc")
+
+
+@pytest.mark.parametrize("lines", [True, False])
+def test_json(tmp_path, lines):
+    records = [{"seed": seed, "step": step, "dev": {"x": 1}, "acc": value} for seed, _, step, value in POINTS]
+    content = "\n".join(map(json.dumps, records)) if lines else json.dumps(records)
+    (tmp_path / "curves.json").write_text(content)
+    read(tmp_path / "curves.json", tmp_path / "set", score="acc")
+
+
+def test_json_lines_of_one_run_each(tmp_path):
+    (tmp_path / "runs").mkdir()
+    for seed in (1, 2, 3):
+        records = [{"step": step, "acc": value} for its, _, step, value in POINTS if its == seed]
+        (tmp_path / f"runs/seed_{seed}.jsonl").write_text("\n".join(map(json.dumps, records)))
+    read(tmp_path / "runs", tmp_path / "set", score="acc")
+
+
+@pytest.mark.parametrize("lines", [True, False])
+def test_the_log_history_of_one_run(tmp_path, lines):
+    log = json.loads((LAYOUTS / "trainer/run-seed1/trainer_state.json").read_text())["log_history"]
+    (tmp_path / "seed-7").mkdir()
+    file = tmp_path / "seed-7/log.json"
+    file.write_text("\n".join(map(json.dumps, log)) if lines else json.dumps(log))
+    options = ImportOptions(model="m", task="rte", recipe="r", score="eval_accuracy")
+    import_curves(file, tmp_path / "set", options)
+    (table,) = load_trials(tmp_path / "set").tables
+    assert table.score.tolist() == SCORES[:1] and table.weight_init_seeds.tolist() == [7]
+
+
+HEADER = ["seed", "step", "acc"]
+LINES = [[seed, step, value] for seed, _, step, value in POINTS]
+COMMAS = [[seed, step, str(value).replace(".", ",")] for seed, _, step, value in POINTS]
+
+
+DIALECTS = {
+    "semicolons.csv": text([HEADER, *LINES], ";").encode(),
+    "decimal-commas.csv": text([HEADER, *COMMAS], ";").encode(),
+    "tabs.tsv": text([HEADER, *LINES], "\t").encode(),
+    "tabs-and-commas.txt": text([HEADER, *COMMAS], "\t").encode(),
+    "packed.csv.gz": gzip.compress(text([HEADER, *LINES]).encode()),
+    "windows.csv": b"\xef\xbb\xbf" + text([HEADER, *LINES]).replace("\n", "\r\n").encode(),
+    "comma-at-the-end.csv": text([[*row, ""] for row in [HEADER, *LINES]]).encode(),
+    "quoted.csv": text([[f'"{cell}"' for cell in row] for row in [HEADER, *LINES]]).encode(),
+    "spaces.csv": text([HEADER, *LINES], " , ").encode(),
+    "floats.csv": text([HEADER, *([f"{seed}.0", f"{step}.0", value] for seed, step, value in LINES)]).encode(),
+    "empty-lines.csv": text([HEADER, *LINES]).replace("\n", "\n\n").encode(),
+    "shuffled.csv": text([HEADER, *LINES[::-1]]).encode(),
+    "twice.csv": text([HEADER, *LINES, *LINES]).encode(),
+    "exponents.csv": text([HEADER, *([seed, step, f"{value:e}"] for seed, step, value in LINES)]).encode(),
+    "losses-between.csv": text([HEADER, *LINES, *([seed, 5, ""] for seed in (1, 2, 3))]).encode(),
+    "na.csv": text([HEADER, *LINES, *([seed, 5, "NA"] for seed in (1, 2, 3))]).encode(),
+    "a-script-named.log": text([HEADER, *LINES]).encode(),
+}
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_the_same_table_in_every_dialect(tmp_path, name):
+    (tmp_path / name).write_bytes(DIALECTS[name])
+    _, done = read(tmp_path / name, tmp_path / "set", score="acc")
+    assert done.rows == len(LINES) * (1 + (name == "twice.csv")) + 3 * (name in ("losses-between.csv", "na.csv"))
+
+
+def test_parquet_of_pandas(tmp_path):
+    frame = pd.DataFrame(LINES, columns=HEADER).set_index(["seed", "step"])
+    frame.to_parquet(tmp_path / "curves.parquet")
+    read(tmp_path / "curves.parquet", tmp_path / "set", score="acc")
+
+
+def test_thousands_with_points_are_refused_where_commas_are_decimal(tmp_path):
+    """1.000 is one, or a thousand: nobody knows."""
+    rows = [[1, "500", "0,5"], [1, "1.000", "0,6"]]
+    (tmp_path / "curves.csv").write_text(text([HEADER, *rows], ";"))
+    with pytest.raises(
+        TrialSetError, match="column 'step', line 3: must be a number with a decimal comma and no points"
+    ):
+        import_curves(
+            tmp_path / "curves.csv", tmp_path / "set", ImportOptions(model="m", task="rte", recipe="r", score="acc")
+        )
+
+
+def test_files_of_two_layouts_are_refused(tmp_path):
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs/a.csv").write_text(text([HEADER, *LINES]))
+    (tmp_path / "runs/b.csv").write_text("Wall time,Step,Value\n1,1,1\n")
+    with pytest.raises(TrialSetError, match="b.csv: is of layout scalars, but .*a.csv of long: import them apart"):
+        import_curves(tmp_path / "runs", tmp_path / "set", ImportOptions())
+
+
+def test_which_of_several_measures_is_asked(tmp_path):
+    rule = "read as layout names; say with --score, --recipe what is what: there are eval_accuracy, eval_loss$"
+    with pytest.raises(TrialSetError, match=rule):
+        import_curves(LAYOUTS / "mlflow/metrics.csv", tmp_path / "set", ImportOptions(model="m", task="rte"))
+
+
+# --- what others published --------------------------------------------------------------------------------------------
+
+
+def test_revisit_bert_finetuning(tmp_path):
+    """Two tasks, two remedies, two seeds, two points; a comma ends each line; best_ says what is meant."""
+    for recipe in ("ORIGINAL", "REINIT5"):
+        for task, metric in (("RTE", "acc"), ("STS-B", "spearmanr")):
+            for seed in (0, 1):
+                folder = tmp_path / "bert_output" / recipe / task / f"SEED{seed}"
+                folder.mkdir(parents=True)
+                rows = [[0.5 + seed / 10, 0.6, 0.5, 0.00002, 0.7, 40], [0.6 + seed / 10, 0.5, 0.6, 0.0, 0.4, 80]]
+                header = [f"val_{metric}", "val_loss", f"best_val_{metric}", "learning_rate", "loss", "step", ""]
+                lines = [",".join(header), *(",".join(f"{cell:.6f}" for cell in row) + "," for row in rows)]
+                (folder / "raw_log.txt").write_text("\n".join(lines) + "\n")
+                (folder / "test_last_log.txt").write_text(f"test_{metric},test_loss,test_step\n0.6,0.5,80.0")
+    done = import_public("revisit-bert-finetuning", tmp_path / "bert_output", tmp_path / "set", ImportOptions())
+    assert (done.trials, done.tables, done.rows) == (8, 4, 16) and validate_folder(tmp_path / "set") == []
+    tables = load_trials(tmp_path / "set").tables
+    assert [table.name for table in tables] == [
+        f"bert-large-uncased/{task}/{recipe}" for task in ("rte", "stsb") for recipe in ("ORIGINAL", "REINIT5")
+    ]
+    assert [table.metric for table in tables] == ["val_acc"] * 2 + ["val_spearmanr"] * 2
+    assert tables[0].score.tolist() == [[0.5, 0.6], [0.6, 0.7]] and tables[0].step.tolist() == [40, 80]
+    assert np.allclose(tables[0].train_loss, [[0.7, 0.4]] * 2)
+
+
+def test_public_sets_are_named(run, tmp_path):
+    code, out, _ = run("trials", "import", "--from", "list")
+    assert code == 0 and "arXiv 2006.05987" in out and "https://github.com/asappresearch/revisit-bert-finetuning" in out

@@ -16,8 +16,13 @@ from torch import Tensor, nn
 from transformers import AttentionInterface
 from transformers.masking_utils import AttentionMaskInterface, eager_mask
 
-_M1 = 0x7FEB352D
-_M2 = 0x846CA68B - 2**32  # as a signed 32-bit number
+#: The mixer's two multipliers, as signed 32-bit numbers.
+MULTIPLIERS = 0x7FEB352D, 0x846CA68B - 2**32
+
+
+def threshold(probability: float) -> int:
+    """What an element's hash must reach, as a signed 32-bit number, to be kept."""
+    return int(probability * 2**32) - 2**31
 
 
 def keep_mask(element: Tensor, keys: Tensor, probability: float) -> Tensor:
@@ -33,11 +38,11 @@ def keep_mask(element: Tensor, keys: Tensor, probability: float) -> Tensor:
     """
     x = element * keys[..., 1] + keys[..., 0]  # int32 products wrap around, as they should
     x = x ^ ((x >> 16) & 0xFFFF)
-    x = x * _M1
+    x = x * MULTIPLIERS[0]
     x = x ^ ((x >> 15) & 0x1FFFF)
-    x = x * _M2
+    x = x * MULTIPLIERS[1]
     x = x ^ ((x >> 16) & 0xFFFF)
-    return x >= int(probability * 2**32) - 2**31
+    return x >= threshold(probability)
 
 
 def dropout(x: Tensor, element: Tensor, keys: Tensor, probability: float) -> Tensor:

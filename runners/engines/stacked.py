@@ -65,6 +65,9 @@ class StackedEngine:
         kernels: bool | None = None,
     ):
         self.device = torch.device(device)
+        self.on_cuda = self.device.type == "cuda"
+        if self.on_cuda and compiled:
+            raise RunnerError("--compile: for CPUs only; on CUDA the stacked engine has kernels of its own")
         self.recipe, self.model, self.dev_examples = recipe, model, len(data.validation)
         self.evaluated = len(data.evaluated)
         self.trials = max(trials, 2)  # a single batched matrix product takes another path, with other rounding
@@ -72,9 +75,6 @@ class StackedEngine:
         words = np.unique(np.concatenate([data.train.token_ids, data.evaluated.token_ids]))
         self.words = torch.from_numpy(words).long()
         self.train = _renumber(data.train, words)
-        self.on_cuda = self.device.type == "cuda"
-        if self.on_cuda and compiled:
-            raise RunnerError("--compile: for CPUs only; on CUDA the stacked engine has kernels of its own")
         self.operations = _kernels() if (self.on_cuda if kernels is None else kernels) else plain
         self.dtype = torch.bfloat16 if recipe.precision == "bf16" else torch.float32
         self._allocate()

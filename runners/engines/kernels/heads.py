@@ -58,8 +58,8 @@ def _to_tokens(
             to = ((trial.to(tl.int64) * tokens + token) * PARTS + part)[:, None] * HIDDEN + h[None, :]
             tl.store(out + to, value, mask=present[:, None] & (h < HIDDEN)[None, :])
         if SUM:
-            to = ((trial.to(tl.int64) * tl.num_programs(0) + block) * PARTS + part) * HIDDEN + h
-            tl.store(sums + to, tl.sum(total, axis=0), mask=h < HIDDEN)
+            own = ((trial.to(tl.int64) * tl.num_programs(0) + block) * PARTS + part) * HIDDEN + h
+            tl.store(sums + own, tl.sum(total, axis=0), mask=h < HIDDEN)
 
 
 def _heads(x: Tensor, bias: Tensor | None, token: Tensor, live: Tensor, heads: int, parts: int) -> Tensor:

@@ -123,7 +123,7 @@ class _AddNorm(torch.autograd.Function):
         sums = torch.empty(trials, parts, 3 * hidden, device=x.device)
         _backward[parts, trials](
             gradient.contiguous(), low_gradient.contiguous(), *ctx.saved_tensors, x_gradient, residual_gradient, sums,
-            tokens, hidden, *ctx.mask, DROP=ctx.drop, SUMMED=ROWS, ROWS=rows, BLOCK=block,
+            tokens, hidden, *ctx.mask, DROP=ctx.drop, SUMMED=ROWS, ROWS=rows, BLOCK=block, num_warps=8,
         )  # fmt: skip
         bias_gradient, weight_gradient, norm_bias_gradient = fold(sums).view(trials, 3, hidden).unbind(1)
         return (

@@ -19,8 +19,8 @@ TOLERANCE = 1e-6 if DEVICE == "cpu" else 1e-5  # of the largest number, or of 1
 if os.environ.get("SEEDBENCH_SLOW") == "1":
     CASES = [Case(*sizes) for sizes in combinations((1, 3, 25), (96, 384), (1, 7, 33, 128), (0.0, 0.1))]
 else:  # every value of each, and dropout in both sizes
-    CASES = [Case(1, 384, 33, 0.1), Case(3, 96, 33, 0.0), Case(1, 96, 128, 0.1), Case(25, 96, 1, 0.1)]
-    CASES += [Case(3, 384, 7, 0.0), Case(25, 96, 7, 0.0)]
+    sizes = (1, 384, 33, 0.1), (3, 96, 33, 0.0), (1, 96, 128, 0.1), (3, 384, 7, 0.0), (25, 96, 1, 0.1)
+    CASES = [Case(*each) for each in sizes]
 
 
 def largest_error(actual: torch.Tensor, expected: torch.Tensor) -> float:

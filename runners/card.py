@@ -162,7 +162,8 @@ def _layouts(engine: StackedEngine, recipe: Recipe) -> Iterator[Layout]:
 
 def _chunks(engine: StackedEngine) -> Iterator[Layout]:
     for _, batch in engine.validation:
-        yield Layout(len(batch.row), *batch.live.shape, trials=0, sites=0)
+        examples, length = batch.live.shape
+        yield Layout(len(batch.row), examples, length, trials=0, sites=0)
 
 
 def trainer_step(model: PreTrainedModel, task: str, device: str) -> float | None:

@@ -102,7 +102,8 @@ class _ToHeads(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        out, sums = _tokens(gradient, *ctx.saved_tensors, with_sums=True)
+        slot, token_live = ctx.saved_tensors
+        out, sums = _tokens(gradient, slot, token_live, with_sums=True)
         return out, fold(sums, ctx.dtype), None, None, None, None, None, None
 
 
@@ -116,7 +117,8 @@ class _ToTokens(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        return _heads(gradient, None, *ctx.saved_tensors, ctx.heads, 1)[0], None, None, None, None
+        token, live = ctx.saved_tensors
+        return _heads(gradient, None, token, live, ctx.heads, 1)[0], None, None, None, None
 
 
 def to_heads(x: Tensor, bias: Tensor, batch: Batch, heads: int, parts: int) -> Tensor:

@@ -9,12 +9,12 @@ import torch
 from runners.block import load_model, load_tokenizer
 from runners.data.glue import load_task
 from runners.data.recipe import get_recipe
-from runners.engines import bert, kernels
+from runners.engines import bert
 from runners.engines.stacked import StackedEngine
-from runners.errors import RunnerError
 from runners.trial_log import Cell
 from tests.runners.engines.kernels.cases import DEVICE
 
+pytest.importorskip("triton", reason="the kernels need triton")
 torch.set_num_threads(1)
 
 
@@ -35,7 +35,7 @@ def test_training_and_validation_are_the_plain_ones(tiny_model: str, tiny_glue: 
     cells = [Cell(1, 2), Cell(5, 2)]
     plain = StackedEngine(model, data, recipe, 2)
     fused = StackedEngine(model, data, recipe, 2, DEVICE, kernels=True)
-    assert fused.operations is kernels
+    assert fused.operations.__name__ == "runners.engines.kernels"
     for expected, actual in zip(plain.run(cells), fused.run(cells), strict=True):
         assert np.abs(actual.step_train_loss - expected.step_train_loss).max() <= 1e-6
         assert np.abs(actual.gradient_norm / expected.gradient_norm - 1).max() <= 1e-5
@@ -46,9 +46,3 @@ def test_training_and_validation_are_the_plain_ones(tiny_model: str, tiny_glue: 
         for name, expected in plain.weights(trial).items():
             assert (ended[name].cpu() - expected).abs().max() <= 2e-6, name
         assert not torch.equal(ended[bert.WORD].cpu(), started[bert.WORD][0])
-
-
-def test_compiling_is_for_cpus(tiny_model: str) -> None:
-    recipe = get_recipe("stable")
-    with pytest.raises(RunnerError, match="--compile: for CPUs only"):
-        StackedEngine(load_model(tiny_model), None, recipe, 2, "cuda", compiled=True)  # type: ignore[arg-type]

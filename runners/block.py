@@ -133,7 +133,7 @@ class BlockRunner:
             try:
                 if self._engine is None:
                     self._engine = StackedEngine(
-                        self.model, self.data, self.spec.recipe, size, self.device, self.spec.compiled
+                        self.model, self.data, self.spec.recipe, size, self.device, bool(self.spec.compiled)
                     )
                 together = cells[: self._engine.trials]
                 outcomes = self._engine.run(together, progress)

@@ -40,7 +40,7 @@ class TableSpec:
         engine: "reference" (one at a time) or "stacked" (a column at a time).
         out: folder of the logs.
         stack: trials trained together by the stacked engine; None: as many as fit.
-        compiled: whether the stacked engine compiles; None: on CUDA only. Worth it on a CPU for tens of trials.
+        compiled: whether the stacked engine compiles, on a CPU: worth it for tens of trials; None: no.
 
     Raises:
         TableError: no such engine, or a stack of less than two trials.

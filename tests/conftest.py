@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -16,6 +17,9 @@ from tests.synthetic import split_like_training, write
 
 # A shell that runs the tests in the background has all its children ignore Ctrl-C; some tests send it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Triton looks at it when it is first imported, by whatever. With a card, TRITON_INTERPRET=0 tests the kernels there.
+os.environ.setdefault("TRITON_INTERPRET", "1")
 
 
 @pytest.fixture(scope="session")

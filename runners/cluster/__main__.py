@@ -62,7 +62,7 @@ def submit(
     engine: Annotated[str | None, typer.Option(help="stacked (default) or reference.")] = None,
     stack: Annotated[int | None, typer.Option(help="Trials the stacked engine trains together.")] = None,
     compiled: Annotated[
-        bool | None, typer.Option("--compile/--no-compile", help="Compile the stacked engine; default: on CUDA.")
+        bool | None, typer.Option("--compile/--no-compile", help="Compile the stacked engine; on CPUs only.")
     ] = None,
     executor: Annotated[str, typer.Option(help=f"One of {', '.join(jobs.EXECUTORS)} (in this process).")] = "local",
     trials_per_hour: Annotated[

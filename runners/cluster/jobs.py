@@ -1,7 +1,7 @@
 """Blocks as jobs: what a job does, how it is sent through submitit, and what the scheduler says about it.
 
-Whether a job is alive is asked of ``squeue`` or ``ps``, not of submitit: its answers come from ``sacct``, which many
-clusters do not offer, or from the process that started the job.
+Whether a job is alive is asked of ``squeue`` or this machine's process table, not of submitit: its answers come from
+``sacct``, which many clusters do not offer, or from the process that started the job.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -175,9 +175,10 @@ def ask(out: Path, batches: Sequence[Batch]) -> Queue:
         )
         names = {batch.name for batch in batches}
         for line in text.splitlines():
-            job_id, name, state, reason = line.split("|", 3)
-            if name not in names:
+            job_id, *words = line.split("|", 3)
+            if len(words) < 3 or words[0] not in names:  # some sites have squeue begin with a line "CLUSTER: name"
                 continue
+            name, state, reason = words
             key = name, _number(job_id)
             if state in WAITING:
                 queue.alive[key] = "pending"
@@ -206,12 +207,22 @@ def _processes(out: Path) -> dict[str, list[int]]:
     """The processes of local batches, by batch name: submitit's controller and the job, as long as either lives."""
     processes: dict[str, list[int]] = {}
     start = f"{cluster_folder(out)}/"
-    for line in _output("ps", "-A", "-ww", "-o", "pid=,args=").splitlines():
-        process_id, _, command = line.strip().partition(" ")
+    for process_id, command in _commands():
         module, _, folder = command.partition(start)
         if "submitit." in module and "/" not in folder:
-            processes.setdefault(folder.strip(), []).append(int(process_id))
+            processes.setdefault(folder.strip(), []).append(process_id)
     return processes
+
+
+def _commands() -> Iterator[tuple[int, str]]:
+    """Number and command line of this machine's processes; from /proc where that is, since slim images have no ps."""
+    if not Path("/proc/self/cmdline").exists():
+        for line in _output("ps", "-A", "-ww", "-o", "pid=,args=").splitlines():
+            process_id, _, command = line.strip().partition(" ")
+            yield int(process_id), command
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has just ended
+            yield int(folder.name), (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
 
 
 def _output(*command: str) -> str:

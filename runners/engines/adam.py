@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import ModuleType
 
 import torch
 from torch import Tensor
 
 from runners.data.recipe import Recipe
+from runners.engines import plain
 from runners.engines.bert import WORD, is_decayed
+from runners.engines.plain import AdamRule, AdamState
 
 #: Adam's step counter in a recipe without bias correction starts here: both corrections are 1 to the last bit.
 LATE_STEP = 1_000_000.0
@@ -19,25 +22,30 @@ VECTOR = 16
 class StackedAdam:
     """Clips each trial's gradient, then Adam with decoupled weight decay (Loshchilov & Hutter 2019), in torch's order.
 
+    With the plain operations, on a CPU, it is torch's fused kernel, which passes over memory once where they do twenty
+    times.
+
     Args:
         master: float32 [K, …], the trials' weights by name; updated in place.
+        leaves: the same in the precision of the products, but the word table, updated along with them; where that is
+            float32, the same tensors.
         recipe: Adam's constants.
-        fused: with torch's fused kernel, which passes over memory once where plain operations do twenty times; on a
-            CPU. On CUDA the plain operations are compiled instead.
+        operations: ``plain`` or ``kernels``.
 
     Attributes:
         moment1, moment2: of the gradient, like ``master``.
     """
 
-    def __init__(self, master: dict[str, Tensor], recipe: Recipe, fused: bool):
-        self.master, self.recipe = master, recipe
+    def __init__(self, master: dict[str, Tensor], leaves: Mapping[str, Tensor], recipe: Recipe, operations: ModuleType):
+        self.master, self.recipe, self.operations = master, recipe, operations
         self.moment1 = {name: torch.zeros_like(value, requires_grad=False) for name, value in master.items()}
         self.moment2 = {name: torch.zeros_like(value, requires_grad=False) for name, value in master.items()}
-        # The kernel works a vector register at a time. Where a trial has no whole number of registers, how its last
+        self.leaves = {name: leaf for name, leaf in leaves.items() if leaf is not master[name]}
+        # torch's kernel works a vector register at a time. Where a trial has no whole number of registers, how its last
         # elements are rounded would depend on the number of trials.
         whole = {name for name, value in master.items() if value[0].numel() % VECTOR == 0}
-        self.fused = whole if fused else set()
-        self.optimizer = self._fused_optimizer() if fused else None
+        self.fused = whole if operations is plain else set()
+        self.optimizer = self._fused_optimizer() if self.fused else None
 
     def _fused_optimizer(self) -> torch.optim.AdamW:
         recipe = self.recipe
@@ -76,40 +84,39 @@ class StackedAdam:
         Returns:
             float32 [K], the norm of each trial's gradient before clipping.
         """
-        recipe = self.recipe
-        squares = [gradient.float().square().flatten(1).sum(1) for gradient in gradients.values()]
-        norm = torch.stack(squares).sum(0).sqrt()
+        norm = self.operations.gradient_norm(list(gradients.values()))
         scale = torch.ones_like(norm)
-        if recipe.max_gradient_norm > 0:
-            scale = (recipe.max_gradient_norm / (norm + 1e-6)).clamp(max=1.0)
-        rate, correction1, correction2 = scalars[0], scalars[1], scalars[2]
+        if self.recipe.max_gradient_norm > 0:
+            scale = (self.recipe.max_gradient_norm / (norm + 1e-6)).clamp(max=1.0)
         for name, gradient in gradients.items():
-            weight, first, second = self.master[name], self.moment1[name], self.moment2[name]
-            if name == WORD:
-                gradient = _spread_rows(gradient, unique, weight.shape[1])
-            factor = scale.view(-1, *[1] * (gradient.dim() - 1))
+            weight = self.master[name]
+            place = _places(unique, weight.shape[1]) if name == WORD else None
             if name in self.fused:
+                if place is not None:
+                    gradient = plain.spread_rows(gradient, place)
+                factor = scale.view(-1, *[1] * (gradient.dim() - 1))
                 # The kernel takes it for contiguous, which the gradient of a transposed matrix is not.
-                weight.grad = torch.mul(gradient.float(), factor, out=torch.empty_like(first))
-                continue
-            gradient = gradient.float() * factor
-            first.copy_(first + (gradient - first) * (1 - recipe.adam_beta1))
-            second.copy_(second * recipe.adam_beta2 + gradient * gradient * (1 - recipe.adam_beta2))
-            decayed = weight * (1 - rate * recipe.weight_decay) if is_decayed(name) else weight
-            denominator = second.sqrt() / correction2.sqrt() + recipe.adam_epsilon
-            weight.copy_(decayed - rate / correction1 * first / denominator)
+                weight.grad = torch.mul(gradient.float(), factor, out=torch.empty_like(self.moment1[name]))
+            else:
+                state = AdamState(weight, self.moment1[name], self.moment2[name], self.leaves.get(name))
+                self.operations.adam_step(state, gradient, place, scale, scalars, self._rule(name))
         if self.optimizer is not None:
             for group in self.optimizer.param_groups:
-                group["lr"] = float(rate)
+                group["lr"] = float(scalars[0])
             self.optimizer.step()
             self.optimizer.zero_grad()
+            for name in self.fused & self.leaves.keys():
+                self.leaves[name].copy_(self.master[name])
         return norm
 
+    def _rule(self, name: str) -> AdamRule:
+        recipe = self.recipe
+        decay = recipe.weight_decay if is_decayed(name) else 0.0
+        return AdamRule(recipe.adam_beta1, recipe.adam_beta2, recipe.adam_epsilon, decay)
 
-def _spread_rows(gradient: Tensor, unique: Tensor, rows: int) -> Tensor:
-    """Gradient [K, T, H] of the rows ``unique`` [T] as one of the whole table [K, rows, H]."""
-    tokens = gradient.shape[1]
-    place = torch.full((rows + 1,), tokens, device=gradient.device)
-    place = place.scatter(0, unique.long(), torch.arange(tokens, device=gradient.device))[:rows]
-    gathered = gradient.index_select(1, place.clamp(max=tokens - 1))
-    return torch.where((place < tokens).view(1, -1, 1), gathered, 0.0)
+
+def _places(unique: Tensor, rows: int) -> Tensor:
+    """Where in ``unique`` [T] each of a table's rows is: int32 [rows]; T for a row that is not there."""
+    tokens = len(unique)
+    place = torch.full((rows + 1,), tokens, dtype=torch.int32, device=unique.device)
+    return place.scatter(0, unique.long(), torch.arange(tokens, dtype=torch.int32, device=unique.device))[:rows]

@@ -8,14 +8,15 @@ and that the word table holds only the rows that the task's examples touch (the 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import ModuleType
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from transformers import PreTrainedConfig, PreTrainedModel
 
-from runners.engines.dropout import attention_elements, dropout
+from runners.engines import plain
 from runners.engines.packing import Batch
+from runners.engines.plain import Mask, Norm
 from runners.errors import RunnerError
 
 WORD = "bert.embeddings.word_embeddings.weight"
@@ -127,66 +128,85 @@ class _Lookup(torch.autograd.Function):
         return torch.bmm(one_hot, gradient), None
 
 
-class _Pad(torch.autograd.Function):
-    """[K, T, H] tokens to [K, B * L, H], zero where there is no token; its gradient is the way back."""
+@dataclass(frozen=True)
+class _Pass:
+    """One pass of K classifiers over a batch; ``probability`` is dropout's."""
 
-    @staticmethod
-    def forward(ctx, x: Tensor, token: Tensor, live: Tensor, slot: Tensor, token_live: Tensor) -> Tensor:  # noqa: ANN001
-        ctx.save_for_backward(slot, token_live)
-        return _take(x, token, live)
+    weights: dict[str, Tensor]
+    batch: Batch
+    shape: Shape
+    probability: float
+    operations: ModuleType
 
-    @staticmethod
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None, None, None, None]:  # noqa: ANN001
-        return _take(gradient, *ctx.saved_tensors), None, None, None, None
+    def mask(self, site: int) -> Mask:
+        return Mask(self.batch.keys[:, site], self.probability)
+
+    def norm(self, name: str) -> Norm:
+        return Norm(self.weights[name + ".weight"], self.weights[name + ".bias"], self.shape.layer_norm_eps)
+
+    def product(self, x: Tensor, name: str) -> tuple[Tensor, Tensor]:
+        """The product with a linear layer's matrix, and the layer's bias, which is yet to be added."""
+        return self.operations.product(x, self.weights[name + ".weight"]), self.weights[name + ".bias"]
+
+    def linear(self, x: Tensor, name: str) -> Tensor:
+        x, bias = self.product(x, name)
+        return x + bias.unsqueeze(1)
+
+    def attend(self, query: Tensor, key: Tensor, value: Tensor, site: int) -> Tensor:
+        """Attention of [K, B, heads, queries, H / heads] to the tokens of each example."""
+        scores, scaling = query @ key.transpose(-1, -2), query.shape[-1] ** -0.5
+        mask, max_length = self.mask(site), self.shape.max_length
+        return self.operations.attention_probabilities(scores, self.batch.live, mask, max_length, scaling) @ value
+
+    def layer(self, x: Tensor, low: Tensor, number: int) -> tuple[Tensor, Tensor]:
+        """All tokens through a layer: [K, T, H] in float32 and in the products' precision, likewise out."""
+        prefix, site = f"bert.encoder.layer.{number}.", 1 + 3 * number
+        qkv, bias = self.product(low, prefix + "attention.self.qkv")
+        query, key, value = self.operations.to_heads(qkv, bias, self.batch, self.shape.heads, 3)
+        context = self.operations.to_tokens(self.attend(query, key, value, site), self.batch)
+        return self.after_attention(context, x, prefix, site)
+
+    def last_layer(self, x: Tensor, low: Tensor, number: int) -> tuple[Tensor, Tensor]:
+        """Each example's first token alone, [K, B, H], through the last layer: nothing else is read of it.
+
+        Only without dropout, whose masks are those of all tokens.
+        """
+        prefix, site, hidden = f"bert.encoder.layer.{number}.", 1 + 3 * number, self.shape.hidden_size
+        name, first = prefix + "attention.self.qkv", self.batch.first
+        weight, bias = self.weights[name + ".weight"], self.weights[name + ".bias"]
+        query = self.operations.product(low.index_select(1, first), weight[:, :hidden]) + bias[:, :hidden].unsqueeze(1)
+        both = self.operations.product(low, weight[:, hidden:])
+        key, value = self.operations.to_heads(both, bias[:, hidden:], self.batch, self.shape.heads, 2)
+        context = self.attend(query.view(*key.shape[:3], 1, -1), key, value, site)
+        return self.after_attention(context.reshape(query.shape), x.index_select(1, first), prefix, site)
+
+    def after_attention(self, context: Tensor, x: Tensor, prefix: str, site: int) -> tuple[Tensor, Tensor]:
+        """The rest of a layer, of the tokens in ``context`` and ``x``."""
+        row = self.batch.row
+        context, bias = self.product(context, prefix + "attention.output.dense")
+        norm = self.norm(prefix + "attention.output.LayerNorm")
+        x, low = self.operations.add_norm(context, bias, x, norm, row, self.mask(site + 1))
+        middle = self.operations.bias_gelu(*self.product(low, prefix + "intermediate.dense"))
+        output, bias = self.product(middle, prefix + "output.dense")
+        return self.operations.add_norm(
+            output, bias, x, self.norm(prefix + "output.LayerNorm"), row, self.mask(site + 2)
+        )
+
+    def elements(self, row: Tensor) -> Tensor:
+        """Numbers of the elements of rows with these numbers: int32 [rows, H]."""
+        hidden = self.shape.hidden_size
+        return row.unsqueeze(1) * hidden + torch.arange(hidden, dtype=torch.int32, device=row.device)
 
 
-def _take(x: Tensor, index: Tensor, live: Tensor) -> Tensor:
-    return torch.where(live.view(-1, 1).bool(), x.index_select(1, index), 0.0)
-
-
-def pad(x: Tensor, batch: Batch) -> Tensor:
-    """Packed tokens [K, T, H] to padded ones [K, B * L, H]."""
-    return _Pad.apply(x, batch.token, batch.live, batch.slot, batch.token_live)
-
-
-def unpad(x: Tensor, batch: Batch) -> Tensor:
-    """Padded tokens [K, B * L, H] to packed ones [K, T, H]."""
-    return _Pad.apply(x, batch.slot, batch.token_live, batch.token, batch.live)
-
-
-def _linear(x: Tensor, weights: dict[str, Tensor], name: str) -> Tensor:
-    """[K, T, in] times the trials' own [K, out, in], in the weights' precision."""
-    weight = weights[name + ".weight"]
-    return torch.bmm(x.to(weight.dtype), weight.transpose(1, 2)) + weights[name + ".bias"].unsqueeze(1)
-
-
-def _layer_norm(x: Tensor, weights: dict[str, Tensor], name: str, eps: float) -> Tensor:
-    x = F.layer_norm(x.float(), x.shape[-1:], eps=eps)
-    return x * weights[name + ".weight"].unsqueeze(1) + weights[name + ".bias"].unsqueeze(1)
-
-
-def _last_layer(
-    x: Tensor, weights: dict[str, Tensor], batch: Batch, shape: Shape, no_token: Tensor, prefix: str
+def forward(
+    weights: dict[str, Tensor],
+    words: Tensor,
+    batch: Batch,
+    shape: Shape,
+    *,
+    training: bool,
+    operations: ModuleType = plain,
 ) -> Tensor:
-    """The last layer without dropout, of each example's first token alone, [K, B, H]: nothing else is read of it."""
-    trials, (examples, length), hidden = len(x), batch.live.shape, shape.hidden_size
-    heads, head_size = shape.heads, hidden // shape.heads
-    name = prefix + "attention.self.qkv"
-    weight, bias = weights[name + ".weight"], weights[name + ".bias"]
-    first = x.index_select(1, batch.first)
-    query = torch.bmm(first.to(weight.dtype), weight[:, :hidden].transpose(1, 2)) + bias[:, :hidden].unsqueeze(1)
-    both = torch.bmm(x.to(weight.dtype), weight[:, hidden:].transpose(1, 2)) + bias[:, hidden:].unsqueeze(1)
-    key, value = pad(both, batch).view(trials, examples, length, 2, heads, head_size).permute(3, 0, 1, 4, 2, 5)
-    query = query.view(trials, examples, heads, 1, head_size)
-    scores = (query @ key.transpose(-1, -2)).float() * head_size**-0.5
-    attention = scores.masked_fill(no_token, torch.finfo(torch.float32).min).softmax(-1).to(value.dtype)
-    context = _linear((attention @ value).reshape(trials, examples, hidden), weights, prefix + "attention.output.dense")
-    x = _layer_norm(context + first, weights, prefix + "attention.output.LayerNorm", shape.layer_norm_eps)
-    output = _linear(F.gelu(_linear(x, weights, prefix + "intermediate.dense")), weights, prefix + "output.dense")
-    return _layer_norm(output + x, weights, prefix + "output.LayerNorm", shape.layer_norm_eps)
-
-
-def forward(weights: dict[str, Tensor], words: Tensor, batch: Batch, shape: Shape, training: bool) -> Tensor:
     """Logits of K classifiers on one batch.
 
     Args:
@@ -195,49 +215,24 @@ def forward(weights: dict[str, Tensor], words: Tensor, batch: Batch, shape: Shap
         batch: the packed batch.
         shape: the model's.
         training: with dropout.
+        operations: what it is computed with: ``plain``, or ``kernels``, whose functions are the same.
 
     Returns:
         float32 [K, B, labels].
     """
-    trials, examples, length = words.shape[0], batch.live.shape[0], batch.live.shape[1]
-    heads, head_size = shape.heads, shape.hidden_size // shape.heads
-    probability = shape.dropout if training else 0.0
-    device = words.device
-    element = batch.row.unsqueeze(1) * shape.hidden_size + torch.arange(
-        shape.hidden_size, dtype=torch.int32, device=device
-    )
-    in_attention = attention_elements(examples, heads, length, shape.max_length, device)
-
-    def drop(x: Tensor, site: int, elements: Tensor = element) -> Tensor:
-        if probability == 0:
-            return x
-        return dropout(x, elements, batch.keys[:, site].view(-1, *[1] * elements.dim(), 2), probability)
-
-    prefix = "bert.embeddings."
+    run = _Pass(weights, batch, shape, shape.dropout if training else 0.0, operations)
     x = _Lookup.apply(words, batch.inverse) + _Lookup.apply(weights[TOKEN_TYPE], batch.token_type)
     x = x + _Lookup.apply(weights[POSITION], batch.position)
-    x = drop(_layer_norm(x, weights, prefix + "LayerNorm", shape.layer_norm_eps), 0)
-    no_token = (batch.live == 0).view(1, examples, 1, 1, length)
-    for layer in range(shape.layers):
-        prefix, site = f"bert.encoder.layer.{layer}.", 1 + 3 * layer
-        if layer == shape.layers - 1 and not training:
-            x = _last_layer(x, weights, batch, shape, no_token, prefix)
-            break
-        qkv = pad(_linear(x, weights, prefix + "attention.self.qkv"), batch)
-        query, key, value = qkv.view(trials, examples, length, 3, heads, head_size).permute(3, 0, 1, 4, 2, 5)
-        scores = (query @ key.transpose(-1, -2)).float() * head_size**-0.5
-        attention = scores.masked_fill(no_token, torch.finfo(torch.float32).min).softmax(-1)
-        attention = drop(attention, site, in_attention).to(value.dtype)
-        context = (attention @ value).transpose(2, 3).reshape(trials, examples * length, shape.hidden_size)
-        context = _linear(unpad(context, batch), weights, prefix + "attention.output.dense")
-        x = _layer_norm(
-            drop(context, site + 1) + x, weights, prefix + "attention.output.LayerNorm", shape.layer_norm_eps
-        )
-        middle = F.gelu(_linear(x, weights, prefix + "intermediate.dense"))
-        output = _linear(middle, weights, prefix + "output.dense")
-        x = _layer_norm(drop(output, site + 2) + x, weights, prefix + "output.LayerNorm", shape.layer_norm_eps)
-    first = x.index_select(1, batch.first) if training else x
-    pooled = torch.tanh(_linear(first, weights, "bert.pooler.dense"))
-    slot = torch.arange(examples, dtype=torch.int32, device=device).unsqueeze(1)
-    number = slot * shape.hidden_size + torch.arange(shape.hidden_size, dtype=torch.int32, device=device)
-    return _linear(drop(pooled, 1 + 3 * shape.layers, number), weights, "classifier").float()
+    x = plain.layer_norm(x, run.norm("bert.embeddings.LayerNorm"))
+    x = operations.dropout(x, run.elements(batch.row), run.mask(0))
+    low = x.to(weights["bert.pooler.dense.weight"].dtype)
+    for number in range(shape.layers - (not training)):
+        x, low = run.layer(x, low, number)
+    if training:
+        low = low.index_select(1, batch.first)
+    else:
+        _, low = run.last_layer(x, low, shape.layers - 1)
+    pooled = torch.tanh(run.linear(low, "bert.pooler.dense"))
+    slot = torch.arange(len(batch.first), dtype=torch.int32, device=words.device)
+    pooled = operations.dropout(pooled, run.elements(slot), run.mask(1 + 3 * shape.layers))
+    return run.linear(pooled, "classifier").float()

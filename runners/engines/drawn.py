@@ -37,9 +37,14 @@ def initial_weights(model: PreTrainedModel, weight_init_seed: int) -> dict[str, 
     are the identity.
 
     Raises:
-        RunnerError: a parameter of another kind has to be drawn.
+        RunnerError: a parameter of another kind has to be drawn, or the config names no deviation.
     """
-    std, modules = model.config.initializer_range, dict(model.named_modules())
+    modules = dict(model.named_modules())
+    std = getattr(model.config, "initializer_range", None)
+    if std is None:
+        raise RunnerError(
+            f"{type(model).__name__}: its config has no initializer_range, and how to draw its head is not known"
+        )
     values = {}
     for name in drawn_parameters(model):
         owner, _, kind = name.rpartition(".")
@@ -80,5 +85,5 @@ def spared_from_decay(model: nn.Module) -> set[str]:
         f"{owner}.{name}" if owner else name
         for owner, module in model.named_modules()
         for name, _ in module.named_parameters(recurse=False)
-        if name == "bias" or is_norm(module)
+        if name.endswith("bias") or is_norm(module)
     }

@@ -21,6 +21,7 @@ from runners.data.glue import NUM_LABELS, Examples, TaskData
 from runners.data.recipe import Recipe, learning_rate, steps_per_epoch, validation_steps
 from runners.engines import dropout
 from runners.engines.drawn import init_weights, spared_from_decay
+from runners.errors import RunnerError
 from runners.trial_log import Cell, Outcome
 
 #: Adam's step counter in a recipe without bias correction starts here: both corrections are 1 to the last bit.
@@ -47,6 +48,9 @@ def finetune(
 
     Returns:
         What the trial did, and the trained model.
+
+    Raises:
+        RunnerError: a model whose weights or dropout no seed of a trial decides.
     """
     trial = ReferenceTrial(pretrained, data, recipe, cell, device)
     while not trial.complete:
@@ -131,8 +135,14 @@ class ReferenceTrial:
         for site, site_keys in zip(self.sites, keys, strict=True):
             site.keys = site_keys
         self.model.train()
+        before = _generator_state(self.device) if self.step == 0 else None
         with _autocast(self.device, recipe):
             output = self.model(**batch.inputs).logits.float()
+        if before is not None and not torch.equal(before, _generator_state(self.device)):
+            raise RunnerError(
+                f"{type(self.model).__name__} draws random numbers of its own in training, such as dropout that is no "
+                "nn.Dropout: two runs of a cell would differ, so the reference engine does not train it"
+            )
         loss = F.cross_entropy(output, batch.label)
         loss.backward()
         parameters = [parameter for parameter in self.model.parameters() if parameter.grad is not None]
@@ -244,6 +254,10 @@ def predict(
 
 def _autocast(device: torch.device, recipe: Recipe) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16")
+
+
+def _generator_state(device: torch.device) -> Tensor:
+    return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
 
 
 def _now(device: torch.device) -> float:

@@ -1,9 +1,11 @@
 """The stacked engine: all weight initialisations of one grid column train at once.
 
 Trials of a column share the data order, hence tokens, shapes and indices; each has its own weights, optimizer
-state, dropout masks and gradient clipping. On a CUDA device the forward and backward pass and the update are compiled
-and replayed as CUDA graphs, one for each shape of batch. The result of a trial is that of ``runners.engines.reference``
-within rounding, and does not depend on its neighbours.
+state, dropout masks and gradient clipping. On a CUDA device steps run on kernels of their own (``kernels``) and are
+replayed as CUDA graphs, one for each shape of batch, and a whole validation is one graph; nothing is compiled by torch,
+which there takes minutes and draws another dropout mask in attention (torch 2.11). The result of a trial is that of
+``runners.engines.reference`` within rounding, and does not depend on its neighbours; on CUDA its last bits may depend
+on how many train together, since cuBLAS picks a product's algorithm by that.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
+from types import ModuleType
 
 import numpy as np
 import torch
@@ -22,8 +26,10 @@ from runners.data import seeds
 from runners.data.glue import NUM_LABELS, Examples, TaskData
 from runners.data.recipe import Recipe, learning_rate, steps_per_epoch, validation_steps
 from runners.engines import bert as stacked_bert
+from runners.engines import plain
 from runners.engines.adam import StackedAdam
 from runners.engines.drawn import drawn_parameters, initial_weights
+from runners.engines.graphs import Graphs
 from runners.engines.packing import Batch, Layout, batch_layout, evaluation_chunks
 from runners.errors import RunnerError
 from runners.trial_log import Cell, Outcome
@@ -32,7 +38,7 @@ Segment = list[tuple[Layout, Tensor]]
 
 
 class StackedEngine:
-    """Trains up to ``trials`` cells of a grid column together; compiled code and graphs are kept between columns.
+    """Trains up to ``trials`` cells of a grid column together; what is compiled or captured serves all columns.
 
     Args:
         model: the pretrained classifier (what its checkpoint lacks is drawn for every trial).
@@ -40,7 +46,12 @@ class StackedEngine:
         recipe: how to train.
         trials: K; a shorter column is filled up with copies that are thrown away.
         device: "cpu" or a CUDA device.
-        compiled: compile and, on CUDA, capture graphs; by default on CUDA only.
+        compiled: with ``torch.compile``, on a CPU only.
+        kernels: with kernels in place of plain torch; by default on CUDA only. On a CPU that is for tests, in Triton's
+            interpreter.
+
+    Raises:
+        RunnerError: a model that it cannot train, ``compiled`` on CUDA, or no kernels there.
     """
 
     def __init__(
@@ -50,9 +61,13 @@ class StackedEngine:
         recipe: Recipe,
         trials: int,
         device: torch.device | str = "cpu",
-        compiled: bool | None = None,
+        compiled: bool = False,
+        kernels: bool | None = None,
     ):
         self.device = torch.device(device)
+        self.on_cuda = self.device.type == "cuda"
+        if self.on_cuda and compiled:
+            raise RunnerError("--compile: for CPUs only; on CUDA the stacked engine has kernels of its own")
         self.recipe, self.model, self.dev_examples = recipe, model, len(data.validation)
         self.evaluated = len(data.evaluated)
         self.trials = max(trials, 2)  # a single batched matrix product takes another path, with other rounding
@@ -60,17 +75,13 @@ class StackedEngine:
         words = np.unique(np.concatenate([data.train.token_ids, data.evaluated.token_ids]))
         self.words = torch.from_numpy(words).long()
         self.train = _renumber(data.train, words)
-        self.on_cuda = self.device.type == "cuda"
+        self.operations = _kernels() if (self.on_cuda if kernels is None else kernels) else plain
         self.dtype = torch.bfloat16 if recipe.precision == "bf16" else torch.float32
         self._allocate()
         self._place_validation(_renumber(data.evaluated, words))
-        compiled = self.on_cuda if compiled is None else compiled
         self._losses = torch.compile(self._plain_losses) if compiled else self._plain_losses
         self._logits = torch.compile(self._plain_logits) if compiled else self._plain_logits
-        self._update = torch.compile(self._plain_update) if compiled and self.on_cuda else self._plain_update
-        self._graphs: dict[Layout, tuple[Tensor, torch.cuda.CUDAGraph]] = {}
-        self._seen: set[Layout] = set()
-        self._pool = torch.cuda.graph_pool_handle() if self.on_cuda else None
+        self._graphs = Graphs(self.device)
 
     # ---- state -------------------------------------------------------------------------------------------------
 
@@ -79,7 +90,6 @@ class StackedEngine:
         start = stacked_bert.stack_weights(self.model, heads, self.words, self.recipe.max_length)
         self.start = {name: value[:1].to(self.device) for name, value in start.items()}
         self.master = {name: value.to(self.device, copy=True).contiguous() for name, value in start.items()}
-        self.adam = StackedAdam(self.master, self.recipe, fused=not self.on_cuda)
         # Matrices and their biases take part in the products in the recipe's precision; the rest stays in float32.
         self.leaves = {}
         for name, value in self.master.items():
@@ -87,6 +97,7 @@ class StackedEngine:
                 continue
             exact = self.dtype == torch.float32 or "LayerNorm" in name or "embeddings" in name
             self.leaves[name] = (value if exact else value.to(self.dtype)).requires_grad_()
+        self.adam = StackedAdam(self.master, self.leaves, self.recipe, self.operations)
         lost = [name for name in drawn_parameters(self.model) if name not in self.master or name in stacked_bert.CUT]
         if lost:
             raise RunnerError(
@@ -94,6 +105,7 @@ class StackedEngine:
             )
         self.loss = torch.zeros(self.trials, device=self.device)
         self.norm = torch.zeros(self.trials, device=self.device)
+        self.logits = torch.empty(self.trials, self.evaluated, NUM_LABELS, device=self.device)
 
     def _reset(self, cells: Sequence[Cell]) -> None:
         for name, value in self.master.items():
@@ -112,14 +124,14 @@ class StackedEngine:
     # ---- one step ----------------------------------------------------------------------------------------------
 
     def _plain_losses(self, leaves: dict[str, Tensor], words: Tensor, batch: Batch) -> Tensor:
-        logits = stacked_bert.forward(leaves, words, batch, self.shape, training=True)
+        logits = stacked_bert.forward(leaves, words, batch, self.shape, training=True, operations=self.operations)
         log_probability = logits.log_softmax(-1)
         label = batch.label.long().view(1, -1, 1).expand(logits.shape[0], -1, 1)
         return -(log_probability.gather(2, label).squeeze(2) * batch.weight).sum(1)
 
     @torch.no_grad()
     def _plain_logits(self, leaves: dict[str, Tensor], words: Tensor, batch: Batch) -> Tensor:
-        return stacked_bert.forward(leaves, words, batch, self.shape, training=False)
+        return stacked_bert.forward(leaves, words, batch, self.shape, training=False, operations=self.operations)
 
     def _rows(self, batch: Batch) -> Tensor:
         table = self.master[stacked_bert.WORD]
@@ -127,42 +139,14 @@ class StackedEngine:
         torch._dynamo.maybe_mark_dynamic(rows, 1)
         return rows
 
-    def _step(self, batch: Batch) -> None:
+    def _step(self, layout: Layout, vector: Tensor) -> None:
+        batch = _mark_dynamic(layout.views(vector))
         words = self._rows(batch).requires_grad_()
         losses = self._losses(self.leaves, words, batch)
-        words_gradient, *gradients = torch.autograd.grad(losses.sum(), [words, *self.leaves.values()])
-        torch._dynamo.maybe_mark_dynamic(words_gradient, 1)
-        with torch.no_grad():
-            self.loss.copy_(losses)
-            self._update(words_gradient, gradients, batch.unique, batch.scalars)
-
-    def _plain_update(
-        self, words_gradient: Tensor, gradients: Sequence[Tensor], unique: Tensor, scalars: Tensor
-    ) -> None:
-        by_name = dict(zip((stacked_bert.WORD, *self.leaves), (words_gradient, *gradients), strict=True))
-        self.norm.copy_(self.adam.update(by_name, unique, scalars))
-        for name, leaf in self.leaves.items():
-            if leaf is not self.master[name]:
-                leaf.copy_(self.master[name])
-
-    def _run_step(self, layout: Layout, vector: Tensor) -> None:
-        """Trains one step; on CUDA a shape of batch runs as it is once, then as a graph."""
-        if layout in self._graphs:
-            buffer, graph = self._graphs[layout]
-            buffer.copy_(vector)
-            graph.replay()
-            return
-        buffer = vector.clone()
-        batch = _mark_dynamic(layout.views(buffer))
-        if self.on_cuda and layout in self._seen:
-            graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph, pool=self._pool):
-                self._step(batch)
-            self._graphs[layout] = buffer, graph
-            graph.replay()
-        else:
-            self._seen.add(layout)
-            self._step(batch)
+        gradients = torch.autograd.grad(losses.sum(), [words, *self.leaves.values()])
+        by_name = dict(zip((stacked_bert.WORD, *self.leaves), gradients, strict=True))
+        self.loss.copy_(losses.detach())
+        self.norm.copy_(self.adam.update(by_name, batch.unique, batch.scalars))
 
     # ---- batches -----------------------------------------------------------------------------------------------
 
@@ -230,11 +214,9 @@ class StackedEngine:
             torch.cuda.synchronize(self.device)
         return time.perf_counter()
 
-    def _validate(self) -> Tensor:
-        logits = torch.empty(self.trials, self.evaluated, NUM_LABELS, device=self.device)
+    def _validate(self) -> None:
         for index, batch in self.validation:
-            logits[:, index] = self._logits(self.leaves, self._rows(batch), _mark_dynamic(batch, examples=True))
-        return logits
+            self.logits[:, index] = self._logits(self.leaves, self._rows(batch), _mark_dynamic(batch, examples=True))
 
     def run(self, cells: Sequence[Cell], progress: Callable[[float], None] = lambda share: None) -> list[Outcome]:
         """Trains the cells of one column from start to end.
@@ -258,11 +240,12 @@ class StackedEngine:
         clock = self._synchronized_seconds()
         for segment in self._segments(filled):
             for layout, vector in segment:
-                self._run_step(layout, vector)
+                self._graphs.run(layout, partial(self._step, layout), vector)
                 losses.append(self.loss.clone())
                 norms.append(self.norm.clone())
             trained = self._synchronized_seconds()
-            logits.append(self._validate())
+            self._graphs.run("validation", self._validate)
+            logits.append(self.logits.clone())
             now = self._synchronized_seconds()
             train_seconds += trained - clock
             evaluation_seconds += now - trained
@@ -281,6 +264,16 @@ class StackedEngine:
             )
             for k in range(len(cells))
         ]
+
+
+def _kernels() -> ModuleType:
+    try:
+        from runners.engines import kernels
+    except ImportError:
+        raise RunnerError(
+            "the stacked engine's kernels need triton, which comes with torch's builds for CUDA: pip install triton"
+        ) from None
+    return kernels
 
 
 def _renumber(data: Examples, words: np.ndarray) -> Examples:

@@ -196,7 +196,7 @@ def main(
     engine: Annotated[str | None, typer.Option(help="reference or stacked; without it, as recorded.")] = None,
     stack: Annotated[int | None, typer.Option(help="Trials the stacked engine trains together.")] = None,
     compiled: Annotated[
-        bool | None, typer.Option("--compile/--no-compile", help="Compile the stacked engine; default: on CUDA.")
+        bool | None, typer.Option("--compile/--no-compile", help="Compile the stacked engine; on CPUs only.")
     ] = None,
     device: Annotated[list[str] | None, typer.Option(help="cpu, cuda:0, …; repeat for more processes.")] = None,
     workers: Annotated[int, typer.Option(help="Processes per device.")] = 1,

@@ -122,6 +122,8 @@ def test_reference(benchmark, job: tuple[Recipe, TaskData]) -> None:
 
 @pytest.mark.parametrize("compiled", [False, True], ids=["eager", "compiled"])
 def test_stacked(benchmark, job: tuple[Recipe, TaskData], compiled: bool) -> None:
+    if compiled and DEVICE == "cuda":
+        pytest.skip("nothing is compiled by torch on CUDA")
     recipe, data = job
     engine = StackedEngine(load_model(MODEL), data, recipe, STACK, DEVICE, compiled=compiled)
     cells = [Cell(weight, 0) for weight in range(STACK)]

@@ -10,15 +10,29 @@ import pytest
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import (
+    AlbertConfig,
+    AlbertModel,
+    BartConfig,
+    BartForSequenceClassification,
     BertConfig,
     BertModel,
+    DebertaConfig,
+    DebertaModel,
     DebertaV2Config,
     DebertaV2Model,
     DistilBertConfig,
     DistilBertModel,
+    ElectraConfig,
+    ElectraModel,
+    ModernBertConfig,
+    ModernBertModel,
+    MPNetConfig,
+    MPNetModel,
     PreTrainedTokenizerFast,
     RobertaConfig,
     RobertaModel,
+    T5Config,
+    T5ForSequenceClassification,
 )
 
 from runners.block import BlockRunner, load_model, load_tokenizer, model_sha256
@@ -44,12 +58,24 @@ BODIES = {
     ),
     "roberta": lambda: RobertaModel(RobertaConfig(**SIZES, type_vocab_size=1, pad_token_id=1), add_pooling_layer=False),
     "deberta-v2": lambda: DebertaV2Model(DebertaV2Config(**SIZES, relative_attention=True, pos_att_type=["p2c"])),
+    "deberta": lambda: DebertaModel(DebertaConfig(**SIZES, relative_attention=True, pos_att_type=["c2p", "p2c"])),
+    "electra": lambda: ElectraModel(ElectraConfig(**SIZES, embedding_size=16)),
+    "albert": lambda: AlbertModel(AlbertConfig(**{**SIZES, "num_hidden_layers": 2}, embedding_size=16)),
+    "mpnet": lambda: MPNetModel(MPNetConfig(**SIZES), add_pooling_layer=False),
+    "modernbert": lambda: ModernBertModel(
+        ModernBertConfig(**SIZES, pad_token_id=1, bos_token_id=0, eos_token_id=2, cls_token_id=0, sep_token_id=2)
+    ),
 }
 DRAWN = {
     "bert": ["bert.pooler.dense", "classifier"],
     "distilbert": ["pre_classifier", "classifier"],
     "roberta": ["classifier.dense", "classifier.out_proj"],
     "deberta-v2": ["pooler.dense", "classifier"],
+    "deberta": ["pooler.dense", "classifier"],
+    "electra": ["classifier.dense", "classifier.out_proj"],
+    "albert": ["classifier"],
+    "mpnet": ["classifier.dense", "classifier.out_proj"],
+    "modernbert": ["head.dense", "head.norm", "classifier"],
 }
 
 
@@ -92,18 +118,64 @@ def test_two_runs_of_a_cell_are_equal_and_another_weight_init_seed_is_not(
 
 
 @pytest.mark.parametrize("name", BODIES)
+def test_every_place_with_dropout_is_used(folders: dict[str, str], tiny_glue: str, name: str) -> None:
+    """Twice in ALBERT's one layer, which is passed twice, and in heads of two layers; ALBERT has one for nothing."""
+    trial = ReferenceTrial(load_model(folders[name]), task(folders[name], tiny_glue), RECIPE, Cell(1, 2))
+    trial.advance()
+    uses = [site.uses for site in trial.sites]
+    assert uses.count(2) == {"albert": 2, "roberta": 1, "electra": 1, "mpnet": 1}.get(name, 0)
+    assert uses.count(0) == (name == "albert") and max(uses) <= 2 and len(uses) >= 4
+
+
+def test_what_the_reference_engine_does_not_know_is_one_line(tiny_glue: str, folders: dict[str, str]) -> None:
+    """BART's attention has no nn.Dropout, T5's config no deviation for its head."""
+    data = task(folders["roberta"], tiny_glue)
+    sizes = {"vocab_size": len(WORDS) + 5, "d_model": 32}
+    bart = BartForSequenceClassification(
+        BartConfig(
+            **sizes, encoder_layers=1, decoder_layers=1, encoder_attention_heads=4, decoder_attention_heads=4,
+            encoder_ffn_dim=64, decoder_ffn_dim=64, pad_token_id=1, bos_token_id=0, eos_token_id=2,
+            num_labels=2, initializer_range=0.02,
+        )
+    )  # fmt: skip
+    t5 = T5ForSequenceClassification(T5Config(**sizes, num_layers=1, num_heads=4, d_ff=64, d_kv=8, num_labels=2))
+    for model, line in (
+        (bart, "how BartAttention drops attention is not known"),
+        (t5, "T5ForSequenceClassification: its config has no initializer_range"),
+    ):
+        with pytest.raises(RunnerError, match=line):
+            finetune(model, data, RECIPE, Cell(0, 0))
+
+
+def test_random_numbers_of_a_models_own_are_refused(folders: dict[str, str], tiny_glue: str) -> None:
+    model = load_model(folders["bert"])
+
+    class OwnDropout(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.nn.functional.dropout(x, 0.1, self.training)
+
+    model.classifier = torch.nn.Sequential(OwnDropout(), torch.nn.Linear(32, 2))
+    with pytest.raises(RunnerError, match="BertForSequenceClassification draws random numbers of its own in training"):
+        finetune(model, task(folders["bert"], tiny_glue), RECIPE, Cell(0, 0))
+
+
+@pytest.mark.parametrize("name", BODIES)
 def test_what_is_drawn_is_named_and_left_out_of_the_models_hash(folders: dict[str, str], name: str) -> None:
     models_ = []
     for noise in (1, 2):
         torch.manual_seed(noise)
         models_.append(load_model(folders[name]))
     names = {f"{layer}.{kind}" for layer in DRAWN[name] for kind in ("weight", "bias")}
+    names &= {parameter for parameter, _ in models_[0].named_parameters()}  # ModernBERT has no biases
     assert set(drawn_parameters(models_[0])) == names
     assert model_sha256(models_[0]) == model_sha256(models_[1])
     weights = initial_weights(models_[0], 5)
     for layer in DRAWN[name]:
+        if layer == "head.norm":
+            assert (weights[f"{layer}.weight"] == 1).all()
+            continue
         assert weights[f"{layer}.weight"].std() == pytest.approx(0.02, rel=0.3)
-        assert not weights[f"{layer}.bias"].any()
+        assert not weights.get(f"{layer}.bias", np.zeros(1)).any()
 
 
 def test_berts_head_is_the_one_of_the_published_trials(tiny_model: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from runners.data.recipe import Recipe, get_recipe
 from runners.engines.bert import POSITION, WORD
 from runners.engines.reference import finetune
 from runners.engines.stacked import StackedEngine
+from runners.errors import RunnerError
 from runners.trial_log import Cell, Outcome
 
 torch.set_num_threads(1)
@@ -108,6 +110,22 @@ def test_cells_of_two_columns_are_refused(tiny_model: str, tiny_glue: str) -> No
     engine = StackedEngine(*setup(tiny_model, tiny_glue, "sst2", recipe), recipe, 2)
     with pytest.raises(ValueError, match="one data order"):
         engine.run([Cell(0, 0), Cell(0, 1)])
+
+
+def test_on_cuda_nothing_is_compiled_by_torch(tiny_model: str, tiny_glue: str) -> None:
+    recipe = get_recipe("stable", **CHANGES)
+    with pytest.raises(RunnerError, match="--compile: for CPUs only"):
+        StackedEngine(*setup(tiny_model, tiny_glue, "sst2", recipe), recipe, 2, "cuda", compiled=True)
+
+
+def test_without_triton_one_line_says_what_the_kernels_need(tiny_model: str, tiny_glue: str, monkeypatch) -> None:
+    recipe = get_recipe("stable", **CHANGES)
+    for name in [name for name in sys.modules if name.startswith("runners.engines.kernels")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delattr("runners.engines.kernels", raising=False)
+    monkeypatch.setitem(sys.modules, "triton", None)
+    with pytest.raises(RunnerError, match="the stacked engine's kernels need triton"):
+        StackedEngine(*setup(tiny_model, tiny_glue, "sst2", recipe), recipe, 2, kernels=True)
 
 
 @pytest.mark.glue

@@ -16,7 +16,7 @@ from seedbench.errors import SelectionError
 from seedbench.evaluation import Replayed, left_out_of, replay_selected
 from seedbench.evaluation.rows import ends, multiplier_fields, together
 from seedbench.evaluation.scores import TableScores, gap, mean_over_best_of_n, multiplier_over, with_signal
-from seedbench.influences import Total, best_of_n, interval, total
+from seedbench.influences import Total, best_of_n, interval, never_differs, total
 from seedbench.metrics import full_trials_needed
 from seedbench.replay import ReplayKeywords, ReplayOptions, admitted_budgets, from_keywords, pool_size_of, scored_tables
 from seedbench.strategy import load_strategy
@@ -172,7 +172,7 @@ def _candidates(settings: Sequence[Setting], replayed: Replayed, budget: int) ->
 def _verdict(found: Total, p: float | None) -> Verdict:
     if p is None:
         return "unknown"
-    if found.estimate == found.standard_error == 0:
+    if never_differs(found):
         return "same"
     if p >= MARKED:
         return "unknown"

@@ -29,6 +29,7 @@ from seedbench.influences import (
     best_of_n,
     interval,
     multiplier,
+    never_differs,
     over_best_of_n,
     score,
     total,
@@ -55,7 +56,7 @@ def together(totals: Sequence[Total | None]) -> list[float | None]:
 
 
 def _nothing(found: Total) -> bool:
-    return found.no_interval is None and found.estimate == found.standard_error == 0
+    return found.no_interval is None and never_differs(found)
 
 
 def ends(name: str, found: Interval | Total | None) -> Fields:

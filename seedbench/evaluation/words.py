@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from seedbench.display.terminal import MARKED, UNDEFINED, full_trials, joined, percent, percent_range, seconds
 from seedbench.influences import NoInterval
+from seedbench.metrics import ROUNDING
 
 if TYPE_CHECKING:
     from seedbench.evaluation.result import (
@@ -84,7 +85,7 @@ def _summary_words(name: str, summary: Summary, replicates: int, strategies: int
     value, low, high = summary.difference, summary.difference_low, summary.difference_high
     if value is None or low is None or high is None or summary.difference_detectable is None:
         return
-    if value == low == high == 0:
+    if max(abs(low), abs(high)) <= ROUNDING:
         yield "That is what best-of-n closes: it is best-of-n."
         return
     amount, more = f"{abs(value) * 100:.0f}", "more" if value >= 0 else "less"

@@ -25,7 +25,7 @@ from seedbench.influences.grid import (
     subgrid_size,
     trial_grid,
 )
-from seedbench.influences.many import adjust, adjusted_p_values, p_value
+from seedbench.influences.many import adjust, adjusted_p_values, never_differs, p_value
 from seedbench.influences.quantities import (
     Part,
     TableSample,
@@ -68,6 +68,7 @@ __all__ = [
     "interval",
     "moments",
     "multiplier",
+    "never_differs",
     "over_best_of_n",
     "p_value",
     "pool_size",

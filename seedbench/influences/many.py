@@ -9,6 +9,7 @@ import numpy as np
 
 from seedbench.influences.grid import Floats
 from seedbench.influences.totals import Total
+from seedbench.metrics import ROUNDING
 
 Method = Literal["max_t", "holm"]
 DRAWS = 20_000
@@ -53,13 +54,20 @@ def adjust(p: Floats, covariance: Floats | None, *, rng: np.random.Generator, dr
     return found
 
 
+def never_differs(total: Total) -> bool:
+    """Whether a quantity is 0 whatever the seeds and the replicates, but for rounding: as best-of-n less itself."""
+    return abs(total.estimate) <= ROUNDING and total.standard_error <= ROUNDING
+
+
 def p_value(total: Total) -> float:
     """Of |t| with the total's own degrees of freedom, both sides; 1 where nothing differs."""
     from scipy.special import stdtr
 
+    if never_differs(total):
+        return 1.0
     error = total.standard_error
     if error == 0:
-        return 1.0 if total.estimate == 0 else 0.0
+        return 0.0
     return float(2 * stdtr(total.degrees_of_freedom, -abs(total.estimate) / error))
 
 

@@ -219,6 +219,20 @@ def test_a_strategy_does_not_differ_from_itself(two_tables):
     assert {(d.score, d.score_low, d.score_high, d.gap_closed) for d in same.differences} == {(0, 0, 0, 0)}
 
 
+def test_the_same_rule_under_another_name_is_never_marked(two_tables):
+    """Over three budgets, a third of each: what rounding leaves is no difference."""
+
+    def one_after_the_other(campaign):
+        while campaign.remaining >= 1:
+            campaign.advance([campaign.start()], campaign.checkpoints_per_trial)
+
+    found = evaluate("full_trials", two_tables, replicates=20, against=one_after_the_other)
+    (same,) = found.against
+    assert {one.difference_p for one in (found.summary, same.summary)} == {1.0}
+    assert same.summary_difference.gap_closed_p == 1.0
+    assert {row.difference_p for row in same.rows} == {difference.score_p for difference in same.differences} == {1.0}
+
+
 def test_another_strategy_beside_it_moves_nothing_but_what_holds_together(two_tables, evaluation):
     alone = evaluate("start_many", two_tables, replicates=20, against=["asha"])
     apart = [[replace(row, difference_p=None) for row in one.rows] for one in (alone, evaluation)]

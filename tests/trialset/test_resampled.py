@@ -52,8 +52,8 @@ def test_a_trial_set_carries_it(tmp_path):
     (table,) = load_trials(folder).tables
     known = load_trials(folder).examples_error
     assert known == {table.name: examples_error(table)} == read_manifest(folder).examples_error
-    add_trials(folder, [write(tmp_path / "more", split_like_training(2, 2, recipe="more"))])
+    add_trials(folder, [write(tmp_path / "more", split_like_training(2, 2, recipe="more", test_examples=0))])
     assert load_trials(folder).examples_error.keys() == {table.name, "mini/sst2/more"}
     assert load_trials(folder).examples_error[table.name] == known[table.name]
-    bare = write(tmp_path / "bare", split_like_training(2, 2), predictions=False)
+    bare = write(tmp_path / "bare", split_like_training(2, 2, test_examples=0), predictions=False)
     assert load_trials(bare).examples_error == {} and "examples_error" not in (bare / "manifest.json").read_text()

@@ -89,7 +89,7 @@ def test_after_a_failure_stands_the_lowest_of_the_table(write_set):
     ],
 )
 def test_one_bad_trial_is_one_line(tmp_path, changes, message):
-    split = split_like_training(2, 2)
+    split = split_like_training(2, 2, test_examples=0)
     for row in split.trials:
         row |= {"model_sha256": "a" * 64, "data_sha256": "a" * 64, "majority_score": 0.6}
     split.trials[1] |= changes
@@ -136,7 +136,7 @@ def test_scores_of_any_size_and_sign(tmp_path):
 
 
 def test_a_nullable_column_may_be_absent_and_an_unknown_one_is_kept(write_set, tmp_path):
-    folder = write_set(split_like_training(2, 2))
+    folder = write_set(split_like_training(2, 2, test_examples=0))
     path = folder / TRIALS
     table = pq.read_table(path).drop_columns(["device", "f1", "ended_at", "test_score", "majority_score"])
     colour = pa.array(["red", "green", "blue", "white"])
@@ -146,7 +146,7 @@ def test_a_nullable_column_may_be_absent_and_an_unknown_one_is_kept(write_set, t
     assert loaded.ended_at.tolist() == [5] * 4 and loaded.majority_score == pytest.approx(0.6)
     assert validate_folder(folder) == []
 
-    add_trials(folder, [write(tmp_path / "more", split_like_training(2, 2, recipe="more"))])
+    add_trials(folder, [write(tmp_path / "more", split_like_training(2, 2, recipe="more", test_examples=0))])
     split = read_folder(folder, read_manifest(folder))["trials"]["sst2"]
     kept = dict(zip(split["trial_id"].to_pylist(), split["colour"].to_pylist(), strict=True))
     assert [kept[f"few-{row}-{column}"] for row in range(2) for column in range(2)] == colour.to_pylist()
@@ -154,7 +154,7 @@ def test_a_nullable_column_may_be_absent_and_an_unknown_one_is_kept(write_set, t
 
 
 def test_a_test_set_may_come_with_new_tables_and_is_then_the_one_of_the_task(tmp_path):
-    held = write(tmp_path / "set", split_like_training(2, 2))
+    held = write(tmp_path / "set", split_like_training(2, 2, test_examples=0))
     add_trials(held, [write(tmp_path / "new", split_like_training(2, 2, recipe="new", test_examples=40))])
     few, new = load_trials(held).tables
     assert few.test_score is None and few.test_label is None
@@ -165,7 +165,7 @@ def test_a_test_set_may_come_with_new_tables_and_is_then_the_one_of_the_task(tmp
 
 
 def test_a_recipe_s_name_is_one_recipe_in_all_tasks(tmp_path):
-    mrpc = split_like_training(2, 2, task="mrpc")
+    mrpc = split_like_training(2, 2, task="mrpc", test_examples=0)
     for row in mrpc.trials:
         row["learning_rate"] = 3e-5
     message = (
@@ -173,9 +173,9 @@ def test_a_recipe_s_name_is_one_recipe_in_all_tasks(tmp_path):
         "every task; give one of them another name"
     )
     with pytest.raises(TrialSetError) as refused:
-        write(tmp_path / "set", split_like_training(2, 2), mrpc)
+        write(tmp_path / "set", split_like_training(2, 2, test_examples=0), mrpc)
     assert str(refused.value) == message
-    held = write(tmp_path / "held", split_like_training(2, 2))
+    held = write(tmp_path / "held", split_like_training(2, 2, test_examples=0))
     with pytest.raises(TrialSetError, match="recipe 'few' has learning_rate 3e-05 in mrpc and 2e-05 in sst2"):
         add_trials(held, [write(tmp_path / "mrpc", mrpc)])
     for row in mrpc.trials:  # what is unknown contradicts nothing

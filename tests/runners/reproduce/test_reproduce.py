@@ -176,9 +176,10 @@ def test_in_words(recorded: Path, spec) -> None:
     trials[1] = replace(trials[1], score=[0.5, 0.5, 0.5, 0.9], recorded_score=[0.5, 0.5, 0.5, 0.75], status="finished")
     trials[1] = replace(trials[1], recorded_status="diverged", trial_id="x")
     said = words(Reproduction("a/b", "1.0.0", [table], 0, "reference", trials))
-    assert said[:5] == [
+    assert said[:6] == [
         "1 of 2 trials are equal in everything recorded.",
         "At 7 of 8 checkpoints every dev example is predicted the same; at the others 3 change at most.",
+        "Of the test examples 0 are predicted otherwise at most, and none at 8 of 8 checkpoints.",
         "Best scores are off by 0.1500 at most; between seeds their standard deviation is 0.0500 (sst2 few256).",
         "Losses of training steps differ by 0 at most.",
         "Diverged in one run and finished in the other: x.",
@@ -232,7 +233,7 @@ def test_what_cannot_be_is_one_line_and_exit_code_2(
         train = places["glue"] / "sst2" / "train-00000-of-00001.parquet"
         pd.read_parquet(train)[::-1].to_parquet(train)
     if "{curves}" in more:
-        write(tmp_path / "curves", split_like_training(3, 3, seed=0))
+        write(tmp_path / "curves", split_like_training(3, 3, seed=0, test_examples=0))
     options = [part.format(**places, curves=tmp_path / "curves") for part in more]
     done = run(recorded, tiny_model, tiny_glue, tmp_path / "out", *options)
     assert done.exit_code == 2, done.output

@@ -39,6 +39,12 @@ def trials(trials_folder: Path) -> TrialSet:
     return load_trials(trials_folder)
 
 
+@pytest.fixture(scope="session")
+def small_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A trial set that is quick to evaluate on: one table, 4 × 4. Do not change it."""
+    return write(tmp_path_factory.mktemp("trials") / "small", split_like_training(4, 4))
+
+
 @pytest.fixture
 def write_set(tmp_path: Path) -> Callable[..., Path]:
     """Writes a trial set of the given splits to a new folder of this test."""

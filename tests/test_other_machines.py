@@ -7,10 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from seedbench import evaluate
-from tests.synthetic import split_like_training, write
 
 # Other libraries are imported first: how they do without is not ours.
 ELSEWHERE = """
@@ -33,34 +30,29 @@ main()
 """
 
 
-@pytest.fixture(scope="module")
-def trials(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write(tmp_path_factory.mktemp("set") / "small", split_like_training(4, 4))
-
-
 def elsewhere(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """A command on such a machine."""
     command = [sys.executable, "-c", ELSEWHERE, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def test_a_machine_without_posix_evaluates_to_the_same(trials: Path, tmp_path: Path) -> None:
+def test_a_machine_without_posix_evaluates_to_the_same(small_folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.json"
-    done = elsewhere("evaluate", "patience", "--trials", trials, "--replicates", "4", "--json", out)
+    done = elsewhere("evaluate", "patience", "--trials", small_folder, "--replicates", "4", "--json", out)
     assert done.returncode == 0, done.stderr
-    here = evaluate("patience", trials, replicates=4)
+    here = evaluate("patience", small_folder, replicates=4)
     assert json.loads(out.read_text()) == json.loads(here.to_json())
 
 
-def test_a_machine_without_posix_stops_no_strategy_and_says_so(trials: Path) -> None:
-    done = elsewhere("evaluate", "patience", "--trials", trials, "--replicates", "4", "--time-limit", "5")
+def test_a_machine_without_posix_stops_no_strategy_and_says_so(small_folder: Path) -> None:
+    done = elsewhere("evaluate", "patience", "--trials", small_folder, "--replicates", "4", "--time-limit", "5")
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert line == "seedbench: error: time_limit: nothing stops a strategy here that is not sealed; leave it out"
 
 
-def test_a_machine_without_posix_cannot_seal_and_says_so(trials: Path) -> None:
-    done = elsewhere("evaluate", "patience", "--trials", trials, "--replicates", "4", "--sandbox")
+def test_a_machine_without_posix_cannot_seal_and_says_so(small_folder: Path) -> None:
+    done = elsewhere("evaluate", "patience", "--trials", small_folder, "--replicates", "4", "--sandbox")
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert line == (

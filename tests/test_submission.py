@@ -24,7 +24,6 @@ from seedbench.submission import (
     slug_of,
     write_submission,
 )
-from tests.synthetic import split_like_training, write
 
 HONEST = '''"""The first trial."""
 import math
@@ -316,22 +315,16 @@ def test_what_is_checked_in_reading_is_checked_in_writing(entry, tmp_path):
 ENTRY_OPTIONS = ("--name", "First trial", "--authors", "A. Author", "--replicates", 4, "--dry-run", "--processes", 1)
 
 
-@pytest.fixture(scope="module")
-def small(tmp_path_factory) -> Path:
-    """A trial set that is quick to evaluate on: one table."""
-    return write(tmp_path_factory.mktemp("trials") / "small", split_like_training(4, 4))
-
-
-def test_submit_writes_the_folder(run, refused, small, tmp_path):
+def test_submit_writes_the_folder(run, refused, small_folder, tmp_path):
     Path("mine.py").write_text(HONEST)
-    command = ("submit", "mine.py", "--trials", small, *ENTRY_OPTIONS)
+    command = ("submit", "mine.py", "--trials", small_folder, *ENTRY_OPTIONS)
     code, out, err = run(*command)
     assert (code, err) == (0, "")
     assert "first-trial/ written: strategy.py, submission.json." in out
     assert "No pull request was opened." in out
     found = read_submission(tmp_path / "first-trial")
     assert (found.name, found.authors, found.license) == ("First trial", ("A. Author",), "Apache-2.0")
-    assert found.claimed == evaluate("mine.py", small, replicates=4)
+    assert found.claimed == evaluate("mine.py", small_folder, replicates=4)
     code, out, _ = run(*command)  # again: what was evaluated is used
     assert code == 0 and "holds this strategy's result already" in out
     Path("mine.py").write_text(HONEST + "# better\n")
@@ -339,7 +332,7 @@ def test_submit_writes_the_folder(run, refused, small, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["first-trial", "mine.py"]
 
 
-def test_submit_refuses(refused, run, small, tmp_path, monkeypatch):
+def test_submit_refuses(refused, run, small_folder, tmp_path, monkeypatch):
     sources = {
         "torch.py": ("import torch\ndef strategy(campaign): pass", "imports torch; it may import"),
         "large.py": ("#" * 70_000, "70,000 bytes; a leaderboard strategy has at most 65,536"),
@@ -354,14 +347,14 @@ def test_submit_refuses(refused, run, small, tmp_path, monkeypatch):
         Path(file).write_text(source)
     Path("mine.py").write_text(QUICK)
     for file, (_, rule) in sources.items():
-        refused("submit", file, "--trials", small, *ENTRY_OPTIONS, rule=rule)
-    command = ("submit", "mine.py", "--trials", small)
+        refused("submit", file, "--trials", small_folder, *ENTRY_OPTIONS, rule=rule)
+    command = ("submit", "mine.py", "--trials", small_folder)
     with monkeypatch.context() as patched:
         patched.setattr("os.access", lambda path, mode: False)
         refused(*command, *ENTRY_OPTIONS, rule="first-trial: cannot be written in ")
     refused(*command, *ENTRY_OPTIONS, "--url", "ftp://x", rule="url: http(s)://")
     refused(*command, *ENTRY_OPTIONS[2:], "--name", "规则", rule="needs a Latin letter")
-    refused("submit", "oracle", "--trials", small, *ENTRY_OPTIONS, rule="is an oracle")
+    refused("submit", "oracle", "--trials", small_folder, *ENTRY_OPTIONS, rule="is an oracle")
     monkeypatch.delenv("HF_TOKEN", raising=False)
     monkeypatch.setenv("HF_TOKEN_PATH", str(tmp_path / "none"))
     options = [option for option in ENTRY_OPTIONS if option != "--dry-run"]
@@ -369,16 +362,16 @@ def test_submit_refuses(refused, run, small, tmp_path, monkeypatch):
     refused(*command, *options, rule="no Hugging Face token to submit with")
 
 
-def test_submit_where_nothing_can_be_sealed(run, small, monkeypatch):
+def test_submit_where_nothing_can_be_sealed(run, small_folder, monkeypatch):
     monkeypatch.setattr("platform.machine", lambda: "arm64")
     Path("mine.py").write_text(QUICK)
-    code, out, _ = run("submit", "mine.py", "--trials", small, *ENTRY_OPTIONS)
+    code, out, _ = run("submit", "mine.py", "--trials", small_folder, *ENTRY_OPTIONS)
     assert code == 0 and out.startswith("Not sealed here (a strategy can be sealed on Linux on x86-64 alone")
     assert read_submission(Path("first-trial"))
 
 
-def test_submit_with_parameters(run, small):
-    command = ("submit", "start_many", "--set", "fraction=0.5", "--trials", small, *ENTRY_OPTIONS)
+def test_submit_with_parameters(run, small_folder):
+    command = ("submit", "start_many", "--set", "fraction=0.5", "--trials", small_folder, *ENTRY_OPTIONS)
     code, out, _ = run(*command)
     assert code == 0 and "start_many(fraction=0.5) on synthetic" in out
     entry = read_submission(Path("first-trial"))

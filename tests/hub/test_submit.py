@@ -38,13 +38,13 @@ def client(leaderboard: LocalHub, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 @pytest.fixture
-def submit(client: Client, trials_folder: Path, tmp_path: Path):
+def submit(client: Client, small_folder: Path, tmp_path: Path):
     """Runs `seedbench submit` in a folder of this test, by somebody without rights on the leaderboard."""
     (tmp_path / "mine.py").write_text(SOURCE)
     client.run("import os; os.chdir(folder)", folder=tmp_path)
 
     def run(name: str, *options: object, token: str | None = GUEST) -> Ended:
-        small = ("--trials", trials_folder, "--replicates", 4, "--processes", 1)
+        small = ("--trials", small_folder, "--replicates", 4, "--processes", 1)
         return client.seedbench("submit", "mine.py", "--name", name, "--authors", "Me", *small, *options, token=token)
 
     return run

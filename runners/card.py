@@ -32,6 +32,7 @@ from runners.engines.packing import Layout, batch_layout
 from runners.engines.reference import finetune
 from runners.engines.stacked import StackedEngine
 from runners.trial_log import Cell
+from seedbench.commands import run
 
 #: The shortest example's tokens, then at most so many in a tenth of the task's examples, in two tenths, … (MiniLM-L6).
 LENGTHS = {
@@ -237,4 +238,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main, "python -m runners.card")

@@ -85,7 +85,7 @@ def test_command(benchmark, request, capsys, command):
     if out := os.environ.get("SEEDBENCH_BENCHMARKS"):
         path = Path(out, "commands.json")
         table = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"commands": []}
-        others = [other for other in table["commands"] if other["command"] != command]
+        others = [other for other in table["commands"] if other["command"] in COMMANDS and other["command"] != command]
         every = sorted([*others, found], key=lambda row: list(COMMANDS).index(row["command"]))
         table = {"python": platform.python_version(), "cores": len(os.sched_getaffinity(0)), "commands": every}
         path.write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")

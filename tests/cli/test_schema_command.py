@@ -17,7 +17,7 @@ from seedbench.strategy import load_strategy
 from seedbench.submission import ENTRY, Submission, contents
 from seedbench.trialset import BUNDLED
 
-OLD = {"protocol": "dodge2020", "recipes": "few64", "replicates": 4}  # its trials have no test scores
+OLD = {"protocol": "dodge2020", "recipes": "few64-all", "replicates": 4}  # its trials have no test scores
 
 
 def submitted() -> str:
@@ -30,7 +30,7 @@ def submitted() -> str:
 WRITTEN: dict[Kind, Callable[[], str]] = {
     Kind.evaluation: lambda: evaluate("asha", against=["full_trials"], **OLD).to_json(),
     Kind.advice: lambda: advise(4, **OLD).to_json(),
-    Kind.findings: lambda: findings(recipes="few64", permutations=9).to_json(),
+    Kind.findings: lambda: findings(recipes="few64-all", permutations=9).to_json(),
     Kind.comparison: lambda: compare("asha", "full_trials", budgets=[4], **OLD).to_json(),
     Kind.submission: submitted,
     Kind.manifest: lambda: (BUNDLED / "manifest.json").read_text(encoding="utf-8"),

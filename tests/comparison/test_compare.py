@@ -238,7 +238,7 @@ def test_json_alone_on_standard_output(run, trials_folder):
         (["asha"], "Missing argument 'B'"),
         (["asha", "no_such"], "no strategy 'no_such'"),
         (
-            ["asha", "full_trials", "--budget", "1000", "--recipe", "few128", "--protocol", "dodge2020"],
+            ["asha", "full_trials", "--budget", "1000", "--recipe", "few128-all", "--protocol", "dodge2020"],
             "enough for a budget of",
         ),
         (["asha", "full_trials", "--replicates", "2"], "replicates must be at least 3"),

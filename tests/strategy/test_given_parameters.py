@@ -292,9 +292,7 @@ def test_a_sealed_process_refuses_the_same(sealed, file, trials, given):
     said = []
     for sandbox in (False, True):
         with pytest.raises(StrategyFileError) as refusal:
-            evaluate(
-                given.format(file), trials, replicates=4, budgets=[2], recipes="few", sandbox=sandbox
-            )
+            evaluate(given.format(file), trials, replicates=4, budgets=[2], recipes="few", sandbox=sandbox)
         said.append(str(refusal.value))
     assert said[0] == said[1]
 

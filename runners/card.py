@@ -33,6 +33,7 @@ from runners.engines.reference import finetune
 from runners.engines.stacked import StackedEngine
 from runners.trial_log import Cell
 from seedbench.commands import run
+from seedbench.files import write_file
 
 #: The shortest example's tokens, then at most so many in a tenth of the task's examples, in two tenths, … (MiniLM-L6).
 LENGTHS = {
@@ -232,7 +233,7 @@ def main(
             row["trainer_step_milliseconds"] = 1000 * seconds
         found["tasks"].append(row)
         console.print(row)
-        out.write_text(json.dumps(found, indent=1) + "\n")  # what is there stays if the time is up
+        write_file(out, json.dumps(found, indent=1).encode() + b"\n")  # what is there stays if the time is up
     if not found["largest_difference"] <= TOLERANCE:
         raise typer.Exit(1)
 

@@ -86,6 +86,18 @@ def from_toml(content: str, kind: type[Document], where: str, *, error: type[Exc
     return _converted(parsed, kind, where, advice, error, open_ended=False)
 
 
+def foreign_json(text: str) -> Any:
+    """JSON that others wrote, as plain values; NaN and Infinity, which Python writes, are taken.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as wrong:
+        raise ValueError(str(wrong)) from None
+
+
 def read_json(path: Path, kind: type[Document], *, error: type[Exception], advice: str = "") -> Document:
     """`from_json` of a file."""
     return from_json(_content(path, error), kind, str(path), advice=advice, error=error)

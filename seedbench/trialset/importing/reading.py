@@ -6,7 +6,6 @@ import csv
 import difflib
 import gzip
 import io
-import json
 import math
 import re
 import zlib
@@ -15,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seedbench.documents import foreign_json
 from seedbench.errors import TrialSetError
 
 if TYPE_CHECKING:
@@ -196,8 +196,8 @@ def _separated(path: Path, text: str) -> CurveFile:
 def _json(path: Path, text: str) -> CurveFile:
     """An object with `log_history` (trainer_state.json), a list of objects, or an object a line."""
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
+        document = foreign_json(text)
+    except ValueError:
         document = None
     if isinstance(document, dict) and isinstance(document.get("log_history"), list):
         return _records(path, document["log_history"], "entry", layout="trainer")
@@ -209,8 +209,8 @@ def _json(path: Path, text: str) -> CurveFile:
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip():
             try:
-                records.append(json.loads(line))
-            except (ValueError, RecursionError) as error:
+                records.append(foreign_json(line))
+            except ValueError as error:
                 raise TrialSetError(f"{path}: line {number}: not JSON ({str(error)[:120]})") from None
             lines.append(number)
     return _records(path, records, "line", lines)

@@ -226,7 +226,7 @@ def test_command(run, trials_folder):
         (["--budget", "0"], "must be a whole number from 1 on"),
         (["--budget", "1000", "--protocol", "dodge2020"], "enough for a budget of"),
         (["--budget", "4", "--table", "a/b/c"], "unknown table 'a/b/c': trial set"),
-        (["--budget", "4", "--task", "rte"], "unknown task 'rte'"),
+        (["--budget", "4", "--task", "qnli"], "unknown task 'qnli'"),
         (["--budget", "4", "--score", "nan"], "a score is a finite number, as 0.72, found nan"),
         (["--budget", "4"], "none of these 4 tables has test scores"),
         (["--budget", "4", "--protocol", "mine"], "unknown protocol 'mine'"),

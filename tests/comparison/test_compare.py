@@ -242,7 +242,7 @@ def test_json_alone_on_standard_output(run, trials_folder):
             "enough for a budget of",
         ),
         (["asha", "full_trials", "--replicates", "2"], "replicates must be at least 3"),
-        (["asha", "full_trials", "--task", "rte"], "unknown task 'rte'"),
+        (["asha", "full_trials", "--task", "qnli"], "unknown task 'qnli'"),
         (["asha", "full_trials", "--track", "warm"], "unknown track 'warm'"),
         (["asha", "full_trials", "--json", "a.html", "--html", "a.html"], "give two files"),
         (["asha", "full_trials", "--html", "no/folder.html"], "no such folder"),

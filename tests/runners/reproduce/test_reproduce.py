@@ -211,7 +211,7 @@ def test_losses_that_are_nan_in_both_are_the_same(recorded: Path, spec) -> None:
         (["--cells", "0"], "--cells 0: expected 1 to 6"),
         (["--engine", "fast"], "--engine 'fast': expected reference or stacked"),
         (["--stack", "1"], "--stack 1: the stacked engine trains at least 2 trials together"),
-        (["--task", "rte"], "unknown task 'rte'"),
+        (["--task", "qnli"], "unknown task 'qnli'"),
         (["--trials", "{out}"], "No such file or directory; a trial set is a folder with a manifest"),
         (["--json", "{out}/no/such.json"], "is no folder"),
         (["--json", "{set}/manifest.json"], "no file of reproductions"),

@@ -113,6 +113,7 @@ def mlflow() -> None:
             small.execute(f"CREATE TABLE {table} ({', '.join(names)})")
             rows = all_.execute(f"SELECT * FROM {table}").fetchall()
             small.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(names))})", rows)
+        small.execute("UPDATE runs SET user_id = 'somebody', artifact_uri = run_uuid")  # of the machine that wrote it
         with open(folder / "metrics.csv", "w", newline="") as file:
             cursor = all_.execute("SELECT * FROM metrics")
             csv.writer(file).writerows([[column[0] for column in cursor.description], *cursor])

@@ -21,15 +21,6 @@ def application(help: str | None = None) -> typer.Typer:
     return typer.Typer(help=help, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
-def of_one(command: Callable[..., None] | typer.Typer) -> typer.Typer:
-    """The application of a single command; one that is an application already is that."""
-    if isinstance(command, typer.Typer):
-        return command
-    app = application()
-    app.command()(command)
-    return app
-
-
 def run(command: Callable[..., None] | typer.Typer, called: str) -> NoReturn:
     """Runs a command, or an application of several, on the arguments of this process, and ends it.
 
@@ -47,7 +38,7 @@ def exit_code(command: Callable[..., None] | typer.Typer, called: str) -> int:
         if hasattr(stream, "reconfigure"):  # a terminal that cannot show a character shows ? and not a traceback
             stream.reconfigure(errors="replace")
     try:
-        code = of_one(command)(standalone_mode=False, prog_name=called)
+        code = _application_of(command)(standalone_mode=False, prog_name=called)
         sys.stdout.flush()
     except (typer.Abort, KeyboardInterrupt):
         return INTERRUPTED
@@ -61,6 +52,14 @@ def exit_code(command: Callable[..., None] | typer.Typer, called: str) -> int:
         context = getattr(error, "ctx", None)
         return refuse(name, f"{message}. See: {context.command_path if context else called} --help")
     return code or 0
+
+
+def _application_of(command: Callable[..., None] | typer.Typer) -> typer.Typer:
+    if isinstance(command, typer.Typer):
+        return command
+    app = application()
+    app.command()(command)
+    return app
 
 
 def refuse(name: str, line: str, frames: str = "") -> int:

@@ -489,6 +489,13 @@ def test_a_file_whose_first_line_is_empty(tmp_path):
         import_curves(file, tmp_path / "set", ImportOptions())
 
 
+def test_lines_that_end_in_a_carriage_return_alone(tmp_path):
+    file = write_csv(tmp_path, HEADER, *grid_lines(), header="")
+    file.write_bytes(file.read_bytes().strip().replace(b"\r\n", b"\r").replace(b"\n", b"\r"))
+    import_curves(file, tmp_path / "set", ImportOptions())
+    assert load_trials(tmp_path / "set").tables[0].num_trials == 6
+
+
 def test_bad_files_are_one_line(refused, tmp_path):
     file = write_csv(tmp_path, *[line.split(",", 1)[1] for line in grid_lines()], header=HEADER.split(",", 1)[1])
     contents = {

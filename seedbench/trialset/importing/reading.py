@@ -159,7 +159,7 @@ def read_table(path: Path) -> CurveFile:
 
 def _separated(path: Path, text: str) -> CurveFile:
     """CSV with commas, semicolons or tabs, whichever parts the first line most; decimal commas where those abound."""
-    first = text.split("\n", 1)[0]
+    first = re.split("[\r\n]", text, maxsplit=1)[0][: csv.field_size_limit()]
     delimiter = max(",;\t", key=lambda one: len(next(csv.reader([first], delimiter=one), [])))
     rows: list[list[str]] = []
     place: list[str] = []

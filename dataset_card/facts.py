@@ -170,7 +170,7 @@ def _two_way(table: TrialTable) -> str:
     """The best score of every trial, folded away: rows are weight-init seeds, columns data-order seeds; a list of seeds
     where no two trials share one."""
     best = table.as_measured(table.score.max(axis=1))
-    if table.grid == (table.num_trials, table.num_trials):
+    if table.diagonal:
         columns, cells = ["best"], np.arange(table.num_trials)[:, None]
     else:
         columns, cells = [str(seed) for seed in table.data_order_seeds], table.cell

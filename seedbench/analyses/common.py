@@ -93,7 +93,7 @@ def remainders(table: TrialTable) -> list[list[Indices]]:
 
 def seed_axes(table: TrialTable) -> list[NDArray[np.int32]]:
     """Row and column of each trial; the row alone where every trial has a row and a column of its own."""
-    return [table.row] if table.grid == (table.num_trials, table.num_trials) else [table.row, table.column]
+    return [table.row] if table.diagonal else [table.row, table.column]
 
 
 def without_interval(estimate: Floats) -> Interval:

@@ -20,7 +20,7 @@ _CHUNK = 2**20  # permuted values at a time
 def factors(table: TrialTable, *, rng: np.random.Generator, permutations: int) -> Factors:
     """Everything about the two seeds of one table."""
     value = values(table)
-    alone = table.grid == (table.num_trials, table.num_trials) and table.num_trials > 1
+    alone = table.diagonal and table.num_trials > 1
     if table.sparse or alone:
         order = np.argsort(-value, kind="stable") if alone else np.empty(0, dtype=np.intp)
         seeds = table.weight_init_seeds[table.row]
@@ -89,7 +89,7 @@ def _obstacle(table: TrialTable, part: Floats) -> str | None:
     if min(rows, columns) < 2:
         which = NAMES["weight_init" if rows < 2 else "data_order"]
         return f"A single {which}: {cannot} apart from the rest."
-    if (rows, columns) == (table.num_trials, table.num_trials):
+    if table.diagonal:
         return f"No two trials share a seed: {cannot} apart."
     holes = f"{table.missing:,} of {rows * columns:,} cells are missing"
     if table.sparse:

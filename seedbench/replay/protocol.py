@@ -46,7 +46,7 @@ class PoolSize:
 def pool_size_of(table: TrialTable) -> PoolSize:
     """The size of a table's pools: the smallest number of trials in any of the baseline's sub-grids."""
     rows, columns = table.grid
-    if rows == columns == table.num_trials > 1:
+    if table.diagonal and table.num_trials > 1:
         drawn = subgrid_size(rows)
         return PoolSize(drawn, drawn, drawn, diagonal=True)
     drawn_rows, drawn_columns = subgrid_size(rows), subgrid_size(columns)

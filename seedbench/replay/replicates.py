@@ -109,7 +109,7 @@ def whole_table(table: TrialTable, *, seed: int, protocol: str = PROTOCOLS[0]) -
         seed=seed,
         replicates=range(1),
         protocol=protocol,
-        size=PoolSize(rows, columns, table.num_trials, diagonal=rows == columns == table.num_trials > 1),
+        size=PoolSize(rows, columns, table.num_trials, diagonal=table.diagonal and table.num_trials > 1),
     )
 
 

@@ -142,10 +142,14 @@ class TrialTable:
         return len(self.weight_init_seeds), len(self.data_order_seeds)
 
     @property
+    def diagonal(self) -> bool:
+        """Whether no two trials share a seed of either kind, so that one seed stands for both; so of a single trial."""
+        return self.grid == (self.num_trials, self.num_trials)
+
+    @property
     def one_seed(self) -> bool:
-        """Whether trials differ in one seed: along one axis only, or on a diagonal, where one seed stands for both."""
-        rows, columns = self.grid
-        return 1 in (rows, columns) or rows == columns == self.num_trials
+        """Whether trials differ in one seed: along one axis only, or on a diagonal."""
+        return 1 in self.grid or self.diagonal
 
     @property
     def missing(self) -> int:
@@ -185,8 +189,8 @@ class TrialTable:
     @cached_property
     def cell(self) -> np.ndarray:
         """int32 [rows, columns], the trial in each cell, -1 where there is none; not for a `sparse` table."""
-        cell = np.full(self.grid, -1, dtype=np.int32)
-        cell[self.row, self.column] = np.arange(self.num_trials)
+        rows, columns = self.grid
+        cell = self.trial_at(*np.ogrid[:rows, :columns])
         cell.flags.writeable = False
         return cell
 

@@ -40,7 +40,7 @@ def build_card(folder: Path) -> str:
     Raises:
         TrialSetError: the folder is no valid trial set.
     """
-    manifest, trials = read_manifest(folder), load_trials(folder)
+    manifest, trials = read_manifest(folder), load_trials(folder, predictions=True)
     return _card(folder, manifest, trials, _values(folder, manifest, trials)).content
 
 
@@ -53,7 +53,7 @@ def build(folder: Path) -> dict[str, bytes]:
     from dataset_card.croissant import croissant
     from dataset_card.picture import draw
 
-    manifest, trials = read_manifest(folder), load_trials(folder)
+    manifest, trials = read_manifest(folder), load_trials(folder, predictions=True)
     values = _values(folder, manifest, trials)
     card = _card(folder, manifest, trials, values)
     described = croissant(

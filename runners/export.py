@@ -39,7 +39,7 @@ def trial_row(log: TrialLog) -> dict[str, Any]:
     A trial is "diverged" where a loss or a logit is not finite, or where it ends no better than a constant prediction.
     """
     record, label = log.record, log.label
-    predicted, loss = predicted_label(log), example_loss(log)
+    predicted = predicted_label(log)
     counts = metrics.correct_counts(predicted, label)
     score = metrics.task_score(record.task, *counts)
     majority = majority_score_of(record.task, label)
@@ -55,7 +55,7 @@ def trial_row(log: TrialLog) -> dict[str, Any]:
         "num_steps": record.step[-1],
         "step": np.array(record.step, np.int32),
         "train_loss": _means_between(log.outcome.step_train_loss, record.step),
-        "validation_loss": loss.mean(axis=1).astype(np.float32),
+        "validation_loss": _losses(log.outcome.logits, label).mean(axis=1).astype(np.float32),
         "accuracy": metrics.accuracy(*counts),
         "f1": metrics.f1(*counts),
         "matthews_correlation": metrics.matthews_correlation(*counts),
@@ -89,12 +89,8 @@ def _labels(logits: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(logits).all(axis=-1), logits.argmax(axis=-1), -1).astype(np.int8)
 
 
-def example_loss(log: TrialLog) -> np.ndarray:
-    """Cross entropy of each dev example, float64 [checkpoints, examples], nats; NaN where a logit is not finite."""
-    return _losses(log.outcome.logits, log.label)
-
-
 def _losses(logits: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """Cross entropy of each example, float64 [checkpoints, examples], nats; NaN where a logit is not finite."""
     logits = logits.astype(np.float64)
     with np.errstate(invalid="ignore"):
         top = logits.max(axis=-1, keepdims=True)
@@ -125,7 +121,6 @@ def rows_of(logs: Iterable[TrialLog], steps: bool = False, logits: bool = False)
         predictions = {
             "predicted_label": predicted_label(log),
             "test_predicted_label": predicted_test_label(log),
-            "example_loss": example_loss(log).astype(np.float16),
         }
         rows["predictions"][task].append(identity | predictions)
         if steps:

@@ -43,7 +43,6 @@ def split_of(
     label: np.ndarray | None = None,
     steps_between: int = 3,
     missing: Iterable[tuple[int, int]] = (),
-    losses: bool = True,
     test: np.ndarray | None = None,
     seeds: tuple[Sequence[int], Sequence[int]] | None = None,
 ) -> Split:
@@ -91,7 +90,7 @@ def split_of(
                     "score": task_score(task, *counts),
                 }
             )
-            predictions.append({"trial_id": name, "predicted_label": cell, "example_loss": loss if losses else None})
+            predictions.append({"trial_id": name, "predicted_label": cell})
             if test is not None:
                 trials[-1] |= _on_test_set(task, test[row, column])
                 predictions[-1]["test_predicted_label"] = test[row, column]
@@ -194,6 +193,5 @@ def table_by_hand(
         majority_score=majority_score_of(task, truth),
         evaluation_seconds=np.full(len(row), np.nan),
         predicted_label=found,
-        example_loss=loss,
         label=truth,
     )

@@ -257,7 +257,7 @@ def trained_again(folder: Path, changed: list[int], score: list[float]) -> None:
         recorded_score=table.score[0].tolist(),
         score=score,
         predictions_changed=changed,
-        example_loss=None,
+        validation_loss=None,
         train_loss=None,
         step_train_loss=None,
         recorded_by=by | {"engine": "stacked"},

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from seedbench.errors import TrialSetError
 from seedbench.strategy import shipped
 from seedbench.trialset import load_trials, validate_folder
 
@@ -26,11 +27,19 @@ def wheel(tmp_path_factory) -> zipfile.ZipFile:
 def test_the_trial_set_in_it_is_the_one_here_and_valid(wheel, tmp_path):
     wheel.extractall(tmp_path)
     bundled = tmp_path / "seedbench" / "bundled"
-    assert validate_folder(bundled) == []
+    assert validate_folder(bundled, without_predictions=True) == []
     packed, here = load_trials(bundled), load_trials()
     assert packed.sha256 == here.sha256
     assert [table.name for table in packed.tables] == [table.name for table in here.tables]
     assert (bundled / "README.md").is_file()
+
+
+def test_predictions_stay_in_the_dataset(wheel, tmp_path):
+    wheel.extractall(tmp_path)
+    bundled = tmp_path / "seedbench" / "bundled"
+    assert {path.name for path in bundled.iterdir() if path.is_dir()} == {"trials", "examples"}
+    with pytest.raises(TrialSetError, match="predictions: not here.*fetch the trial set from the Hub"):
+        load_trials(bundled, predictions=True)
 
 
 def test_what_else_it_holds(wheel):

@@ -207,7 +207,7 @@ def main(
     console = Console(stderr=True)
     with resumable(console):
         read_manifest(trials)  # a folder, and no dataset of the Hub
-        tables = load_trials(trials).select(model_name or (), task or (), recipe or ()).tables
+        tables = load_trials(trials, predictions=True).select(model_name or (), task or (), recipe or ()).tables
         if len(models := {table.model for table in tables}) > 1:
             raise RunnerError(f"{trials} has {' and '.join(sorted(models))}: choose one with --model-name")
         if json is not None:

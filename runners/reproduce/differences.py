@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from runners.errors import RunnerError
-from runners.export import example_loss, predicted_label, predicted_test_label, trial_row
+from runners.export import predicted_label, predicted_test_label, trial_row
 from runners.trial_log import TrialLog
 from seedbench.documents import to_json
 from seedbench.errors import CannotWrite
@@ -50,8 +50,8 @@ def compare(
         predicted = predicted_label(log)
         changed = (table.predicted_label[trial] != predicted).sum(axis=1).tolist()
         pairs.append((table.predicted_label[trial], predicted))
-    if table.example_loss is not None:
-        pairs.append((table.example_loss[trial], example_loss(log).astype(np.float16)))
+    if not np.isnan(table.validation_loss[trial]).all():
+        pairs.append((table.validation_loss[trial], row["validation_loss"]))
         losses = [_largest(*both) for both in zip(*pairs[-1], strict=True)]
     if not np.isnan(table.train_loss[trial]).all():
         pairs.append((table.train_loss[trial], row["train_loss"]))
@@ -82,7 +82,7 @@ def compare(
         recorded_score=table.score[trial].tolist(),
         score=row["score"].tolist(),
         predictions_changed=changed,
-        example_loss=losses,
+        validation_loss=losses,
         train_loss=means,
         step_train_loss=largest_step,
         recorded_by=dict(recorded_by),
@@ -110,7 +110,7 @@ def report(done: Reproduction) -> Group:
         title.justify = "right"
     for one in done.trials:
         changed = "–" if one.predictions_changed is None else " ".join(map(str, one.predictions_changed))
-        losses = [loss for loss in one.example_loss or () if loss is not None]
+        losses = [loss for loss in one.validation_loss or () if loss is not None]
         shown.add_row(
             f"{one.task} {one.recipe} {one.weight_init_seed}-{one.data_order_seed}",
             changed,
@@ -119,7 +119,7 @@ def report(done: Reproduction) -> Group:
             f"{max(one.recorded_score):.4f}",
             f"{max(one.score):.4f}",
         )
-    legend = "score, loss: the largest difference at a checkpoint, and of a dev example at any checkpoint (nats)"
+    legend = "score, loss: the largest difference at a checkpoint, of the score and of the mean dev loss (nats)"
     return Group(shown, Text(legend, style="dim"), *map(Text, words(done)))
 
 

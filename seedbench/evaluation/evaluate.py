@@ -75,7 +75,7 @@ def scored(replayed: Replayed) -> Evaluation:
     strategies, options, every = [one.strategy for one in replayed.replays], replayed.options, replayed.scores
     others = range(1, len(strategies))
     with threadpool_limits(limits=1):  # a sum split among threads may differ in its last bit
-        rows = rows_of(every, options.protocol, replayed.trials.examples_error)
+        rows = rows_of(every, options.protocol, replayed.trials)
         summaries = summaries_of(every, len(strategies))
         differences, summary_differences = differences_of(every, others), summary_differences_of(every, others)
     return Evaluation(

@@ -20,7 +20,6 @@ from seedbench.evaluation.scores import (
     summary_multipliers,
     with_signal,
 )
-from seedbench.evaluation.undefined import undefined_share
 from seedbench.influences import (
     Interval,
     Multiplier,
@@ -35,7 +34,7 @@ from seedbench.influences import (
     total,
 )
 from seedbench.metrics import best_checkpoint
-from seedbench.trialset import ExamplesError, TrialTable
+from seedbench.trialset import ExamplesError, TrialSet, TrialTable
 
 Fields = dict[str, Any]
 
@@ -73,19 +72,18 @@ def _compared(name: str, found: Total | None, p: float | None) -> Fields:
     return ends(name, found) | {f"{name}_p": p, f"{name}_detectable": detectable}
 
 
-def rows_of(
-    every: Sequence[TableScores], protocol: str, over_examples: Mapping[str, ExamplesError]
-) -> list[tuple[Row, ...]]:
+def rows_of(every: Sequence[TableScores], protocol: str, trials: TrialSet) -> list[tuple[Row, ...]]:
     """The rows of each strategy, by table and budget.
 
     Args:
         every: of all strategies together.
         protocol: how they were scored.
-        over_examples: by name of the table, what the trial set says of its examples.
+        trials: whose tables they are, for what it says of their examples.
     """
     found: list[list[Row]] = [[] for _ in range(len(every[0].replays))] if every else []
     for one in every:
-        of_table, of_examples = _of_table(one), _known_of_examples(one, protocol, over_examples)
+        of_table = _of_table(one) | {"undefined_share": trials.undefined_share.get(one.table.name)}
+        of_examples = _known_of_examples(one, protocol, trials.examples_error)
         rules = range(len(one.replays))
         compared = [[total([over_best_of_n(one.sample, rule, b)]) for b in one.budgets] for rule in rules]
         p = iter(together([cell for of_rule in compared for cell in of_rule]))
@@ -117,7 +115,6 @@ def _of_table(one: TableScores) -> Fields:
         "no_signal": None if one.signal is None else not one.signal,
         "no_interval": base.grid.no_interval,
         "axis_held_fixed": base.grid.axis_held_fixed,
-        "undefined_share": known(undefined_share(table)),
     }
 
 

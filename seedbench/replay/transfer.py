@@ -96,7 +96,6 @@ def without_secrets(table: TrialTable) -> TrialTable:
         predicted_label=None,
         test_predicted_label=None,
         test_label=None,
-        example_loss=None,
     )
 
 

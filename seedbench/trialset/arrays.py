@@ -31,8 +31,8 @@ _SCORE_NAME = r"-?\w[\w.+/:@=-]{0,79}"
 LARGEST_SCORE = 1e100
 
 
-def load_tables(folder: Path, manifest: Manifest) -> tuple[TrialTable, ...]:
-    """All trial tables of a folder, ordered by model, task, recipe.
+def load_tables(folder: Path, manifest: Manifest, *, predictions: bool) -> tuple[TrialTable, ...]:
+    """All trial tables of a folder, ordered by model, task, recipe; with the predictions of their examples if asked.
 
     Raises:
         TrialSetError: the files are no trial set; with the file, the column and the row or trial.
@@ -48,6 +48,11 @@ def load_tables(folder: Path, manifest: Manifest) -> tuple[TrialTable, ...]:
             )
     if splits["predictions"] and not splits["examples"]:
         raise TrialSetError(f"{folder / MANIFEST}: predictions need examples")
+    if predictions and splits["predictions"] and not (folder / "predictions").exists():
+        raise TrialSetError(
+            f"{folder / 'predictions'}: not here, though {MANIFEST} lists it (an installed seedbench leaves it out); "
+            "fetch the trial set from the Hub"
+        )
     tables: list[TrialTable] = []
     for task, shards in splits["trials"].items():
         where = f"{folder / 'trials'} split {task}"
@@ -58,9 +63,9 @@ def load_tables(folder: Path, manifest: Manifest) -> tuple[TrialTable, ...]:
         if splits["examples"]:
             examples = read_split(folder, manifest, "examples", splits["examples"][task])
             of_task = with_examples(of_task, examples, f"{folder / 'examples'} split {task}")
-        if splits["predictions"]:
-            predictions = read_split(folder, manifest, "predictions", splits["predictions"][task])
-            of_task = with_predictions(of_task, predictions, f"{folder / 'predictions'} split {task}")
+        if predictions and splits["predictions"]:
+            predicted = read_split(folder, manifest, "predictions", splits["predictions"][task])
+            of_task = with_predictions(of_task, predicted, f"{folder / 'predictions'} split {task}")
         tables += of_task
     tables.sort(key=lambda table: (table.model, table.task, table.recipe))
     check_recipe_names((table.recipe, table.task, table.fields) for table in tables)

@@ -69,7 +69,7 @@ def with_predictions(tables: list[TrialTable], split: pa.Table, where: str) -> l
     for missing, what in ((known - set(position), "is missing"), (set(position) - known, "is not in trials")):
         if missing:
             raise TrialSetError(f"{where}: trial {min(missing)!r} {what}")
-    examples = {"predicted_label": "label", "test_predicted_label": "test_label", "example_loss": "label"}
+    examples = {"predicted_label": "label", "test_predicted_label": "test_label"}
     found = {}
     for column, of in examples.items():
         if split.column(column).null_count == split.num_rows:
@@ -78,11 +78,7 @@ def with_predictions(tables: list[TrialTable], split: pa.Table, where: str) -> l
         if not widths:
             raise TrialSetError(f"{where} column {column!r}: no table of {tables[0].task} has a test_score")
         curves = curves_of(split.column(column), f"{where} column {column!r}", widths[0])
-        if (
-            column != "example_loss"
-            and curves.values.size
-            and not -1 <= curves.values.min() <= curves.values.max() <= 1
-        ):
+        if curves.values.size and not -1 <= curves.values.min() <= curves.values.max() <= 1:
             worst = max(curves.values.min(), curves.values.max(), key=abs)
             raise TrialSetError(f"{where} column {column!r}: must be -1, 0 or 1, found {worst}")
         found[column] = curves

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 import numpy as np
 
-from seedbench.documents import OMIT_EMPTY, Count, Sha256, from_json, whole
+from seedbench.documents import OMIT_EMPTY, Count, Sha256, Share, from_json, whole
 from seedbench.errors import CannotWrite, TrialSetError
 from seedbench.files import settle
 from seedbench.trialset.resampled import ExamplesError
@@ -72,6 +72,7 @@ class ManifestFile:
     version: Annotated[str, whole(VERSION.pattern, "like 1.0.0")]
     files: Annotated[dict[str, ListedFile], msgspec.Meta(min_length=1)]
     examples_error: dict[str, ExamplesError] = field(default_factory=dict, metadata={OMIT_EMPTY: True})
+    undefined_share: dict[str, Share] = field(default_factory=dict, metadata={OMIT_EMPTY: True})
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ class Manifest:
         sha256: of `manifest.json` itself; identifies the trial set.
         files: path inside the folder -> SHA-256.
         examples_error: of each table whose predictions were there when it was written, by name.
+        undefined_share: of those tables, the share of checkpoints whose score is a convention.
     """
 
     name: str
@@ -91,6 +93,7 @@ class Manifest:
     sha256: str
     files: dict[str, str]
     examples_error: dict[str, ExamplesError] = field(default_factory=dict)
+    undefined_share: dict[str, float] = field(default_factory=dict)
 
     def shards(self, config: str) -> dict[str, list[str]]:
         """Task -> the paths of its parquet files in that config, in order.
@@ -130,7 +133,7 @@ def read_manifest(folder: Path) -> Manifest:
             raise TrialSetError(f"{folder / MANIFEST}: {problem}, found {path[:200]!r}")
     digests = {path: entry.sha256 for path, entry in manifest.files.items()}
     sha256 = hashlib.sha256(content).hexdigest()
-    return Manifest(manifest.name, manifest.version, sha256, digests, manifest.examples_error)
+    return Manifest(manifest.name, manifest.version, sha256, digests, manifest.examples_error, manifest.undefined_share)
 
 
 def _unfit(path: str) -> str | None:

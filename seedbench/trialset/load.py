@@ -32,6 +32,8 @@ class TrialSet:
         revision: the Hub commit it was fetched from; None for a folder.
         tables: ordered by model, task, recipe.
         examples_error: of each table, by name, how far its baseline depends on its examples; where it is known.
+        undefined_share: of each table, by name, the share of checkpoints whose score is undefined, or of a prediction
+            that is not finite, and counts as 0 or as wrong; where it is known.
     """
 
     name: str
@@ -40,6 +42,7 @@ class TrialSet:
     revision: str | None
     tables: tuple[TrialTable, ...]
     examples_error: dict[str, ExamplesError] = field(default_factory=dict)
+    undefined_share: dict[str, float] = field(default_factory=dict)
 
     @property
     def identity(self) -> TrialsIdentity:
@@ -75,12 +78,15 @@ def resolve_trials(selection: Selection) -> TrialSet:
     return trials
 
 
-def load_trials(source: str | os.PathLike[str] | None = None, *, revision: str | None = None) -> TrialSet:
+def load_trials(
+    source: str | os.PathLike[str] | None = None, *, revision: str | None = None, predictions: bool = False
+) -> TrialSet:
     """Loads a trial set into arrays and checks it.
 
     Args:
         source: a folder, or the id of a Hub dataset repo (`owner/name`); None: the trial set bundled with seedbench.
         revision: a tag, branch or commit of the Hub repo.
+        predictions: load them as well, where the trial set has any; scores are what replay needs.
 
     Returns:
         All tables of the trial set. `steps` and `logits` are not loaded.
@@ -102,18 +108,26 @@ def load_trials(source: str | os.PathLike[str] | None = None, *, revision: str |
                 raise TrialSetError(
                     f"{source}: no such folder; give a folder with a {MANIFEST}, or a Hub id owner/name"
                 )
-            folder = _download(str(source), revision)
+            folder = _download(str(source), revision, predictions)
             commit = folder.name
     if revision is not None and commit is None:
         raise TrialSetError(f"revision {revision!r}: only a Hub repo has revisions, and this is a local folder")
     manifest = read_manifest(folder)
-    tables = load_tables(folder, manifest)
-    return TrialSet(manifest.name, manifest.version, manifest.sha256, commit, tables, manifest.examples_error)
+    return TrialSet(
+        name=manifest.name,
+        version=manifest.version,
+        sha256=manifest.sha256,
+        revision=commit,
+        tables=load_tables(folder, manifest, predictions=predictions),
+        examples_error=manifest.examples_error,
+        undefined_share=manifest.undefined_share,
+    )
 
 
-def _download(repo: str, revision: str | None) -> Path:
+def _download(repo: str, revision: str | None, predictions: bool) -> Path:
+    configs = ["trials/*", "examples/*", *(["predictions/*"] if predictions else [])]
     try:
-        return download(repo, revision, [MANIFEST, CARD, "trials/*", "predictions/*", "examples/*"])
+        return download(repo, revision, [MANIFEST, CARD, *configs])
     except Exception as error:  # whatever the Hub client, HTTP or the disk has to say; never with a traceback
         at = f" at revision {revision}" if revision else ""
         raise TrialSetError(

@@ -80,7 +80,7 @@ def add_trials(
 
 def _read(folder: Path) -> tuple[Manifest, Configs]:
     manifest = read_manifest(folder)
-    arrays.load_tables(folder, manifest)  # for all that it checks
+    arrays.load_tables(folder, manifest, predictions=True)  # for all that it checks
     return manifest, read_folder(folder, manifest)
 
 

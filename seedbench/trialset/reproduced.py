@@ -23,7 +23,7 @@ class TrainedAgain:
         recorded_status, status: finished or diverged.
         recorded_score, score: the task's metric on the whole dev set.
         predictions_changed: dev examples with another predicted label; None without recorded predictions.
-        example_loss: largest difference in the loss of a dev example, nats.
+        validation_loss: difference in the mean loss over the dev set, nats.
         train_loss: difference in the mean training loss since the checkpoint before, nats.
         step_train_loss: largest difference in the loss of a training step, nats; None without the config ``steps``.
         recorded_by, by: engine, device and versions of the two runs.
@@ -42,7 +42,7 @@ class TrainedAgain:
     recorded_score: list[float]
     score: list[float]
     predictions_changed: list[Count] | None
-    example_loss: list[float | None] | None
+    validation_loss: list[float | None] | None
     train_loss: list[float | None] | None
     step_train_loss: float | None
     recorded_by: dict[str, str | None]

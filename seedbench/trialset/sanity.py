@@ -12,7 +12,7 @@ from seedbench.trialset.table import TrialTable
 def same_curves(table: TrialTable) -> list[list[str]]:
     """Groups of trials that are the same at every checkpoint, by their ids: seeds that did nothing, or a row twice.
 
-    Compared are all curves that are recorded, and every prediction and loss of a dev example.
+    Compared are all curves that are recorded, and every prediction where they are loaded.
     """
     groups: dict[bytes, list[str]] = {}
     recorded = (
@@ -22,7 +22,6 @@ def same_curves(table: TrialTable) -> list[list[str]]:
         table.test_score,
         table.predicted_label,
         table.test_predicted_label,
-        table.example_loss,
     )
     for trial, name in enumerate(table.trial_id):
         if table.status[trial] == "failed":  # what others share with it was not measured

@@ -224,13 +224,6 @@ CONFIGS: dict[str, Config] = {
                     "Checkpoints × test examples, likewise.",
                     nullable=True,
                 ),
-                Column(
-                    "example_loss",
-                    "list<list<float16>>",
-                    "Checkpoints × dev examples: the loss of each example; NaN stays NaN.",
-                    "nats",
-                    nullable=True,
-                ),
             ),
             optional=True,
         ),
@@ -274,7 +267,7 @@ def arrow_type(name: str) -> pa.DataType:
 
     if name.startswith("list<"):
         return pa.list_(pa.field("element", arrow_type(name[5:-1]), nullable=True))
-    return {"bool": pa.bool_(), "float16": pa.float16(), "string": pa.string()}.get(name) or pa.type_for_alias(name)
+    return {"bool": pa.bool_(), "string": pa.string()}.get(name) or pa.type_for_alias(name)
 
 
 def arrow_schema(config: str) -> pa.Schema:

@@ -39,10 +39,9 @@ class TrialTable:
         test_score: float64 [trials, checkpoints], the same on the test set; None where there is none.
         test_loss: float32 [trials, checkpoints], nats, over the test set; None where not recorded.
         evaluation_seconds: float64 [trials], of all validation points of each; NaN where not recorded.
-        predicted_label: int8 [trials, checkpoints, examples], -1 where the logits were not finite; None where the trial
-            set has no predictions.
+        predicted_label: int8 [trials, checkpoints, examples], -1 where the logits were not finite; None where they
+            are not recorded, or not loaded.
         test_predicted_label: int8 [trials, checkpoints, test examples], likewise.
-        example_loss: float16 [trials, checkpoints, examples], nats; None where not recorded.
         label: int8 [examples]; None where the trial set has no examples.
         test_label: int8 [test examples], likewise.
         fields: the recipe's fields, by column name of the schema.
@@ -69,7 +68,6 @@ class TrialTable:
     evaluation_seconds: np.ndarray
     predicted_label: np.ndarray | None = None
     test_predicted_label: np.ndarray | None = None
-    example_loss: np.ndarray | None = None
     label: np.ndarray | None = None
     test_label: np.ndarray | None = None
     fields: dict[str, Any] = field(default_factory=dict)
@@ -208,7 +206,6 @@ _OF_TRIALS = (
     "evaluation_seconds",
     "predicted_label",
     "test_predicted_label",
-    "example_loss",
 )
 
 

@@ -27,8 +27,12 @@ _METRICS = {"accuracy": accuracy, "f1": f1, "matthews_correlation": matthews_cor
 _TOLERANCE = 1e-6  # the same counts, perhaps divided in float32
 
 
-def validate_folder(path: str | os.PathLike[str]) -> list[str]:
+def validate_folder(path: str | os.PathLike[str], *, without_predictions: bool = False) -> list[str]:
     """Every problem of a trial set's folder, one line each; empty where it is valid.
+
+    Args:
+        path: of the folder.
+        without_predictions: they are known not to be here, as in an installed seedbench.
 
     Beyond what `load_trials` checks: every file is listed and unchanged, the recorded scores, test scores, metrics,
     majority score and status follow from the recorded predictions, labels and losses, no loss is negative, and `steps`
@@ -53,11 +57,13 @@ def validate_folder(path: str | os.PathLike[str]) -> list[str]:
             problems.append(f"{folder / file}: not listed in {MANIFEST}")
     unlisted = len(problems)
     for listed in manifest.files:
+        if without_predictions and listed.startswith("predictions/"):
+            continue
         attempt(partial(_check_unchanged, folder, manifest, listed))
     if len(problems) > unlisted:  # what is in a damaged file says nothing
         return problems
     try:
-        tables = load_tables(folder, manifest)
+        tables = load_tables(folder, manifest, predictions=not without_predictions)
     except TrialSetError as error:
         return [*problems, str(error)]
     for table in tables:
@@ -139,8 +145,6 @@ def _status_problems(table: TrialTable) -> Iterator[str]:
         met_nan |= ~np.isfinite(table.train_loss).all(axis=1)
     if not np.isnan(table.validation_loss).all():
         met_nan |= np.isnan(table.validation_loss).any(axis=1)
-    if table.example_loss is not None:
-        met_nan |= np.isnan(table.example_loss).any(axis=(1, 2))
     if table.predicted_label is not None and table.label is not None and table.score_name is None:
         met_nan |= (table.predicted_label == -1).any(axis=(1, 2))
         constant = np.broadcast_to(np.array([[0], [1]], dtype=np.int8), (2, len(table.label)))
@@ -163,23 +167,6 @@ def _loss_problems(table: TrialTable) -> Iterator[str]:
             yield (
                 f"{table.name}: {name} of trial {table.trial_id[trial]!r} at checkpoint {checkpoint} is "
                 f"{loss[trial, checkpoint]}, and a loss is never negative"
-            )
-    if table.example_loss is not None:
-        for trial, checkpoint, example in np.argwhere(table.example_loss < 0)[:1]:
-            yield (
-                f"{table.name}: example_loss of trial {table.trial_id[trial]!r} at checkpoint {checkpoint}, "
-                f"example {example} is {table.example_loss[trial, checkpoint, example]}, and a loss is never negative"
-            )
-        # Means of float16 losses against a mean taken in float32: equal within half a float16 unit of each.
-        with np.errstate(invalid="ignore", over="ignore"):
-            mean = table.example_loss.mean(axis=2, dtype=np.float64)
-            known = np.isfinite(mean) & np.isfinite(table.validation_loss)
-            far = known & (np.abs(mean - table.validation_loss) > 1e-3 * np.maximum(1, np.abs(mean)))
-        for trial, checkpoint in np.argwhere(far)[:1]:
-            yield (
-                f"{table.name}: validation_loss of trial {table.trial_id[trial]!r} at checkpoint {checkpoint} is "
-                f"{table.validation_loss[trial, checkpoint]:.6f}, "
-                f"the mean of example_loss is {mean[trial, checkpoint]:.6f}"
             )
 
 

@@ -25,13 +25,14 @@ from seedbench.trialset.files import (
     with_all_columns,
 )
 from seedbench.trialset.lists import nested
-from seedbench.trialset.resampled import ExamplesError, examples_error
+from seedbench.trialset.resampled import examples_error
 from seedbench.trialset.schema import CONFIGS, OF_KNOWN_TASKS, SCHEMA_VERSION, TASK_NAME, TASKS, arrow_schema
+from seedbench.trialset.table import TrialTable
+from seedbench.trialset.undefined import undefined_share
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_NONE: Mapping[str, ExamplesError] = {}
 MAX_FILE_BYTES = 64 * 2**20
 Rows = Sequence[Mapping[str, Any]]
 _ROW_GROUP_BYTES = 32 * 2**20  # before compression: small enough to stream, large enough to compress well
@@ -117,11 +118,10 @@ def _stage(
     _write_files(folder, configs, max_file_bytes)
     write_manifest(folder, name=name, version=version)
     try:
-        tables = load_tables(folder, read_manifest(folder))
+        tables = load_tables(folder, read_manifest(folder), predictions=True)
     except TrialSetError as error:
         raise TrialSetError(str(error).replace(f"{folder}{os.sep}", "")) from None
-    errors = {table.name: found for table in tables if (found := examples_error(table)) is not None}
-    return write_manifest(folder, name=name, version=version, errors=errors)
+    return write_manifest(folder, name=name, version=version, tables=tables)
 
 
 @contextmanager
@@ -132,13 +132,19 @@ def _as_trial_set_error() -> Iterator[None]:
         raise TrialSetError(str(error)) from None
 
 
-def write_manifest(folder: Path, *, name: str, version: str, errors: Mapping[str, ExamplesError] = _NONE) -> str:
-    """Writes a folder's manifest over all its `data_files`; returns the manifest's SHA-256."""
+def write_manifest(folder: Path, *, name: str, version: str, tables: Sequence[TrialTable] = ()) -> str:
+    """Writes a folder's manifest over all its `data_files`, with what only the predictions of `tables` tell.
+
+    Returns:
+        The manifest's SHA-256.
+    """
     files = {}
     for path in data_files(folder):
         content = (folder / path).read_bytes()
         files[path] = ListedFile(len(content), hashlib.sha256(content).hexdigest())
-    content = to_json(ManifestFile(SCHEMA_VERSION, name, version, files, dict(errors))).encode()
+    errors = {table.name: found for table in tables if (found := examples_error(table)) is not None}
+    undefined = {table.name: share for table in tables if (share := undefined_share(table)) is not None}
+    content = to_json(ManifestFile(SCHEMA_VERSION, name, version, files, errors, undefined)).encode()
     write_file(folder / MANIFEST, content)
     return hashlib.sha256(content).hexdigest()
 
@@ -226,9 +232,7 @@ def _write_split(folder: Path, task: str, table: pa.Table, config: str, max_file
     # Scores and names repeat, so a dictionary serves them; losses do not. Other encodings are not read by every engine.
     columns = CONFIGS[config].columns
     leaves = {column.name + ".list.element" * column.type.count("list<"): column.type for column in columns}
-    dictionary = [
-        leaf for leaf, type_name in leaves.items() if "float16" not in type_name and "float32" not in type_name
-    ]
+    dictionary = [leaf for leaf, type_name in leaves.items() if "float32" not in type_name]
     written: list[Path] = []
     start = 0
     while start < table.num_rows or not written:

@@ -44,7 +44,6 @@ def made_up() -> TrialTable:
         score=(score := (predicted == label).mean(axis=-1)),
         test_score=score,
         predicted_label=predicted.astype(np.int8),
-        example_loss=rng.random(predicted.shape, dtype=np.float32).astype(np.float16),
         label=label,
     )
 

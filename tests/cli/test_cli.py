@@ -427,7 +427,7 @@ def other_schema_version(folder: Path) -> None:
 
 
 def truncated(folder: Path) -> None:
-    (path,) = (folder / "predictions").glob("mrpc-*.parquet")
+    (path,) = (folder / "trials").glob("mrpc-*.parquet")
     path.write_bytes(path.read_bytes()[:-100])
 
 

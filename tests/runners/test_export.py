@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from runners.errors import RunnerError
-from runners.export import append, example_loss, predicted_label, predicted_test_label, rows_of, trial_row
+from runners.export import append, predicted_label, predicted_test_label, rows_of, trial_row
 from runners.trial_log import Cell
 from seedbench.trialset import load_trials, write_trials
 from tests.runners.test_trial_log import make_log
@@ -57,7 +57,6 @@ def test_logits_that_are_not_finite_are_a_wrong_prediction_and_a_nan_loss() -> N
     logits[1, 3, 0] = np.inf
     log = make_log(logits=logits)
     assert predicted_label(log).tolist() == [[-1, 0, 0, 0], [1, 1, 0, -1]]
-    assert np.isnan(example_loss(log)).tolist() == [[True, False, False, False], [False, False, False, True]]
     row = trial_row(log)
     assert row["score"].tolist() == [0.5, 0.75]
     assert np.isnan(row["validation_loss"]).all()
@@ -70,7 +69,7 @@ def test_logs_become_a_trial_set_and_new_ones_are_appended(tmp_path: Path) -> No
     write_trials(folder, rows_of(logs[:2], steps=True, logits=True), name="a/b", version="1.0.0")
     assert load_trials(folder).tables[0].num_trials == 2
     append(rows_of(logs, steps=True, logits=True), folder, name="a/b", version="1.1.0")
-    table = load_trials(folder).tables[0]
+    table = load_trials(folder, predictions=True).tables[0]
     assert table.grid == (2, 2)
     assert table.score.tolist() == [[0.75, 1.0]] * 4
     assert table.predicted_label is not None and table.predicted_label.shape == (4, 2, 4)

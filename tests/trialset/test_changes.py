@@ -52,10 +52,10 @@ def test_data_that_are_fixed_are_named_by_column(tmp_path):
     fixed = copy.deepcopy(FEW)
     fixed.trials[2]["train_loss"] = fixed.trials[2]["train_loss"] + 1
     fixed.trials[4]["device"] = "another"
-    fixed.predictions[4]["example_loss"] = fixed.predictions[4]["example_loss"].copy()
-    fixed.predictions[4]["example_loss"][0, 0] += np.float16(0.0005)
+    fixed.predictions[4]["predicted_label"] = fixed.predictions[4]["predicted_label"].copy()
+    fixed.predictions[4]["predicted_label"][0, 0] ^= 1
     assert lines(tmp_path, [FEW], [fixed]) == [
-        (Level.PATCH, "~ table mini/sst2/few: 2 trials changed (example_loss, train_loss, device)")
+        (Level.PATCH, "~ table mini/sst2/few: 2 trials changed (predicted_label, train_loss, device)")
     ]
 
 

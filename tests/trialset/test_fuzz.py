@@ -94,7 +94,7 @@ def outcome(files: Files, parent: Path) -> tuple[TrialSet | None, list[str]]:
         with written(files, parent) as folder:
             found = validate_folder(folder)
             try:
-                loaded = load_trials(folder)
+                loaded = load_trials(folder, predictions=True)
             except TrialSetError as error:
                 assert found, "loading refuses what the validator lets pass"
                 loaded, found = None, [*found, str(error)]

@@ -41,7 +41,7 @@ def test_new_cells_tables_and_tasks_come_in_and_the_version_rises(tmp_path):
         ("mini/sst2/other", 4),
     ]
     whole = load_trials(write(tmp_path / "whole", grid(missing=[(2, 0)])))  # as if run at once
-    for name in ("score", "predicted_label", "example_loss", "cell"):
+    for name in ("score", "predicted_label", "cell"):
         np.testing.assert_array_equal(getattr(merged.tables[1], name), getattr(whole.tables[0], name))
     assert validate_folder(held) == []
     assert not (held / "README.md").exists()
@@ -70,10 +70,10 @@ def collisions():
     accuracy = np.full(5, 0.5)
     yield "content", changed(new, "trials", "few-1-1", accuracy=accuracy), "trials split sst2 column 'accuracy': trial"
     yield "seconds", changed(new, "trials", "few-1-1", train_seconds=3.5), "column 'train_seconds': trial 'few-1-1' is"
-    loss = new.predictions[5]["example_loss"].copy()
-    loss[4, 59] += 1
-    trial = new.predictions[5]["trial_id"]
-    yield "loss", changed(new, "predictions", trial, example_loss=loss), f"column 'example_loss': trial {trial!r} is"
+    predicted = new.predictions[5]["predicted_label"].copy()
+    predicted[4, 59] ^= 1
+    trial, where = new.predictions[5]["trial_id"], "column 'predicted_label'"
+    yield "prediction", changed(new, "predictions", trial, predicted_label=predicted), f"{where}: trial {trial!r} is"
     steps = split_of(PREDICTED, steps_between=4)
     yield "steps", steps, "column 'num_steps' of table mini/sst2/few is 20, in SET 15; another recipe needs another"
     recipe = copy.deepcopy(new)

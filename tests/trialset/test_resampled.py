@@ -49,7 +49,7 @@ def test_nothing_is_said_without_predictions_or_of_another_score():
 
 def test_a_trial_set_carries_it(tmp_path):
     folder = write(tmp_path / "set", split_like_training(3, 3, test_examples=40))
-    (table,) = load_trials(folder).tables
+    (table,) = load_trials(folder, predictions=True).tables
     known = load_trials(folder).examples_error
     assert known == {table.name: examples_error(table)} == read_manifest(folder).examples_error
     add_trials(folder, [write(tmp_path / "more", split_like_training(2, 2, recipe="more", test_examples=0))])

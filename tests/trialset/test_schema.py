@@ -25,7 +25,7 @@ def test_every_column_has_a_meaning_and_a_type_that_arrow_knows():
         ("int64", pa.int64()),
         ("list<float32>", pa.list_(pa.float32())),
         ("list<list<int8>>", pa.list_(pa.list_(pa.int8()))),
-        ("list<list<list<float16>>>", pa.list_(pa.list_(pa.list_(pa.float16())))),
+        ("list<list<list<float32>>>", pa.list_(pa.list_(pa.list_(pa.float32())))),
     ],
 )
 def test_a_type_is_written_as_arrow_writes_it(name, expected):

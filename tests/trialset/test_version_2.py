@@ -52,7 +52,7 @@ def curves(step: list[int], *scores: list[float], **columns: object) -> list[dic
 def test_after_an_early_end_the_last_measurement_is_repeated(write_set):
     split = ended(split_like_training(2, 3, test_examples=40), 1, 2, None)
     folder = write_set(split)
-    (table,) = load_trials(folder).tables
+    (table,) = load_trials(folder, predictions=True).tables
     assert table.ended_at.tolist() == [5, 2, 5, 5, 5, 5]
     for curve in (table.score, table.test_score, table.validation_loss, table.test_loss, table.predicted_label):
         assert curve is not None and (curve[1, 2:] == curve[1, 1]).all()
@@ -63,7 +63,7 @@ def test_after_an_early_end_the_last_measurement_is_repeated(write_set):
 def test_after_a_failure_stands_the_lowest_of_the_table(write_set):
     split = ended(ended(split_like_training(2, 3, test_examples=40), 1, 2, "failed"), 4, 0, "failed")
     folder = write_set(split)
-    (table,) = load_trials(folder).tables
+    (table,) = load_trials(folder, predictions=True).tables
     own = np.arange(5) < table.ended_at[:, None]
     assert table.test_score is not None
     for scores in (table.score, table.test_score):

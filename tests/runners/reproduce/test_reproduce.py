@@ -79,7 +79,7 @@ def test_a_reproduced_trial_is_equal_to_the_last_bit_and_trained_once(
     for trial in done["trials"]:
         assert trial["equal"] and trial["score"] == trial["recorded_score"]
         assert trial["predictions_changed"] == [0] * 4 and trial["step_train_loss"] == 0
-        assert trial["example_loss"] == trial["train_loss"] == [0] * 4
+        assert trial["validation_loss"] == trial["train_loss"] == [0] * 4
     logs = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "reference").rglob("*.npz")}
     again = run(*arguments, "--json", str(tmp_path / "found.json"))
     assert "2 of 2 trials are there already" in again.output
@@ -88,7 +88,7 @@ def test_a_reproduced_trial_is_equal_to_the_last_bit_and_trained_once(
 
 
 def test_the_draw_is_seeded_and_a_smaller_one_is_its_beginning(recorded: Path) -> None:
-    tables = load_trials(recorded / "set").tables
+    tables = load_trials(recorded / "set", predictions=True).tables
     drawn = {seed: draw(tables, recorded / "set", 6, seed)[0].cells for seed in range(4)}
     assert all(sorted(map(repr, cells)) == sorted(map(repr, CELLS)) for cells in drawn.values())
     assert len({tuple(cells) for cells in drawn.values()}) > 1
@@ -103,7 +103,7 @@ def test_the_other_engine_is_compared_in_its_own_folder_and_kept_beside(
     recorded: Path, spec, tiny_model: str, tiny_glue: str, tmp_path: Path
 ) -> None:
     """What both engines trained is there already, so that nothing is trained here: the draw of seed 0 is compared."""
-    tables = load_trials(recorded / "set").tables
+    tables = load_trials(recorded / "set", predictions=True).tables
     cells = draw(tables, recorded / "set", 2, 0)[0].cells
     shutil.copytree(recorded / "logs", tmp_path / "out" / "reference")
     list(BlockRunner(replace(spec(tmp_path / "out" / "stacked"), engine="stacked"), "cpu").run(cells))
@@ -131,7 +131,7 @@ def changed(log: TrialLog, examples: list[int]) -> TrialLog:
 
 
 def compared(recorded: Path, spec, examples: list[int]) -> TrainedAgain:
-    (table,) = load_trials(recorded / "set").tables
+    (table,) = load_trials(recorded / "set", predictions=True).tables
     log = read_log(spec(recorded / "logs").log_path(CELLS[4]))
     return compare(table, 4, changed(log, examples), NOBODY, log.outcome.step_train_loss)
 
@@ -145,15 +145,15 @@ def test_what_changed_is_counted_at_its_checkpoint(recorded: Path, spec) -> None
     won = sum(1 if not right[example] else -1 for example in (3, 5, 8))
     assert found.score[:3] == found.recorded_score[:3]
     assert found.score[3] - found.recorded_score[3] == pytest.approx(won / 20)
-    gap = np.abs(np.diff(log.outcome.logits[-1, [3, 5, 8]], axis=1)).max()
-    assert found.example_loss is not None and found.example_loss[:3] == [0, 0, 0]
-    assert found.example_loss[3] == pytest.approx(gap, abs=2e-3)  # recorded in float16
+    gap = np.diff(log.outcome.logits[-1, [3, 5, 8]], axis=1)[:, 0] * np.where(log.label[[3, 5, 8]] == 1, 1, -1)
+    assert found.validation_loss is not None and found.validation_loss[:3] == [0, 0, 0]
+    assert found.validation_loss[3] == pytest.approx(abs(gap.sum()) / 20, abs=1e-6)  # a mean over 20
     assert found.train_loss == [0] * 4 and found.step_train_loss == 0
     assert compared(recorded, spec, []).equal
 
 
 def test_the_test_set_is_compared_where_it_is_recorded(recorded: Path, spec) -> None:
-    (table,) = load_trials(recorded / "set").tables
+    (table,) = load_trials(recorded / "set", predictions=True).tables
     log = read_log(spec(recorded / "logs").log_path(CELLS[4]))
     found = compare(table, 4, log, NOBODY, None)
     assert found.equal and found.test_predictions_changed == [0] * 4
@@ -189,7 +189,7 @@ def test_in_words(recorded: Path, spec) -> None:
 
 
 def test_losses_that_are_nan_in_both_are_the_same(recorded: Path, spec) -> None:
-    (table,) = load_trials(recorded / "set").tables
+    (table,) = load_trials(recorded / "set", predictions=True).tables
     log = read_log(spec(recorded / "logs").log_path(CELLS[0]))
     loss = table.train_loss.copy()
     loss[0, 1] = np.nan

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from seedbench.metrics import correct_counts, undefined
-from seedbench.trialset import TrialTable
+from seedbench.trialset.table import TrialTable
 
 
-def undefined_share(table: TrialTable) -> float:
+def undefined_share(table: TrialTable) -> float | None:
     """Share of a table's checkpoints whose score on the dev set is a convention: undefined, or with a prediction of -1.
 
-    NaN where the table has no predictions.
+    None where the table has no predictions, or its score is not the metric of a GLUE task.
     """
     predicted, label = table.predicted_label, table.label
-    if predicted is None or label is None:
-        return float("nan")
+    if predicted is None or label is None or table.score_name is not None:
+        return None
     is_undefined = predicted.min(axis=-1) < 0
     # An undefined metric is 0 unless the labels themselves are constant, so few need counting.
     suspects = ~is_undefined & ((table.score == 0) | (label.min() == label.max()))

@@ -192,7 +192,8 @@ def _best_of_n(scores: TableScores, budget: int, score: float | None) -> BestOfN
         oracle=base.oracle,
         no_signal=None if scores.signal is None else not scores.signal,
         no_interval=base.grid.no_interval,
-        needed=None if score is None else _needed(scores, score),
+        needed=None if score is None else _needed(scores, score * table.sign),
+        sign=-1 if table.sign < 0 else 1,
     )
 
 

@@ -67,17 +67,19 @@ def advice_words(advice: Advice) -> list[str]:
         sentences = [_advised_words(advice, advice.advised, tables, trials), _compute_words(advice, advice.advised)]
     if len(advice.tables) == 1:
         (table,) = advice.tables
-        sentences.append(f"Plain best-of-n scores {_score(table)} with {trials}, one full trial {table.floor:.4f}.")
+        sentences.append(
+            f"Plain best-of-n scores {_score(table)} with {trials}, one full trial {table.measured(table.floor):.4f}."
+        )
         if table.needed is not None:
-            sentences.append(f"It {_needed_words(table.needed, table.trials)}.")
+            sentences.append(f"It {_needed_words(table.needed, table)}.")
     return [sentence for sentence in sentences if sentence]
 
 
 def _advised_words(advice: Advice, best: Candidate, tables: str, trials: str) -> str:
     return (
-        f"With a budget of {trials}, use {best.label}: on {tables} it scores {best.difference:.4f} more than plain "
-        f"best-of-n (95% interval {best.difference_low:+.4f} to {best.difference_high:+.4f}), told from it at 95% also "
-        f"for {len(advice.candidates)} settings together."
+        f"With a budget of {trials}, use {best.label}: on {tables} it is {best.difference:.4f} better than "
+        f"plain best-of-n (95% interval {best.difference_low:+.4f} to {best.difference_high:+.4f}), told from it at "
+        f"95% also for {len(advice.candidates)} settings together."
     )
 
 
@@ -89,7 +91,7 @@ def _compute_words(advice: Advice, best: Candidate) -> str:
     first = advice.candidates[0]
     if first != best:
         more = first.difference - best.difference
-        sentences.append(f"{first.label} scored {more:.4f} higher still, but cannot be told from best-of-n.")
+        sentences.append(f"{first.label} was {more:.4f} better still, but cannot be told from best-of-n.")
     others = sum(candidate.verdict == "better" for candidate in advice.candidates) - 1
     if others:
         sentences.append(f"{others} other setting{'s are' if others > 1 else ' is'} better than best-of-n, too.")
@@ -110,9 +112,9 @@ def _promising_words(advice: Advice) -> str:
     if best.difference_low is None or best.difference_high is None:
         return "Too few seeds in one of these tables say nothing about others, so there are no intervals."
     if best.difference <= 0:
-        return "None of them scored higher."
+        return "None of them scored better."
     return (
-        f"{best.label} scored highest: {best.difference:+.4f}{_for_which(best, advice.budget)}. But the best of "
+        f"{best.label} scored best: {best.difference:+.4f}{_for_which(best, advice.budget)}. But the best of "
         f"{len(advice.candidates)} may be that by luck; a true difference of {best.difference_detectable:.4f} would "
         "have been told from 0 four times in five, had it been the only one."
     )
@@ -147,18 +149,18 @@ def _span(low: float | None, high: float | None) -> str:
     return f"95% interval {' '.join(ends)}"
 
 
-def _needed_words(needed: Needed, trials: int) -> str:
+def _needed_words(needed: Needed, table: BestOfN) -> str:
     """How many full trials best-of-n needs for a score, as the end of a sentence."""
+    score = f"{table.measured(needed.score):.4f}"
     if needed.bound == "<":
-        return f"needs no more than one full trial for {needed.score:.4f}"
+        return f"needs no more than one full trial for {score}"
     if needed.bound == ">":
-        return f"is not expected to reach {needed.score:.4f} with as many trials as a pool of the {trials} recorded has"
-    trials_needed = full_trials(needed.full_trials, None)
-    return f"needs {trials_needed} full trials for {needed.score:.4f} ({_span(needed.low, needed.high)})"
+        return f"is not expected to reach {score} with as many trials as a pool of the {table.trials} recorded has"
+    return f"needs {full_trials(needed.full_trials, None)} full trials for {score} ({_span(needed.low, needed.high)})"
 
 
 def _score(table: BestOfN) -> str:
-    return f"{table.score:.4f}{half(table.score, table.score_high, 1, '.4f')}"
+    return f"{table.measured(table.score):.4f}{half(table.score, table.score_high, 1, '.4f')}"
 
 
 def _notes(advice: Advice) -> list[str]:
@@ -194,11 +196,13 @@ def _tables(advice: Advice) -> Iterator[Text]:
     yield Text(f"\n{', '.join(facts)}", style="dim")
     for table in advice.tables:
         yield Text(f"\n{table.model} · {table.task} · {table.recipe}", style="bold")
-        line = f"one full trial {table.floor:.4f}, best of {advice.budget} {_score(table)}, best of many "
-        line += f"{table.ceiling:.4f}, oracle {table.oracle:.4f}" + (": no signal" if table.no_signal else "")
+        floor, ceiling, oracle = map(table.measured, (table.floor, table.ceiling, table.oracle))
+        line = f"one full trial {floor:.4f}, best of {advice.budget} {_score(table)}, best of many {ceiling:.4f}, "
+        line += f"oracle {oracle:.4f}" + ("" if table.sign > 0 else " (lower is better)")
+        line += ": no signal" if table.no_signal else ""
         yield Text(line, style="dim")
         if table.needed is not None and len(advice.tables) > 1:
-            yield Text(f"best-of-n {_needed_words(table.needed, table.trials)}", style="dim")
+            yield Text(f"best-of-n {_needed_words(table.needed, table)}", style="dim")
 
 
 def _candidate_table(advice: Advice, width: int) -> Table:

@@ -89,6 +89,7 @@ class BestOfN:
         no_signal: whether full trials differ too little for any choice among them to matter; see `Row`.
         no_interval: why there are no intervals.
         needed: for the score that was asked for.
+        sign: -1 where scores are the negative of what was measured; see `Row`.
     """
 
     model: str
@@ -104,6 +105,11 @@ class BestOfN:
     no_signal: bool | None
     no_interval: NoInterval | None
     needed: Needed | None
+    sign: Literal[-1, 1] = 1
+
+    def measured(self, score: float) -> float:
+        """A score of this table as it was measured."""
+        return score if self.sign > 0 else 0.0 - score
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,7 @@ def _table_parts(
     yield Chart(
         charts.intervals(rows, value, levels={"": 0}),
         f"Mean difference at each budget, {names[0]} minus {names[1]}",
-        "Right of the dashed line the first scores higher. Each line is a 95% interval over replicates and seeds, of "
+        "Right of the dashed line the first is better. Each line is a 95% interval over replicates and seeds, of "
         "this budget alone; the table says what holds for all of them together.",
         sources=(WAGER,),
         notes=("Too few seeds say nothing about others: there is no interval.",)
@@ -120,7 +120,7 @@ def _numbers(pairs: Sequence[tuple[Difference, Parted]]) -> Table:
         ),
         Column("p", numeric=True, note="all budgets of the table together (Holm): below 0.05 it is told from 0"),
         Column("finds", numeric=True, note="the true difference that is told from 0, by itself, four times in five"),
-        Column("won", numeric=True, note="replicates in which what the first kept scores higher"),
+        Column("won", numeric=True, note="replicates in which what the first kept scores better"),
         Column("tied", numeric=True),
         Column("lost", numeric=True),
         Column("parted", numeric=True, note="replicates in which they pay for, or keep, different checkpoints"),

@@ -25,7 +25,7 @@ LEGEND = {
     "difference": "mean test score of the first less that of the second, ± half of its own 95% interval: + is better",
     "▲ ▼": "the first is better, worse: holds at 95% for all budgets of a table together (Holm)",
     "finds": "the true difference that would be marked, by itself, four times in five",
-    "won tied lost": "replicates in which what the first kept scores higher, the same, lower",
+    "won tied lost": "replicates in which what the first kept scores better, the same, worse",
     "each replicate": "histogram of their differences, zero in the middle",
     "parted": "replicates in which they pay for, or keep, different checkpoints",
     "after": "full trials that both had spent alike by then (median)",
@@ -73,7 +73,7 @@ def comparison_words(comparison: Comparison) -> list[str]:
     if parted:
         sentences.append(
             f"Their decisions part in {parted} of {campaigns}. In {kept} they keep different checkpoints: "
-            f"{one}'s scores higher in {won}, lower in {lost}."
+            f"{one}'s scores better in {won}, worse in {lost}."
         )
         sentences.append(_first_words(comparison, parted))
         sentences += _fates_words(one, other, [part.won_by for part in comparison.parted])
@@ -115,7 +115,7 @@ def _fates_words(better: str, worse: str, fates: Sequence[Fates]) -> list[str]:
         "had passed that checkpoint over": sum(fate.passed_over for fate in fates),
     }
     became = [f"{what} ({times})" for what, times in counts.items() if times]
-    return [f"Where what {better} kept scores higher, {worse} {joined(became)}."] if became else []
+    return [f"Where what {better} kept scores better, {worse} {joined(became)}."] if became else []
 
 
 def decision_words(decision: Decision, length: int) -> str:

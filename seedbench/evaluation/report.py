@@ -100,7 +100,7 @@ def _columns(rows: Sequence[Row], plot_width: int, wide: bool) -> dict[str, Call
     """Title -> what stands below it."""
     columns: dict[str, Callable[[Row], Text | str]] = {
         "budget": lambda row: str(row.budget),
-        "score": lambda row: f"{row.score:.4f}{half(row.score, row.score_high, 1, '.4f')}",
+        "score": lambda row: f"{row.measured(row.score):.4f}{half(row.score, row.score_high, 1, '.4f')}",
         "to best-of-n": lambda row: difference(row.difference, row.difference_high, row.difference_p, 1, "+.4f"),
         "finds": lambda row: UNDEFINED if row.difference_detectable is None else f"{row.difference_detectable:.4f}",
         "gap closed": lambda row: (
@@ -125,17 +125,20 @@ def _columns(rows: Sequence[Row], plot_width: int, wide: bool) -> dict[str, Call
 
 def _group_title(rows: Sequence[Row]) -> Text:
     row = rows[0]
+    floor, ceiling, oracle = map(row.measured, (row.floor, row.ceiling, row.oracle))
     title = Text.assemble(
         "\n",
         (" · ".join(_table(row)), "bold"),
-        (f"\none full trial {row.floor:.4f}, best of many {row.ceiling:.4f}, oracle {row.oracle:.4f}", "dim"),
+        (f"\none full trial {floor:.4f}, best of many {ceiling:.4f}, oracle {oracle:.4f}", "dim"),
+        ("" if row.sign > 0 else " (lower is better)", "dim"),
     )
     if row.floor_over_examples is not None and row.ceiling_over_examples is not None:
         ends = (f"±{EXAMPLES * error:.4f}" for error in (row.floor_over_examples, row.ceiling_over_examples))
         title.append(f" (over other examples: {', '.join(ends)})", "dim")
     if row.no_signal:
         best = ", ".join(
-            f"{row.best_of_n:.4f}{half(row.best_of_n, row.best_of_n_high, 1, '.4f')} with {row.budget}" for row in rows
+            f"{row.measured(row.best_of_n):.4f}{half(row.best_of_n, row.best_of_n_high, 1, '.4f')} with {row.budget}"
+            for row in rows
         )
         title.append(f"\nno signal; best-of-n scores {best}", "dim")
     return title

@@ -60,6 +60,7 @@ class Row:
             from the trial set's manifest, of the protocol that reports on the test set where there is one.
         ceiling_over_examples: the same of `ceiling`.
         best_of_n_over_examples: the same of `best_of_n`.
+        sign: -1 where scores are the negative of what was measured, which is better low; `measured` turns them.
     """
 
     model: str
@@ -99,6 +100,11 @@ class Row:
     floor_over_examples: float | None = None
     ceiling_over_examples: float | None = None
     best_of_n_over_examples: float | None = None
+    sign: Literal[-1, 1] = 1
+
+    def measured(self, score: float) -> float:
+        """A score of this row as it was measured."""
+        return score if self.sign > 0 else 0.0 - score
 
 
 @dataclass(frozen=True)

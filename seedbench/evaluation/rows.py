@@ -115,6 +115,7 @@ def _of_table(one: TableScores) -> Fields:
         "no_signal": None if one.signal is None else not one.signal,
         "no_interval": base.grid.no_interval,
         "axis_held_fixed": base.grid.axis_held_fixed,
+        "sign": table.sign,
     }
 
 

@@ -88,7 +88,7 @@ def test_trials_that_are_all_alike():
     (table,) = found.tables
     assert (table.floor, table.score, table.ceiling) == (0.75, 0.75, 0.75)
     assert (table.needed.full_trials, table.needed.bound) == (1.0, None)
-    assert "None of them scored higher." in advice_words(found)
+    assert "None of them scored better." in advice_words(found)
 
 
 def test_noise_alone_is_not_told_to_be_better():
@@ -102,7 +102,7 @@ def test_noise_alone_is_not_told_to_be_better():
     said = " ".join(advice_words(found))
     assert "train them all to the end and keep the best checkpoint, which is plain best-of-n" in said
     assert f"none of {len(CANDIDATES)} other settings can be told to do better" in said
-    assert "may be that by luck" in said or "None of them scored higher" in said
+    assert "may be that by luck" in said or "None of them scored better" in said
     assert {candidate.gap_closed for candidate in found.candidates} == {None}
     assert {candidate.compute_multiplier for candidate in found.candidates} == {None}
 

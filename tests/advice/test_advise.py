@@ -69,7 +69,7 @@ def test_the_answer_says_so_first(advice):
     first, second, third, fourth = advice_words(advice)
     best = advice.advised
     assert first.startswith(
-        f"With a budget of 4 full trials, use {best.label}: on one trial table it scores {best.difference:.4f} more "
+        f"With a budget of 4 full trials, use {best.label}: on one trial table it is {best.difference:.4f} better "
         "than plain best-of-n"
     )
     assert "told from it at 95% also for 4 settings together" in first

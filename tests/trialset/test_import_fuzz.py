@@ -61,6 +61,8 @@ def whole_files() -> dict[str, tuple[bytes, str]]:
         "curves.csv": (text, "acc"),
         "curves.csv.gz": (gzip.compress(text, mtime=0), "acc"),
         "semicolons.csv": (frame.to_csv(index=False, sep=";", decimal=",").encode(), "acc"),
+        "unicode.txt": (frame.to_csv(index=False, sep="\t").encode("utf-16"), "acc"),
+        "excel.csv": (b"sep=;\r\n" + frame.to_csv(index=False, sep=";").encode(), "acc"),
         "curves.parquet": (parquet.getvalue(), "acc"),
         "curves.jsonl": (frame.to_json(orient="records", lines=True).encode(), "acc"),
         "trainer_state.json": ((FILES / "trainer/run-seed1/trainer_state.json").read_bytes(), "eval_accuracy"),

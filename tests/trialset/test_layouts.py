@@ -328,6 +328,9 @@ DIALECTS = {
     "losses-between.csv": text([HEADER, *LINES, *([seed, 5, ""] for seed in (1, 2, 3))]).encode(),
     "na.csv": text([HEADER, *LINES, *([seed, 5, "NA"] for seed in (1, 2, 3))]).encode(),
     "a-script-named.log": text([HEADER, *LINES]).encode(),
+    "excel-unicode-text.txt": text([HEADER, *COMMAS], "\t").replace("\n", "\r\n").encode("utf-16"),
+    "big-endian.csv": b"\xfe\xff" + text([HEADER, *LINES]).encode("utf-16-be"),
+    "excel-names-it.csv": b"sep=;\r\n" + text([HEADER, *COMMAS], ";").replace("\n", "\r\n").encode(),
 }
 
 
@@ -336,6 +339,16 @@ def test_the_same_table_in_every_dialect(tmp_path, name):
     (tmp_path / name).write_bytes(DIALECTS[name])
     _, done = read(tmp_path / name, tmp_path / "set", score="acc")
     assert done.rows == len(LINES) * (1 + (name == "twice.csv")) + 3 * (name in ("losses-between.csv", "na.csv"))
+
+
+def test_lines_are_counted_from_excel_s_own(tmp_path):
+    (tmp_path / "curves.csv").write_text("sep=;\n" + text([HEADER, [1, 10, "0.5"], [1, 20, "much"]], ";"))
+    options = ImportOptions(model="m", task="rte", recipe="r", score="acc")
+    with pytest.raises(TrialSetError, match="column 'acc', line 4: must be a number, found 'much'"):
+        import_curves(tmp_path / "curves.csv", tmp_path / "set", options)
+    (tmp_path / "curves.csv").write_bytes("seed,step,acc\n1,10,0.5\n".encode("utf-16")[:-1])
+    with pytest.raises(TrialSetError, match="line 2: is not UTF-16 text"):
+        import_curves(tmp_path / "curves.csv", tmp_path / "set", options)
 
 
 def test_parquet_of_pandas(tmp_path):

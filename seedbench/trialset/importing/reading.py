@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import difflib
 import gzip
@@ -24,6 +25,7 @@ _ABSENT = {"", "NA", "N/A", "<NA>", "None", "null"}
 _COMMA_NUMBER = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?")
 _POINT_NUMBER = re.compile(r"[+-]?\d*\.\d+(?:[eE][+-]?\d+)?")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:\.\d{3})+")
+_EXCEL_SEPARATOR = re.compile(r"sep=([,;\t])\r?\n")
 _NEAREST = 5
 _GZIP = b"\x1f\x8b"
 csv.field_size_limit(2**24)
@@ -147,20 +149,27 @@ def read_table(path: Path) -> CurveFile:
         raise TrialSetError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
     if path.suffix == ".parquet":
         raise TrialSetError(f"{path}: not a readable parquet file (it does not begin as one)")
+    utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # Excel's "Unicode text"
     try:
-        text = content.decode("utf-8-sig")
+        text = content.decode("utf-16" if utf16 else "utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise TrialSetError(f"{path}: line {line}: is not UTF-8 text") from None
+        raise TrialSetError(f"{path}: line {line}: is not UTF-{16 if utf16 else 8} text") from None
     if "\x00" in text:
         raise TrialSetError(f"{path}: line {text[: text.index(chr(0))].count(chr(10)) + 1}: is not text, but binary")
     return _json(path, text) if text.lstrip()[:1] in ("{", "[") else _separated(path, text)
 
 
 def _separated(path: Path, text: str) -> CurveFile:
-    """CSV with commas, semicolons or tabs, whichever parts the first line most; decimal commas where those abound."""
+    """CSV with commas, semicolons or tabs, whichever parts the first line most; decimal commas where those abound.
+
+    Excel's own first line, `sep=;`, says which.
+    """
+    told = _EXCEL_SEPARATOR.match(text)
+    before = 0 if told is None else 1  # lines before the header
+    text = text[told.end() :] if told else text
     first = re.split("[\r\n]", text, maxsplit=1)[0][: csv.field_size_limit()]
-    delimiter = max(",;\t", key=lambda one: len(next(csv.reader([first], delimiter=one), [])))
+    delimiter = told[1] if told else max(",;\t", key=lambda one: len(next(csv.reader([first], delimiter=one), [])))
     rows: list[list[str]] = []
     place: list[str] = []
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
@@ -170,19 +179,19 @@ def _separated(path: Path, text: str) -> CurveFile:
             if not row:  # an empty line
                 continue
             if not any(header):
-                raise TrialSetError(f"{path}: line 1: must name the columns, found nothing")
+                raise TrialSetError(f"{path}: line {before + 1}: must name the columns, found nothing")
             if len(row) != len(header):
                 raise TrialSetError(
-                    f"{path}: line {reader.line_num}: must have the {len(header)} fields of the header, "
+                    f"{path}: line {before + reader.line_num}: must have the {len(header)} fields of the header, "
                     f"found {len(row)}"
                 )
             rows.append([value.strip() for value in row])
-            place.append(f"line {reader.line_num}")
+            place.append(f"line {before + reader.line_num}")
     except csv.Error as error:
-        raise TrialSetError(f"{path}: line {reader.line_num}: not CSV ({error})") from None
+        raise TrialSetError(f"{path}: line {before + reader.line_num}: not CSV ({error})") from None
     for name in header:
         if header.count(name) > 1:
-            raise TrialSetError(f"{path}: line 1: column {name!r} is there twice")
+            raise TrialSetError(f"{path}: line {before + 1}: column {name!r} is there twice")
     lists = [[None if value in _ABSENT else value for value in column] for column in zip(*rows, strict=True)]
     columns: dict[str, list[Any]] = dict(zip(header, lists or [[] for _ in header], strict=True))
     if not any(value is not None for value in columns.get("", [])):  # every line ends in a comma

@@ -12,6 +12,7 @@ import numpy as np
 from seedbench.errors import TrialSetError
 from seedbench.trialset.examples import with_examples, with_predictions
 from seedbench.trialset.files import MANIFEST, Manifest, read_split
+from seedbench.trialset.limits import limits, require
 from seedbench.trialset.lists import curves_of
 from seedbench.trialset.rows import first_twice, require_rows, require_trials
 from seedbench.trialset.schema import RECIPE_COLUMNS, STATUSES, TASKS
@@ -67,6 +68,7 @@ def load_tables(folder: Path, manifest: Manifest, *, predictions: bool) -> tuple
             predicted = read_split(folder, manifest, "predictions", splits["predictions"][task])
             of_task = with_predictions(of_task, predicted, f"{folder / 'predictions'} split {task}")
         tables += of_task
+        require("tables", len(tables), limits().tables, folder)
     tables.sort(key=lambda table: (table.model, table.task, table.recipe))
     check_recipe_names((table.recipe, table.task, table.fields) for table in tables)
     return tuple(tables)
@@ -116,8 +118,10 @@ class _Trials:
     def tables(self) -> list[TrialTable]:
         """One a model × recipe."""
         models, recipes = self.texts["model"], self.texts["recipe"]
-        tables = []
-        for model, recipe in sorted(set(zip(models, recipes, strict=True))):
+        tables: list[TrialTable] = []
+        pairs = sorted(set(zip(models, recipes, strict=True)))
+        require("tables", len(pairs), limits().tables, self.where)
+        for model, recipe in pairs:
             rows = np.flatnonzero((models == model) & (recipes == recipe))
             wi, do = (self.numbers[name][rows] for name in ("weight_init_seed", "data_order_seed"))
             tables.append(self._table(model, recipe, rows[np.lexsort((do, wi))]))

@@ -23,6 +23,7 @@ import numpy as np
 from seedbench.documents import OMIT_EMPTY, Count, Sha256, Share, from_json, whole
 from seedbench.errors import CannotWrite, TrialSetError
 from seedbench.files import settle
+from seedbench.trialset.limits import limits, needed, require, text_bytes
 from seedbench.trialset.resampled import ExamplesError
 from seedbench.trialset.schema import (
     CONFIGS,
@@ -122,6 +123,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     try:
         settle(folder)
+        require("bytes", (folder / MANIFEST).stat().st_size, limits().document, folder / MANIFEST)
         content = (folder / MANIFEST).read_bytes()
     except CannotWrite as error:
         raise TrialSetError(f"{error}; a change of this trial set was interrupted there") from None
@@ -188,18 +190,25 @@ def read_split(folder: Path, manifest: Manifest, config: str, shards: Sequence[s
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    parts = []
+    parts, allowed, size, rows = [], limits(), 0, 0
     for path in shards:
-        content = read_checked(folder, manifest, path)
+        content, file_path = read_checked(folder, manifest, path), folder / path
         try:
-            file = pq.ParquetFile(pa.BufferReader(content))
-            _check_columns(file.schema_arrow, config, folder / path)
+            metadata = pq.read_metadata(pa.BufferReader(content))
+            size, rows = size + needed(content, metadata, file_path), rows + metadata.num_rows
+            if config != "examples":
+                require("trials", rows, allowed.trials, file_path)
+            require("bytes in memory", size, allowed.bytes, file_path)
+            size += text_bytes(content, metadata)
+            require("bytes in memory", size, allowed.bytes, file_path)
+            file = pq.ParquetFile(pa.BufferReader(content), metadata=metadata)
+            _check_columns(file.schema_arrow, config, file_path)
             # Without Arrow's threads: a process that ends soon after they started is aborted now and then.
             parts.append(file.read(use_threads=False))
             parts[-1].validate(full=True)  # offsets in order, text in UTF-8
         except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
             reason = " ".join(str(error).split())[:200]
-            raise TrialSetError(f"{folder / path}: not a readable parquet file ({reason})") from None
+            raise TrialSetError(f"{file_path}: not a readable parquet file ({reason})") from None
     where = folder / shards[0] if len(shards) == 1 else f"{folder / config}/{shards[0].split('/')[1].split('-')[0]}-*"
     try:
         table = with_all_columns(config, pa.concat_tables(parts, promote_options="default"))

@@ -22,9 +22,9 @@ from seedbench.errors import SeedbenchError, StrategyFailed, StrategyFileError
 from seedbench.evaluation import Evaluation, evaluate_selected
 from seedbench.replay import Decisions, replay_one
 from seedbench.sandbox.kernel import die_with_parent
-from seedbench.sandbox.process import printable
-from seedbench.strategy import Strategy, checked_parameters
+from seedbench.strategy import Strategy, checked_parameters, shipped
 from seedbench.submission import SOURCE, read_submission
+from seedbench.text import skeleton, visible
 from seedbench.trialset import Selection, TrialSet, load_trials
 
 ANOTHER_BOARD = 3  # exit code: the entry is not of this board
@@ -85,7 +85,7 @@ def measure(order: Order) -> Result | None:
     try:
         entry = read_submission(folder)
     except SeedbenchError as error:
-        return replace(blank, said=printable(str(error)))
+        return replace(blank, said=visible(str(error)))
     if not belongs(entry.claimed, board):
         return None
     blank = replace(
@@ -93,6 +93,9 @@ def measure(order: Order) -> Result | None:
         **{name: getattr(entry, name) for name in ("name", "authors", "url", "license", "source_sha256", "claimed")},
         organisers=entry.source_sha256 in order.baselines and not entry.parameters,
     )
+    if not blank.organisers and skeleton(entry.name) in set(map(skeleton, shipped())):
+        said = f"name {entry.name!r}: is one of the strategies that ship with seedbench; call yours otherwise"
+        return replace(blank, said=said)
     trials = load_trials(order.trials, revision=order.revision)
     strategy = Strategy(
         entry.slug, entry.source, SOURCE, entry.attribute, sealed=True, parameters=checked_parameters(entry.parameters)

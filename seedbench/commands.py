@@ -10,6 +10,7 @@ from typing import NoReturn
 import typer
 
 from seedbench.errors import SeedbenchError
+from seedbench.text import visible
 
 INTERRUPTED = 130  # exit code of a process that SIGINT ended
 
@@ -65,6 +66,6 @@ def _application_of(command: Callable[..., None] | typer.Typer) -> typer.Typer:
 def refuse(name: str, line: str, frames: str = "") -> int:
     """Says on standard error what is wrong; returns the exit code."""
     if frames:
-        print(frames, file=sys.stderr)
-    print(f"{name}: error: {line}", file=sys.stderr)
+        print(visible(frames), file=sys.stderr)
+    print(f"{name}: error: {visible(line)}", file=sys.stderr)
     return 2

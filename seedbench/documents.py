@@ -21,6 +21,7 @@ import msgspec
 
 from seedbench import __version__
 from seedbench.docstrings import split
+from seedbench.text import visible
 
 Document = TypeVar("Document")
 
@@ -148,8 +149,7 @@ def _from_text(kind: type, value: Any) -> Any:
 
 
 def _refusal(error: type[Exception], where: str, message: str, advice: str) -> Exception:
-    words = " ".join(message.split())
-    line = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in words)[:_SAID]
+    line = visible(" ".join(message.split()))[:_SAID]
     return error(f"{where}: {line}{'; ' if advice else ''}{advice}")
 
 

@@ -25,6 +25,7 @@ from seedbench.evaluation import Evaluation, parameters_field
 from seedbench.files import new_folder, write_file
 from seedbench.sandbox.imports import ALLOWED_SAID, allowed, imported
 from seedbench.strategy import checked_parameters
+from seedbench.text import first_hidden, scripts
 
 SOURCE, ENTRY = "strategy.py", "submission.json"
 SOURCE_BYTES = 64 * 1024
@@ -34,12 +35,12 @@ URL = 200
 CLAIMED = 10**12  # no score, share or count is beyond
 
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
-_LICENSE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]{0,39}")
 _URL = re.compile(r"https?://[A-Za-z0-9.-]+(?::\d+)?(?:/[\w.~!$&()*+,;=:@%/?#-]*)?", re.ASCII)
 _CODING = re.compile(r"[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)", re.ASCII)  # as in the reference, of the first two lines
-# Text that reads otherwise than it runs: what changes its order, and ends of lines to a reader but not to Python.
-_REORDERING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-_CONTROL = re.compile("[^\t\n\f\r -~\u00a0-\u2027\u202a-\U0010ffff]")
+#: Of these, no two in one name.
+_MIXED = {"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE"}
+#: What Windows gives to devices: no folder there can have such a name.
+_RESERVED = re.compile(r"con|prn|aux|nul|com\d|lpt\d")
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class SubmissionFile:
 
 def is_slug(name: str) -> bool:
     """Whether a folder of submissions may have this name, which then is harmless in any path."""
-    return _SLUG.fullmatch(name) is not None
+    return _SLUG.fullmatch(name) is not None and _RESERVED.fullmatch(name) is None
 
 
 def slug_of(name: str) -> str:
@@ -129,16 +130,23 @@ def decode_source(content: bytes, where: str) -> str:
     for number, line in enumerate(re.split("\r\n?|\n", source)[:2], start=1):  # the lines that Python sees
         if (coding := _CODING.match(line)) and coding[1].lower() not in ("utf-8", "utf8"):
             raise SeedbenchError(f"{where}, line {number}: declares the encoding {coding[1]!r}; it must be UTF-8")
-    for number, line in enumerate(source.split("\n"), start=1):
-        if hidden := _REORDERING.search(line):
-            raise SeedbenchError(
-                f"{where}, line {number}: U+{ord(hidden[0]):04X} changes the order in which text is read"
-            )
-        if hidden := _CONTROL.search(line):
-            raise SeedbenchError(
-                f"{where}, line {number}: U+{ord(hidden[0]):04X} is a control character, which nobody would see"
-            )
+    if hidden := first_hidden(source.replace("\r\n", "\n")):
+        line, column, character = hidden
+        raise SeedbenchError(
+            f"{where}, line {line}, column {column}: {character} is not seen by whoever reads the source; write it as "
+            "an escape, or leave it out"
+        )
     return source
+
+
+def spdx(license: str) -> str | None:
+    """The SPDX identifier or expression as it is spelled, whatever the case given; None where it is none."""
+    from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
+
+    try:
+        return canonicalize_license_expression(license) if len(license) <= URL else None
+    except InvalidLicenseExpression:
+        return None
 
 
 def check_imports(source: str, where: str) -> None:
@@ -166,12 +174,22 @@ def check(submission: Submission) -> None:
     if not 1 <= len(submission.authors) <= 20:
         raise SeedbenchError(f"{where}: authors: from 1 to 20, found {len(submission.authors)}")
     for part, text in (("name", submission.name), *(("authors", author) for author in submission.authors)):
-        if not 1 <= len(text) <= TEXT or text != text.strip() or any(unicodedata.category(c)[0] == "C" for c in text):
-            raise SeedbenchError(f"{where}: {part}: from 1 to {TEXT} characters in one line, found {text[:TEXT]!r}")
+        if not 1 <= len(text) <= TEXT or text != text.strip() or "\n" in text or first_hidden(text) is not None:
+            raise SeedbenchError(
+                f"{where}: {part}: from 1 to {TEXT} characters in one line, found {ascii(text[:TEXT])}"
+            )
+        if not any(map(str.isalnum, text)):
+            raise SeedbenchError(f"{where}: {part}: needs a letter or a digit, found {text!r}")
+        if len(mixed := _MIXED.intersection(scripts(text))) > 1:
+            raise SeedbenchError(
+                f"{where}: {part}: mixes {' and '.join(map(str.capitalize, sorted(mixed)))} letters, which look alike, "
+                f"found {ascii(text)}"
+            )
     if submission.url is not None and (len(submission.url) > URL or not _URL.fullmatch(submission.url)):
         raise SeedbenchError(f"{where}: url: http(s)://… of at most {URL} characters, found {submission.url[:TEXT]!r}")
-    if not _LICENSE.fullmatch(submission.license):
-        raise SeedbenchError(f"{where}: license: an SPDX identifier such as MIT, found {submission.license[:TEXT]!r}")
+    if (license := submission.license) != spdx(license) or license.startswith("LicenseRef-"):
+        meant = f", meant is {spdx(license)}" if spdx(license) else ""
+        raise SeedbenchError(f"{where}: license: an SPDX identifier such as MIT, found {license[:TEXT]!r}{meant}")
     if not submission.attribute.isidentifier():
         raise SeedbenchError(f"{where}: attribute: a Python name, found {submission.attribute[:TEXT]!r}")
     if claimed.strategy.sha256 != submission.source_sha256:

@@ -24,6 +24,7 @@ FLOORS = [
         "influences",
         "randomness",
         "parameters",
+        "text",
     },
     {"trialset", "campaign", "strategy", "display"},
     {"strategies", "adapters", "analyses", "sandbox"},
@@ -35,7 +36,12 @@ FLOORS = [
 FLOOR = {module: floor for floor, modules in enumerate(FLOORS) for module in modules} | {"__main__": len(FLOORS)}
 NUMPY_ALONE = {"metrics", "influences"}  # and scipy, where it is used; they may know each other
 NEVER = {"torch", "transformers", "datasets", "runners", "dataset_card", "leaderboard"}
-EVERYBODYS = {"errors", "documents", "docstrings"}  # stand below the lowest floor: all others there may lean on them
+EVERYBODYS = {
+    "errors",
+    "documents",
+    "docstrings",
+    "text",
+}  # stand below the lowest floor: all others there may lean on them
 PUBLIC = {"", "__version__"}  # what anybody may take from the package itself: its version
 MAY_KNOW = {
     "runners": {"errors", "commands", "documents", "files", "trialset", "metrics"},
@@ -54,6 +60,7 @@ MAY_KNOW = {
         "comparison",
         "submission",
         "display",
+        "text",
     },
 }
 LIVE = {"campaign", "strategy", "replay"}  # runners/live is a replay that trains

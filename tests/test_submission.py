@@ -153,10 +153,15 @@ BAD_SOURCES = {
         "line 2: declares the encoding 'utf-7'",
     ),
     "another encoding, after an old line end": (b"\r# coding: utf-7", "line 2: declares the encoding 'utf-7'"),
-    "zero byte": (b"x = 1\0", r"line 1: U\+0000 is a control character"),
-    "a line end to readers only": ("x = 1  # \u2028y = 2".encode(), r"line 1: U\+2028 is a control character"),
-    "for the terminal": (b"x = 1\n# \x1b[2J", r"line 2: U\+001B is a control character"),
-    "text that reads otherwise": ("x = 1  # \u202e".encode(), "line 1: U\\+202E changes the order"),
+    "zero byte": (b"x = 1\0", r"line 1, column 6: U\+0000 is not seen"),
+    "a line end to readers only": ("x = 1  # \u2028y = 2".encode(), r"line 1, column 10: U\+2028 is not seen"),
+    "for the terminal": (b"x = 1\n# \x1b[2J", r"line 2, column 3: U\+001B is not seen"),
+    "a table nobody sees": (
+        'S = "\u200b\u200c\u200b"'.encode(),
+        r"line 1, column 6: U\+200B is not seen",
+    ),
+    "numbers in variation selectors": ("x = 1  # \U000e0101".encode(), r"U\+E0101 is not seen"),
+    "text that reads otherwise": ("x = 1  # \u202e".encode(), "line 1, column 10: U\\+202E is not seen"),
 }
 
 
@@ -260,6 +265,13 @@ SPOILED = {
     "a URL that leaves its place": (change(url='https://a/"><script>'), "url: http"),
     "a long URL": (change(url="https://a/" + "a" * 200), "url: http"),
     "a license of its own": (change(license="all mine!"), "license: an SPDX identifier"),
+    "a license that does not exist": (change(license="MIT-2.0"), "SPDX identifier such as MIT, found 'MIT-2.0'$"),
+    "a license in another case": (change(license="apache-2.0"), "found 'apache-2.0', meant is Apache-2.0"),
+    "a license that only its author has": (change(license="LicenseRef-mine"), "license: an SPDX identifier"),
+    "a name of nothing": (change(name="\u3164\u3164"), "name: from 1 to 60 characters in one line"),
+    "a name of dashes": (change(name="- -"), "name: needs a letter or a digit, found '- -'"),
+    "a name in two scripts": (change(name="\u0410SHA"), "name: mixes Cyrillic and Latin letters, which look alike"),
+    "a name for a device": (change(slug="nul"), "is not the folder's name"),
     "an attribute that is none": (change(attribute="os.system"), "attribute: a Python name"),
     "a budget beyond all bounds": (change(claimed__rows__0__budget=10**29), "a budget is from 1 to 2,147,483,647"),
     "a table with an escape": (change(claimed__rows__0__task="\x1b[2J"), "a table's names have 1 to 200"),

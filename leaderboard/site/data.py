@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from leaderboard.ranks import NONE, Comparisons, rank_intervals
 from leaderboard.results import REMOVED, Key, Result, comparable_claim
+from seedbench.documents import to_json
 from seedbench.errors import SeedbenchError
 from seedbench.evaluation import Evaluation, Row, Summary, held_together
 from seedbench.submission import is_slug
@@ -37,6 +38,7 @@ class Entry:
         hidden: on the hidden pool, if there is one.
         ranks: the best and the worst rank that its differences to the others allow; None where it has none.
         source: of the strategy; None where its file cannot be read or is not the one that was verified.
+        same_as: slugs of other entries with the same source and the same parameters.
     """
 
     slug: str
@@ -44,6 +46,7 @@ class Entry:
     hidden: Result | None
     ranks: tuple[int, int] | None
     source: str | None
+    same_as: tuple[str, ...] = ()
 
     @property
     def judged(self) -> Result:
@@ -143,12 +146,14 @@ def standing(
     ranked_on = "hidden" if by_slug else "public"
     compared = (comparisons or {}).get(ranked_on, NONE)
     ranks = rank_intervals([result for result in judged if not result.organisers], compared)
-    entries = []
+    entries, alike = [], _alike(public)
     for result in public:
         source = sources.get(result.slug)
         same = source is not None and sha256(source.encode()).hexdigest() == result.source_sha256
         hidden_result = by_slug.get(result.slug) if result.verified else None
-        entries.append(Entry(result.slug, result, hidden_result, ranks.get(result.slug), source if same else None))
+        others = tuple(slug for slug in alike.get(_strategy_of(result), ()) if slug != result.slug)
+        rank = ranks.get(result.slug)
+        entries.append(Entry(result.slug, result, hidden_result, rank, source if same else None, others))
     good = [entry for entry in entries if entry.public.verified and (entry.hidden is None or entry.hidden.verified)]
     good.sort(key=lambda entry: (entry.gap is None, -(entry.gap or 0), entry.slug))
     failed = sorted((entry for entry in entries if entry not in good), key=lambda entry: entry.slug)
@@ -156,6 +161,21 @@ def standing(
     p = [summary.difference_p if (summary := summary_of(entry.judged)) else None for entry in good]
     marks = dict(zip((entry.slug for entry in good), held_together(p), strict=True))
     return Standing(board, tuple(good), tuple(failed), ranked_on, marks, pool, to_come)
+
+
+def _strategy_of(result: Result) -> str | None:
+    """What makes two entries the same strategy, whatever they are called; None where it is not known."""
+    if not result.source_sha256 or result.claimed is None:
+        return None
+    return to_json([result.source_sha256, result.claimed.strategy.parameters])
+
+
+def _alike(results: Sequence[Result]) -> dict[str | None, list[str]]:
+    alike: dict[str | None, list[str]] = {}
+    for result in results:
+        if (strategy := _strategy_of(result)) is not None:
+            alike.setdefault(strategy, []).append(result.slug)
+    return alike
 
 
 def _with_removed(results: Sequence[Result], board: Board) -> list[Result]:

@@ -27,7 +27,7 @@ from seedbench.display import (
     Table,
     Text,
 )
-from seedbench.display.terminal import UNDEFINED, difference
+from seedbench.display.terminal import UNDEFINED, difference, joined
 from seedbench.evaluation import Evaluation, Row
 from seedbench.strategy import with_parameters_said
 
@@ -80,6 +80,8 @@ def _parts(standing: Standing, entry: Entry) -> Iterator[Part]:
         )
         yield decisions_figure(example, title="Trials started, left and kept")
     yield Heading("Source", anchor="source")
+    if entry.same_as:
+        yield Note(f"The same source with the same parameters as {joined(entry.same_as)}.")
     if entry.source is None:
         known = "that was verified is not among the submissions" if entry.public.source_sha256 else "cannot be read"
         yield Note(f"The source {known}.")

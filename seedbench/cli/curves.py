@@ -11,6 +11,7 @@ import typer
 
 from seedbench.cli.trials import group
 from seedbench.errors import SeedbenchError
+from seedbench.text import visible
 
 
 def _option(kind: Any, metavar: str, help_: str, *flags: str) -> Any:
@@ -78,8 +79,8 @@ def _command(source: str, out: Path, public: str | None, options: dict[str, Any]
     console = Console()
     console.print(trials_table(load_trials(out)))
     for note in imported.notes:
-        console.print(note, style="yellow", highlight=False, markup=False)
-    console.print(f"{out} written: seedbench findings --trials {out}", highlight=False, markup=False)
+        console.print(visible(note), style="yellow", highlight=False, markup=False)
+    console.print(f"{visible(str(out))} written: seedbench findings --trials {out}", highlight=False, markup=False)
 
 
 def _listed(name: str | None) -> str | None:

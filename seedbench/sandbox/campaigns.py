@@ -38,9 +38,10 @@ from seedbench.sandbox.messages import (
     encode_history,
     with_length,
 )
-from seedbench.sandbox.process import SealedProcess, Zygote, printable
+from seedbench.sandbox.process import SealedProcess, Zygote
 from seedbench.sandbox.verdicts import Breach, Limits
 from seedbench.strategy import Strategy
+from seedbench.text import visible
 
 Answer = TypeVar("Answer", bound=Said)
 
@@ -239,7 +240,7 @@ def _paid(advance: Callable[[], Checkpoint]) -> Measurements:
 
 
 def _breach(failed: Failed) -> Breach:
-    return Breach(failed.verdict, " ".join(printable(failed.said).split()), printable(failed.frames))
+    return Breach(failed.verdict, " ".join(visible(failed.said).split()), visible(failed.frames))
 
 
 def _out_of_turn(message: Said) -> Breach:

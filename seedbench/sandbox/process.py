@@ -27,6 +27,7 @@ from seedbench.sandbox.messages import (
     encode,
 )
 from seedbench.sandbox.verdicts import Breach, Limits, breach_of
+from seedbench.text import visible
 
 # How the zygote is started: isolated, and finding modules where this process does.
 _BOOTSTRAP = "import sys; sys.path[:] = sys.argv[2:]; from seedbench.sandbox.zygote import main; main(int(sys.argv[1]))"
@@ -95,7 +96,7 @@ class Zygote:
         self._process.kill()
         _, errors = self._process.communicate()
         last = errors.decode(errors="replace").strip().rpartition("\n")[2] or f"exit code {self._process.returncode}"
-        raise CannotSeal(f"the process to fork sealed ones from has ended: {printable(last)}")
+        raise CannotSeal(f"the process to fork sealed ones from has ended: {visible(last)}")
 
 
 class SealedProcess:
@@ -169,7 +170,7 @@ class SealedProcess:
         try:
             return decode_said(content)
         except Exception as error:  # of msgspec, of text that is not UTF-8, of nesting: whatever it is, no message
-            text = f"sent something from its sealed process that is no message of a campaign ({printable(str(error))})"
+            text = f"sent something from its sealed process that is no message of a campaign ({visible(str(error))})"
             raise Breach("malformed message", text) from None
 
     def hear(self) -> Said:
@@ -218,14 +219,6 @@ class SealedProcess:
         self._ended = True
         assert isinstance(ended, Ended)
         return ended
-
-
-def printable(text: str) -> str:
-    """Text out of a sealed process, safe to show on a terminal: nothing in it but characters and ends of lines."""
-    return "".join(
-        character if character == "\n" or character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text
-    )
 
 
 def _module_folders() -> list[str]:

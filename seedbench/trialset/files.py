@@ -199,7 +199,7 @@ def read_split(folder: Path, manifest: Manifest, config: str, shards: Sequence[s
             if config != "examples":
                 require("trials", rows, allowed.trials, file_path)
             require("bytes in memory", size, allowed.bytes, file_path)
-            size += text_bytes(content, metadata)
+            size += text_bytes(content, metadata, file_path)
             require("bytes in memory", size, allowed.bytes, file_path)
             file = pq.ParquetFile(pa.BufferReader(content), metadata=metadata)
             _check_columns(file.schema_arrow, config, file_path)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from seedbench.errors import TrialSetError
+from seedbench.text import first_hidden
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
@@ -211,10 +212,11 @@ class _Compact:
         self.at += length
 
 
-def text_bytes(content: bytes, metadata: pq.FileMetaData) -> int:
+def text_bytes(content: bytes, metadata: pq.FileMetaData, where: object) -> int:
     """Bytes of all text of a parquet file out of its dictionaries, in which it is read here.
 
     Raises:
+        TrialSetError: a column's name or a text has a character that nobody would see.
         pyarrow.ArrowException: it cannot be read.
     """
     import pyarrow as pa
@@ -222,6 +224,8 @@ def text_bytes(content: bytes, metadata: pq.FileMetaData) -> int:
     import pyarrow.parquet as pq
 
     columns = [metadata.schema.column(number) for number in range(metadata.num_columns)]
+    for column in columns:
+        _require_visible(column.path, f"{where}: a column's name")
     text = [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
     if not text:
         return 0
@@ -232,8 +236,17 @@ def text_bytes(content: bytes, metadata: pq.FileMetaData) -> int:
         if pa.types.is_dictionary(array.type):
             length = pc.binary_length(array.dictionary).cast("int64").fill_null(0)
             total += pc.sum(length.take(array.indices)).as_py() or 0
+            if pa.types.is_string(array.type.value_type):
+                for value in array.dictionary.to_pylist():
+                    _require_visible(value or "", f"{where}: a text")
         elif pa.types.is_struct(array.type):
             arrays += array.flatten()
         elif pa.types.is_nested(array.type):
             arrays.append(array.values)
     return total
+
+
+def _require_visible(text: str, what: str) -> None:
+    """What is in a trial set reaches terminals, cards and pages."""
+    if hidden := first_hidden(text):
+        raise TrialSetError(f"{what} has {hidden[2]}, which nobody would see, found {ascii(text)[:80]}")

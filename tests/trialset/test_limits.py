@@ -160,7 +160,7 @@ def test_what_is_needed_is_counted_from_pages_of_both_kinds(tmp_path: Path) -> N
             content = parquet(table, data_page_version=version, use_dictionary=dictionary)
             metadata = pq.read_metadata(pa.BufferReader(content))
             assert 900 + 500 <= needed(content, metadata, "x") <= 3_500
-            assert text_bytes(content, metadata) == 300
+            assert text_bytes(content, metadata, "x") == 300
 
 
 def test_every_config_of_the_bundled_trials_is_far_below(folder: Path) -> None:
@@ -170,3 +170,15 @@ def test_every_config_of_the_bundled_trials_is_far_below(folder: Path) -> None:
         content = path.read_bytes()
         assert needed(content, pq.read_metadata(pa.BufferReader(content)), path) < Limits().bytes / 10
     assert read_folder(folder, read_manifest(folder))["trials"]["sst2"].num_rows == 9
+
+
+def test_what_nobody_would_see_stays_out_of_terminals_and_cards(folder: Path) -> None:
+    text = pa.array(["a core \x1b[31m"] * 9)
+    table = pq.read_table(folder / TRIALS)
+    at = table.schema.get_field_index("device")
+    put(folder, TRIALS, parquet(table.set_column(at, "device", text)))
+    with pytest.raises(TrialSetError, match=r"parquet: a text has U\+001B, which nobody would see, found 'a core .x1b"):
+        load_trials(folder)
+    put(folder, TRIALS, parquet(table.append_column("n\u202eame", pa.array([1] * 9))))
+    with pytest.raises(TrialSetError, match=r"a column's name has U\+202E, which nobody would see, found 'n.u202eame'"):
+        load_trials(folder)

@@ -1,0 +1,63 @@
+"""A session and whoever trains for it: asks, trains, tells, until the strategy has decided."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from seedbench.live.contract import Outcome, Request
+from seedbench.live.session import Session
+
+
+class Workers(Protocol):
+    """Whoever trains.
+
+    Attributes:
+        slots: how many requests may be in training at a time.
+    """
+
+    slots: int
+
+    def start(self, request: Request) -> None:
+        """Begins, or goes on, to train for a request."""
+
+    def wait(self) -> list[tuple[Request, Outcome]]:
+        """Waits until at least one of those started has an outcome, or for a moment."""
+
+    def close(self) -> None:
+        """Ends all that is still in training or paused; nothing is left running."""
+
+
+def train_for(
+    session: Session,
+    workers: Workers,
+    progress: Callable[[Request, Outcome | None], None] = lambda request, outcome: None,
+) -> None:
+    """Trains what a session asks for until its campaign has ended; the workers are closed then, whatever happens.
+
+    Args:
+        session: asks.
+        workers: train.
+        progress: told of each request when it is started (None) and when it has an outcome.
+
+    Raises:
+        SeedbenchError: as `Session.ask`, and what the workers raise.
+        KeyboardInterrupt: all that was measured is told.
+    """
+    training: set[Request] = set()
+    try:
+        while True:
+            waiting = session.open()
+            for request in waiting:
+                if len(training) < workers.slots and request not in training:
+                    training.add(request)
+                    progress(request, None)
+                    workers.start(request)
+            if not training:
+                return
+            for request, outcome in workers.wait():
+                training.discard(request)
+                session.tell_outcome(request, outcome)
+                progress(request, outcome)
+    finally:
+        workers.close()

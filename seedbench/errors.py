@@ -111,7 +111,7 @@ class LiveCampaignFailed(StrategyFailed):
 
 
 class LiveError(SeedbenchError):
-    """A live campaign that cannot start or go on: an option, a training command, or a log that is another campaign's."""
+    """A live campaign that cannot start or go on: an option, a command, a log that is another campaign's."""
 
 
 class CannotSeal(SeedbenchError):

@@ -74,7 +74,7 @@ class Lines:
 
 def parse(line: bytes | str) -> Measurement | Failed | None:
     """One line that a training wrote; None where it is none of ours."""
-    if not line.lstrip()[:1] in (b"{", "{"):
+    if line.lstrip()[:1] not in (b"{", "{"):
         return None
     try:
         told = json.loads(line)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from seedbench.documents import Positive, from_json, plain
 from seedbench.errors import CannotWrite, LiveError
 from seedbench.files import write_file
-from seedbench.live.contract import Ended, Failed, Measurement, Outcome
+from seedbench.live.contract import Ended, Failed, Measurement, Outcome, Request
 
 _ADVICE = "not what a live campaign writes: remove it and start again"
 
@@ -31,6 +31,7 @@ class Plan:
         name: of what is trained, `model/task/recipe`; hidden order and `campaign.rng` are keyed by it as well.
         metric, majority_score, dev_examples, labels: what a strategy is told of the task; null where unknown.
         failed_score: what a failed trial is shown with; null: the lowest score shown so far.
+        training: what trains, in words or as a command; null where it is not said.
     """
 
     format: Literal[1] = field(default=1, kw_only=True)
@@ -46,6 +47,7 @@ class Plan:
     dev_examples: int | None = None
     labels: int | None = None
     failed_score: float | None = None
+    training: str | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class Event:
         score, step, validation_loss, train_loss, saved: what was measured; losses are null where they are not finite.
         ended: whether the training ended by itself before.
         failed: why it failed.
+        seconds: from asking to telling; null where nobody measured.
     """
 
     trial: int
@@ -70,6 +73,7 @@ class Event:
     saved: str | None = None
     ended: bool = False
     failed: str | None = None
+    seconds: float | None = None
 
     @property
     def outcome(self) -> Outcome:
@@ -82,27 +86,32 @@ class Event:
         return Measurement(self.step, self.score, *losses, self.saved)
 
 
-def event_line(trial: int, checkpoint: int, cell: tuple[int, int], outcome: Outcome) -> str:
-    """An event as a line of the log."""
+def event(request: Request, outcome: Outcome, seconds: float | None) -> Event:
+    """What became of a request."""
     told: dict[str, Any] = {"ended": True} if isinstance(outcome, Ended) else {}
     if isinstance(outcome, Failed):
         told = {"failed": outcome.reason}
     elif isinstance(outcome, Measurement):
-        told = {name: value for name, value in asdict(outcome).items() if value is not None and _finite(value)}
-    seeds = {"weight_init_seed": cell[0], "data_order_seed": cell[1]}
-    return json.dumps({"trial": trial, "checkpoint": checkpoint, **seeds, **told}) + "\n"
+        told = {name: value for name, value in asdict(outcome).items() if _finite(value)}
+    seeds = request.weight_init_seed, request.data_order_seed
+    return Event(request.trial, request.checkpoint, *seeds, **told, seconds=seconds)
 
 
 def _finite(value: Any) -> bool:
     return not isinstance(value, float) or abs(value) < float("inf")
 
 
-def write_log(path: Path, plan: Plan, lines: list[str]) -> None:
+def line_of(event: Event) -> str:
+    """An event as a line of the log; what is null is left out."""
+    return json.dumps({name: value for name, value in asdict(event).items() if value is not None}) + "\n"
+
+
+def write_log(path: Path, plan: Plan, events: list[Event]) -> None:
     """Writes a log whole or not at all."""
-    write_file(path, "".join([json.dumps(plain(plan)) + "\n", *lines]), parents=True)
+    write_file(path, "".join([json.dumps(plain(plan)) + "\n", *map(line_of, events)]), parents=True)
 
 
-def append(path: Path, line: str) -> None:
+def append(path: Path, event: Event) -> None:
     """Adds an event, and sees that it is on the disk.
 
     Raises:
@@ -110,7 +119,7 @@ def append(path: Path, line: str) -> None:
     """
     try:
         with open(path, "ab") as file:
-            file.write(line.encode())
+            file.write(line_of(event).encode())
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:

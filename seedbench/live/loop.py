@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -44,20 +45,20 @@ def train_for(
         SeedbenchError: as `Session.ask`, and what the workers raise.
         KeyboardInterrupt: all that was measured is told.
     """
-    training: set[Request] = set()
+    training: dict[Request, float] = {}  # since when
     try:
         while True:
             waiting = session.open()
             for request in waiting:
                 if len(training) < workers.slots and request not in training:
-                    training.add(request)
+                    training[request] = time.monotonic()
                     progress(request, None)
                     workers.start(request)
             if not training:
                 return
             for request, outcome in workers.wait():
-                training.discard(request)
-                session.tell_outcome(request, outcome)
+                seconds = time.monotonic() - training.pop(request)
+                session.tell_outcome(request, outcome, round(seconds, 3))
                 progress(request, outcome)
     finally:
         workers.close()

@@ -7,6 +7,7 @@ has what was told, and a session is loaded by running the strategy on it again.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import threading
 from collections.abc import Callable, Sequence
@@ -18,11 +19,12 @@ from seedbench.campaign import Around, Labels, Measurements, Settlement, shown_l
 from seedbench.errors import LiveCampaignFailed, LiveError, StrategyFailed, StrategyStopped
 from seedbench.live.contract import Ended, Failed, Measurement, Outcome, Request, outcome_of
 from seedbench.live.grid import Grid
-from seedbench.live.log import Event, Plan, append, event_line, read_log, write_log
+from seedbench.live.log import Event, Plan, append, event, read_log, write_log
 from seedbench.replay import Deadline, run_campaign
 from seedbench.strategy import Strategy, load_strategy, refuse_oracle
 
 GRID = (25, 25)  # as in Dodge et al. (2020); a cell that is not started costs nothing
+LARGEST_GRID = 1_000_000
 #: So many trials that fail before anything is measured end a campaign: it is the training that is broken.
 BROKEN = 3
 
@@ -38,6 +40,7 @@ class LiveTrial:
         measured: at its validation points, as far as it was trained.
         end: how it ended before its last validation point, if it did.
         paid: validation points that the strategy has seen; after an early end its last measurement is repeated.
+        seconds: from asking to telling, of all its requests, where that was measured.
     """
 
     number: int
@@ -47,6 +50,7 @@ class LiveTrial:
     measured: list[Measurement] = field(default_factory=list)
     end: Ended | Failed | None = None
     paid: int = 0
+    seconds: float = 0.0
     _wanted: int = 0
 
     def has(self, checkpoint: int) -> bool:
@@ -65,6 +69,28 @@ class Kept(NamedTuple):
     trial: LiveTrial
     checkpoint: int
     measurement: Measurement | None
+
+
+def make_plan(strategy: Strategy, *, checkpoints: int | Sequence[int], **options: Any) -> Plan:
+    """What a campaign is, from the arguments of a `Session`.
+
+    Raises:
+        LiveError: an argument outside its range.
+    """
+    steps = tuple(range(1, checkpoints + 1)) if isinstance(checkpoints, int) else tuple(map(int, checkpoints))
+    if not steps or steps[0] < 1 or any(a >= b for a, b in zip(steps, steps[1:], strict=False)):
+        raise LiveError(f"checkpoints {checkpoints!r}: must be a number from 1 on, or ascending training steps")
+    plan = Plan(strategy=strategy.name, strategy_sha256=strategy.sha256, steps=steps, **options)
+    rows, columns = plan.grid
+    if rows < 1 or columns < 1 or rows * columns > LARGEST_GRID:
+        raise LiveError(f"grid {rows}x{columns}: must have from 1 to {LARGEST_GRID:,} trials to choose from")
+    if not 1 <= plan.budget <= rows * columns:
+        raise LiveError(f"budget {plan.budget}: must be from 1 to {rows * columns}, the trials of the grid")
+    if not re.fullmatch(r"[\w.+/=-]+/[a-z0-9]+/[\w.+=-]+", plan.name, re.ASCII):
+        raise LiveError(
+            f"name {plan.name!r}: must be model/task/recipe, the task of small letters and digits, as in bert/rte/mine"
+        )
+    return plan
 
 
 class Session:
@@ -88,6 +114,7 @@ class Session:
         labels: number of different labels; None: unknown.
         failed_score: what a failed trial is shown with. None: the lowest score that was shown before, or 0 where there
             was none.
+        training: what trains, for whoever reads the log.
         folder: in which each trial has a folder of its own.
         log: a file that every outcome is added to when it is told; None: `save` writes one.
 
@@ -115,22 +142,15 @@ class Session:
         dev_examples: int | None = None,
         labels: int | None = None,
         failed_score: float | None = None,
+        training: str | None = None,
         folder: str | os.PathLike[str] = ".",
         log: str | os.PathLike[str] | None = None,
     ) -> None:
         loaded = load_strategy(strategy)
-        steps = tuple(range(1, checkpoints + 1)) if isinstance(checkpoints, int) else tuple(map(int, checkpoints))
-        if not steps or steps[0] < 1 or any(a >= b for a, b in zip(steps, steps[1:], strict=False)):
-            raise LiveError(f"checkpoints {checkpoints!r}: must be a number from 1 on, or ascending training steps")
-        if not 1 <= budget <= grid[0] * grid[1]:
-            raise LiveError(f"budget {budget}: must be from 1 to {grid[0] * grid[1]}, the trials of the grid")
-        if name.count("/") < 2 or not all(name.split("/")):
-            raise LiveError(f"name {name!r}: must be model/task/recipe")
-        plan = Plan(
-            strategy=loaded.name,
-            strategy_sha256=loaded.sha256,
+        plan = make_plan(
+            loaded,
             budget=budget,
-            steps=steps,
+            checkpoints=checkpoints,
             grid=grid,
             seed=secrets.randbits(31) if seed is None else seed,
             name=name,
@@ -139,6 +159,7 @@ class Session:
             dev_examples=dev_examples,
             labels=labels,
             failed_score=failed_score,
+            training=training,
         )
         self._open(loaded, plan, [], Path(folder), Path(log) if log else None)
         if self._log:
@@ -251,8 +272,8 @@ class Session:
         else:
             self.tell_outcome(request, Ended() if failed is None else Failed(failed))
 
-    def tell_outcome(self, request: Request, outcome: Outcome) -> None:
-        """The same, with the outcome as an object."""
+    def tell_outcome(self, request: Request, outcome: Outcome, seconds: float | None = None) -> None:
+        """The same with the outcome as an object, and how long it took, which is reported."""
         if isinstance(outcome, Measurement):
             outcome = outcome_of(outcome)
         with self._turn:
@@ -261,19 +282,18 @@ class Session:
                 raise LiveError(f"session.tell: {request} is not open; tell what session.ask returned, once")
             if isinstance(outcome, Ended) and not trial.measured:
                 outcome = Failed("ended before it measured anything")
-            cell = (trial.weight_init_seed, trial.data_order_seed)
-            line = event_line(trial.number, request.checkpoint, cell, outcome)
+            told = event(request, outcome, seconds)
             if self._log:
-                append(self._log, line)
-            self._lines.append(line)
-            self._take(trial, outcome)
+                append(self._log, told)
+            self._events.append(told)
+            self._take(trial, told)
             self._asked.discard(request)
             self._turn.notify_all()
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the log, whole or not at all."""
         with self._turn:
-            write_log(Path(path), self.plan, self._lines)
+            write_log(Path(path), self.plan, self._events)
 
     def close(self) -> None:
         """Ends the strategy where it waits. A session that has ended need not be closed."""
@@ -307,9 +327,7 @@ class Session:
         self._by_labels: dict[Labels, LiveTrial] = {}
         self._asked: set[Request] = set()
         self._recorded = {((e.weight_init_seed, e.data_order_seed), e.checkpoint): e for e in events}
-        self._lines = [
-            event_line(e.trial, e.checkpoint, (e.weight_init_seed, e.data_order_seed), e.outcome) for e in events
-        ]
+        self._events = list(events)
         self._turn = threading.Condition()
         self._waits_for: tuple[LiveTrial, int] | None = None
         self._closed = self._finished = False
@@ -393,12 +411,13 @@ class Session:
         trial._wanted = max(trial._wanted, checkpoints)
         while self._recorded and self._is_open(trial):  # told before
             key = (trial.weight_init_seed, trial.data_order_seed), len(trial.measured)
-            if (event := self._recorded.get(key)) is None or event.trial != trial.number:
+            if (told := self._recorded.get(key)) is None or told.trial != trial.number:
                 break
             del self._recorded[key]
-            self._take(trial, event.outcome)
+            self._take(trial, told)
 
-    def _take(self, trial: LiveTrial, outcome: Outcome) -> None:
+    def _take(self, trial: LiveTrial, told: Event) -> None:
+        outcome, trial.seconds = told.outcome, trial.seconds + (told.seconds or 0.0)
         if isinstance(outcome, Measurement):
             trial.measured.append(outcome)
         else:

@@ -274,6 +274,8 @@ def test_a_log_that_is_none_is_refused_and_a_half_line_is_not_read(tmp_path) -> 
         ({"checkpoints": 0}, "checkpoints 0: must be a number from 1 on, or ascending"),
         ({"checkpoints": [3, 3]}, "must be a number from 1 on, or ascending"),
         ({"name": "mine"}, "name 'mine': must be model/task/recipe"),
+        ({"name": "a/My Task/b"}, "the task of small letters and digits"),
+        ({"grid": (0, 3)}, "grid 0x3: must have from 1 to 1,000,000 trials"),
     ],
 )
 def test_what_cannot_be_is_one_line(options, said, tmp_path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -105,9 +104,6 @@ def live(
         print("\n".join(said_beforehand(loaded, options)))
         return
     console = Console(stderr=True)
-    for ending in ("SIGTERM", "SIGHUP"):  # the end of the terminal is no reason to lose anything
-        if hasattr(signal, ending):
-            signal.signal(getattr(signal, ending), signal.default_int_handler)
     try:
         report = run_live(loaded, options, console)
     except KeyboardInterrupt:

@@ -2,7 +2,7 @@
 
 contract      what a training is given, what it gives back, what a session asks for
 session       the campaign as questions and answers (ask and tell); `log` what it is saved as, `grid` its seeds
-loop          a session and whoever trains for it
+loop          a session and whoever trains for it; `interruption` holds Ctrl-C back meanwhile
 generator     trainings that are generators
 command       trainings that are commands, on this machine; `process` one of them, `lines` what it wrote,
               `watchdog` what ends it where this process is killed
@@ -19,6 +19,7 @@ from seedbench.live.campaign import LiveOptions, dry_run, run_live
 from seedbench.live.contract import Ended, Failed, Measurement, Outcome, Request, Run
 from seedbench.live.generator import Generators
 from seedbench.live.grid import fresh_seeds
+from seedbench.live.interruption import Interruption
 from seedbench.live.loop import Workers, train_for
 from seedbench.live.progress import LiveProgress
 from seedbench.live.report import LiveReport, text
@@ -28,6 +29,7 @@ __all__ = [
     "Ended",
     "Failed",
     "Generators",
+    "Interruption",
     "Kept",
     "LiveOptions",
     "LiveProgress",

@@ -13,7 +13,7 @@ from seedbench.live.process import Training
 from seedbench.live.watchdog import Watchdog
 
 _POLL_SECONDS = 0.01
-_TURN_SECONDS = 0.5  # so long `wait` waits, so that whoever called may show something
+_TURN_SECONDS = 0.2  # so long `wait` waits; then whoever called may be interrupted
 GRACE_SECONDS = 30.0
 
 
@@ -33,6 +33,8 @@ class Commands:
         grace: seconds from SIGTERM to SIGKILL.
         gpus: what `CUDA_VISIBLE_DEVICES` may be, one for each process; (): it is left as it is.
     """
+
+    trains_here = False
 
     def __init__(
         self,
@@ -70,7 +72,7 @@ class Commands:
         training.go()
 
     def wait(self) -> list[tuple[Request, Outcome]]:
-        """Waits until there is an outcome, or for half a second."""
+        """Waits until there is an outcome, or for a fifth of a second."""
         end = time.monotonic() + _TURN_SECONDS
         while True:
             found = []

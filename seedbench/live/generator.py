@@ -34,7 +34,7 @@ class Generators:
         in_memory: so many are held at most.
     """
 
-    slots = 1
+    slots, trains_here = 1, True
 
     def __init__(self, train: Train, in_memory: int = 2) -> None:
         self._train, self._in_memory = train, in_memory

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Protocol
 
 from seedbench.live.contract import Outcome, Request
+from seedbench.live.interruption import Interruption
 from seedbench.live.session import Session
 
 
@@ -15,9 +17,12 @@ class Workers(Protocol):
 
     Attributes:
         slots: how many requests may be in training at a time.
+        trains_here: whether `wait` trains, and may be interrupted at any time; else it returns within a second, and
+            is not interrupted.
     """
 
     slots: int
+    trains_here: bool
 
     def start(self, request: Request) -> None:
         """Begins, or goes on, to train for a request."""
@@ -43,22 +48,29 @@ def train_for(
 
     Raises:
         SeedbenchError: as `Session.ask`, and what the workers raise.
-        KeyboardInterrupt: all that was measured is told.
+        KeyboardInterrupt: also for SIGTERM and SIGHUP; all that was measured is told.
     """
+    interruption = Interruption()
     training: dict[Request, float] = {}  # since when
-    try:
-        while True:
-            waiting = session.open()
-            for request in waiting:
-                if len(training) < workers.slots and request not in training:
-                    training[request] = time.monotonic()
-                    progress(request, None)
-                    workers.start(request)
-            if not training:
-                return
-            for request, outcome in workers.wait():
-                seconds = time.monotonic() - training.pop(request)
-                session.tell_outcome(request, outcome, round(seconds, 3))
-                progress(request, outcome)
-    finally:
-        workers.close()
+    with interruption.installed():
+        try:
+            while True:
+                waiting = session.open()
+                with interruption.held():
+                    for request in waiting:
+                        if len(training) < workers.slots and request not in training:
+                            training[request] = time.monotonic()
+                            progress(request, None)
+                            workers.start(request)
+                if not training:
+                    return
+                with nullcontext() if workers.trains_here else interruption.held():
+                    outcomes = workers.wait()
+                with interruption.held():
+                    for request, outcome in outcomes:
+                        seconds = time.monotonic() - training.pop(request)
+                        session.tell_outcome(request, outcome, round(seconds, 3))
+                        progress(request, outcome)
+        finally:
+            with interruption.held():
+                workers.close()

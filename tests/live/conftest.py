@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import shlex
+import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -13,6 +18,7 @@ from seedbench.live import Run, fresh_seeds
 from seedbench.trialset import TrialTable, load_trials, write_trials
 
 TRAINING = Path(__file__).with_name("small_training.py")
+ROOT = Path(__file__).parents[2]
 GRID, SEED, BUDGET, CHECKPOINTS, NAME = (4, 3), 5, 4, 5, "numpy/task/recipe"
 
 
@@ -54,3 +60,54 @@ def recorded(training: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> 
     write_trials(folder / "set", {"trials": {task: rows}}, name="a/b", version="1.0.0")
     (table,) = load_trials(folder / "set").tables
     return table
+
+
+COMMAND = shlex.join([sys.executable, str(TRAINING)]) + " --seed {weight_init_seed} --data-seed {data_order_seed}"
+COMMAND += " --out {folder}"
+
+
+def live_words(strategy: str, out: Path, *more: str, train: str = COMMAND, budget: int = BUDGET) -> list[str]:
+    """The command line of a campaign on the small training, after `seedbench`."""
+    fixed = ["--train", train, "--checkpoints", str(CHECKPOINTS), "--budget", str(budget), "--out", str(out)]
+    fixed += ["--grid", f"{GRID[0]}x{GRID[1]}", "--seed", str(SEED), "--name", NAME, "--metric", "accuracy"]
+    return ["live", strategy, *fixed, *more]
+
+
+def start_live(*words: str, **environment: str) -> subprocess.Popen:
+    """`seedbench live` as a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "seedbench", *words],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+
+
+def processes_in(folder: Path) -> dict[int, str]:
+    """The processes whose command line has this folder, with their state as /proc has it: R, S, T, …"""
+    found = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (entry / "cmdline").read_bytes().decode(errors="replace")
+            state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            continue
+        if f"{folder}/runs" in words and state != "Z":
+            found[int(entry.name)] = state
+    return found
+
+
+def until(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"waited {seconds:g} s until {what}"
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def campaign_folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder for a campaign, of which no process is left in the end."""
+    yield tmp_path / "out"
+    until(lambda: not processes_in(tmp_path / "out"), "nothing of the campaign is left running", 5)

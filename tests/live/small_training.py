@@ -13,8 +13,6 @@ from pathlib import Path
 
 import numpy as np
 
-from seedbench.live import Measurement, Run
-
 STEPS, VALIDATIONS, BATCH = 20, 5, 4
 
 
@@ -41,12 +39,13 @@ class Model:
         self.w -= 0.3 * x[batch].T @ (p - y[batch]) / BATCH
         self.step += 1
 
-    def measure(self, saved: Path | None = None) -> Measurement:
+    def measure(self, saved: Path) -> dict:
         _, _, x, y = data()
         p = 1 / (1 + np.exp(-x @ self.w))
         score, loss = float(np.mean((p > 0.5) == y)), float(-np.mean(np.log(np.where(y == 1, p, 1 - p))))
         train_loss = float(np.mean(self.losses[-(STEPS // VALIDATIONS) :]))
-        return Measurement(self.step, score, loss, train_loss, str(saved) if saved else None)
+        measured = {"step": self.step, "score": score, "validation_loss": loss, "train_loss": train_loss}
+        return measured | {"saved": str(saved)}
 
     def save(self, path: Path) -> None:
         state = {
@@ -77,16 +76,18 @@ def moment(name: str, step: int = 0) -> None:
         time.sleep(60)  # what is left of this group ends with its harness
 
 
-def train(run: Run):
+def train(run):
+    from seedbench.live import Measurement
+
     model, state = Model(run.weight_init_seed, run.data_order_seed), run.folder / "state.json"
     if state.exists():
         model.load(state)
-        yield model.measure(state)  # measured before, unless a kill came between saving and measuring
+        yield Measurement(**model.measure(state))  # measured before, unless a kill came between saving and measuring
     while model.step < STEPS:
         model.train_step()
         if model.step % (STEPS // VALIDATIONS) == 0:
             model.save(state)
-            yield model.measure(state)
+            yield Measurement(**model.measure(state))
 
 
 def main() -> None:
@@ -106,8 +107,7 @@ def main() -> None:
         time.sleep(args.seconds_a_step)
         moment("training", model.step)
         if model.step % (STEPS // VALIDATIONS) == 0:
-            measured = model.measure(state)
-            line = json.dumps({name: value for name, value in vars(measured).items()})
+            line = json.dumps(model.measure(state))
             if args.file:
                 with open(args.out / "measurements.jsonl", "a") as file:
                     file.write(line + "\n")

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.live.conftest import BUDGET, CHECKPOINTS, GRID, NAME, SEED
 
 from seedbench.campaign import Around, shown_loss
 from seedbench.errors import LiveCampaignFailed, LiveError, StrategyFileError
@@ -17,6 +16,7 @@ from seedbench.live import Generators, Request, Session, train_for
 from seedbench.replay import Deadline, RecordedTrials, run_campaign, whole_table
 from seedbench.strategy import load_strategy
 from seedbench.trialset import TrialTable
+from tests.live.conftest import BUDGET, CHECKPOINTS, GRID, NAME, SEED
 
 BY_ROW = """
 def strategy(campaign):

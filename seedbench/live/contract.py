@@ -9,7 +9,7 @@ So it measures first and saves then; or it saves first and, when started again, 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 #: In size; as in a trial set.
@@ -76,6 +76,7 @@ class Request:
         weight_init_seed, data_order_seed: the real seeds.
         folder: of this trial alone; it need not be there.
         checkpoint: which validation point, from 0 as `Checkpoint.index`; all before it are measured.
+        until: the last one that is going to be asked for whatever comes out of this one: it may be trained at once.
     """
 
     trial: int
@@ -83,6 +84,7 @@ class Request:
     data_order_seed: int
     folder: Path
     checkpoint: int
+    until: int = field(default=-1, compare=False)
 
 
 def outcome_of(measured: Measurement) -> Measurement | Failed:

@@ -428,7 +428,8 @@ class Session:
 
     def _request(self, trial: LiveTrial) -> Request:
         seeds = trial.weight_init_seed, trial.data_order_seed
-        return Request(trial.number, *seeds, self.folder / f"wi{seeds[0]}-do{seeds[1]}", len(trial.measured))
+        folder = self.folder / f"wi{seeds[0]}-do{seeds[1]}"
+        return Request(trial.number, *seeds, folder, len(trial.measured), trial._wanted - 1)
 
     def _settle(self) -> None:
         """Waits until the strategy waits, or has ended."""

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -168,7 +169,7 @@ def _check(options: LiveOptions) -> None:
         template(options.test, (*FIELDS, "saved"))
 
 
-def _session_options(options: LiveOptions) -> dict[str, object]:
+def _session_options(options: LiveOptions) -> dict[str, Any]:
     names = ("budget", "checkpoints", "grid", "seed", "name", "metric", "majority_score", "failed_score")
     training = options.train if isinstance(options.train, str) else getattr(options.train, "__qualname__", None)
     return {name: getattr(options, name) for name in names} | {"training": training}

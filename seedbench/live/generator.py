@@ -56,7 +56,8 @@ class Generators:
             self._close(next(iter(self._held)))
 
     def _to(self, request: Request) -> Outcome:
-        training, lines = self._held.pop(request.folder, None) or self._started(request)
+        held = request.folder in self._held
+        training, lines = self._held.pop(request.folder) if held else self._started(request)
         try:
             while lines.read() <= request.checkpoint:
                 measured = next(training)

@@ -82,20 +82,25 @@ def parse(line: bytes | str) -> Measurement | Failed | None:
         return None
     if not isinstance(told, dict) or not {"step", "score"} <= told.keys():
         return None
-    for name, rule in (("step", "a whole number from 0 on"), ("score", "a number"), *_OPTIONAL):
+    step = told["step"]
+    if isinstance(step, float) and step.is_integer():
+        step = int(step)
+    if not isinstance(step, int) or isinstance(step, bool) or step < 0:
+        return _refused("step", step, "a whole number from 0 on")
+    for name in ("score", "validation_loss", "train_loss"):
         value = told.get(name)
-        right = (isinstance(value, int | float) and not isinstance(value, bool)) or (value is None and name != "step")
-        if not right or (name == "step" and (value != int(value) or value < 0)):
-            return Failed(f"its line has {name} {json.dumps(value)[:40]}; it must be {rule}")
+        if value is not None and (not isinstance(value, int | float) or isinstance(value, bool)):
+            return _refused(name, value, "a number" if name == "score" else "a number or null")
     if not isinstance(told.get("saved"), str | None):
-        return Failed(f"its line has saved {json.dumps(told['saved'])[:40]}; it must be a path")
+        return _refused("saved", told["saved"], "a path")
     score, validation_loss, train_loss = (
         math.nan if told.get(name) is None else float(told[name]) for name in ("score", "validation_loss", "train_loss")
     )
-    return Measurement(int(told["step"]), score, validation_loss, train_loss, told.get("saved"))
+    return Measurement(step, score, validation_loss, train_loss, told.get("saved"))
 
 
-_OPTIONAL = (("validation_loss", "a number or null"), ("train_loss", "a number or null"))
+def _refused(name: str, value: Any, rule: str) -> Failed:
+    return Failed(f"its line has {name} {json.dumps(value)[:40]}; it must be {rule}")
 
 
 def write_line(folder: Path, measured: Measurement) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -82,8 +83,10 @@ class Event:
             return Failed(self.failed)
         if self.ended or self.score is None or self.step is None:
             return Ended()
-        losses = (float("nan") if loss is None else loss for loss in (self.validation_loss, self.train_loss))
-        return Measurement(self.step, self.score, *losses, self.saved)
+        validation_loss, train_loss = (
+            math.nan if loss is None else loss for loss in (self.validation_loss, self.train_loss)
+        )
+        return Measurement(self.step, self.score, validation_loss, train_loss, self.saved)
 
 
 def event(request: Request, outcome: Outcome, seconds: float | None) -> Event:
@@ -98,7 +101,7 @@ def event(request: Request, outcome: Outcome, seconds: float | None) -> Event:
 
 
 def _finite(value: Any) -> bool:
-    return not isinstance(value, float) or abs(value) < float("inf")
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def line_of(event: Event) -> str:

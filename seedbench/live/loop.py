@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Protocol
 
@@ -27,7 +27,7 @@ class Workers(Protocol):
     def start(self, request: Request) -> None:
         """Begins, or goes on, to train for a request."""
 
-    def wait(self) -> list[tuple[Request, Outcome]]:
+    def wait(self) -> Sequence[tuple[Request, Outcome]]:
         """Waits until at least one of those started has an outcome, or for a moment."""
 
     def close(self) -> None:
@@ -38,6 +38,7 @@ def train_for(
     session: Session,
     workers: Workers,
     progress: Callable[[Request, Outcome | None], None] = lambda request, outcome: None,
+    interruption: Interruption | None = None,
 ) -> None:
     """Trains what a session asks for until its campaign has ended; the workers are closed then, whatever happens.
 
@@ -45,12 +46,13 @@ def train_for(
         session: asks.
         workers: train.
         progress: told of each request when it is started (None) and when it has an outcome.
+        interruption: for workers that train here and want to look at it; None: one of its own.
 
     Raises:
         SeedbenchError: as `Session.ask`, and what the workers raise.
         KeyboardInterrupt: also for SIGTERM and SIGHUP; all that was measured is told.
     """
-    interruption = Interruption()
+    interruption = interruption or Interruption()
     training: dict[Request, float] = {}  # since when
     with interruption.installed():
         try:

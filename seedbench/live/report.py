@@ -146,8 +146,9 @@ def make_report(
             )
             for trial in session.trials
         ),
-        kept=one
-        and KeptReport(
+        kept=None
+        if one is None
+        else KeptReport(
             trial=kept.trial.number,
             checkpoint=kept.checkpoint,
             step=one.step,

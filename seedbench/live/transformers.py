@@ -43,7 +43,7 @@ def training_arguments(run: Run, *, eval_steps: float, **arguments: Any) -> tran
     """
     from transformers import TrainingArguments
 
-    given = {
+    given: dict[str, Any] = {
         "output_dir": str(run.folder),
         "seed": run.weight_init_seed,
         "data_seed": run.data_order_seed,
@@ -108,13 +108,13 @@ def _check(trainer: transformers.Trainer, run: Run) -> None:
     for name, found, wanted in (
         ("seed", args.seed, run.weight_init_seed),
         ("data_seed", args.data_seed, run.data_order_seed),
-        ("output_dir", Path(args.output_dir).absolute(), run.folder.absolute()),
+        ("output_dir", Path(args.output_dir or ".").absolute(), run.folder.absolute()),
     ):
         if found != wanted:
             raise LiveError(
                 f"make_trainer: args.{name} must be {wanted}, found {found}; take training_arguments(run, …)"
             )
-    if str(args.eval_strategy.value) == "no":
+    if args.eval_strategy in ("no", None):
         raise LiveError('make_trainer: args.eval_strategy must be "steps" or "epoch", found "no"')
 
 

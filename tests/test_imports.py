@@ -239,7 +239,7 @@ def test_what_is_allowed_is_not_found(tmp_path):
         "seedbench/live/transformers.py": "def f():\n    import torch\n    from transformers import set_seed",
         "seedbench/strategies/mine.py": "from bisect import insort\nfrom seedbench import Campaign, Trial",
         "seedbench/strategies/another.py": "import numpy as np\ndef f():\n    from scipy.special import stdtr",
-        "runners/live/trials.py": "import torch\nfrom seedbench.campaign import Settlement\nimport runners.data.recipe",
+        "runners/live/trials.py": "import torch\nfrom seedbench.live import Session\nimport runners.data.recipe",
     }.items():
         path = tmp_path / file
         path.parent.mkdir(parents=True, exist_ok=True)

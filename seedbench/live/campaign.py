@@ -30,7 +30,7 @@ from seedbench.live.folder import (
     check_folder,
     open_session,
 )
-from seedbench.live.generator import Generators, Train, load_train
+from seedbench.live.generator import Generators, Train, train_file
 from seedbench.live.lines import Lines
 from seedbench.live.loop import Workers, train_for
 from seedbench.live.process import FIELDS, filled, template
@@ -148,11 +148,9 @@ def command_words(train: str) -> tuple[str, ...]:
     """The words of a training command; a generator's file is a command, too."""
     if not re.fullmatch(r"\S*\.py(:\w+)?", train):
         return template(train)
-    load_train(train)  # what is wrong with it is said now
-    file, colon, name = train.partition(".py:")
-    target = str(Path(file + ".py" if colon else file).absolute()) + (f":{name}" if colon else "")
-    literal = target.replace("{", "{{").replace("}", "}}")
-    return (sys.executable, "-m", "seedbench.live.generator", literal, *(f"{{{name}}}" for name in FIELDS))
+    path, name = train_file(train)
+    literal = str(path.absolute()).replace("{", "{{").replace("}", "}}")
+    return (sys.executable, "-m", "seedbench.live", literal, name, *(f"{{{field}}}" for field in FIELDS))
 
 
 def _check(options: LiveOptions) -> None:

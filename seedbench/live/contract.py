@@ -3,7 +3,8 @@
 A training is a function `train(run)` that yields a `Measurement` at each of its validation points, or a command that
 writes one JSON line there. Where it was started before in its folder it goes on from what it saved. A step that it
 measures a second time is passed over, so it may go back; it may not go past a validation point without measuring it.
-So it measures first and saves then; or it saves first and, when started again, measures what it finds saved.
+So it measures first and saves then; or it saves first and, when started again, measures what it finds saved. It may be
+ended at any time, also while it saves: it saves under another name and renames.
 """
 
 from __future__ import annotations

@@ -1,18 +1,12 @@
-"""Trainings that are generators: in this process, a few in memory at a time; or as a process of their own.
-
-`python -m seedbench.live.generator FILE:NAME WEIGHT_INIT_SEED DATA_ORDER_SEED FOLDER` is the latter: the generator as a
-command, so that it is paused, moved and run beside others as any command is.
-"""
+"""Trainings that are generators, in this process, a few in memory at a time; `__main__` runs one as a command."""
 
 from __future__ import annotations
 
-import importlib.util
-import sys
+import ast
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from seedbench.errors import LiveError
 from seedbench.files import make_folder, write_file
@@ -97,39 +91,35 @@ def failure(error: BaseException) -> str:
     return type(error).__name__ + (f": {message}" if message else "")
 
 
-def load_train(text: str) -> Train:
-    """The training of `file.py` or `file.py:name`.
+def train_file(text: str) -> tuple[Path, str]:
+    """The file of `file.py` or `file.py:name`, and the name; the file is read and not run.
 
     Raises:
-        LiveError: no such file or name, or the file raises.
+        LiveError: no such file or name, or it is not Python.
     """
-    file, _, name = text.partition(".py:")
-    path = Path(file if file.endswith(".py") else f"{file}.py")
-    if not path.is_file():
-        raise LiveError(f"--train {text}: no such file {path}")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None and spec.loader is not None  # a .py file has both
-    module = importlib.util.module_from_spec(spec)
-    sys.modules.setdefault(path.stem, module)
-    sys.path.append(str(path.parent.resolve()))
+    file, colon, name = text.partition(".py:")
+    path, name = Path(f"{file}.py" if colon else file), name or TRAIN
     try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise LiveError(f"--train {text}: the file raised {failure(error)}") from error
-    found: Any = getattr(module, name or TRAIN, None)
-    if not callable(found):
-        raise LiveError(f"--train {text}: the file has no function {name or TRAIN}(run)")
-    return found
+        tree = ast.parse(path.read_bytes())
+    except OSError as error:
+        raise LiveError(f"--train {text}: {path} cannot be read: {error.strerror}") from None
+    except (SyntaxError, ValueError) as error:
+        raise LiveError(f"--train {text}: {path} is not Python: {' '.join(str(error).split())}") from None
+    if name not in set(_bound(tree.body)):
+        raise LiveError(f"--train {text}: {path} binds no {name}, which is to be a generator function {name}(run)")
+    return path, name
 
 
-def main(target: str, weight_init_seed: str, data_order_seed: str, folder: str) -> None:
-    """Runs a training to its end and writes what it measures to its folder."""
-    lines = Lines(Path(folder))
-    lines.read()
-    run = Run(int(weight_init_seed), int(data_order_seed), Path(folder), lines.last)
-    for measured in load_train(target)(run):
-        write_line(run.folder, measured)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+def _bound(body: Iterable[ast.stmt]) -> Iterator[str]:
+    """The names that statements bind where they stand."""
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+            continue
+        for part in ast.walk(node):
+            if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+                yield part.id
+            elif isinstance(part, ast.alias):
+                yield part.asname or part.name
+            elif isinstance(part, ast.FunctionDef):
+                yield part.name

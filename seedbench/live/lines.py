@@ -78,7 +78,7 @@ def parse(line: bytes | str) -> Measurement | Failed | None:
         return None
     try:
         told = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(told, dict) or not {"step", "score"} <= told.keys():
         return None
@@ -93,10 +93,15 @@ def parse(line: bytes | str) -> Measurement | Failed | None:
             return _refused(name, value, "a number" if name == "score" else "a number or null")
     if not isinstance(told.get("saved"), str | None):
         return _refused("saved", told["saved"], "a path")
-    score, validation_loss, train_loss = (
-        math.nan if told.get(name) is None else float(told[name]) for name in ("score", "validation_loss", "train_loss")
-    )
+    score, validation_loss, train_loss = (_float(told.get(name)) for name in ("score", "validation_loss", "train_loss"))
     return Measurement(step, score, validation_loss, train_loss, told.get("saved"))
+
+
+def _float(value: int | float | None) -> float:
+    try:
+        return math.nan if value is None else float(value)
+    except OverflowError:  # of an integer
+        return math.inf
 
 
 def _refused(name: str, value: Any, rule: str) -> Failed:

@@ -153,8 +153,8 @@ class Jobs:
         return found
 
     def close(self) -> None:
-        """Cancels all jobs."""
-        if self._jobs:
+        """Cancels all jobs, and waits until none is left in the queue."""
+        if self._starts:
             self._cancel()
             self._jobs.clear()
 

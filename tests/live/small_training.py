@@ -68,12 +68,14 @@ class Model:
 
 
 def moment(name: str, step: int = 0) -> None:
-    """At the moment that KILL_AT names, once: sends SIGKILL to the harness (KILL=parent), or to this process (self)."""
-    spent = Path(os.environ.get("KILLED_FILE", "/nonexistent"))
-    if os.environ.get("KILL_AT") == f"{name}:{step}" and not spent.exists():
-        spent.write_text(name)
-        os.kill(os.getpid() if os.environ["KILL"] == "self" else os.getppid(), signal.SIGKILL)
-        time.sleep(60)  # what is left of this group ends with its harness
+    """At the moments that KILL_AT names, each once: SIGKILL for the harness (KILL=parent), or for itself."""
+    here = f"{name}:{step}"
+    if here in os.environ.get("KILL_AT", "").split(","):
+        spent = Path(os.environ["KILLED"], here)
+        if not spent.exists():
+            spent.write_text("")
+            os.kill(os.getpid() if os.environ["KILL"] == "self" else os.getppid(), signal.SIGKILL)
+            time.sleep(60)  # what is left of this group ends with its harness
 
 
 def train(run):

@@ -44,7 +44,6 @@ def decided(out: Path) -> dict:
 
 
 WAYS = {
-    "one worker": (COMMAND, []),
     "all on disk": (COMMAND, ["--in-memory", "1"]),
     "two workers, six in memory": (COMMAND, ["--workers", "local:2", "--in-memory", "6"]),
     "measurements in a file": (COMMAND + " --file", ["--workers", "local:2"]),
@@ -70,7 +69,7 @@ def test_replay_equals_life_whatever_the_processes(way, recorded, campaign_folde
 # ---- kills -----------------------------------------------------------------------------------------------------------
 
 #: Of a trial: before it does anything, between two validation points, just measured, half-way through saving.
-MOMENTS = {"starting": "starting:0", "training": "training:6", "measured": "measured:8", "saving": "saving:8"}
+MOMENTS = ["starting:0", "training:6", "measured:8", "saving:8"]
 
 
 @pytest.fixture(scope="module")
@@ -81,22 +80,26 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[tuple]
     return told(out), decided(out)
 
 
-@pytest.mark.parametrize("victim", ["parent", "self"])
-@pytest.mark.parametrize("state", MOMENTS)
-def test_a_kill_changes_no_decision(state, victim, uninterrupted, campaign_folder, tmp_path) -> None:
-    """SIGKILL for the harness, or for the training, once; then the same command, where it is needed."""
-    words = live_words("successive_halving", campaign_folder, "--workers", "local:2", budget=2)
-    killed = {"KILL_AT": MOMENTS[state], "KILL": victim, "KILLED_FILE": str(tmp_path / "killed")}
-    first = start_live(*words, **killed)
+def test_trainings_that_are_killed_change_no_decision(uninterrupted, campaign_folder, tmp_path) -> None:
+    """SIGKILL for a training, once in each state; they are started again."""
+    killed = {"KILL_AT": ",".join(MOMENTS), "KILL": "self", "KILLED": str(tmp_path)}
+    first = start_live(*live_words("successive_halving", campaign_folder, "--workers", "local:2", budget=2), **killed)
     said = first.communicate(timeout=60)
-    assert (tmp_path / "killed").read_text() == state
-    if victim == "parent":
-        assert first.returncode == -signal.SIGKILL
+    assert first.returncode == 0, said
+    assert all((tmp_path / moment).exists() for moment in MOMENTS)
+    assert (told(campaign_folder), decided(campaign_folder)) == uninterrupted
+
+
+def test_a_harness_that_is_killed_changes_no_decision(uninterrupted, campaign_folder, tmp_path) -> None:
+    """SIGKILL for `seedbench live`, once while a trial is in each state, and the same command again after each."""
+    words = live_words("successive_halving", campaign_folder, "--workers", "local:2", budget=2)
+    for moment in MOMENTS:
+        first = start_live(*words, KILL_AT=moment, KILL="parent", KILLED=str(tmp_path))
+        first.communicate(timeout=60)
+        assert first.returncode == -signal.SIGKILL and (tmp_path / moment).exists()
         until(lambda: not processes_in(campaign_folder), "what it had started has ended", 5)
-        again = run(*words)
-        assert again.exit_code == 0, again.output
-    else:
-        assert first.returncode == 0, said
+    again = run(*words)
+    assert again.exit_code == 0, again.output
     assert (told(campaign_folder), decided(campaign_folder)) == uninterrupted
 
 
@@ -215,8 +218,8 @@ def test_how_a_training_can_end(body, status, reason, campaign_folder, tmp_path)
         ({"train": "no-such-program {folder}"}, "--train: no-such-program: cannot be started: No such file"),
         ({"train": "python 'x"}, "is no command line: No closing quotation"),
         ({"train": "python {seed}"}, "has the field {seed}; there are weight_init_seed, data_order_seed, folder"),
-        ({"train": "none.py"}, "--train none.py: no such file none.py"),
-        ({"train": f"{TRAINING}:nothing"}, "the file has no function nothing(run)"),
+        ({"train": "none.py"}, "--train none.py: none.py cannot be read: No such file"),
+        ({"train": f"{TRAINING}:nothing"}, "binds no nothing, which is to be a generator function nothing(run)"),
         ({"more": ["--workers", "local:0"]}, "--workers 'local:0': must be local:N or slurm:N"),
         ({"more": ["--grid", "4"]}, "must be weight-init seeds x data-order seeds, as in 25x25, found '4'"),
         ({"more": ["--test", "python {weights}"]}, "has the field {weights}"),

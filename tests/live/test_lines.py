@@ -20,6 +20,8 @@ from seedbench.live.lines import MEASUREMENTS, STDOUT, Lines, parse, write_line
         ('{"loss": 0.5}', None),
         ('{"step": 3, "sco', None),
         ("[3]", None),
+        ('{"a":' * 100_000, None),
+        ('{"step": 3, "score": 1' + "0" * 400 + "}", Measurement(3, math.inf)),
         ('{"step": -1, "score": 0.5}', Failed("its line has step -1; it must be a whole number from 0 on")),
         ('{"step": NaN, "score": 0.5}', Failed("its line has step NaN; it must be a whole number from 0 on")),
         ('{"step": true, "score": 0.5}', Failed("its line has step true; it must be a whole number from 0 on")),

@@ -47,8 +47,8 @@ def test_slurm_jobs_make_the_decisions_of_a_replay(slurm, words, recorded, tmp_p
         monkeypatch.setenv(name, value)
     expected, kept = replayed(str(tmp_path / "s.py"), recorded)
     slow = [word.replace("--out {", "--seconds-a-step 0.05 --out {") for word in words]
-    first = start_live(*slow, KILL_AT="training:2", KILL="self", KILLED_FILE=str(tmp_path / "killed"), **slurm)
-    until((tmp_path / "killed").exists, "a training is in a job, and killed")
+    first = start_live(*slow, KILL_AT="training:2", KILL="self", KILLED=str(tmp_path), **slurm)
+    until((tmp_path / "training:2").exists, "a training is in a job, and killed")
     first.send_signal(signal.SIGKILL)
     first.communicate()
     done = CliRunner().invoke(app, slow)

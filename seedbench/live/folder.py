@@ -39,11 +39,15 @@ def campaign_folder(folder: Path) -> Iterator[None]:
 
 
 def check_folder(folder: Path) -> None:
-    """Raises `LiveError` where something is there that is no live campaign's."""
+    """Raises `LiveError` where something is there that is no live campaign's.
+
+    One without its log begins anew, with the trials that are trained.
+    """
     if folder.exists() and not folder.is_dir():
         raise LiveError(f"--out {folder}: is a file; give a folder")
     if folder.is_dir() and not (folder / LOG).exists():
-        if any(not entry.name.startswith(".") for entry in folder.iterdir()):
+        others = {entry.name for entry in folder.iterdir() if not entry.name.startswith(".")}
+        if others - {PROGRESS, RUNS, TRIALS, REPORT_JSON, REPORT_TEXT}:
             raise LiveError(f"--out {folder}: is not empty and holds no live campaign; give another folder")
 
 
@@ -69,6 +73,6 @@ def open_session(folder: Path, strategy: Strategy, *, seed: int | None, write: b
         if (before := getattr(there, name)) != value:
             raise LiveError(
                 f"--out {folder}: holds another campaign: its {name} is {before!r}, here it is {value!r}; give another "
-                "folder, or remove that one"
+                f"folder, or remove {LOG} there: with --seed {there.seed} what is trained is used again"
             )
     return Session.load(log, strategy, folder=runs, append=write)

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from seedbench.files import append_line, end_line
 from seedbench.live.contract import Failed, Measurement, outcome_of
 
 #: What a command prints, in its folder; it goes there and not through a pipe, so that no line is lost with a process.
@@ -45,11 +46,7 @@ class Lines:
     def finish(self) -> None:
         """Ends a line that a killed process left without an end, so that the next process begins a new one."""
         for name in self._read:
-            with suppress(FileNotFoundError), open(self.folder / name, "rb+") as file:
-                if file.seek(0, os.SEEK_END):
-                    file.seek(-1, os.SEEK_END)
-                    if file.read(1) != b"\n":
-                        file.write(b"\n")
+            end_line(self.folder / name)
 
     def read(self) -> int:
         """Reads what came since; returns the number of measurements."""
@@ -114,7 +111,4 @@ def write_line(folder: Path, measured: Measurement) -> None:
         name: None if isinstance(value, float) and not math.isfinite(value) else value
         for name, value in asdict(measured).items()
     }
-    with open(folder / MEASUREMENTS, "a", encoding="utf-8") as file:
-        file.write(json.dumps(told) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    append_line(folder / MEASUREMENTS, json.dumps(told))

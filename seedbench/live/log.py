@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from seedbench.documents import Positive, from_json, plain
-from seedbench.errors import CannotWrite, LiveError
+from seedbench.errors import LiveError
 from seedbench.files import write_file
 from seedbench.live.contract import Ended, Failed, Measurement, Outcome, Request
 
@@ -106,27 +105,13 @@ def _finite(value: Any) -> bool:
 
 def line_of(event: Event) -> str:
     """An event as a line of the log; what is null is left out."""
-    return json.dumps({name: value for name, value in asdict(event).items() if value is not None}) + "\n"
+    return json.dumps({name: value for name, value in asdict(event).items() if value is not None})
 
 
 def write_log(path: Path, plan: Plan, events: list[Event]) -> None:
     """Writes a log whole or not at all."""
-    write_file(path, "".join([json.dumps(plain(plan)) + "\n", *map(line_of, events)]), parents=True)
-
-
-def append(path: Path, event: Event) -> None:
-    """Adds an event, and sees that it is on the disk.
-
-    Raises:
-        CannotWrite: no room, no right.
-    """
-    try:
-        with open(path, "ab") as file:
-            file.write(line_of(event).encode())
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise CannotWrite(f"{path}: cannot be written: {error.strerror}; make room", error.strerror or "") from None
+    lines = [json.dumps(plain(plan)), *map(line_of, events)]
+    write_file(path, "".join(f"{line}\n" for line in lines), parents=True)
 
 
 def read_log(path: Path) -> tuple[Plan, list[Event]]:

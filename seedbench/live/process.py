@@ -165,11 +165,11 @@ class Training:
                     start_new_session=True,
                     pass_fds=(lock,),
                 )
+                os.ftruncate(lock, os.pwrite(lock, str(self._process.pid).encode(), 0))
             except OSError as failed:
                 raise LiveError(f"--train: {self._words[0]}: cannot be started: {failed.strerror}") from None
             finally:
                 os.close(lock)
-        (self.folder / LOCK).write_text(str(self._process.pid))
         self._watchdog.watch(self._process.pid)
 
     def _signal(self, number: int) -> None:

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from seedbench.files import append_line
 from seedbench.live.contract import Failed, Measurement, Outcome, Request
 from seedbench.live.session import LiveTrial, Session
 
@@ -70,8 +71,7 @@ class LiveProgress:
 
     def _say(self, line: str) -> None:
         if self._log is not None:
-            with open(self._log, "a", encoding="utf-8") as file:
-                file.write(f"{datetime.now().isoformat(' ', 'seconds')} {line}\n")
+            append_line(self._log, f"{datetime.now().isoformat(' ', 'seconds')} {line}")
         if not self._console.is_terminal:
             self._console.print(line, soft_wrap=True, highlight=False, markup=False)
 

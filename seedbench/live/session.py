@@ -17,9 +17,10 @@ from typing import Any, NamedTuple
 
 from seedbench.campaign import Around, Labels, Measurements, Settlement, shown_loss
 from seedbench.errors import LiveCampaignFailed, LiveError, StrategyFailed, StrategyStopped
+from seedbench.files import append_line
 from seedbench.live.contract import Ended, Failed, Measurement, Outcome, Request, outcome_of
 from seedbench.live.grid import Grid
-from seedbench.live.log import Event, Plan, append, event, read_log, write_log
+from seedbench.live.log import Event, Plan, event, line_of, read_log, write_log
 from seedbench.replay import Deadline, run_campaign
 from seedbench.strategy import Strategy, load_strategy, refuse_oracle
 
@@ -284,7 +285,7 @@ class Session:
                 outcome = Failed("ended before it measured anything")
             told = event(request, outcome, seconds)
             if self._log:
-                append(self._log, told)
+                append_line(self._log, line_of(told))
             self._events.append(told)
             self._take(trial, told)
             self._asked.discard(request)

@@ -2,9 +2,9 @@
 
     SEEDBENCH_GLUE=… pytest tests/benchmarks/test_live.py --benchmark-enable --benchmark-only
 
-Three epochs of recipe `few128` on SST-2, each with a validation on the whole dev set, once as a generator in this process
-and once as a command. The harness's own time is that in which it neither waits for a training nor starts one, and the
-processor's time that it takes while it waits. It is in the extra info as a share of the training's time, and must be at
+Three epochs of recipe `few128` on SST-2, each with a validation on the whole dev set: once as a generator in this
+process, once as a command. The harness's own time is that in which it neither waits for a training nor starts one, and the
+processor's time that it takes while it waits. As a share of the training's time it is in the extra info, and must be at
 most 1%.
 """
 

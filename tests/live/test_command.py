@@ -257,6 +257,21 @@ def test_a_strategy_that_raises_shows_its_own_lines(campaign_folder, tmp_path) -
     assert said.endswith("strategy s.py raised ZeroDivisionError: division by zero; what was trained is kept\n")
 
 
+def test_a_mended_strategy_uses_what_is_trained(campaign_folder, tmp_path) -> None:
+    """Another source is another campaign, which is said; without the log of the first it begins, and trains no more."""
+    file = tmp_path / "s.py"
+    file.write_text("def strategy(campaign):\n    campaign.start().advance()\n    return 1 / 0\n")
+    words = live_words(str(file), campaign_folder, train=script(tmp_path, "(out / 'starts').open('a')\n" + line(1)))
+    assert "ZeroDivisionError" in str(run(*words).exception)
+    file.write_text("def strategy(campaign):\n    campaign.start().advance()\n")
+    refused = str(run(*words).exception)
+    assert "remove log.jsonl there: with --seed 5 what is trained is used again" in refused
+    (campaign_folder / "log.jsonl").unlink()
+    (tmp_path / "train.py").unlink()  # nothing can be trained now
+    assert run(*words).exit_code == 0
+    assert json.loads((campaign_folder / "report.json").read_text())["spent"] == 0.2
+
+
 # ---- what is left ----------------------------------------------------------------------------------------------------
 
 

@@ -1,7 +1,7 @@
 """Everything that is written goes through here: whole or not at all, one writer at a time, only what is ours.
 
     write_file      a file; `write_new_file` one that must not be there yet
-    append_line     a line at the end of a file, on the disk; `end_line` ends one that a killed writer left without an end
+    append_line     a line at the end of a file, on the disk; `end_line` ends one that a killed writer left half-written
     locked          reading a file and then writing it, while nobody else does
     new_folder      a folder that is there whole or not at all
     changing        files of a folder, of which some are other people's, replaced together

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from seedbench.errors import LiveError
 from seedbench.live.contract import Outcome, Request
 from seedbench.live.process import Training
 from seedbench.live.watchdog import Watchdog
@@ -23,7 +24,7 @@ class Commands:
     A process is stopped (SIGSTOP) at the line that was waited for, and goes on when more is asked of its trial. Where
     more are stopped than may be held, the one that waits longest ends (SIGTERM, then SIGKILL), and is started again in
     its folder. What it trains between its line and the stop is not charged. After a trial's last line its process may
-    come to its end by itself, for as long as it takes.
+    come to its end by itself, for as long as the grace is.
 
     Args:
         words: the command, from `process.template`.
@@ -32,6 +33,9 @@ class Commands:
         in_memory: so many processes are there at most, training or stopped.
         grace: seconds from SIGTERM to SIGKILL.
         gpus: what `CUDA_VISIBLE_DEVICES` may be, one for each process; (): it is left as it is.
+
+    Raises:
+        LiveError: this system has no process groups.
     """
 
     trains_here = False
@@ -46,6 +50,8 @@ class Commands:
         grace: float = GRACE_SECONDS,
         gpus: Sequence[str] = (),
     ) -> None:
+        if not hasattr(os, "killpg"):
+            raise LiveError("commands are trained on POSIX alone, where processes can be stopped; take a session")
         self.slots = slots
         self._words, self._last, self._grace, self._gpus = words, last, grace, gpus
         self._in_memory = max(in_memory, slots)

@@ -79,6 +79,7 @@ class Training:
         self.folder, self._environment, self._grace, self._watchdog = request.folder, environment, grace, watchdog
         self._process: subprocess.Popen[bytes] | None = None
         self._deaths, self._at = 0, 0
+        self._last_line: float | None = None  # when the trial's last was seen
         make_folder(self.folder)
         _end_left_over(self.folder, grace)
         self.lines = Lines(self.folder)
@@ -106,14 +107,15 @@ class Training:
 
         Args:
             checkpoint: index of the validation point.
-            last: whether it is the trial's last, after which it may come to its end by itself.
+            last: whether it is the trial's last, after which it may come to its end by itself, for as long as the
+                grace is; unless it measures more than it was said to.
 
         Raises:
             LiveError: the command cannot be started.
         """
         ended = self._process is None or self._process.poll() is not None  # before reading: then all is written
         if self.lines.read() > checkpoint:
-            if last and not ended:
+            if last and not ended and self._may_end(checkpoint):
                 return None
             if not ended:
                 self._signal(signal.SIGSTOP)
@@ -134,6 +136,11 @@ class Training:
         self.lines.finish()
         self._start()
         return None
+
+    def _may_end(self, checkpoint: int) -> bool:
+        """Whether it is left alone after its last line, to save what it likes."""
+        self._last_line = self._last_line or time.monotonic()
+        return len(self.lines.found) == checkpoint + 1 and time.monotonic() - self._last_line < self._grace
 
     def ask_to_end(self) -> None:
         """Sends SIGTERM."""

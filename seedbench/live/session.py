@@ -301,7 +301,7 @@ class Session:
         with self._turn:
             self._closed = True
             self._turn.notify_all()
-        self._thread.join()
+        self._thread.join(1.0)  # one that catches everything is left to the end of this process
 
     @property
     def kept(self) -> Kept:

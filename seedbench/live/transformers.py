@@ -199,6 +199,10 @@ class _Thread:
         class Measure(TrainerCallback):
             evaluated = False
 
+            def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+                if hand._closed:  # while it trained, by an interruption
+                    raise _Closed
+
             def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
                 self.evaluated = True
                 if not control.should_save:

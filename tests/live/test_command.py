@@ -175,6 +175,17 @@ def test_one_that_takes_no_notice_of_sigterm_is_killed(campaign_folder, tmp_path
     assert done.exit_code == 0 and len(list((tmp_path / "second" / "runs").glob("*/saved"))) == 1
 
 
+@pytest.mark.parametrize("more", [line(6) + "time.sleep(100)\n", "time.sleep(100)\n"])
+def test_one_that_goes_on_after_its_last_line_is_ended(more, campaign_folder, tmp_path) -> None:
+    """Where it measures a sixth time it is no end to wait for; else it has the grace, of 0.3 seconds here."""
+    train = script(tmp_path, "".join(map(line, range(1, 6))) + more)
+    done = run(*live_words("full_trials", campaign_folder, "--grace", "0.3", train=train, budget=1))
+    assert done.exit_code == 0, done.output
+    report = json.loads((campaign_folder / "report.json").read_text())
+    assert [trial["status"] for trial in report["trials"]] == ["finished"]
+    assert not processes_in(campaign_folder)
+
+
 def test_one_that_dies_is_started_again_twice(campaign_folder, tmp_path) -> None:
     """The first trial dies at every start, all others measure: it has failed, and the campaign goes on."""
     dies = "with open(out / 'starts', 'a') as file:\n    file.write('x')\n"
@@ -270,6 +281,17 @@ def test_a_mended_strategy_uses_what_is_trained(campaign_folder, tmp_path) -> No
     (tmp_path / "train.py").unlink()  # nothing can be trained now
     assert run(*words).exit_code == 0
     assert json.loads((campaign_folder / "report.json").read_text())["spent"] == 0.2
+
+
+def test_each_process_sees_one_gpu(campaign_folder, tmp_path, monkeypatch) -> None:
+    """Two workers, two GPUs that the variable names: one process each."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3, GPU-7")
+    body = "(out / 'gpu').write_text(os.environ['CUDA_VISIBLE_DEVICES'])\ntime.sleep(0.5)\n"
+    train = script(tmp_path, body + "".join(map(line, range(1, 6))))
+    assert (
+        run(*live_words("full_trials", campaign_folder, "--workers", "local:2", train=train, budget=2)).exit_code == 0
+    )
+    assert sorted(path.read_text() for path in campaign_folder.glob("runs/*/gpu")) == ["3", "GPU-7"]
 
 
 # ---- what is left ----------------------------------------------------------------------------------------------------

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from seedbench.campaign import Around, shown_loss
 from seedbench.errors import LiveCampaignFailed, LiveError, StrategyFileError
-from seedbench.live import Generators, Request, Session, train_for
+from seedbench.live import Generators, LiveOptions, Request, Session, run_live, train_for
 from seedbench.replay import Deadline, RecordedTrials, run_campaign, whole_table
 from seedbench.strategy import load_strategy
 from seedbench.trialset import TrialTable
@@ -161,6 +164,33 @@ def test_steps_are_the_price_where_they_are_given(tmp_path) -> None:
     while request := session.ask():
         session.tell(request, score=0.5)
     assert (len(session.trials), session.steps_spent) == (3, 9)
+
+
+def test_an_interrupted_call_goes_on(training, tmp_path) -> None:
+    """Ctrl-C in the middle of a training in this process, at its seventh validation point; then the same call."""
+    calls = []
+
+    def train(run):
+        for measured in training.train(run):
+            calls.append(measured)
+            if len(calls) == 7:
+                raise KeyboardInterrupt
+            yield measured
+
+    def call(name: str, how):
+        options = LiveOptions(how, CHECKPOINTS, 2, tmp_path / name, grid=GRID, seed=SEED, name=NAME)
+        return run_live(load_strategy("start_many"), options, Console(file=io.StringIO()))
+
+    train.__qualname__ = training.train.__qualname__
+    with pytest.raises(KeyboardInterrupt):
+        call("out", train)
+    again, whole = call("out", training.train), call("whole", training.train)
+
+    def without_times(report):
+        kept = replace(report.kept, saved=None)
+        return replace(report, kept=kept, trials=[replace(trial, seconds=0) for trial in report.trials])
+
+    assert without_times(again) == without_times(whole)
 
 
 # ---- trials that end early, or fail ----------------------------------------------------------------------------------

@@ -52,7 +52,9 @@ def advice_report(advice: Advice, width: int) -> Group:
     legend = Table.grid(padding=(0, 2))
     for term, meaning in LEGEND.items():
         legend.add_row(Text(term, style="dim", no_wrap=True), Text(meaning, style="dim"))
-    return Group(*parts, Text(), legend, Text(), *map(Text, live_words(advice)))
+    return Group(
+        *parts, Text(), legend, Text(), *(Text(line, no_wrap=True, overflow="ignore") for line in live_words(advice))
+    )
 
 
 # --- words ------------------------------------------------------------------------------------------------------------
@@ -78,9 +80,10 @@ def live_words(advice: Advice) -> list[str]:
     """The command that runs what is advised on trials that are trained meanwhile, in lines to copy."""
     name = advice.advised.label if advice.advised else "full_trials"
     return [
-        "On your own training, which prints a JSON line at each of its K validation points:",
-        f"  seedbench live {shlex.quote(name)} --budget {advice.budget} --checkpoints K --out DIR \\",
-        "    --train 'COMMAND {weight_init_seed} {data_order_seed} {folder}'",
+        "Live, on a training that prints a JSON line at each of its K validation points:",
+        f"  seedbench live {shlex.quote(name)} --budget {advice.budget} \\",
+        "    --checkpoints K --out DIR --train \\",
+        "    'COMMAND {weight_init_seed} {data_order_seed} {folder}'",
     ]
 
 

@@ -94,14 +94,15 @@ def write_new_file(path: str | os.PathLike[str], content: Content, *, mode: int 
     return True
 
 
-def append_line(path: str | os.PathLike[str], line: str) -> None:
-    """Adds a line to a file, which is made where it is missing, and sees that it is on the disk.
+def append_line(path: str | os.PathLike[str], line: str, *, sync: bool = True) -> None:
+    """Adds a line to a file, which is made where it is missing.
 
     A kill meanwhile may leave a part of the line, without its end; what is added next begins a new one.
 
     Args:
         path: the file; its folder must be there.
         line: without its end.
+        sync: whether to see that it is on the disk, which a power cut may ask for and a kill does not.
 
     Raises:
         CannotWrite: it cannot be written.
@@ -110,8 +111,9 @@ def append_line(path: str | os.PathLike[str], line: str) -> None:
         end_line(path)
         with open(path, "ab") as file:
             file.write(line.encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
 
 
 def end_line(path: str | os.PathLike[str]) -> None:

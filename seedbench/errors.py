@@ -7,6 +7,8 @@
     ├── SelectionError             a model, task, recipe or budget that the trial set does not have
     ├── StrategyFileError          a strategy file that cannot be used
     ├── StrategyFailed             a campaign that has no result, with the table, budget and replicate it happened in
+    │   └── LiveCampaignFailed     the same of one that trains; what was trained is kept
+    ├── LiveError                  a live campaign that cannot start or go on
     ├── CannotSeal                 a machine that cannot run a strategy in a sealed process
     └── CampaignError              what a campaign tells a strategy
         ├── BudgetSpent            the next checkpoint costs more than what is left; nothing was charged
@@ -99,6 +101,17 @@ class StrategyFailed(SeedbenchError):
     def __str__(self) -> str:
         hint = f"this one campaign again: seedbench evaluate FILE --only {self.campaign}"
         return f"{self.reason} (table {self.table}, budget {self.budget}, replicate {self.replicate}; {hint})"
+
+
+class LiveCampaignFailed(StrategyFailed):
+    """A live campaign without a result, for the same reasons."""
+
+    def __str__(self) -> str:
+        return f"{self.reason}; what was trained is kept"
+
+
+class LiveError(SeedbenchError):
+    """A live campaign that cannot start or go on: an option, a command, a log that is another campaign's."""
 
 
 class CannotSeal(SeedbenchError):

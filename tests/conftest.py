@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,8 @@ from seedbench.cli import main
 from seedbench.trialset import TrialSet, load_trials
 from tests.browser import browser  # noqa: F401 - a fixture
 from tests.synthetic import split_like_training, write
+
+SLURM_ONE_NODE = Path(__file__).with_name("slurm_one_node.sh")
 
 # A shell that runs the tests in the background has all its children ignore Ctrl-C; some tests send it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -87,3 +91,19 @@ def refused(run, tmp_path):
         return lines[-1]
 
     return refused
+
+
+@pytest.fixture(scope="module")
+def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment of a real one-node SLURM, which ends with the tests."""
+    programs = ("munged", "slurmctld", "slurmd", "sbatch")
+    missing = [name for name in programs if shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin") is None]
+    if missing:
+        pytest.skip(f"no {', '.join(missing)}: needs the Debian packages slurm-wlm and munge")
+    if os.getuid() != 0:
+        pytest.skip("only root can start a one-node SLURM")
+    folder = tmp_path_factory.mktemp("slurm")
+    subprocess.run([SLURM_ONE_NODE, "start", folder], check=True, timeout=60)
+    yield {**os.environ, "SLURM_CONF": str(folder / "slurm.conf"), "OMP_NUM_THREADS": "1"}
+    subprocess.run([SLURM_ONE_NODE, "stop", folder], check=True, timeout=60)
+    assert not list(folder.glob("*.pid")), "a daemon of the one-node SLURM is still there"

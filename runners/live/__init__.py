@@ -2,7 +2,6 @@
 
 __main__    the command, and the campaign
 trials      trials that are trained a bit at a time; a few in memory, the others paused on disk
-book        what happened, in order
 report      what was started, stopped, spent, saved and kept
 folder      the kept checkpoint as a transformers folder
 """

@@ -1,131 +1,40 @@
 """Runs a strategy on trials that are trained while it decides: ``python -m runners.live --help``.
 
-The strategy file is the one that ``seedbench evaluate`` replays. Which trial is started next, what the seeds are
-called, what is charged and what is kept are decided by the code that replays; only where a replay looks a checkpoint
-up, this one trains to it.
+The strategy file is the one that ``seedbench evaluate`` replays, and the campaign is one of ``seedbench.live``, as on
+anybody's training: what is here is the training, on GLUE, and what becomes of the kept checkpoint.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 from rich.console import Console
 
 from runners.block import BlockRunner
-from runners.data import seeds
 from runners.data.glue import TEXT_COLUMNS
 from runners.data.recipe import RECIPES, validation_steps
 from runners.errors import RunnerError
-from runners.live.book import Book, Display
 from runners.live.folder import check_model, write_model, write_report
 from runners.live.report import Report, make_report, text
-from runners.live.trials import Interruption, LiveTrials, open_folder
+from runners.live.trials import GlueTrainings, LiveTrials, open_folder
 from runners.table import TableSpec, table_spec
 from runners.trial_log import Cell
-from seedbench.campaign import Around, Labels, Measurements, Settlement
 from seedbench.commands import run
-from seedbench.errors import SeedbenchError, StrategyFailed
+from seedbench.errors import SeedbenchError
 from seedbench.files import new_folder, remove_folder
-from seedbench.replay import Deadline, RecordedTrials, run_campaign, whole_table
+from seedbench.live import Interruption, LiveProgress, Session, train_for
 from seedbench.strategy import Strategy, load_strategy, refuse_oracle
-from seedbench.trialset import TrialTable, majority_score_of
+from seedbench.trialset import majority_score_of
+from seedbench.trialset.schema import TASKS
 
 GRID = (25, 25)  # as in Dodge et al. (2020); a cell that is not started costs nothing
 
 
 class LiveError(RunnerError):
     """A live campaign that cannot start or go on; the message names the option and the value."""
-
-
-def fresh_seeds(seed: int, axis: str, size: int) -> np.ndarray:
-    """The real seeds of one axis of the grid: int64 [size], ascending, all different, below 2**31."""
-    return np.sort(seeds.stream(f"live {axis}", seed).choice(2**31, size, replace=False))
-
-
-def unrecorded(runner: BlockRunner, grid: tuple[int, int], seed: int) -> TrialTable:
-    """The table of a grid of fresh cells: a trial table in which nothing is measured yet."""
-    rows, columns = grid
-    row, column = (index.ravel().astype(np.int32) for index in np.indices(grid))
-    step = np.array(validation_steps(runner.spec.recipe, len(runner.data.train)))
-    nothing = np.full((rows * columns, len(step)), np.nan)
-    return TrialTable(
-        model=runner.spec.model_name,
-        task=runner.spec.task,
-        recipe=runner.spec.recipe.name,
-        weight_init_seeds=fresh_seeds(seed, "weight_init_seed", rows),
-        data_order_seeds=fresh_seeds(seed, "data_order_seed", columns),
-        row=row,
-        column=column,
-        trial_id=np.full(rows * columns, "", dtype=object),
-        status=np.full(rows * columns, None, dtype=object),
-        ended_at=np.full(rows * columns, len(step), dtype=np.int32),
-        step=step,
-        train_loss=nothing.astype(np.float32),
-        validation_loss=nothing.astype(np.float32),
-        score=nothing,
-        majority_score=majority_score_of(runner.spec.task, runner.data.validation.label),
-        evaluation_seconds=np.full(rows * columns, np.nan),
-        label=runner.data.validation.label.astype(np.int8),
-    )
-
-
-class LiveGrid:
-    """A grid of cells of which nothing is recorded: what a checkpoint measures is asked of ``train``.
-
-    Labels and order are those of replicate 0 of a recorded table.
-
-    Args:
-        table: as `unrecorded` makes it.
-        seed: of the hidden labels and order, which are those of a replay with this seed.
-        train: trains the trial of two labels to its next checkpoint and measures it there.
-
-    Attributes:
-        majority_score: score of always predicting the most frequent label.
-    """
-
-    def __init__(self, table: TrialTable, seed: int, train: Callable[[Labels], Measurements]) -> None:
-        self._table, self._train = table, train
-        self._trials = RecordedTrials(whole_table(table, seed=seed, protocol="dodge2020"), 0)
-        self._source = self._trials.source()
-        self.majority_score = self._source.task.majority_score
-        self._failure: Exception | None = None
-
-    def cell(self, labels: Labels) -> Cell:
-        """The real seeds behind two labels."""
-        table, trial = self._table, self._trials.trial(*labels)
-        return Cell(int(table.weight_init_seeds[table.row[trial]]), int(table.data_order_seeds[table.column[trial]]))
-
-    def run(self, strategy: Strategy, budget: int) -> Settlement:
-        """Runs the one campaign, without a limit of time.
-
-        Raises:
-            StrategyFailed: as in a replay.
-            Exception: what ``train`` raised, whatever the strategy made of it.
-        """
-        source = Around(self._source, self._measure)
-        try:
-            settled = run_campaign(strategy, self._trials, budget, deadline=Deadline(0), source=source)
-        except StrategyFailed:
-            if self._failure is None:
-                raise
-        if self._failure is not None:
-            raise self._failure
-        return settled
-
-    def _measure(self, labels: Labels, recorded: Callable[[], Measurements]) -> Measurements:
-        """Trains in place of what looks a record up: nothing is recorded."""
-        if self._failure is not None:
-            raise self._failure
-        try:
-            return self._train(labels)
-        except Exception as error:
-            self._failure = error
-            raise
 
 
 def live(
@@ -170,26 +79,29 @@ def live(
         raise LiveError(f"--in-memory {in_memory}: must be at least 1, the trial in training")
     folder = trials or spec.out.with_name(spec.out.name + ".trials")
     runner = BlockRunner(spec, device)
+    steps = validation_steps(spec.recipe, len(runner.data.train))
     seed = open_folder(folder, runner, grid, seed)
-    table = unrecorded(runner, grid, seed)
-    book = Book(table.step.tolist(), budget)
-    display = Display(f"{strategy.name} on {table.name}", book, console)
+    session = Session(
+        strategy,
+        budget=budget,
+        checkpoints=steps,
+        grid=grid,
+        seed=seed,
+        name=f"{spec.model_name}/{spec.task}/{spec.recipe.name}",
+        metric=TASKS[spec.task].metric,
+        majority_score=majority_score_of(spec.task, runner.data.validation.label),
+        dev_examples=len(runner.data.validation),
+        labels=len(TASKS[spec.task].labels),
+    )
     interruption = Interruption()
 
     def after_step(cell: Cell, step: int) -> None:
-        display.step(cell, step)
+        paid = next((t.paid for t in session.trials if (t.weight_init_seed, t.data_order_seed) == cell), 0)
+        progress.fill(step - (steps[paid - 1] if paid else 0))
         interruption.check()
 
-    def train(labels: Labels) -> Measurements:
-        cell = cells.cell(labels)
-        with interruption.held():
-            row = paused.row(cell, book.checkpoints(cell))
-        measured = book.pay(cell, labels, row)
-        display.checkpoint(cell)
-        return measured
-
     paused = LiveTrials(runner, folder, in_memory, after_step)
-    cells = LiveGrid(table, seed, train)
+    trainings = GlueTrainings(paused, interruption)
     parameters = sum(parameter.numel() for parameter in runner.model.parameters())
     console.print(
         f"seed {seed}, {grid[0]}x{grid[1]} fresh cells; paused trials, up to {16 * parameters / 1e6:,.0f} MB each, are "
@@ -197,36 +109,22 @@ def live(
         soft_wrap=True,
         highlight=False,
     )
-    with interruption.installed():
-        try:
-            with display:
-                settled = cells.run(strategy, budget)
-        finally:
-            with interruption.held():
-                paused.pause()
-        trial = book.trials[cells.cell((settled.weight_init_seed, settled.data_order_seed))]
-        with (
-            interruption.held(),
-            console.status("writing the kept checkpoint"),
-            new_folder(spec.out) as best,
-        ):
-            kept = paused.kept(trial.cell, settled.checkpoint)
-            write_model(runner, kept.weights, best)
-            report = make_report(
-                runner=runner,
-                strategy=strategy,
-                table=table,
-                seed=seed,
-                majority_score=cells.majority_score,
-                book=book,
-                kept=trial,
-                checkpoint=settled.checkpoint,
-                steps_trained=paused.steps_trained(),
-                check=check_model(runner, kept, best),
-            )
-            write_report(report, best)
-        if trials is None:
-            remove_folder(folder)
+    with LiveProgress(session, f"{strategy.name} on {session.plan.name}", console) as progress:
+        train_for(session, trainings, progress, interruption)
+    with (
+        interruption.installed(),
+        interruption.held(),
+        console.status("writing the kept checkpoint"),
+        new_folder(spec.out) as best,
+    ):
+        trial, checkpoint, _ = session.kept
+        kept = paused.kept(Cell(trial.weight_init_seed, trial.data_order_seed), checkpoint)
+        write_model(runner, kept.weights, best)
+        check = check_model(runner, kept, best)
+        report = make_report(runner, session, trainings.rows, paused.steps_trained(), check)
+        write_report(report, best)
+    if trials is None:
+        remove_folder(folder)
     return report
 
 
@@ -300,8 +198,7 @@ def main(
     except (RunnerError, SeedbenchError, OSError) as error:
         if frames := getattr(error, "frames", ""):
             console.print(frames, soft_wrap=True, highlight=False, markup=False)
-        line = f"{error.reason}; what was trained is kept" if isinstance(error, StrategyFailed) else str(error)
-        console.print(f"error: {line}", style="red", soft_wrap=True, highlight=False, markup=False)
+        console.print(f"error: {error}", style="red", soft_wrap=True, highlight=False, markup=False)
         raise typer.Exit(2) from None
     except KeyboardInterrupt:
         console.print("interrupted; the trials are kept, run the same command again to go on")

@@ -5,19 +5,17 @@ from __future__ import annotations
 import io
 import math
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.table import Table
 
 from runners.block import BlockRunner
-from runners.live.book import Book, PaidTrial
+from runners.live.trials import Row
+from runners.trial_log import Cell
 from seedbench.documents import plain, to_json
-from seedbench.trialset import TrialTable
+from seedbench.live import LiveTrial, Session, fresh_seeds
 from seedbench.trialset.schema import TASKS
-
-if TYPE_CHECKING:
-    from seedbench.strategy import Strategy
 
 
 @dataclass(frozen=True)
@@ -166,79 +164,76 @@ def _finite(value: Any) -> Any:
 
 
 def make_report(
-    runner: BlockRunner,
-    strategy: Strategy,
-    table: TrialTable,
-    seed: int,
-    majority_score: float,
-    book: Book,
-    kept: PaidTrial,
-    checkpoint: int,
-    steps_trained: int,
-    check: FolderCheck,
+    runner: BlockRunner, session: Session, rows: dict[Cell, Row], steps_trained: int, check: FolderCheck
 ) -> Report:
-    """The report of a campaign of ``strategy`` with ``seed`` on the fresh cells of ``table``.
+    """The report of a campaign that has ended.
 
     Args:
         runner: model, data and recipe.
-        strategy: the strategy.
-        table: the cells.
-        seed, majority_score: of the campaign.
-        book: its payments.
-        kept: the trial it kept,
-        checkpoint: and which of its checkpoints.
+        session: the campaign.
+        rows: of its trials, by cell.
         steps_trained: of all trials in the folder of trials.
         check: of the folder that the checkpoint was written to.
     """
-    steps, trials = book.steps, list(book.trials.values())
+    plan, kept = session.plan, session.kept
+    steps = plan.steps
+    weight_init_seeds, data_order_seeds = (
+        tuple(fresh_seeds(plan.seed, axis, size).tolist())
+        for axis, size in zip(("weight_init_seed", "data_order_seed"), plan.grid, strict=True)
+    )
 
-    def measured(trial: PaidTrial, index: int) -> dict[str, Any]:
-        lists = ("step", "score", "validation_loss", "train_loss")
-        return {"trial": trial.number, "checkpoint": index, **{name: trial.row[name][index].item() for name in lists}}
+    def row_of(trial: LiveTrial) -> Row:
+        return rows[Cell(trial.weight_init_seed, trial.data_order_seed)]
 
+    def measured(number: int, index: int) -> dict[str, Any]:
+        row, lists = row_of(session.trials[number - 1]), ("step", "score", "validation_loss", "train_loss")
+        return {"trial": number, "checkpoint": index, **{name: row[name][index].item() for name in lists}}
+
+    def reported(trial: LiveTrial) -> TrialReport:
+        scores = [one.score for one in trial.seen]
+        return TrialReport(
+            trial=trial.number,
+            weight_init_seed=trial.weight_init_seed,
+            data_order_seed=trial.data_order_seed,
+            weight_init_label=trial.labels[0],
+            data_order_label=trial.labels[1],
+            checkpoints=trial.paid,
+            steps=steps[trial.paid - 1],
+            best_score=max(scores),
+            last_score=scores[-1],
+            status=row_of(trial)["status"] if trial.paid == len(steps) else "stopped",
+        )
+
+    of_kept = row_of(kept.trial)
     return Report(
-        strategy=strategy.name,
-        strategy_sha256=strategy.sha256,
-        model=table.model,
-        task=table.task,
-        recipe=table.recipe,
+        strategy=plan.strategy,
+        strategy_sha256=plan.strategy_sha256,
+        model=runner.spec.model_name,
+        task=runner.spec.task,
+        recipe=runner.spec.recipe.name,
         recipe_fields=runner.spec.recipe.fields(),
-        grid=table.grid,
-        seed=seed,
-        weight_init_seeds=tuple(table.weight_init_seeds.tolist()),
-        data_order_seeds=tuple(table.data_order_seeds.tolist()),
-        budget=book.budget,
+        grid=plan.grid,
+        seed=plan.seed,
+        weight_init_seeds=weight_init_seeds,
+        data_order_seeds=data_order_seeds,
+        budget=plan.budget,
         dev_examples=len(runner.data.validation),
-        majority_score=majority_score,
+        majority_score=float(plan.majority_score or 0.0),
         steps_per_trial=steps[-1],
         checkpoints_per_trial=len(steps),
-        steps_spent=book.steps_spent,
-        steps_of_all_started=len(trials) * steps[-1],
+        steps_spent=session.steps_spent,
+        steps_of_all_started=len(session.trials) * steps[-1],
         steps_trained=steps_trained,
-        train_seconds=sum(trial.row["train_seconds"] for trial in trials),
-        evaluation_seconds=sum(trial.row["evaluation_seconds"] for trial in trials),
+        train_seconds=sum(row["train_seconds"] for row in rows.values()),
+        evaluation_seconds=sum(row["evaluation_seconds"] for row in rows.values()),
         provenance=runner.provenance,
-        trials=tuple(
-            TrialReport(
-                trial=trial.number,
-                weight_init_seed=trial.cell.weight_init_seed,
-                data_order_seed=trial.cell.data_order_seed,
-                weight_init_label=trial.labels[0],
-                data_order_label=trial.labels[1],
-                checkpoints=trial.checkpoints,
-                steps=book.reached(trial.cell),
-                best_score=max(trial.scores),
-                last_score=trial.scores[-1],
-                status=book.status(trial),
-            )
-            for trial in trials
-        ),
-        checkpoints=tuple(CheckpointReport(**measured(trials[number - 1], index)) for number, index in book.payments),
+        trials=tuple(map(reported, session.trials)),
+        checkpoints=tuple(CheckpointReport(**measured(number, index)) for number, index in session.payments),
         kept=KeptReport(
-            **measured(kept, checkpoint),
-            accuracy=float(kept.row["accuracy"][checkpoint]),
-            f1=float(kept.row["f1"][checkpoint]),
-            matthews_correlation=float(kept.row["matthews_correlation"][checkpoint]),
+            **measured(kept.trial.number, kept.checkpoint),
+            accuracy=float(of_kept["accuracy"][kept.checkpoint]),
+            f1=float(of_kept["f1"][kept.checkpoint]),
+            matthews_correlation=float(of_kept["matthews_correlation"][kept.checkpoint]),
             **asdict(check),
         ),
     )

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import pickle
 import secrets
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from types import FrameType
 from typing import Any, Literal
 
 import numpy as np
@@ -27,6 +23,7 @@ from runners.trial_log import Cell, Outcome
 from seedbench.documents import Positive, Sha256, read_json, to_json
 from seedbench.errors import CannotWrite
 from seedbench.files import write_file
+from seedbench.live import Interruption, Measurement, Request
 
 WRITE_SECONDS = 60.0
 
@@ -270,46 +267,39 @@ def _copy(weights: Weights) -> Weights:
     return {name: value.detach().to("cpu", copy=True) for name, value in weights.items()}
 
 
-class Interruption:
-    """Holds what ends a process back while a trial is in the middle of a step, so that it can be paused after it.
+class GlueTrainings:
+    """Trains what a session asks for, one trial at a time.
 
-    That is Ctrl-C, SIGTERM and the end of the terminal.
+    Args:
+        trials: the trials.
+        interruption: waits until a trial is between two steps.
+
+    Attributes:
+        rows: by cell, the row of each trial that was asked for, as far as it is trained.
     """
 
-    SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    slots, trains_here = 1, True
 
-    def __init__(self) -> None:
-        self.asked = self._held = False
+    def __init__(self, trials: LiveTrials, interruption: Interruption) -> None:
+        self._trials, self._interruption = trials, interruption
+        self._asked: list[Request] = []
+        self.rows: dict[Cell, Row] = {}
 
-    @contextmanager
-    def installed(self) -> Iterator[None]:
-        """Takes over the signals, and gives them back; only a process's main thread can."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = {number: signal.signal(number, self._take) for number in self.SIGNALS}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+    def start(self, request: Request) -> None:
+        """Takes a request; `wait` trains it."""
+        self._asked.append(request)
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Inside, an interruption waits for ``check`` or for the end."""
-        self._held = True
-        try:
-            yield
-        finally:
-            self._held = False
-        self.check()
+    def wait(self) -> list[tuple[Request, Measurement]]:
+        """Trains the first that was asked for to its validation point."""
+        request = self._asked.pop(0)
+        cell, index = Cell(request.weight_init_seed, request.data_order_seed), request.checkpoint
+        with self._interruption.held():
+            row = self.rows[cell] = self._trials.row(cell, index)
+        score, validation_loss, train_loss = (
+            float(row[name][index]) for name in ("score", "validation_loss", "train_loss")
+        )
+        return [(request, Measurement(int(row["step"][index]), score, validation_loss, train_loss))]
 
-    def check(self) -> None:
-        """Raises KeyboardInterrupt if an interruption waits."""
-        if self.asked:
-            raise KeyboardInterrupt
-
-    def _take(self, number: int, frame: FrameType | None) -> None:
-        self.asked = True
-        if not self._held:
-            raise KeyboardInterrupt
+    def close(self) -> None:
+        """Writes what is in memory to disk."""
+        self._trials.pause()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -51,7 +52,9 @@ def advice_report(advice: Advice, width: int) -> Group:
     legend = Table.grid(padding=(0, 2))
     for term, meaning in LEGEND.items():
         legend.add_row(Text(term, style="dim", no_wrap=True), Text(meaning, style="dim"))
-    return Group(*parts, Text(), legend)
+    return Group(
+        *parts, Text(), legend, Text(), *(Text(line, no_wrap=True, overflow="ignore") for line in live_words(advice))
+    )
 
 
 # --- words ------------------------------------------------------------------------------------------------------------
@@ -73,6 +76,17 @@ def advice_words(advice: Advice) -> list[str]:
         if table.needed is not None:
             sentences.append(f"It {_needed_words(table.needed, table)}.")
     return [sentence for sentence in sentences if sentence]
+
+
+def live_words(advice: Advice) -> list[str]:
+    """The command that runs what is advised on trials that are trained meanwhile, in lines to copy."""
+    name = advice.advised.label if advice.advised else "full_trials"
+    return [
+        "Live, on a training that prints a JSON line at each of its K validation points:",
+        f"  seedbench live {shlex.quote(name)} --budget {advice.budget} \\",
+        "    --checkpoints K --out DIR --train \\",
+        "    'COMMAND {weight_init_seed} {data_order_seed} {folder}'",
+    ]
 
 
 def _advised_words(advice: Advice, best: Candidate, tables: str, trials: str) -> str:

@@ -12,7 +12,7 @@ from operator import index as to_index
 from typing import TYPE_CHECKING, NamedTuple
 
 from seedbench.campaign.objects import Campaign, Checkpoint, OracleCampaign, Trial
-from seedbench.campaign.source import Source
+from seedbench.campaign.source import Labels, Source
 from seedbench.errors import BudgetSpent, InvalidReturn, StrategyStopped, TrialComplete, UnknownCell
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ def open_campaign(
     rng: Callable[[], np.random.Generator],
     history: Callable[[], tuple[PastTable, ...]] = tuple,
     test_scores: Callable[[], Mapping[tuple[int, int], Sequence[float]]] | None = None,
+    ahead: Callable[[Sequence[tuple[Labels, int]]], None] | None = None,
 ) -> OpenCampaign:
     """Opens a campaign.
 
@@ -80,6 +81,9 @@ def open_campaign(
         rng: makes `campaign.rng`, when it is first asked for.
         history: gives `campaign.history`, when it is asked for.
         test_scores: gives those of an `OracleCampaign`; None: open an ordinary one.
+        ahead: told by `campaign.advance` which trials it is going to train, by their labels and with how many
+            checkpoints each, before it asks for the first: those that the budget pays for. They may be trained
+            together then. None: nobody wants to know.
 
     Returns:
         campaign: for the strategy.
@@ -172,6 +176,19 @@ def open_campaign(
                 return Settlement(row, column, booked.index(checkpoint), spent, len(paid), looks)
         raise not_paid_for()
 
+    def told_ahead(trials: Sequence[Trial], checkpoints: int) -> None:
+        money, coming = remaining, []
+        for trial in trials:
+            labels = (trial.weight_init_seed, trial.data_order_seed)
+            first, number = len(started[labels][1]), 0
+            while number < checkpoints and first + number < length and marks[first + number][0] <= money:
+                money -= marks[first + number][0]
+                number += 1
+            coming.append((labels, number))
+            if number < min(checkpoints, length - first):
+                break
+        ahead([(labels, number) for labels, number in coming if number])  # type: ignore[misc]
+
     def ended() -> Checkpoint:
         raise InvalidReturn("advanced a trial of an earlier campaign; every campaign starts its own")
 
@@ -189,6 +206,7 @@ def open_campaign(
     campaign.checkpoints_per_trial = length
     campaign.majority_score, campaign.metric, campaign.dev_examples, campaign.labels = source.task
     campaign._history = lambda: history()  # as it is, it might lead to the records
+    campaign._ahead = told_ahead if ahead else None
     campaign._start = start
     campaign._remaining = lambda: remaining / steps_of_trial
     campaign._trials = lambda: tuple(paid)

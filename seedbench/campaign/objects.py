@@ -96,6 +96,7 @@ class Campaign:
     """
 
     __slots__ = (
+        "_ahead",
         "_history",
         "_new_rng",
         "_remaining",
@@ -118,6 +119,7 @@ class Campaign:
     metric: str | None
     dev_examples: int | None
     labels: int | None
+    _ahead: Callable[[Sequence[Trial], int], None] | None
     _start: Callable[[int | None, int | None], Trial]
     _remaining: Callable[[], float]
     _trials: Callable[[], tuple[Trial, ...]]
@@ -166,6 +168,8 @@ class Campaign:
         for trial in trials:
             if trial.complete:
                 trial.advance()  # says so
+        if self._ahead is not None:
+            self._ahead(trials, checkpoints)
         reached = []
         for trial in trials:
             checkpoint = trial.advance()

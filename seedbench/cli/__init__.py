@@ -9,6 +9,7 @@ from seedbench.cli import (  # noqa: F401  (each adds its commands)
     curves,
     evaluate,
     findings,
+    live,
     publish,
     schema,
     strategies,

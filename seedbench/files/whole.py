@@ -94,6 +94,38 @@ def write_new_file(path: str | os.PathLike[str], content: Content, *, mode: int 
     return True
 
 
+def append_line(path: str | os.PathLike[str], line: str, *, sync: bool = True) -> None:
+    """Adds a line to a file, which is made where it is missing.
+
+    A kill meanwhile may leave a part of the line, without its end; what is added next begins a new one.
+
+    Args:
+        path: the file; its folder must be there.
+        line: without its end.
+        sync: whether to see that it is on the disk, which a power cut may ask for and a kill does not.
+
+    Raises:
+        CannotWrite: it cannot be written.
+    """
+    with explained(path):
+        end_line(path)
+        with open(path, "ab") as file:
+            file.write(line.encode() + b"\n")
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
+
+
+def end_line(path: str | os.PathLike[str]) -> None:
+    """Ends the last line of a file, where a killed writer left it without an end; a missing file stays missing."""
+    if os.path.exists(path):
+        with explained(path), open(path, "rb+") as file:
+            if file.seek(0, os.SEEK_END):
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":
+                    file.write(b"\n")
+
+
 @contextmanager
 def _part_of(target: Path, content: Content, mode: int) -> Iterator[Path]:
     """A file beside another one, with the content, on the disk; removed at the end where it has that name still."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from seedbench.campaign import Settlement, Source, open_campaign
+from seedbench.campaign import Labels, Settlement, Source, open_campaign
 from seedbench.errors import BudgetSpent, CannotSeal, PoolExhausted, StrategyFailed
 from seedbench.randomness import strategy_stream
 from seedbench.replay.deadline import Deadline
@@ -27,6 +27,7 @@ def run_campaign(
     deadline: Deadline,
     source: Source | None = None,
     sandbox: Sandbox | None = None,
+    ahead: Callable[[Sequence[tuple[Labels, int]]], None] | None = None,
 ) -> Settlement:
     """Runs a strategy, built anew, in a campaign of its own.
 
@@ -37,6 +38,7 @@ def run_campaign(
         deadline: what limits the campaign's wall time.
         source: goes around `recorded.source()`, to look on; None for that itself.
         sandbox: where a sealed strategy runs, under limits of its own.
+        ahead: told which trials are about to be trained together, see `open_campaign`.
 
     Raises:
         StrategyFailed: the strategy raised anything but `BudgetSpent` or `PoolExhausted`, did not end, paid for
@@ -53,6 +55,7 @@ def run_campaign(
         rng=rng,
         history=recorded.history,
         test_scores=recorded.test_scores if strategy.oracle else None,
+        ahead=ahead,
     )
     call: Callable[[Campaign], object]
     if sandbox is not None and strategy.sealed:

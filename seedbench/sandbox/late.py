@@ -222,6 +222,7 @@ def open_campaign(job: Run, told: int, said: int) -> tuple[seen.Campaign, Callab
     campaign.checkpoints_per_trial = length
     campaign.majority_score, campaign.metric, campaign.dev_examples, campaign.labels = job.task
     campaign._history = history
+    campaign._ahead = None
     campaign._start = start
     campaign._remaining = lambda: remaining / steps_of_trial
     campaign._trials = lambda: tuple(paid)

@@ -1,15 +1,18 @@
 """Advice: what must be told apart is, what cannot be is not, and best-of-n is what paper says."""
 
 import json
+import shlex
 from dataclasses import replace
 from io import StringIO
 
 import numpy as np
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
 from seedbench.advice.advise import CANDIDATES, advise
 from seedbench.advice.report import advice_words, print_advice
+from seedbench.cli.app import app
 from seedbench.errors import SelectionError
 from seedbench.evaluation import evaluate
 from seedbench.strategy import load_strategy
@@ -209,6 +212,18 @@ def test_the_advised_strategy_can_be_copied(advice, tmp_path):
     for name, value in advice.advised.parameters.items():
         assert getattr(built, name) == value
     assert type(built).__name__ == type(load_strategy(advice.advised.name).build()).__name__
+
+
+def test_it_ends_with_the_command_that_runs_it_live(advice, tmp_path):
+    """Word for word, with a command and a folder in their places: what it plans is what is advised."""
+    command = printed(advice, 80).split("validation points:\n")[1].replace("\\\n", "")
+    for blank, filled in {"DIR": str(tmp_path / "out"), "COMMAND": "my-training", " K ": " 5 "}.items():
+        command = command.replace(blank, filled)
+    program, *words = shlex.split(command)
+    planned = CliRunner().invoke(app, [*words, "--dry-run"])
+    assert program == "seedbench" and planned.exit_code == 0, planned.exception
+    assert f"strategy: {advice.advised.label}\nbudget: 4 full trials of 5 checkpoints" in planned.output
+    assert "my-training " in planned.output and not (tmp_path / "out").exists()
 
 
 def test_command(run, trials_folder):

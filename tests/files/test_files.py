@@ -12,7 +12,7 @@ from leaderboard.site.files import CARD, write_site
 from runners.cluster.state import cluster_folder
 from runners.cluster.state import locked as cluster_locked
 from seedbench.errors import CannotWrite, SeedbenchError, TrialSetError
-from seedbench.files import changing, locked, new_folder, settle, write_file, write_new_file
+from seedbench.files import append_line, changing, end_line, locked, new_folder, settle, write_file, write_new_file
 from seedbench.files.folders import _NEW
 from seedbench.trialset import add_trials, load_trials
 from tests.files.commands import COMMANDS, FOREIGN, clone, foreign
@@ -30,6 +30,20 @@ def test_a_link_stays_a_link_and_its_target_is_written_with_its_permissions(tmp_
     write_file(link, "new")
     assert link.is_symlink() and target.read_text() == "new" and stat.S_IMODE(target.stat().st_mode) == 0o604
     assert os.listdir(tmp_path / "there") == ["result.json"]
+
+
+def test_a_line_is_added_whole_and_after_a_half_one_a_new_one_begins(tmp_path):
+    path = tmp_path / "log"
+    end_line(path)
+    assert not path.exists()
+    append_line(path, "one")
+    assert path.read_text() == "one\n"
+    path.write_text("one\nha")  # by a process that was killed
+    append_line(path, "two")
+    append_line(path, "three")
+    assert path.read_text() == "one\nha\ntwo\nthree\n"
+    with pytest.raises(CannotWrite, match="none/log: cannot be written: No such file or directory"):
+        append_line(tmp_path / "none" / "log", "x")
 
 
 def test_a_new_file_has_the_permissions_of_the_umask(tmp_path):

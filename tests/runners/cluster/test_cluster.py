@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,7 +29,6 @@ from runners.trial_log import Cell, TrialLog, read_log
 from seedbench.trialset import load_trials
 
 ROOT = Path(__file__).parents[3]
-SLURM_ONE_NODE = Path(__file__).with_name("slurm_one_node.sh")
 #: What may differ between two runs of a trial: times, and the commit of a checkout that is being worked on.
 MAY_DIFFER = ("train_seconds", "evaluation_seconds", "seedbench_version")
 ROWS, COLUMNS = 3, 2
@@ -126,22 +125,6 @@ def in_process(*words: str) -> Result:
 
 
 # ---- SLURM -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The environment of a real one-node SLURM, which ends with the tests."""
-    programs = ("munged", "slurmctld", "slurmd", "sbatch")
-    missing = [name for name in programs if shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin") is None]
-    if missing:
-        pytest.skip(f"no {', '.join(missing)}: needs the Debian packages slurm-wlm and munge")
-    if os.getuid() != 0:
-        pytest.skip("only root can start a one-node SLURM")
-    folder = tmp_path_factory.mktemp("slurm")
-    subprocess.run([SLURM_ONE_NODE, "start", folder], check=True, timeout=60)
-    yield {**os.environ, "SLURM_CONF": str(folder / "slurm.conf"), "OMP_NUM_THREADS": "1"}
-    subprocess.run([SLURM_ONE_NODE, "stop", folder], check=True, timeout=60)
-    assert not list(folder.glob("*.pid")), "a daemon of the one-node SLURM is still there"
 
 
 def worker_of(batch: Batch, number: int) -> int:

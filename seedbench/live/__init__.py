@@ -1,0 +1,50 @@
+"""A strategy on trials that are trained while it decides: the file that `seedbench evaluate` replays, your training.
+
+contract      what a training is given, what it gives back, what a session asks for
+session       the campaign as questions and answers (ask and tell); `log` what it is saved as, `grid` its seeds
+loop          a session and whoever trains for it; `interruption` holds Ctrl-C back meanwhile
+generator     trainings that are generators; `__main__` runs one as a command
+command       trainings that are commands, on this machine; `process` one of them, `lines` what it wrote,
+              `watchdog` what ends it where this process is killed
+slurm         the same as SLURM jobs
+transformers  a `Trainer` as a training; the one place that imports transformers
+campaign      all of it: a strategy, a training, a folder; `progress`, `folder`, `report`, `export` are its parts
+
+Which trial is started next, what the seeds are called, what is charged and what is kept are decided by the code that
+replays; only where a replay looks a checkpoint up, this one has it trained. So *replay equals life*: a campaign here is
+replicate 0 of a recorded table of the same name and seed with nothing held back.
+"""
+
+from seedbench.live.campaign import LiveOptions, dry_run, run_live
+from seedbench.live.contract import Ended, Failed, Measurement, Outcome, Request, Run
+from seedbench.live.generator import Generators
+from seedbench.live.grid import fresh_seeds
+from seedbench.live.interruption import Interruption
+from seedbench.live.loop import Workers, train_for
+from seedbench.live.progress import LiveProgress
+from seedbench.live.report import LiveReport, text
+from seedbench.live.session import Kept, LiveTrial, Session
+
+__all__ = [
+    "Ended",
+    "Failed",
+    "Generators",
+    "Interruption",
+    "Kept",
+    "LiveOptions",
+    "LiveProgress",
+    "LiveReport",
+    "LiveTrial",
+    "Measurement",
+    "Outcome",
+    "Request",
+    "Run",
+    "Session",
+    "Workers",
+    "dry_run",
+    "fresh_seeds",
+    "run_live",
+    "text",
+    "train_for",
+    "transformers",
+]

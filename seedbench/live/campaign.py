@@ -1,0 +1,278 @@
+"""A live campaign from a strategy, a training and a folder to a report; interrupted, the same call goes on."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from seedbench.documents import read_json
+from seedbench.errors import LiveError
+from seedbench.files import write_file
+from seedbench.live.command import GRACE_SECONDS, Commands, visible_gpus
+from seedbench.live.export import write_curves
+from seedbench.live.folder import (
+    LOG,
+    PROGRESS,
+    REPORT_JSON,
+    REPORT_TEXT,
+    RUNS,
+    TRIALS,
+    campaign_folder,
+    check_folder,
+    open_session,
+)
+from seedbench.live.generator import Generators, Train, train_file
+from seedbench.live.lines import Lines
+from seedbench.live.loop import Workers, train_for
+from seedbench.live.process import FIELDS, filled, template
+from seedbench.live.progress import LiveProgress
+from seedbench.live.report import LiveReport, make_report, text
+from seedbench.live.session import GRID, LiveTrial, Session
+from seedbench.strategy import Strategy
+
+
+@dataclass(frozen=True)
+class LiveOptions:
+    """How a live campaign is run.
+
+    Attributes:
+        train: a command line with `{weight_init_seed}`, `{data_order_seed}` and `{folder}`; `file.py` or
+            `file.py:name`, a generator in a process of its own; or a generator function, in this process.
+        checkpoints: validation points of a full trial.
+        budget: in full trials.
+        out: the campaign's folder: a new one, or one to go on with.
+        grid, seed, name, metric, majority_score, failed_score: as of `Session`.
+        workers: `local:N`, or `slurm:N`: so many trials are trained at a time.
+        in_memory: so many processes are there at most on this machine, training or stopped.
+        grace: seconds from SIGTERM to SIGKILL.
+        slurm: parameters of SLURM jobs, as submitit names them.
+        test: a command that measures what is kept, once, at the end: `{saved}` beside the fields of `train`.
+    """
+
+    train: str | Train
+    checkpoints: int
+    budget: int
+    out: Path
+    grid: tuple[int, int] = GRID
+    seed: int | None = None
+    name: str = "model/task/recipe"
+    metric: str | None = None
+    majority_score: float | None = None
+    failed_score: float | None = None
+    workers: str = "local:1"
+    in_memory: int = 2
+    grace: float = GRACE_SECONDS
+    slurm: dict[str, str | int] = field(default_factory=dict)
+    test: str | None = None
+
+
+def run_live(strategy: Strategy, options: LiveOptions, console: Console) -> LiveReport:
+    """Runs a campaign, or goes on with the one in the folder, to its end.
+
+    Args:
+        strategy: the strategy.
+        options: how it is run.
+        console: for progress.
+
+    Raises:
+        LiveCampaignFailed: the strategy raised, returned something else than it may, or paid for nothing.
+        LiveError: an option outside its range; another campaign's folder; a command that cannot be started.
+        StrategyFileError: the strategy is an oracle.
+        CannotWrite: the folder cannot be written, or another process runs this campaign.
+        KeyboardInterrupt: nothing is left running, and all that was measured is in the folder.
+    """
+    _check(options)
+    out = options.out
+    with campaign_folder(out):
+        session = open_session(out, strategy, **_session_options(options))
+        title = f"{strategy.name} on {session.plan.name}, seed {session.plan.seed}, in {out}"
+        console.print(title, soft_wrap=True, highlight=False, markup=False)
+        with LiveProgress(session, title, console, out / PROGRESS) as progress:
+            train_for(session, _workers(options), progress)
+        report = _report(session, options)
+        write_curves(session, out / TRIALS)
+        write_file(out / REPORT_JSON, report.to_json())
+        write_file(out / REPORT_TEXT, text(report))
+    return report
+
+
+def dry_run(strategy: Strategy, options: LiveOptions) -> list[str]:
+    """What `run_live` would do first, in lines; nothing is written or started.
+
+    Raises:
+        SeedbenchError: as `run_live`, as far as that can be known.
+    """
+    _check(options)
+    check_folder(options.out)
+    session = open_session(options.out, strategy, write=False, **_session_options(options))
+    waiting, plan = session.open(), session.plan
+    drawn = options.seed is None and not (options.out / LOG).exists()
+    seeds = "another one is drawn for each new campaign" if drawn else "of seeds, labels, order and campaign.rng"
+    lines = [
+        f"strategy: {plan.strategy}",
+        f"budget: {plan.budget} full trials of {len(plan.steps)} checkpoints each, of a grid of "
+        f"{plan.grid[0]} x {plan.grid[1]} seeds",
+        f"seed: {plan.seed} ({seeds})",
+        f"spent so far: {session.steps_spent / plan.steps[-1]:.2f} on {sum(t.paid > 0 for t in session.trials)} trials",
+        f"workers: {options.workers}, processes in memory: {max(options.in_memory, parse_workers(options.workers)[1])}",
+    ]
+    lines += [f"folder: {options.out.absolute()}", f"first asked for: {len(waiting)} trials" if waiting else "ended"]
+    for request in waiting:
+        lines.append(f"  trial {request.trial}, checkpoint {request.checkpoint + 1}: {_command(options, request)}")
+    session.close()
+    return lines
+
+
+def parse_workers(text: str) -> tuple[str, int]:
+    """`local:2` -> ("local", 2).
+
+    Raises:
+        LiveError: it is something else.
+    """
+    match = re.fullmatch(r"(local|slurm)(?::(\d{1,4}))?", text)
+    if not match or match[2] == "0":
+        raise LiveError(f"--workers {text!r}: must be local:N or slurm:N, N trials at a time, as in local:2")
+    return match[1], int(match[2] or 1)
+
+
+def command_words(train: str) -> tuple[str, ...]:
+    """The words of a training command; a generator's file is a command, too."""
+    if not re.fullmatch(r"\S*\.py(:\w+)?", train):
+        return template(train)
+    path, name = train_file(train)
+    literal = str(path.absolute()).replace("{", "{{").replace("}", "}}")
+    return (sys.executable, "-m", "seedbench.live", literal, name, *(f"{{{field}}}" for field in FIELDS))
+
+
+def _check(options: LiveOptions) -> None:
+    if options.in_memory < 1:
+        raise LiveError(f"--in-memory {options.in_memory}: must be at least 1, the trial in training")
+    if options.grace < 0:
+        raise LiveError(f"--grace {options.grace:g}: must be 0 seconds or more")
+    kind, number = parse_workers(options.workers)
+    if isinstance(options.train, str):
+        command_words(options.train)
+    elif (kind, number) != ("local", 1):
+        raise LiveError(f"--workers {options.workers}: a function is trained in this process; give a file or a command")
+    if options.test is not None:
+        template(options.test, (*FIELDS, "saved"))
+
+
+def _session_options(options: LiveOptions) -> dict[str, Any]:
+    names = ("budget", "checkpoints", "grid", "seed", "name", "metric", "majority_score", "failed_score")
+    training = options.train if isinstance(options.train, str) else getattr(options.train, "__qualname__", None)
+    return {name: getattr(options, name) for name in names} | {"training": training}
+
+
+def _workers(options: LiveOptions) -> Workers:
+    kind, slots = parse_workers(options.workers)
+    if not isinstance(options.train, str):
+        return Generators(options.train, options.in_memory)
+    words, last = command_words(options.train), options.checkpoints - 1
+    if kind == "slurm":
+        from seedbench.live.slurm import Jobs
+
+        return Jobs(words, last, options.out, slots=slots, grace=options.grace, parameters=options.slurm)
+    return Commands(
+        words,
+        last,
+        slots=slots,
+        in_memory=options.in_memory,
+        grace=options.grace,
+        gpus=visible_gpus(),
+    )
+
+
+def _command(options: LiveOptions, request: object) -> str:
+    if not isinstance(options.train, str):
+        return f"{getattr(options.train, '__qualname__', options.train)}(run)"
+    return shlex.join(filled(command_words(options.train), request))
+
+
+# ---- in the end ------------------------------------------------------------------------------------------------------
+
+
+def _report(session: Session, options: LiveOptions) -> LiveReport:
+    kept, folders = session.kept, {trial: _folder(options.out, trial) for trial in session.trials}
+    beyond = 0
+    for trial, folder in folders.items():
+        lines = Lines(folder)
+        beyond += max(0, lines.read() - len(trial.measured)) if trial.end is None else 0
+    saved, again = None, None
+    if kept.measurement is not None:
+        folder = folders[kept.trial]
+        saved = _there(kept.measurement.saved, folder)
+        seeds = kept.trial.weight_init_seed, kept.trial.data_order_seed
+        if isinstance(options.train, str):
+            words = command_words(options.train)
+            again = shlex.join(filled(words, _Again(*seeds, options.out / "again" / folder.name)))
+    report = make_report(session, saved=saved, train_again=again, measured_beyond=beyond)
+    return _tested(report, options, folders[kept.trial])
+
+
+@dataclass(frozen=True)
+class _Again:
+    """What a training is given that is run once more, elsewhere."""
+
+    weight_init_seed: int
+    data_order_seed: int
+    folder: Path
+    saved: str | None = None
+
+
+def _folder(out: Path, trial: LiveTrial) -> Path:
+    return out / RUNS / f"wi{trial.weight_init_seed}-do{trial.data_order_seed}"
+
+
+def _there(saved: str | None, folder: Path) -> str | None:
+    """Where saved weights are: as the training said it, from where it ran or from its folder; None: nowhere."""
+    for path in (Path(saved), folder / saved) if saved else ():
+        if path.exists():
+            return str(path.absolute())
+    return None
+
+
+def _tested(report: LiveReport, options: LiveOptions, folder: Path) -> LiveReport:
+    """The report with the test score: from an earlier end of this campaign, or measured now."""
+    kept = report.kept
+    if options.test is None or kept is None:
+        return report
+    path = options.out / REPORT_JSON
+    if path.exists():
+        before = read_json(path, LiveReport, advice="remove it and run the command again", error=LiveError)
+        if before.kept is not None and before.kept.test_score is not None:
+            return replace(report, kept=replace(kept, test_score=before.kept.test_score))
+    trial = report.trials[kept.trial - 1]
+    if kept.saved is None and "{saved}" in options.test:
+        return replace(report, kept=replace(kept, test_failed="the weights are not there"))
+    fields = _Again(trial.weight_init_seed, trial.data_order_seed, folder, kept.saved)
+    score, failed = _measure(filled(template(options.test, (*FIELDS, "saved")), fields))
+    return replace(report, kept=replace(kept, test_score=score, test_failed=failed))
+
+
+def _measure(words: Sequence[str]) -> tuple[float | None, str | None]:
+    """The score in the last JSON line that a command prints; or why there is none."""
+    try:
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    except OSError as error:
+        return None, f"{words[0]}: cannot be started: {error.strerror}"
+    for line in reversed(done.stdout.splitlines()):
+        try:
+            told = json.loads(line)
+            score = float(told["score"])
+        except (ValueError, TypeError, KeyError):
+            continue
+        if abs(score) < float("inf"):
+            return score, None
+    last = [line for line in done.stderr.splitlines() if line.strip()][-1:]
+    said = f": {' '.join(last[0].split())[:200]}" if last else ""
+    return None, f"exit code {done.returncode}, no JSON line with a score{said}"

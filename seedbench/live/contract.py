@@ -1,0 +1,95 @@
+"""The contract with a training: what it is given, what it gives back, and what a session asks for.
+
+A training is a function `train(run)` that yields a `Measurement` at each of its validation points, or a command that
+writes one JSON line there. Where it was started before in its folder it goes on from what it saved. A step that it
+measures a second time is passed over, so it may go back; it may not go past a validation point without measuring it.
+So it measures first and saves then; or it saves first and, when started again, measures what it finds saved. It may be
+ended at any time, also while it saves: it saves under another name and renames.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+
+#: In size; as in a trial set.
+LARGEST_SCORE = 1e100
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What a training measured at a validation point.
+
+    Attributes:
+        step: training steps done; ascending.
+        score: higher is better. A training whose score is not finite has failed.
+        validation_loss: nats; NaN where it is not measured.
+        train_loss: nats, mean since the measurement before; likewise.
+        saved: where the weights of this step are, for whoever looks for them in the end; None: nowhere.
+    """
+
+    step: int
+    score: float
+    validation_loss: float = math.nan
+    train_loss: float = math.nan
+    saved: str | None = None
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A training that ended by itself before this validation point: its last measurement stands from there on."""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A training that failed for good; `reason` is one line."""
+
+    reason: str
+
+
+Outcome = Measurement | Ended | Failed
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a training is given.
+
+    Attributes:
+        weight_init_seed: for whatever the pretrained checkpoint does not bring, such as a classifier's head.
+        data_order_seed: for the order of the training examples.
+        folder: its own, which is there; it may keep in it what it likes.
+        last: the last measurement that it made in this folder; None: it is new. It goes on from what it saved.
+    """
+
+    weight_init_seed: int
+    data_order_seed: int
+    folder: Path
+    last: Measurement | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a session asks for: that a trial is trained to a validation point and measured there.
+
+    Attributes:
+        trial: its number, from 1, in the order in which trials were first asked for.
+        weight_init_seed, data_order_seed: the real seeds.
+        folder: of this trial alone; it need not be there.
+        checkpoint: which validation point, from 0 as `Checkpoint.index`; all before it are measured.
+        until: the last one that is going to be asked for whatever comes out of this one: it may be trained at once.
+    """
+
+    trial: int
+    weight_init_seed: int
+    data_order_seed: int
+    folder: Path
+    checkpoint: int
+    until: int = field(default=-1, compare=False)
+
+
+def outcome_of(measured: Measurement) -> Measurement | Failed:
+    """A measurement, or the failure that a score is which is no number."""
+    if math.isfinite(measured.score) and abs(measured.score) <= LARGEST_SCORE:
+        return measured
+    return Failed(f"score {measured.score} at step {measured.step}")

@@ -1,0 +1,114 @@
+"""What a training wrote down: one JSON line a measurement, in files of its folder, from its first start on."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from seedbench.files import append_line, end_line
+from seedbench.live.contract import Failed, Measurement, outcome_of
+
+#: What a command prints, in its folder; it goes there and not through a pipe, so that no line is lost with a process.
+STDOUT, STDERR = "stdout.log", "stderr.log"
+#: What a training writes itself, or this package for a generator.
+MEASUREMENTS = "measurements.jsonl"
+
+
+class Lines:
+    """The measurements of one training so far, whichever process made them.
+
+    A line that is no JSON object with `step` and `score` is none of ours; a step that was measured before is passed
+    over. A line without its end is not read yet.
+
+    Args:
+        folder: of the training.
+
+    Attributes:
+        found: a `Measurement` for each validation point in order; or a `Failed` at the end.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.found: list[Measurement | Failed] = []
+        self._read = dict.fromkeys((MEASUREMENTS, STDOUT), 0)
+
+    @property
+    def last(self) -> Measurement | None:
+        """The last measurement; None where there is none."""
+        measured = [one for one in self.found if isinstance(one, Measurement)]
+        return measured[-1] if measured else None
+
+    def finish(self) -> None:
+        """Ends a line that a killed process left without an end, so that the next process begins a new one."""
+        for name in self._read:
+            end_line(self.folder / name)
+
+    def read(self) -> int:
+        """Reads what came since; returns the number of measurements."""
+        for name, start in self._read.items():
+            with suppress(FileNotFoundError), open(self.folder / name, "rb") as file:
+                if os.fstat(file.fileno()).st_size == start:
+                    continue
+                file.seek(start)
+                whole, newline, _ = file.read().rpartition(b"\n")
+                self._read[name] += len(whole) + len(newline)
+                for line in whole.split(b"\n"):
+                    self._take(line)
+        return len(self.found)
+
+    def _take(self, line: bytes) -> None:
+        last = self.last
+        if (measured := parse(line)) is None or (self.found and isinstance(self.found[-1], Failed)):
+            return
+        if isinstance(measured, Failed) or last is None or measured.step > last.step:
+            self.found.append(measured if isinstance(measured, Failed) else outcome_of(measured))
+
+
+def parse(line: bytes | str) -> Measurement | Failed | None:
+    """One line that a training wrote; None where it is none of ours."""
+    if line.lstrip()[:1] not in (b"{", "{"):
+        return None
+    try:
+        told = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(told, dict) or not {"step", "score"} <= told.keys():
+        return None
+    step = told["step"]
+    if isinstance(step, float) and step.is_integer():
+        step = int(step)
+    if not isinstance(step, int) or isinstance(step, bool) or step < 0:
+        return _refused("step", step, "a whole number from 0 on")
+    for name in ("score", "validation_loss", "train_loss"):
+        value = told.get(name)
+        if value is not None and (not isinstance(value, int | float) or isinstance(value, bool)):
+            return _refused(name, value, "a number" if name == "score" else "a number or null")
+    if not isinstance(told.get("saved"), str | None):
+        return _refused("saved", told["saved"], "a path")
+    score, validation_loss, train_loss = (_float(told.get(name)) for name in ("score", "validation_loss", "train_loss"))
+    return Measurement(step, score, validation_loss, train_loss, told.get("saved"))
+
+
+def _float(value: int | float | None) -> float:
+    try:
+        return math.nan if value is None else float(value)
+    except OverflowError:  # of an integer
+        return math.inf
+
+
+def _refused(name: str, value: Any, rule: str) -> Failed:
+    return Failed(f"its line has {name} {json.dumps(value)[:40]}; it must be {rule}")
+
+
+def write_line(folder: Path, measured: Measurement) -> None:
+    """Adds a measurement to a training's file, and sees that it is on the disk."""
+    told: dict[str, Any] = {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in asdict(measured).items()
+    }
+    append_line(folder / MEASUREMENTS, json.dumps(told))

@@ -1,0 +1,133 @@
+"""A campaign's log: what it is, in the first line, and every outcome that it was told, in order, one JSON line each."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from seedbench.documents import Positive, from_json, plain
+from seedbench.errors import LiveError
+from seedbench.files import write_file
+from seedbench.live.contract import Ended, Failed, Measurement, Outcome, Request
+
+_ADVICE = "not what a live campaign writes: remove it and start again"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a campaign is. With the outcomes that it was told, it says all that a strategy decided.
+
+    Attributes:
+        format: of the log.
+        strategy: its name, parameters included.
+        strategy_sha256: of its source; null where it has none.
+        budget: in full trials.
+        steps: at each validation point of a full trial, what has been paid for: training steps, or 1, 2, … K.
+        grid: numbers of weight-init and of data-order seeds to choose from.
+        seed: of the real seeds, their labels and order, and `campaign.rng`.
+        name: of what is trained, `model/task/recipe`; hidden order and `campaign.rng` are keyed by it as well.
+        metric, majority_score, dev_examples, labels: what a strategy is told of the task; null where unknown.
+        failed_score: what a failed trial is shown with; null: the lowest score shown so far.
+        training: what trains, in words or as a command; null where it is not said.
+    """
+
+    format: Literal[1] = field(default=1, kw_only=True)
+    strategy: str
+    strategy_sha256: str | None
+    budget: Positive
+    steps: tuple[Positive, ...]
+    grid: tuple[Positive, Positive]
+    seed: int
+    name: str
+    metric: str | None = None
+    majority_score: float | None = None
+    dev_examples: int | None = None
+    labels: int | None = None
+    failed_score: float | None = None
+    training: str | None = None
+
+
+@dataclass(frozen=True)
+class Event:
+    """An outcome that was told; either measured, or ended, or failed.
+
+    Attributes:
+        trial, checkpoint, weight_init_seed, data_order_seed: of the request.
+        score, step, validation_loss, train_loss, saved: what was measured; losses are null where they are not finite.
+        ended: whether the training ended by itself before.
+        failed: why it failed.
+        seconds: from asking to telling; null where nobody measured.
+    """
+
+    trial: int
+    checkpoint: int
+    weight_init_seed: int
+    data_order_seed: int
+    score: float | None = None
+    step: int | None = None
+    validation_loss: float | None = None
+    train_loss: float | None = None
+    saved: str | None = None
+    ended: bool = False
+    failed: str | None = None
+    seconds: float | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        """The outcome that was told."""
+        if self.failed is not None:
+            return Failed(self.failed)
+        if self.ended or self.score is None or self.step is None:
+            return Ended()
+        validation_loss, train_loss = (
+            math.nan if loss is None else loss for loss in (self.validation_loss, self.train_loss)
+        )
+        return Measurement(self.step, self.score, validation_loss, train_loss, self.saved)
+
+
+def event(request: Request, outcome: Outcome, seconds: float | None) -> Event:
+    """What became of a request."""
+    told: dict[str, Any] = {"ended": True} if isinstance(outcome, Ended) else {}
+    if isinstance(outcome, Failed):
+        told = {"failed": outcome.reason}
+    elif isinstance(outcome, Measurement):
+        told = {name: value for name, value in asdict(outcome).items() if _finite(value)}
+    seeds = request.weight_init_seed, request.data_order_seed
+    return Event(request.trial, request.checkpoint, *seeds, **told, seconds=seconds)
+
+
+def _finite(value: Any) -> bool:
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+def line_of(event: Event) -> str:
+    """An event as a line of the log; what is null is left out."""
+    return json.dumps({name: value for name, value in asdict(event).items() if value is not None})
+
+
+def write_log(path: Path, plan: Plan, events: list[Event]) -> None:
+    """Writes a log whole or not at all."""
+    lines = [json.dumps(plain(plan)), *map(line_of, events)]
+    write_file(path, "".join(f"{line}\n" for line in lines), parents=True)
+
+
+def read_log(path: Path) -> tuple[Plan, list[Event]]:
+    """Reads a log; a last line that a killed process left half-written is as if it had never been.
+
+    Raises:
+        LiveError: it is no log.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise LiveError(f"{path}: cannot be read: {error.strerror}") from None
+    first, *lines = content.split(b"\n")[:-1] or [b""]
+    plan = from_json(first, Plan, f"{path} line 1", error=LiveError, advice=_ADVICE)
+    events = [
+        from_json(line, Event, f"{path} line {number}", error=LiveError, advice=_ADVICE)
+        for number, line in enumerate(lines, 2)
+    ]
+    return plan, events

@@ -1,0 +1,241 @@
+"""One training as a command: a process group of its own, stopped at its lines, ended for good, started again."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import string
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from seedbench.errors import LiveError
+from seedbench.files import make_folder
+from seedbench.live.contract import Ended, Failed, Outcome, Request
+from seedbench.live.lines import STDERR, STDOUT, Lines
+from seedbench.live.watchdog import Watchdog
+
+#: A process that dies is started again so often; then its trial has failed.
+RESTARTS = 2
+FIELDS = ("weight_init_seed", "data_order_seed", "folder")
+LOCK = ".running"  # held by a training's processes; what a killed harness left over is found by it
+
+
+def template(command: str, fields: Sequence[str] = FIELDS) -> tuple[str, ...]:
+    """A command line as words, in which fields stand as `{folder}`.
+
+    Raises:
+        LiveError: it is no command line, or has another field.
+    """
+    try:
+        words = tuple(shlex.split(command))
+        names = {name for word in words for _, name, _, _ in string.Formatter().parse(word) if name is not None}
+    except ValueError as error:
+        raise LiveError(
+            f"{command!r}: is no command line: {error}; a brace that is no field is written twice"
+        ) from None
+    if not words:
+        raise LiveError("the training command is empty")
+    if unknown := names - set(fields):
+        raise LiveError(f"{command!r}: has the field {{{min(unknown)}}}; there are {', '.join(fields)}")
+    return words
+
+
+def filled(words: Sequence[str], given: object) -> list[str]:
+    """A template with the fields of a request, or of what else has them, in their places."""
+    values = {name: getattr(given, name) for name in (*FIELDS, "saved") if hasattr(given, name)}
+    values["folder"] = values["folder"].absolute()
+    return [word.format(**values) for word in words]
+
+
+class Training:
+    """The process of one trial, or none; and what it wrote.
+
+    Args:
+        words: the command, from `template`.
+        request: of the trial; any of its requests.
+        environment: of the process, beside this process's own.
+        grace: seconds from SIGTERM to SIGKILL.
+        watchdog: ends the process where this one is killed.
+
+    Attributes:
+        lines: what was measured.
+    """
+
+    def __init__(
+        self,
+        words: Sequence[str],
+        request: Request,
+        environment: Mapping[str, str],
+        *,
+        grace: float,
+        watchdog: Watchdog,
+    ) -> None:
+        self._words = filled(words, request)
+        self.folder, self._environment, self._grace, self._watchdog = request.folder, environment, grace, watchdog
+        self._process: subprocess.Popen[bytes] | None = None
+        self._deaths, self._at = 0, 0
+        self._last_line: float | None = None  # when the trial's last was seen
+        make_folder(self.folder)
+        _end_left_over(self.folder, grace)
+        self.lines = Lines(self.folder)
+        self.lines.finish()
+        self.lines.read()
+
+    @property
+    def alive(self) -> bool:
+        """Whether there is a process, stopped or not."""
+        return self._process is not None and self._process.poll() is None
+
+    def go(self) -> None:
+        """Lets it train: goes on where it is stopped, is started where there is no process."""
+        if self._process is None:
+            self._start()
+        else:
+            self._signal(signal.SIGCONT)
+
+    def is_there(self, checkpoint: int, last: bool) -> bool:
+        """Whether a validation point needs no more training; arguments as of `outcome`."""
+        return self.lines.read() > checkpoint and not (last and self.alive)
+
+    def outcome(self, checkpoint: int, last: bool) -> Outcome | None:
+        """What became of a validation point; None: nothing yet. Where there is something it is stopped.
+
+        Args:
+            checkpoint: index of the validation point.
+            last: whether it is the trial's last, after which it may come to its end by itself, for as long as the
+                grace is; unless it measures more than it was said to.
+
+        Raises:
+            LiveError: the command cannot be started.
+        """
+        ended = self._process is None or self._process.poll() is not None  # before reading: then all is written
+        if self.lines.read() > checkpoint:
+            if last and not ended and self._may_end(checkpoint):
+                return None
+            if not ended:
+                self._signal(signal.SIGSTOP)
+            return self.lines.found[checkpoint]
+        if not ended:
+            return None
+        code = self._process.returncode if self._process else 0
+        self._gone()
+        if code == 0:
+            return (
+                Ended() if self.lines.last else Failed(f"ended before it measured anything{_last_words(self.folder)}")
+            )
+        self._deaths = self._deaths + 1 if len(self.lines.found) == self._at else 1
+        self._at = len(self.lines.found)
+        if self._deaths > RESTARTS:
+            how = f"exit code {code}" if code > 0 else signal.Signals(-code).name
+            return Failed(f"{how}, {self._deaths} times{_last_words(self.folder)}")
+        self.lines.finish()
+        self._start()
+        return None
+
+    def _may_end(self, checkpoint: int) -> bool:
+        """Whether it is left alone after its last line, to save what it likes."""
+        self._last_line = self._last_line or time.monotonic()
+        return len(self.lines.found) == checkpoint + 1 and time.monotonic() - self._last_line < self._grace
+
+    def ask_to_end(self) -> None:
+        """Sends SIGTERM."""
+        if self.alive:
+            self._signal(signal.SIGTERM)
+            self._signal(signal.SIGCONT)  # one that is stopped takes no notice
+
+    def stop(self) -> None:
+        """Ends it and all of its group: SIGTERM, then SIGKILL."""
+        if self._process is None:
+            return
+        self.ask_to_end()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(self._grace)
+        self._gone()
+
+    def _start(self) -> None:
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1", **self._environment}
+        lock = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        with open(self.folder / STDOUT, "ab") as out, open(self.folder / STDERR, "ab") as error:
+            try:
+                _lock(lock, wait=self._grace)
+                self._process = subprocess.Popen(
+                    self._words,
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=error,
+                    env=environment,
+                    start_new_session=True,
+                    pass_fds=(lock,),
+                )
+                os.ftruncate(lock, os.pwrite(lock, str(self._process.pid).encode(), 0))
+            except OSError as failed:
+                raise LiveError(f"--train: {self._words[0]}: cannot be started: {failed.strerror}") from None
+            finally:
+                os.close(lock)
+        self._watchdog.watch(self._process.pid)
+
+    def _signal(self, number: int) -> None:
+        if self._process is not None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, number)
+
+    def _gone(self) -> None:
+        """Nothing of its group is left."""
+        if self._process is not None:
+            self._signal(signal.SIGKILL)
+            self._process.wait()
+            self._watchdog.forget(self._process.pid)
+            self._process = None
+
+
+def _lock(file: int, wait: float) -> None:
+    """Locks a file that is open; whoever has it inherited holds the lock.
+
+    Raises:
+        OSError: another has it.
+    """
+    import fcntl
+
+    end = time.monotonic() + wait
+    while True:
+        try:
+            return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.02)
+
+
+def _end_left_over(folder: Path, grace: float) -> None:
+    """Ends the processes that a killed harness left in a trial's folder.
+
+    Raises:
+        LiveError: they do not end.
+    """
+    path = folder / LOCK
+    if not path.exists():
+        return
+    with open(path, "rb+") as file:
+        with suppress(OSError):
+            return _lock(file.fileno(), wait=0)
+        if (group := re.fullmatch(rb"\d+", file.read())) is not None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(int(group[0]), signal.SIGKILL)
+        try:
+            _lock(file.fileno(), wait=grace)
+        except OSError:
+            raise LiveError(f"{folder}: is in use by another process; end it first") from None
+
+
+def _last_words(folder: Path) -> str:
+    """The last line that a training wrote to standard error, for a message; "" where there is none."""
+    with suppress(OSError):
+        lines = (folder / STDERR).read_text(errors="replace").strip().splitlines()
+        if lines:
+            return f": {' '.join(lines[-1].split())[:200]}"
+    return ""

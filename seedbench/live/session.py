@@ -1,0 +1,442 @@
+"""A live campaign as questions and answers: it asks for trials to be trained, and is told what was measured.
+
+The strategy runs in a thread of its own and waits there for what it asked for. What it decided is not stored: the log
+has what was told, and a session is loaded by running the strategy on it again.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from seedbench.campaign import Around, Labels, Measurements, Settlement, shown_loss
+from seedbench.errors import LiveCampaignFailed, LiveError, StrategyFailed, StrategyStopped
+from seedbench.files import append_line
+from seedbench.live.contract import Ended, Failed, Measurement, Outcome, Request, outcome_of
+from seedbench.live.grid import Grid
+from seedbench.live.log import Event, Plan, event, line_of, read_log, write_log
+from seedbench.replay import Deadline, run_campaign
+from seedbench.strategy import Strategy, load_strategy, refuse_oracle
+
+GRID = (25, 25)  # as in Dodge et al. (2020); a cell that is not started costs nothing
+LARGEST_GRID = 1_000_000
+#: So many trials that fail before anything is measured end a campaign: it is the training that is broken.
+BROKEN = 3
+
+
+@dataclass(eq=False)
+class LiveTrial:
+    """A trial that was asked for.
+
+    Attributes:
+        number: from 1, in the order in which they were first asked for.
+        weight_init_seed, data_order_seed: the real seeds.
+        labels: what the strategy knows them as.
+        measured: at its validation points, as far as it was trained.
+        end: how it ended before its last validation point, if it did.
+        paid: validation points that the strategy has seen; after an early end its last measurement is repeated.
+        seconds: from asking to telling, of all its requests, where that was measured.
+    """
+
+    number: int
+    weight_init_seed: int
+    data_order_seed: int
+    labels: Labels
+    measured: list[Measurement] = field(default_factory=list)
+    end: Ended | Failed | None = None
+    paid: int = 0
+    seconds: float = 0.0
+    _wanted: int = 0
+
+    def has(self, checkpoint: int) -> bool:
+        """Whether it is known what a strategy sees at a validation point."""
+        return checkpoint < len(self.measured) or self.end is not None
+
+    @property
+    def seen(self) -> list[Measurement]:
+        """Its own measurements among what the strategy has paid for."""
+        return self.measured[: self.paid]
+
+
+class Kept(NamedTuple):
+    """What a strategy kept: a trial, which of its validation points, and what was measured there (None: nothing)."""
+
+    trial: LiveTrial
+    checkpoint: int
+    measurement: Measurement | None
+
+
+def make_plan(strategy: Strategy, *, checkpoints: int | Sequence[int], **options: Any) -> Plan:
+    """What a campaign is, from the arguments of a `Session`.
+
+    Raises:
+        LiveError: an argument outside its range.
+    """
+    steps = tuple(range(1, checkpoints + 1)) if isinstance(checkpoints, int) else tuple(map(int, checkpoints))
+    if not steps or steps[0] < 1 or any(a >= b for a, b in zip(steps, steps[1:], strict=False)):
+        raise LiveError(f"checkpoints {checkpoints!r}: must be a number from 1 on, or ascending training steps")
+    plan = Plan(strategy=strategy.name, strategy_sha256=strategy.sha256, steps=steps, **options)
+    rows, columns = plan.grid
+    if rows < 1 or columns < 1 or rows * columns > LARGEST_GRID:
+        raise LiveError(f"grid {rows}x{columns}: must have from 1 to {LARGEST_GRID:,} trials to choose from")
+    if not 1 <= plan.budget <= rows * columns:
+        raise LiveError(f"budget {plan.budget}: must be from 1 to {rows * columns}, the trials of the grid")
+    if not re.fullmatch(r"[\w.+/=-]+/[a-z0-9]+/[\w.+=-]+", plan.name, re.ASCII):
+        raise LiveError(
+            f"name {plan.name!r}: must be model/task/recipe, the task of small letters and digits, as in bert/rte/mine"
+        )
+    return plan
+
+
+class Session:
+    """A live campaign that somebody else trains for.
+
+    >>> session = Session("my_strategy.py", budget=8, checkpoints=5)     # doctest: +SKIP
+    >>> while request := session.ask():
+    ...     session.tell(request, score=train_to(request))
+
+    Args:
+        strategy: what `seedbench evaluate` takes: a file, a shipped name, a callable.
+        budget: in full trials.
+        checkpoints: validation points of a full trial, each at the same price; or the training steps at which they
+            are, which are the price then.
+        grid: numbers of weight-init and of data-order seeds to choose from.
+        seed: of the real seeds, their labels and order, and `campaign.rng`; None: drawn.
+        name: of what is trained, `model/task/recipe`.
+        metric: name of the score, for strategies that want to know; None: unknown.
+        majority_score: of always predicting the most frequent label; None: unknown.
+        dev_examples: examples that scores are of; None: unknown.
+        labels: number of different labels; None: unknown.
+        failed_score: what a failed trial is shown with. None: the lowest score that was shown before, or 0 where there
+            was none.
+        training: what trains, for whoever reads the log.
+        folder: in which each trial has a folder of its own.
+        log: a file that every outcome is added to when it is told; None: `save` writes one.
+
+    Attributes:
+        plan: what the campaign is.
+        trials: those asked for, in that order.
+        payments: (number of the trial, index of the validation point), in the order in which the strategy saw them.
+
+    Raises:
+        LiveError: an argument outside its range.
+        StrategyFileError: no such strategy, or an oracle.
+    """
+
+    def __init__(
+        self,
+        strategy: str | Path | Callable[..., Any] | Strategy,
+        *,
+        budget: int,
+        checkpoints: int | Sequence[int],
+        grid: tuple[int, int] = GRID,
+        seed: int | None = None,
+        name: str = "model/task/recipe",
+        metric: str | None = None,
+        majority_score: float | None = None,
+        dev_examples: int | None = None,
+        labels: int | None = None,
+        failed_score: float | None = None,
+        training: str | None = None,
+        folder: str | os.PathLike[str] = ".",
+        log: str | os.PathLike[str] | None = None,
+    ) -> None:
+        loaded = load_strategy(strategy)
+        plan = make_plan(
+            loaded,
+            budget=budget,
+            checkpoints=checkpoints,
+            grid=grid,
+            seed=secrets.randbits(31) if seed is None else seed,
+            name=name,
+            metric=metric,
+            majority_score=majority_score,
+            dev_examples=dev_examples,
+            labels=labels,
+            failed_score=failed_score,
+            training=training,
+        )
+        self._open(loaded, plan, [], Path(folder), Path(log) if log else None)
+        if self._log:
+            self.save(self._log)
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        strategy: str | Path | Callable[..., Any] | Strategy,
+        *,
+        folder: str | os.PathLike[str] = ".",
+        append: bool = False,
+    ) -> Session:
+        """A session from its log, where it was: the strategy runs on it again.
+
+        Args:
+            path: the log.
+            strategy: the one that it is of.
+            folder: in which each trial has a folder of its own.
+            append: whether every outcome is added to the log when it is told.
+
+        Raises:
+            LiveError: the log is of another strategy, or has what this one does not ask for.
+        """
+        path, loaded = Path(path), load_strategy(strategy)
+        plan, events = read_log(path)
+        for what, there, here in (
+            ("strategy", plan.strategy, loaded.name),
+            ("strategy's source (its SHA-256)", plan.strategy_sha256, loaded.sha256),
+        ):
+            if there != here:
+                raise LiveError(f"{path}: is of another campaign: its {what} is {there}, here it is {here}")
+        session = cls.__new__(cls)
+        session._open(loaded, plan, events, Path(folder), None)
+        session._settle()
+        if session._recorded:
+            (cell, checkpoint), _ = next(iter(session._recorded.items()))
+            session.close()
+            raise LiveError(
+                f"{path}: has checkpoint {checkpoint} of seeds {cell[0]} and {cell[1]}, which {loaded.name} does not "
+                "ask for when it runs again; it must not depend on time, files, or chance other than campaign.rng"
+            )
+        if append:
+            session._log = path
+            session.save(path)  # without a line that was left half-written
+        return session
+
+    # ---- asking and telling ----------------------------------------------------------------------------------------
+
+    def ask(self) -> Request | None:
+        """What is to be trained next; None where the campaign has ended.
+
+        Raises:
+            LiveCampaignFailed: the strategy raised, returned something else than it may, or paid for nothing.
+            LiveError: all that is open was asked for already, and is to be told first.
+        """
+        waiting = self.open()
+        for request in waiting:
+            if request not in self._asked:
+                self._asked.add(request)
+                return request
+        if waiting:
+            raise LiveError(f"session.ask: {len(waiting)} requests are open; tell the session what became of one first")
+        return None
+
+    def open(self) -> tuple[Request, ...]:
+        """All that may be trained now, together, asked for or not, in the order of the trials; () at the end.
+
+        Raises:
+            LiveCampaignFailed: as for `ask`.
+        """
+        self._settle()
+        if self._failure is not None:
+            raise self._failure
+        with self._turn:
+            return tuple(self._request(trial) for trial in self.trials if self._is_open(trial))
+
+    def tell(
+        self,
+        request: Request,
+        *,
+        score: float | None = None,
+        step: int | None = None,
+        validation_loss: float = float("nan"),
+        train_loss: float = float("nan"),
+        saved: str | None = None,
+        ended: bool = False,
+        failed: str | None = None,
+    ) -> None:
+        """What became of a request: a score, or that the training ended before, or that it failed for good.
+
+        Args:
+            request: an open one.
+            score: higher is better; one that is not finite is a failure.
+            step: training steps done; None: as planned.
+            validation_loss, train_loss, saved: as in `Measurement`.
+            ended: the training ended by itself before this validation point; it is never asked for again.
+            failed: why it failed, in one line; likewise.
+
+        Raises:
+            LiveError: the request is not open, or not exactly one of the three is given.
+            CannotWrite: the log cannot be written; nothing was told.
+        """
+        if (score is not None) + ended + (failed is not None) != 1:
+            raise LiveError("session.tell: give score=, or ended=True, or failed=")
+        if score is not None:
+            step = self.plan.steps[request.checkpoint] if step is None else step
+            self.tell_outcome(request, Measurement(step, float(score), validation_loss, train_loss, saved))
+        else:
+            self.tell_outcome(request, Ended() if failed is None else Failed(failed))
+
+    def tell_outcome(self, request: Request, outcome: Outcome, seconds: float | None = None) -> None:
+        """The same with the outcome as an object, and how long it took, which is reported."""
+        if isinstance(outcome, Measurement):
+            outcome = outcome_of(outcome)
+        with self._turn:
+            trial = self.trials[request.trial - 1] if 1 <= request.trial <= len(self.trials) else None
+            if trial is None or not self._is_open(trial) or request != self._request(trial):
+                raise LiveError(f"session.tell: {request} is not open; tell what session.ask returned, once")
+            if isinstance(outcome, Ended) and not trial.measured:
+                outcome = Failed("ended before it measured anything")
+            told = event(request, outcome, seconds)
+            if self._log:
+                append_line(self._log, line_of(told))
+            self._events.append(told)
+            self._take(trial, told)
+            self._asked.discard(request)
+            self._turn.notify_all()
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the log, whole or not at all."""
+        with self._turn:
+            write_log(Path(path), self.plan, self._events)
+
+    def close(self) -> None:
+        """Ends the strategy where it waits. A session that has ended need not be closed."""
+        with self._turn:
+            self._closed = True
+            self._turn.notify_all()
+        self._thread.join(1.0)  # one that catches everything is left to the end of this process
+
+    @property
+    def kept(self) -> Kept:
+        """What the strategy kept, once `ask` has returned None."""
+        if self._settlement is None:
+            raise LiveError("session.kept: the campaign has not ended")
+        settled = self._settlement
+        trial = self._by_labels[settled.weight_init_seed, settled.data_order_seed]
+        index = min(settled.checkpoint, len(trial.measured) - 1)
+        return Kept(trial, max(index, 0), trial.measured[index] if trial.measured else None)
+
+    @property
+    def steps_spent(self) -> int:
+        """What is paid for so far, in the unit of `plan.steps`."""
+        return sum(self.plan.steps[trial.paid - 1] for trial in self.trials if trial.paid)
+
+    # ---- the strategy's side ---------------------------------------------------------------------------------------
+
+    def _open(self, strategy: Strategy, plan: Plan, events: list[Event], folder: Path, log: Path | None) -> None:
+        refuse_oracle(strategy, "a live campaign")
+        self.plan, self.strategy, self.folder, self._log = plan, strategy, folder, log
+        self.trials: list[LiveTrial] = []
+        self.payments: list[tuple[int, int]] = []
+        self._by_labels: dict[Labels, LiveTrial] = {}
+        self._asked: set[Request] = set()
+        self._recorded = {((e.weight_init_seed, e.data_order_seed), e.checkpoint): e for e in events}
+        self._events = list(events)
+        self._turn = threading.Condition()
+        self._waits_for: tuple[LiveTrial, int] | None = None
+        self._closed = self._finished = False
+        self._lowest: float | None = None
+        self._broken: set[int] = set()  # trials that were shown to have failed
+        self._failure: LiveError | LiveCampaignFailed | None = None
+        self._settlement: Settlement | None = None
+        self._grid = Grid(plan)
+        self._thread = threading.Thread(target=self._run, name="strategy", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        source = Around(self._grid.trials.source(), lambda labels, recorded: self._measure(labels))
+        source.task = self._grid.task
+        try:
+            self._settlement = run_campaign(
+                self.strategy,
+                self._grid.trials,
+                self.plan.budget,
+                deadline=Deadline(0),
+                source=source,
+                ahead=self._ahead,
+            )
+        except StrategyFailed as error:
+            if self._failure is None:
+                self._failure = LiveCampaignFailed(*error.args)
+        finally:
+            with self._turn:
+                self._finished = True
+                self._turn.notify_all()
+
+    def _ahead(self, coming: Sequence[tuple[Labels, int]]) -> None:
+        """Opens what `campaign.advance` is going to ask for, so that it is trained together."""
+        with self._turn:
+            for labels, number in coming:
+                trial = self._trial(labels)
+                self._want(trial, trial.paid + number)
+
+    def _measure(self, labels: Labels) -> Measurements:
+        """What a strategy sees at a trial's next validation point; waits until it is told."""
+        with self._turn:
+            trial = self._trial(labels)
+            self._want(trial, trial.paid + 1)
+            self._waits_for = trial, trial.paid
+            while not trial.has(trial.paid) and not self._closed and self._failure is None:
+                self._turn.notify_all()
+                self._turn.wait()
+            if self._closed or self._failure is not None:
+                raise StrategyStopped("the session was closed")
+            self._waits_for = None
+            shown = self._shown(trial)
+            self.payments.append((trial.number, trial.paid))
+            trial.paid += 1
+            return shown
+
+    def _shown(self, trial: LiveTrial) -> Measurements:
+        index = trial.paid
+        if isinstance(trial.end, Failed) and index >= len(trial.measured):
+            score = self.plan.failed_score if self.plan.failed_score is not None else self._lowest
+            self._broken.add(trial.number)
+            if self._lowest is None and len(self._broken) >= BROKEN:
+                self._failure = LiveError(
+                    f"the first {BROKEN} trials failed before anything was measured: {trial.end.reason}; mend the "
+                    "training and start in a new folder"
+                )
+                raise StrategyStopped("no trial can be trained")
+            return Measurements(score or 0.0, float("nan"), float("nan"), repeated=True)
+        measured = trial.measured[min(index, len(trial.measured) - 1)]
+        validation, train = (float(shown_loss(loss)) for loss in (measured.validation_loss, measured.train_loss))
+        self._lowest = measured.score if self._lowest is None else min(self._lowest, measured.score)
+        return Measurements(measured.score, validation, train, index >= len(trial.measured))
+
+    def _trial(self, labels: Labels) -> LiveTrial:
+        if labels not in self._by_labels:
+            trial = LiveTrial(len(self.trials) + 1, *self._grid.cell(labels), labels)
+            self.trials.append(trial)
+            self._by_labels[labels] = trial
+        return self._by_labels[labels]
+
+    def _want(self, trial: LiveTrial, checkpoints: int) -> None:
+        trial._wanted = max(trial._wanted, checkpoints)
+        while self._recorded and self._is_open(trial):  # told before
+            key = (trial.weight_init_seed, trial.data_order_seed), len(trial.measured)
+            if (told := self._recorded.get(key)) is None or told.trial != trial.number:
+                break
+            del self._recorded[key]
+            self._take(trial, told)
+
+    def _take(self, trial: LiveTrial, told: Event) -> None:
+        outcome, trial.seconds = told.outcome, trial.seconds + (told.seconds or 0.0)
+        if isinstance(outcome, Measurement):
+            trial.measured.append(outcome)
+        else:
+            trial.end = outcome
+
+    def _is_open(self, trial: LiveTrial) -> bool:
+        return len(trial.measured) < trial._wanted and trial.end is None and not self._finished
+
+    def _request(self, trial: LiveTrial) -> Request:
+        seeds = trial.weight_init_seed, trial.data_order_seed
+        folder = self.folder / f"wi{seeds[0]}-do{seeds[1]}"
+        return Request(trial.number, *seeds, folder, len(trial.measured), trial._wanted - 1)
+
+    def _settle(self) -> None:
+        """Waits until the strategy waits, or has ended."""
+        with self._turn:
+            self._turn.wait_for(
+                lambda: (
+                    self._finished or (self._waits_for is not None and not self._waits_for[0].has(self._waits_for[1]))
+                )
+            )

@@ -1,0 +1,356 @@
+"""A command and a generator's file as trainings: whatever the processes, the decisions are those of a replay."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from seedbench.cli.app import app
+from seedbench.live.log import read_log
+from seedbench.trialset import load_trials
+from tests.live.conftest import COMMAND, TRAINING, live_words, processes_in, start_live, until
+from tests.live.test_session import replayed
+
+
+def run(*words: str):
+    return CliRunner().invoke(app, list(words))
+
+
+def told(out: Path) -> list[tuple]:
+    """What a campaign was told, in the order of trials and checkpoints; without times."""
+    _, events = read_log(out / "log.jsonl")
+    return sorted(
+        (e.trial, e.checkpoint, e.weight_init_seed, e.data_order_seed, e.score, e.step, e.validation_loss, e.failed)
+        for e in events
+    )
+
+
+def decided(out: Path) -> dict:
+    """The report without times and without what depends on how fast a process was stopped."""
+    report = json.loads((out / "report.json").read_text())
+    del report["measured_beyond"], report["plan"]["training"]
+    for trial in report["trials"]:
+        del trial["seconds"]
+    for name in ("saved", "train_again"):
+        del report["kept"][name]
+    return report
+
+
+WAYS = {
+    "all on disk": (COMMAND, ["--in-memory", "1"]),
+    "two workers, six in memory": (COMMAND, ["--workers", "local:2", "--in-memory", "6"]),
+    "measurements in a file": (COMMAND + " --file", ["--workers", "local:2"]),
+    "a generator": (str(TRAINING), ["--workers", "local:2", "--in-memory", "12"]),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_replay_equals_life_whatever_the_processes(way, recorded, campaign_folder) -> None:
+    train, more = WAYS[way]
+    expected, kept = replayed("successive_halving", recorded)
+    done = run(*live_words("successive_halving", campaign_folder, *more, train=train))
+    assert done.exit_code == 0, done.output
+    paid = [(e[2], e[3], e[1], e[4]) for e in told(campaign_folder)]
+    assert sorted(paid) == sorted(one[:4] for one in expected)
+    report = json.loads((campaign_folder / "report.json").read_text())
+    trial = report["trials"][report["kept"]["trial"] - 1]
+    assert (trial["weight_init_seed"], trial["data_order_seed"], report["kept"]["checkpoint"]) == kept
+    assert report["spent"] == len(expected) / 5
+    assert not processes_in(campaign_folder)
+
+
+# ---- kills -----------------------------------------------------------------------------------------------------------
+
+#: Of a trial: before it does anything, between two validation points, just measured, half-way through saving.
+MOMENTS = ["starting:0", "training:6", "measured:8", "saving:8"]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[tuple], dict]:
+    out = tmp_path_factory.mktemp("uninterrupted") / "out"
+    done = run(*live_words("successive_halving", out, budget=2))
+    assert done.exit_code == 0, done.output
+    return told(out), decided(out)
+
+
+def test_trainings_that_are_killed_change_no_decision(uninterrupted, campaign_folder, tmp_path) -> None:
+    """SIGKILL for a training, once in each state; they are started again."""
+    killed = {"KILL_AT": ",".join(MOMENTS), "KILL": "self", "KILLED": str(tmp_path)}
+    first = start_live(*live_words("successive_halving", campaign_folder, "--workers", "local:2", budget=2), **killed)
+    said = first.communicate(timeout=60)
+    assert first.returncode == 0, said
+    assert all((tmp_path / moment).exists() for moment in MOMENTS)
+    assert (told(campaign_folder), decided(campaign_folder)) == uninterrupted
+
+
+def test_a_harness_that_is_killed_changes_no_decision(uninterrupted, campaign_folder, tmp_path) -> None:
+    """SIGKILL for `seedbench live`, once while a trial is in each state, and the same command again after each."""
+    words = live_words("successive_halving", campaign_folder, "--workers", "local:2", budget=2)
+    for moment in MOMENTS:
+        first = start_live(*words, KILL_AT=moment, KILL="parent", KILLED=str(tmp_path))
+        first.communicate(timeout=60)
+        assert first.returncode == -signal.SIGKILL and (tmp_path / moment).exists()
+        until(lambda: not processes_in(campaign_folder), "what it had started has ended", 5)
+    again = run(*words)
+    assert again.exit_code == 0, again.output
+    assert (told(campaign_folder), decided(campaign_folder)) == uninterrupted
+
+
+def test_a_kill_while_trials_are_paused_changes_no_decision(uninterrupted, campaign_folder) -> None:
+    words = live_words("successive_halving", campaign_folder, "--in-memory", "4", budget=2)
+    words[words.index(COMMAND)] += " --seconds-a-step 0.01"
+    first = start_live(*words)
+    until(lambda: "T" in processes_in(campaign_folder).values(), "a trial is paused")
+    first.kill()
+    first.communicate()
+    until(lambda: not processes_in(campaign_folder), "the paused one has ended, too", 5)
+    done = run(*words)
+    assert done.exit_code == 0, done.output
+    assert (told(campaign_folder), decided(campaign_folder)) == uninterrupted
+
+
+def test_ctrl_c_leaves_nothing_running_and_the_same_command_goes_on(uninterrupted, campaign_folder) -> None:
+    words = live_words("successive_halving", campaign_folder, "--workers", "local:2", budget=2)
+    words[words.index(COMMAND)] += " --seconds-a-step 0.01"
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        first = start_live(*words)
+        until(lambda: processes_in(campaign_folder), "a trial is in training")
+        first.send_signal(number)
+        _, said = first.communicate(timeout=30)
+        assert first.returncode == 130
+        assert said.endswith("seedbench: interrupted; nothing is left running; the same command goes on\n")
+        assert not processes_in(campaign_folder)
+    done = run(*words)
+    assert done.exit_code == 0, done.output
+    assert (told(campaign_folder), decided(campaign_folder)) == uninterrupted
+    lines = (campaign_folder / "progress.log").read_text().splitlines()
+    assert sum("score" in line for line in lines) == len(uninterrupted[0])  # nothing was told twice
+
+
+def test_a_campaign_is_run_by_one_process_at_a_time(campaign_folder) -> None:
+    words = live_words("full_trials", campaign_folder, budget=1)
+    words[words.index(COMMAND)] += " --seconds-a-step 0.1"
+    first = start_live(*words)
+    until(lambda: processes_in(campaign_folder), "a trial is in training")
+    second = run(*words)
+    assert second.exit_code != 0 and "another process is writing it" in str(second.exception)
+    first.send_signal(signal.SIGINT)
+    first.communicate(timeout=30)
+
+
+# ---- trainings that go wrong -----------------------------------------------------------------------------------------
+
+
+def script(folder: Path, text: str) -> str:
+    path = folder / "train.py"
+    path.write_text(
+        "import json, os, pathlib, signal, sys, time\nseed, out = int(sys.argv[1]), pathlib.Path(sys.argv[2])\n" + text
+    )
+    return shlex.join([sys.executable, str(path)]) + " {weight_init_seed} {folder}"
+
+
+def line(step: int, score: str = "0.5") -> str:
+    return f'print(json.dumps({{"step": {step}, "score": {score}}}))\n'
+
+
+def test_one_that_takes_no_notice_of_sigterm_is_killed(campaign_folder, tmp_path) -> None:
+    """Its child, too; and one that is stopped hears SIGTERM and saves."""
+    deaf = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nif os.fork() == 0:\n    time.sleep(100)\n"
+    (tmp_path / "s.py").write_text("def strategy(campaign):\n    campaign.start().advance()\n")
+    train = script(tmp_path, deaf + line(1) + "time.sleep(100)\n")
+    done = run(*live_words(str(tmp_path / "s.py"), campaign_folder, "--grace", "0.2", train=train))
+    assert done.exit_code == 0, done.output
+    assert not processes_in(campaign_folder)
+
+    hears = "def end(*_):\n    (out / 'saved').write_text('')\n    sys.exit()\nsignal.signal(signal.SIGTERM, end)\n"
+    train = script(tmp_path, hears + line(1) + "time.sleep(100)\n")
+    done = run(*live_words(str(tmp_path / "s.py"), tmp_path / "second", train=train))
+    assert done.exit_code == 0 and len(list((tmp_path / "second" / "runs").glob("*/saved"))) == 1
+
+
+@pytest.mark.parametrize("more", [line(6) + "time.sleep(100)\n", "time.sleep(100)\n"])
+def test_one_that_goes_on_after_its_last_line_is_ended(more, campaign_folder, tmp_path) -> None:
+    """Where it measures a sixth time it is no end to wait for; else it has the grace, of 0.3 seconds here."""
+    train = script(tmp_path, "".join(map(line, range(1, 6))) + more)
+    done = run(*live_words("full_trials", campaign_folder, "--grace", "0.3", train=train, budget=1))
+    assert done.exit_code == 0, done.output
+    report = json.loads((campaign_folder / "report.json").read_text())
+    assert [trial["status"] for trial in report["trials"]] == ["finished"]
+    assert not processes_in(campaign_folder)
+
+
+def test_one_that_dies_is_started_again_twice(campaign_folder, tmp_path) -> None:
+    """The first trial dies at every start, all others measure: it has failed, and the campaign goes on."""
+    dies = "with open(out / 'starts', 'a') as file:\n    file.write('x')\n"
+    dies += "if not (out.parent / 'first').exists() or (out.parent / 'first').read_text() == str(out):\n"
+    dies += "    (out.parent / 'first').write_text(str(out))\n    sys.exit('no memory left')\n"
+    train = script(tmp_path, dies + "".join(map(line, range(1, 6))))
+    done = run(*live_words("full_trials", campaign_folder, train=train, budget=2))
+    assert done.exit_code == 0, done.output
+    report = json.loads((campaign_folder / "report.json").read_text())
+    assert [trial["status"] for trial in report["trials"]] == ["failed", "finished"]
+    assert report["trials"][0]["reason"] == "exit code 1, 3 times: no memory left"
+    assert sorted(path.read_text() for path in campaign_folder.glob("runs/*/starts")) == ["x", "xxx"]
+    (table,) = load_trials(campaign_folder / "trials").tables
+    assert sorted(map(str, table.status)) == ["failed", "finished"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "reason"),
+    [
+        (line(1) + line(2), "ended", None),
+        (line(1) + line(2, "float('nan')"), "failed", "score nan at step 2"),
+        (line(1) + line(2, "'good'"), "failed", 'its line has score "good"; it must be a number'),
+        ("", "failed", "ended before it measured anything"),
+    ],
+)
+def test_how_a_training_can_end(body, status, reason, campaign_folder, tmp_path) -> None:
+    (tmp_path / "s.py").write_text(
+        "def strategy(campaign):\n    for _ in range(2):\n        trial = campaign.start()\n"
+        "        while not trial.complete:\n            trial.advance()\n"
+    )
+    done = run(*live_words(str(tmp_path / "s.py"), campaign_folder, train=script(tmp_path, body), budget=2))
+    assert done.exit_code == 0, done.output
+    report = json.loads((campaign_folder / "report.json").read_text())
+    assert [(trial["status"], trial["reason"]) for trial in report["trials"]] == [(status, reason)] * 2
+    assert report["spent"] == 2.0 and (report["kept"] is None) == (not body)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"train": "no-such-program {folder}"}, "--train: no-such-program: cannot be started: No such file"),
+        ({"train": "python 'x"}, "is no command line: No closing quotation"),
+        ({"train": "python {seed}"}, "has the field {seed}; there are weight_init_seed, data_order_seed, folder"),
+        ({"train": "none.py"}, "--train none.py: none.py cannot be read: No such file"),
+        ({"train": f"{TRAINING}:nothing"}, "binds no nothing, which is to be a generator function nothing(run)"),
+        ({"more": ["--workers", "local:0"]}, "--workers 'local:0': must be local:N or slurm:N"),
+        ({"more": ["--grid", "4"]}, "must be weight-init seeds x data-order seeds, as in 25x25, found '4'"),
+        ({"more": ["--test", "python {weights}"]}, "has the field {weights}"),
+        ({"budget": 13}, "budget 13: must be from 1 to 12"),
+    ],
+)
+def test_a_wrong_command_is_one_line_and_writes_nothing(change, said, tmp_path, monkeypatch, capsys) -> None:
+    from seedbench.commands import exit_code
+
+    more = change.pop("more", [])
+    monkeypatch.setattr(sys, "argv", ["seedbench", *live_words("full_trials", tmp_path / "out", *more, **change)])
+    assert exit_code(app, "seedbench") == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert said in lines[-1] and len(lines) <= 3
+    assert not list(tmp_path.glob("out/report*"))
+
+
+def test_another_campaigns_folder_is_refused(campaign_folder, tmp_path) -> None:
+    assert run(*live_words("full_trials", campaign_folder, budget=1)).exit_code == 0
+    for words, said in [
+        (live_words("asha", campaign_folder, budget=1), "its strategy is 'full_trials', here it is 'asha'"),
+        (live_words("full_trials", campaign_folder, budget=2), "its budget is 1, here it is 2"),
+        (live_words("full_trials", campaign_folder, budget=1, train="true"), "its training is"),
+        (live_words("full_trials", tmp_path, budget=1), "is not empty and holds no live campaign"),
+        (live_words("full_trials", campaign_folder / "log.jsonl", budget=1), "is a file; give a folder"),
+    ]:
+        assert said in str(run(*words).exception)
+
+
+def test_a_strategy_that_raises_shows_its_own_lines(campaign_folder, tmp_path) -> None:
+    (tmp_path / "s.py").write_text("def strategy(campaign):\n    campaign.start().advance()\n    return 1 / 0\n")
+    process = start_live(*live_words(str(tmp_path / "s.py"), campaign_folder))
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 2 and said.count('  File "') == 1 and "line 3, in strategy" in said
+    assert said.endswith("strategy s.py raised ZeroDivisionError: division by zero; what was trained is kept\n")
+
+
+def test_a_mended_strategy_uses_what_is_trained(campaign_folder, tmp_path) -> None:
+    """Another source is another campaign, which is said; without the log of the first it begins, and trains no more."""
+    file = tmp_path / "s.py"
+    file.write_text("def strategy(campaign):\n    campaign.start().advance()\n    return 1 / 0\n")
+    words = live_words(str(file), campaign_folder, train=script(tmp_path, "(out / 'starts').open('a')\n" + line(1)))
+    assert "ZeroDivisionError" in str(run(*words).exception)
+    file.write_text("def strategy(campaign):\n    campaign.start().advance()\n")
+    refused = str(run(*words).exception)
+    assert "remove log.jsonl there: with --seed 5 what is trained is used again" in refused
+    (campaign_folder / "log.jsonl").unlink()
+    (tmp_path / "train.py").unlink()  # nothing can be trained now
+    assert run(*words).exit_code == 0
+    assert json.loads((campaign_folder / "report.json").read_text())["spent"] == 0.2
+
+
+def test_each_process_sees_one_gpu(campaign_folder, tmp_path, monkeypatch) -> None:
+    """Two workers, two GPUs that the variable names: one process each."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3, GPU-7")
+    body = "(out / 'gpu').write_text(os.environ['CUDA_VISIBLE_DEVICES'])\ntime.sleep(0.5)\n"
+    train = script(tmp_path, body + "".join(map(line, range(1, 6))))
+    assert (
+        run(*live_words("full_trials", campaign_folder, "--workers", "local:2", train=train, budget=2)).exit_code == 0
+    )
+    assert sorted(path.read_text() for path in campaign_folder.glob("runs/*/gpu")) == ["3", "GPU-7"]
+
+
+# ---- what is left ----------------------------------------------------------------------------------------------------
+
+
+def test_what_a_campaign_leaves(campaign_folder, tmp_path) -> None:
+    """Best of two full trials: the kept weights, its test score measured once, and curves to work on."""
+    test = tmp_path / "test.py"
+    test.write_text(
+        "import json, pathlib, sys\n"
+        "pathlib.Path(sys.argv[2], 'tests').open('a').write('x')\n"
+        "print('loading'); print(json.dumps({'score': json.load(open(sys.argv[1]))['step'] / 100}))\n"
+    )
+    words = live_words("full_trials", campaign_folder, budget=2)
+    words += ["--test", shlex.join([sys.executable, str(test)]) + " {saved} {folder}", "--majority-score", "0.5"]
+    planned = run(*words, "--dry-run")
+    assert planned.exit_code == 0 and "first asked for: 2 trials" in planned.output
+    assert f"{TRAINING} --seed" in planned.output and not campaign_folder.exists()
+
+    for _ in range(2):
+        done = run(*words)
+        assert done.exit_code == 0, done.output
+    report = json.loads((campaign_folder / "report.json").read_text())
+    kept = report["kept"]
+    assert kept["test_score"] == 0.2 and kept["test_failed"] is None
+    assert [path.read_text() for path in campaign_folder.glob("runs/*/tests")] == ["x"]
+    assert Path(kept["saved"]).is_file() and (campaign_folder / "report.txt").read_text() in done.output
+    assert "was chosen by this score among 10 that were measured, so the score flatters it" in done.output.replace(
+        "It ", ""
+    )
+    assert report["spent"] == report["all_to_the_end"] == 2.0
+    assert sorted(path.name for path in campaign_folder.iterdir() if not path.name.startswith(".")) == [
+        "log.jsonl",
+        "progress.log",
+        "report.json",
+        "report.txt",
+        "runs",
+        "trials",
+    ]
+    assert "ended" in run(*words, "--dry-run").output
+
+    os.remove(kept["saved"])
+    assert run(*words).exit_code == 0
+    gone = json.loads((campaign_folder / "report.json").read_text())["kept"]
+    trial = report["trials"][kept["trial"] - 1]
+    assert gone["saved"] is None and f"--seed {trial['weight_init_seed']} --data-seed" in gone["train_again"]
+    assert f"To train it again: {gone['train_again']}" in (campaign_folder / "report.txt").read_text()
+
+
+def test_the_curves_can_be_worked_on(campaign_folder) -> None:
+    """Twelve trials in halves, 9 of them stopped: findings, an evaluation and advice take them as any other set."""
+    assert run(*live_words("start_many", campaign_folder, "--workers", "local:2", budget=5)).exit_code == 0
+    (table,) = load_trials(campaign_folder / "trials").tables
+    assert table.name == "numpy/task/recipe" and table.step.tolist() == [4, 8, 12, 16, 20]
+    assert table.metric == "accuracy" and (table.ended_at < 5).any()
+    for words in (
+        ["findings"],
+        ["evaluate", "asha", "--protocol", "dodge2020", "--budget", "1", "--replicates", "20"],
+        ["advise", "--budget", "1", "--protocol", "dodge2020", "--replicates", "20"],
+    ):
+        done = run(*words, "--trials", str(campaign_folder / "trials"))
+        assert done.exit_code == 0, (words, done.exception)

@@ -1,0 +1,331 @@
+"""Ask and tell: what a session asks for is what a replay looks up, also after it was saved and loaded."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import random
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from seedbench.campaign import Around, shown_loss
+from seedbench.errors import LiveCampaignFailed, LiveError, StrategyFileError
+from seedbench.live import Generators, LiveOptions, Request, Session, run_live, train_for
+from seedbench.replay import Deadline, RecordedTrials, run_campaign, whole_table
+from seedbench.strategy import load_strategy
+from seedbench.trialset import TrialTable
+from tests.live.conftest import BUDGET, CHECKPOINTS, GRID, NAME, SEED
+
+BY_ROW = """
+def strategy(campaign):
+    for row in campaign.rng.permutation(campaign.grid[0]):
+        campaign.start(weight_init_seed=int(row)).advance()
+    best = max(campaign.trials, key=lambda trial: trial.best.score)
+    while True:
+        trial = campaign.start(weight_init_seed=best.weight_init_seed)
+        while not trial.complete:
+            trial.advance()
+"""
+STRATEGIES = ["full_trials", "asha", "hyperband", "successive_halving", "start_many", "median_stopping", "BY_ROW"]
+
+
+def open_session(strategy: Any, folder: Path, **options: Any) -> Session:
+    given = {"budget": BUDGET, "checkpoints": CHECKPOINTS, "grid": GRID, "seed": SEED, "name": NAME, **options}
+    return Session(strategy, folder=folder, metric="accuracy", **given)
+
+
+def file_of(strategy: str, folder: Path) -> str:
+    if strategy != "BY_ROW":
+        return strategy
+    (folder / "by_row.py").write_text(BY_ROW)
+    return str(folder / "by_row.py")
+
+
+def replayed(strategy: str, table: TrialTable) -> tuple[list[tuple], tuple[int, int, int]]:
+    """What a replay with nothing held back pays for, in order: seeds, index and what is shown; and what it keeps."""
+    trials = RecordedTrials(whole_table(table, seed=SEED, protocol="dodge2020"), 0)
+    paid: list[tuple] = []
+
+    def pay(labels, advance):
+        measured, trial = advance(), trials.trial(*labels)
+        seeds = seeds_of(table, trial)
+        paid.append((*seeds, sum(one[:2] == seeds for one in paid), *measured[:3]))
+        return measured
+
+    source = Around(trials.source(), pay)
+    settled = run_campaign(load_strategy(strategy), trials, BUDGET, deadline=Deadline(60), source=source)
+    kept = trials.trial(settled.weight_init_seed, settled.data_order_seed)
+    return paid, (*seeds_of(table, kept), settled.checkpoint)
+
+
+def seeds_of(table: TrialTable, trial: int) -> tuple[int, int]:
+    return int(table.weight_init_seeds[table.row[trial]]), int(table.data_order_seeds[table.column[trial]])
+
+
+def lived(session: Session) -> tuple[list[tuple], tuple[int, int, int]]:
+    paid = []
+    for number, index in session.payments:
+        trial = session.trials[number - 1]
+        one = trial.measured[index]
+        losses = (float(shown_loss(loss)) for loss in (one.validation_loss, one.train_loss))
+        paid.append((trial.weight_init_seed, trial.data_order_seed, index, one.score, *losses))
+    kept = session.kept
+    return paid, (kept.trial.weight_init_seed, kept.trial.data_order_seed, kept.checkpoint)
+
+
+def stored(paid: list[tuple]) -> list[tuple]:
+    """Losses as a trial set has them: float32, then three digits."""
+    return [(*one[:4], *(pytest.approx(loss, rel=1e-2) for loss in one[4:])) for one in paid]
+
+
+@pytest.mark.parametrize("in_memory", [1, 3])
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_replay_equals_life(strategy, in_memory, recorded, training, tmp_path) -> None:
+    strategy = file_of(strategy, tmp_path)
+    expected, kept = replayed(strategy, recorded)
+    session = open_session(strategy, tmp_path / "runs")
+    train_for(session, Generators(training.train, in_memory))
+    paid, kept_live = lived(session)
+    assert paid == stored(expected)
+    assert kept_live == kept
+    assert session.steps_spent == len(paid)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_answers_in_any_order_and_reloads_at_any_time_change_nothing(strategy, recorded, tmp_path) -> None:
+    """What is open together is told in a random order; and before each answer the session is loaded from its log."""
+    strategy = file_of(strategy, tmp_path)
+    expected, kept = replayed(strategy, recorded)
+    rng = random.Random(0)
+    session = open_session(strategy, tmp_path)
+    together = 0
+    while waiting := session.open():
+        together = max(together, len(waiting))
+        session.save(tmp_path / "log.jsonl")
+        session.close()
+        session = Session.load(tmp_path / "log.jsonl", strategy, folder=tmp_path)
+        assert session.open() == waiting
+        answer(session, rng.choice(waiting), recorded)
+    paid, kept_live = lived(session)
+    assert paid == stored(expected) and kept_live == kept
+    assert together > 1 or strategy in ("asha", "median_stopping", str(tmp_path / "by_row.py"))
+
+
+def answer(session: Session, request: Request, table: TrialTable) -> None:
+    trial = next(
+        trial
+        for trial in range(table.num_trials)
+        if seeds_of(table, trial) == (request.weight_init_seed, request.data_order_seed)
+    )
+    at = trial, request.checkpoint
+    session.tell(
+        request,
+        score=table.score[at],
+        validation_loss=float(table.validation_loss[at]),
+        train_loss=float(table.train_loss[at]),
+    )
+
+
+def test_a_plain_loop_of_ask_and_tell(recorded, tmp_path) -> None:
+    session = open_session("start_many", tmp_path)
+    while request := session.ask():
+        assert request.folder == tmp_path / f"wi{request.weight_init_seed}-do{request.data_order_seed}"
+        answer(session, request, recorded)
+    assert lived(session)[1] == replayed("start_many", recorded)[1]
+    assert session.ask() is None
+
+
+def test_what_is_open_is_asked_for_once_and_told_once(tmp_path) -> None:
+    """Full trials on a budget of 4 train four trials together, each to its end."""
+    session = open_session("full_trials", tmp_path)
+    requests = [session.ask() for _ in range(4)]
+    assert [(request.trial, request.checkpoint) for request in requests] == [(1, 0), (2, 0), (3, 0), (4, 0)]
+    with pytest.raises(LiveError, match="4 requests are open; tell the session"):
+        session.ask()
+    session.tell(requests[2], score=0.5)
+    again = session.ask()
+    assert (again.trial, again.checkpoint) == (3, 1)
+    with pytest.raises(LiveError, match="is not open; tell what session.ask returned, once"):
+        session.tell(requests[2], score=0.5)
+    with pytest.raises(LiveError, match="give score=, or ended=True, or failed="):
+        session.tell(again)
+    session.close()
+
+
+def test_steps_are_the_price_where_they_are_given(tmp_path) -> None:
+    """Two checkpoints at steps 3 and 10, a budget of one trial: the first of four trials costs 3 of 10 each."""
+    (tmp_path / "s.py").write_text("def strategy(campaign):\n    while True:\n        campaign.start().advance()\n")
+    session = open_session(tmp_path / "s.py", tmp_path, budget=1, checkpoints=[3, 10])
+    while request := session.ask():
+        session.tell(request, score=0.5)
+    assert (len(session.trials), session.steps_spent) == (3, 9)
+
+
+def test_an_interrupted_call_goes_on(training, tmp_path) -> None:
+    """Ctrl-C in the middle of a training in this process, at its seventh validation point; then the same call."""
+    calls = []
+
+    def train(run):
+        for measured in training.train(run):
+            calls.append(measured)
+            if len(calls) == 7:
+                raise KeyboardInterrupt
+            yield measured
+
+    def call(name: str, how):
+        options = LiveOptions(how, CHECKPOINTS, 2, tmp_path / name, grid=GRID, seed=SEED, name=NAME)
+        return run_live(load_strategy("start_many"), options, Console(file=io.StringIO()))
+
+    train.__qualname__ = training.train.__qualname__
+    with pytest.raises(KeyboardInterrupt):
+        call("out", train)
+    again, whole = call("out", training.train), call("whole", training.train)
+
+    def without_times(report):
+        kept = replace(report.kept, saved=None)
+        return replace(report, kept=kept, trials=[replace(trial, seconds=0) for trial in report.trials])
+
+    assert without_times(again) == without_times(whole)
+
+
+# ---- trials that end early, or fail ----------------------------------------------------------------------------------
+
+
+def seen_by_strategy(tmp_path: Path, outcome: dict[str, Any], **options: Any) -> list[tuple]:
+    """A trial that measures 0.5 and 0.75 and then has this outcome, beside one whose lowest score is 0.25."""
+    seen: list[Any] = []
+
+    def strategy(campaign):
+        other, trial = campaign.start(), campaign.start()
+        for one in (other, trial):
+            while not one.complete:
+                one.advance()
+        seen.extend((c.score, c.validation_loss, c.repeated) for c in trial.checkpoints)
+
+    session = open_session(strategy, tmp_path, budget=2, checkpoints=4, **options)
+    scores = {1: [0.25, 0.5, 0.5, 0.5], 2: [0.5, 0.75]}
+    while request := session.ask():
+        if request.checkpoint < len(scores[request.trial]):
+            session.tell(request, score=scores[request.trial][request.checkpoint], validation_loss=1.0)
+        else:
+            session.tell(request, **outcome)
+    return seen
+
+
+def test_after_an_early_end_the_last_measurement_stands(tmp_path) -> None:
+    seen = seen_by_strategy(tmp_path, {"ended": True})
+    assert seen == [(0.5, 1.0, False), (0.75, 1.0, False), (0.75, 1.0, True), (0.75, 1.0, True)]
+
+
+@pytest.mark.parametrize("outcome", [{"failed": "out of memory"}, {"score": math.nan}, {"score": -math.inf}])
+def test_a_failed_trial_has_the_lowest_score_so_far(outcome, tmp_path) -> None:
+    seen = seen_by_strategy(tmp_path, outcome)
+    assert [one[0] for one in seen] == [0.5, 0.75, 0.25, 0.25] and [one[2] for one in seen] == [
+        False,
+        False,
+        True,
+        True,
+    ]
+    assert math.isnan(seen[2][1])
+    seen = seen_by_strategy(tmp_path, outcome, failed_score=-3.0)
+    assert [one[0] for one in seen] == [0.5, 0.75, -3.0, -3.0]
+
+
+def test_a_training_that_never_works_ends_the_campaign(tmp_path) -> None:
+    session = open_session("full_trials", tmp_path)
+    with pytest.raises(LiveError, match="the first 3 trials failed before anything was measured: no GPU; mend"):
+        while request := session.ask():
+            session.tell(request, failed="no GPU")
+
+
+def test_two_trials_that_fail_at_once_are_not_the_end(tmp_path) -> None:
+    session = open_session("full_trials", tmp_path)
+    while request := session.ask():
+        session.tell(request, **({"failed": "NaN"} if request.trial < 3 else {"score": 0.5}))
+    assert session.kept.trial.number == 3 and session.kept.measurement.score == 0.5
+
+
+# ---- what is refused -------------------------------------------------------------------------------------------------
+
+
+def half_way(tmp_path: Path) -> Path:
+    session = open_session(file_of("BY_ROW", tmp_path), tmp_path)
+    for _ in range(3):
+        session.tell(session.ask(), score=0.5)
+    session.save(tmp_path / "log.jsonl")
+    session.close()
+    return tmp_path / "log.jsonl"
+
+
+def test_the_log_of_another_strategy_is_refused(tmp_path) -> None:
+    log = half_way(tmp_path)
+    with pytest.raises(LiveError, match=r"is of another campaign: its strategy is by_row.py, here it is asha"):
+        Session.load(log, "asha")
+    (tmp_path / "by_row.py").write_text(BY_ROW + "# changed\n")
+    with pytest.raises(LiveError, match=r"its strategy's source \(its SHA-256\) is"):
+        Session.load(log, tmp_path / "by_row.py")
+
+
+@pytest.mark.parametrize("field", ["weight_init_seed", "checkpoint", "trial"])
+def test_a_log_with_what_was_not_asked_for_is_refused(field, tmp_path) -> None:
+    log = half_way(tmp_path)
+    *lines, last = log.read_text().splitlines()
+    changed = json.loads(last)
+    changed[field] += 1
+    log.write_text("\n".join([*lines, json.dumps(changed)]) + "\n")
+    with pytest.raises(LiveError, match="by_row.py does not ask for when it runs again"):
+        Session.load(log, tmp_path / "by_row.py")
+
+
+def test_a_log_that_is_none_is_refused_and_a_half_line_is_not_read(tmp_path) -> None:
+    log = half_way(tmp_path)
+    text = log.read_text()
+    log.write_text(text[:-20])
+    session = Session.load(log, tmp_path / "by_row.py", append=True)
+    assert len(session.payments) == 2 and log.read_text() == "".join(text.splitlines(keepends=True)[:3])
+    session.close()
+    log.write_text(text.replace('"checkpoint": 0', '"checkpoint": "a"'))
+    with pytest.raises(LiveError, match=r"log.jsonl line 2: .*checkpoint.*; not what a live campaign writes"):
+        Session.load(log, tmp_path / "by_row.py")
+    with pytest.raises(LiveError, match="cannot be read: No such file"):
+        Session.load(tmp_path / "none", "asha")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"budget": 0}, "budget 0: must be from 1 to 12, the trials of the grid"),
+        ({"budget": 13}, "budget 13: must be from 1 to 12"),
+        ({"checkpoints": 0}, "checkpoints 0: must be a number from 1 on, or ascending"),
+        ({"checkpoints": [3, 3]}, "must be a number from 1 on, or ascending"),
+        ({"name": "mine"}, "name 'mine': must be model/task/recipe"),
+        ({"name": "a/My Task/b"}, "the task of small letters and digits"),
+        ({"grid": (0, 3)}, "grid 0x3: must have from 1 to 1,000,000 trials"),
+    ],
+)
+def test_what_cannot_be_is_one_line(options, said, tmp_path) -> None:
+    with pytest.raises(LiveError, match=said.replace("(", r"\(")):
+        open_session("asha", tmp_path, **options)
+
+
+def test_a_strategy_that_raises_shows_its_own_lines(tmp_path) -> None:
+    (tmp_path / "broken.py").write_text("def strategy(campaign):\n    campaign.start().advance()\n    return 1 / 0\n")
+    session = open_session(tmp_path / "broken.py", tmp_path)
+    session.tell(session.ask(), score=0.5)
+    with pytest.raises(LiveCampaignFailed, match="raised ZeroDivisionError: division by zero; what was") as caught:
+        session.ask()
+    assert caught.value.frames.count('  File "') == 1 and "line 3, in strategy" in caught.value.frames
+
+
+def test_an_oracle_has_no_place(tmp_path) -> None:
+    def strategy(campaign):
+        return None
+
+    strategy.oracle = True
+    with pytest.raises(StrategyFileError, match="a live campaign has none to tell"):
+        open_session(strategy, tmp_path)

@@ -14,7 +14,9 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from io import BytesIO
+from pathlib import Path
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
@@ -27,13 +29,14 @@ from seedbench.replay import (
     Replicates,
     ShownTables,
     admitted_budgets,
+    from_keywords,
     prepare,
     run_campaign,
     scored_tables,
     without_secrets,
 )
-from seedbench.strategy import Strategy
-from seedbench.trialset import TrialSet
+from seedbench.strategy import Strategy, load_strategy
+from seedbench.trialset import TrialSet, resolve_trials
 
 CAMPAIGNS = 20
 WAYS = ("worse", "better", "shuffled")  # how unpaid values are replaced
@@ -73,6 +76,52 @@ class Case:
     @property
     def name(self) -> str:
         return f"table {self.batch.table.name}, budget {self.budget}, replicate {self.replicate}"
+
+
+class CheckKeywords(TypedDict, total=False):
+    """Keywords of `check`; for what they are without, see `seedbench.replay.ReplayOptions`.
+
+    Attributes:
+        revision: tag or commit, if the trial set is a Hub dataset.
+        seed: of all hidden randomness.
+        protocol: "held-out-2" or "dodge2020": which tables there are to run on.
+        track: "cold" or "transfer".
+        time_limit: seconds that one campaign may take.
+    """
+
+    revision: str | None
+    seed: int
+    protocol: str
+    track: str
+    time_limit: float
+
+
+def check(
+    strategy: str | Path | Callable[..., Any] | Strategy,
+    trials: str | Path | TrialSet | None = None,
+    *,
+    campaigns: int = CAMPAIGNS,
+    **options: Unpack[CheckKeywords],
+) -> list[CheckResult]:
+    """Checks that a strategy does the same when run again, and depends on nothing but what it has paid for.
+
+    It is run in other processes, so a callable must be one that these can find: not one made at a prompt.
+
+    Args:
+        strategy: a file (`my.py`, `my.py:name`), the name of a shipped strategy, or a callable.
+        trials: as in `evaluate`.
+        campaigns: as in `check_strategy`.
+        **options: `revision`, `seed`, `protocol`, `track`, `time_limit`: see `CheckKeywords`.
+
+    Returns:
+        What was found, in order; it ends with the first thing that does not hold.
+
+    Raises:
+        SeedbenchError: what `check_strategy` and `evaluate` raise.
+        TypeError: an unknown option.
+    """
+    selection, how = from_keywords(trials, options, CheckKeywords)
+    return check_strategy(load_strategy(strategy), resolve_trials(selection), how, campaigns=campaigns)
 
 
 def check_strategy(

@@ -12,6 +12,7 @@ from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,13 @@ class Strategy:
     def base_name(self) -> str:
         """The name without parameters."""
         return self.name.removesuffix(with_parameters_said("", self.parameters))
+
+    @property
+    def as_given(self) -> str:
+        """What loads it again: the path of a file, with the name that it binds; a shipped name; with parameters."""
+        shipped_one = self.base_name in shipped() and self.filename == str(_shipped_path(self.base_name))
+        attribute = "" if self.attribute == DEFAULT_NAME else f":{self.attribute}"
+        return with_parameters_said(self.base_name if shipped_one else f"{self.filename}{attribute}", self.parameters)
 
     @property
     def sha256(self) -> str | None:
@@ -144,9 +152,13 @@ def _from_name(text: str) -> Strategy:
     if text.endswith(".py"):
         return _read(text, DEFAULT_NAME)
     if text in shipped():
-        path = files("seedbench.strategies") / f"{text}.py"
+        path = _shipped_path(text)
         return Strategy(text, path.read_bytes().decode(), str(path))
     raise StrategyFileError(_unknown(text))
+
+
+def _shipped_path(name: str) -> Traversable:
+    return files("seedbench.strategies") / f"{name}.py"
 
 
 def _sealed(strategy: Strategy) -> Strategy:

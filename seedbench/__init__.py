@@ -9,11 +9,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from seedbench.advice import Advice, advise
+    from seedbench.advice import Advice
+    from seedbench.advice.advise import advise
     from seedbench.analyses import Findings, findings
     from seedbench.campaign import Campaign, Checkpoint, OracleCampaign, PastTable, Trial
     from seedbench.checks import CheckResult, check
-    from seedbench.comparison import Comparison, compare
+    from seedbench.comparison import Comparison
+    from seedbench.comparison.compare import compare
     from seedbench.errors import (
         BudgetSpent,
         CampaignError,

@@ -32,11 +32,13 @@ from seedbench.replay import (
     from_keywords,
     prepare,
     run_campaign,
+    saying_how,
     scored_tables,
     without_secrets,
 )
+from seedbench.sandbox import breach_of_exit
 from seedbench.strategy import Strategy, load_strategy
-from seedbench.trialset import TrialSet, resolve_trials
+from seedbench.trialset import Selection, TrialSet, resolve_trials
 
 CAMPAIGNS = 20
 WAYS = ("worse", "better", "shuffled")  # how unpaid values are replaced
@@ -121,7 +123,15 @@ def check(
         TypeError: an unknown option.
     """
     selection, how = from_keywords(trials, options, CheckKeywords)
-    return check_strategy(load_strategy(strategy), resolve_trials(selection), how, campaigns=campaigns)
+    return check_selected(load_strategy(strategy), selection, how, campaigns=campaigns)
+
+
+def check_selected(
+    strategy: Strategy, selection: Selection, options: ReplayOptions, *, campaigns: int = CAMPAIGNS
+) -> list[CheckResult]:
+    """`check`, with its options as they are passed on."""
+    with saying_how([strategy], selection, options):
+        return check_strategy(strategy, resolve_trials(selection), options, campaigns=campaigns)
 
 
 def check_strategy(
@@ -300,17 +310,26 @@ def _in_another_process(
             stdout=subprocess.PIPE,
             env=environment,
             timeout=PROCESS_TIME_LIMIT,
-            check=True,
+            check=False,
             start_new_session=True,  # Ctrl-C is for this process to hear, which ends the other
         )
-        return pickle.loads(done.stdout)
     except subprocess.TimeoutExpired:
         limit = f"{PROCESS_TIME_LIMIT:.0f} seconds"
         raise SeedbenchError(f"{strategy.name}: {len(cases)} campaigns in another process took over {limit}") from None
-    except subprocess.CalledProcessError as error:
-        raise SeedbenchError(f"{strategy.name}: another process ended with exit code {error.returncode}") from None
-    except (EOFError, pickle.UnpicklingError):
-        raise SeedbenchError(f"{strategy.name}: ended its process, by os._exit say, before it had returned") from None
+    traces: list[Trace] = []
+    with BytesIO(done.stdout) as answers:
+        while answers.tell() < len(done.stdout):
+            try:
+                traces.append(pickle.load(answers))
+            except (EOFError, pickle.UnpicklingError):  # of one that was not written to its end
+                break
+    if len(traces) == len(cases) or (traces and traces[-1].failed):
+        return traces
+    case, said = cases[len(traces)], breach_of_exit(done.returncode)
+    where = case.batch.table.name, case.budget, case.replicate
+    failed = StrategyFailed(f"strategy {strategy.name} {said}", *where)
+    failed.strategy = strategy.name
+    raise failed
 
 
 def _answer() -> None:
@@ -323,11 +342,12 @@ def _answer() -> None:
     os.dup2(2, 1)
     orders = sys.stdin.buffer
     count, to_first_failure, strategy = pickle.load(orders), pickle.load(orders), pickle.load(orders)
-    traces: list[Trace] = []
-    while len(traces) < count and not (to_first_failure and traces and traces[-1].failed):
-        traces.append(_trace(strategy, pickle.load(orders)))
-    with answers:
-        pickle.dump(traces, answers)
+    for _ in range(count):
+        trace = _trace(strategy, pickle.load(orders))
+        pickle.dump(trace, answers)  # one by one, so that it is known how far a process came that ended
+        answers.flush()
+        if to_first_failure and trace.failed:
+            break
 
 
 def _first_difference(cases: Sequence[Case], one: Sequence[Trace], other: Sequence[Trace]) -> str:

@@ -96,7 +96,7 @@ def _one_campaign(
     strategy: Strategy, only: str, selection: Selection, options: ReplayOptions, console: Console
 ) -> None:
     from seedbench.cli.listing import campaign_table
-    from seedbench.replay import replay_one
+    from seedbench.replay import replay_one, saying_how
     from seedbench.trialset import resolve_trials
 
     name, *numbers = only.rsplit(":", 2)
@@ -106,5 +106,6 @@ def _one_campaign(
     if name not in tables:
         raise SeedbenchError(f"--only: no trial table {name!r}; there are {', '.join(tables)}")
     budget, replicate = map(int, numbers)
-    done = replay_one(strategy, tables[name], budget, replicate, options, history=tuple(tables.values()))
+    with saying_how([strategy], selection, options):
+        done = replay_one(strategy, tables[name], budget, replicate, options, history=tuple(tables.values()))
     console.print(campaign_table(done, replicate))

@@ -240,9 +240,9 @@ class StrategyIdentity:
 
 @dataclass(frozen=True, repr=False)
 class Evaluation:
-    """What `evaluate` found. Rows are ordered by model, task, recipe and budget.
+    """What `evaluate` found; printed, it is the report of the command line, and a notebook shows the same.
 
-    `print(evaluation)` is the report of the command line; a notebook shows the same.
+    Rows are ordered by model, task, recipe and budget.
 
     Attributes:
         format: of its JSON.

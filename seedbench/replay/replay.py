@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from seedbench.errors import SelectionError
-from seedbench.replay.batch import BATCH, Outcomes, Plan, Work, run_batch, sandbox_for
+from seedbench.replay.batch import BATCH, Outcomes, Plan, Work
 from seedbench.replay.options import ReplayOptions
 from seedbench.replay.protocol import PoolSize, admitted_budgets, pool_size_of, scored_tables
 from seedbench.replay.transfer import ShownTables, without_secrets
@@ -148,8 +148,7 @@ def replay_one(
     (admitted,) = admitted_budgets([table], [budget])
     plan = _plan(table, admitted, history, options)
     work = Work((load_strategy(strategy, sealed=options.sandbox),), (plan,), options, decisions)
-    with sandbox_for(work) as sandbox:
-        outcomes = run_batch(work, plan, range(replicate, replicate + 1), sandbox=sandbox)
+    (outcomes,) = run_batches(work, [(0, range(replicate, replicate + 1))], lambda campaigns: None)
     return _table_replay(table, plan, outcomes, 0, options)
 
 

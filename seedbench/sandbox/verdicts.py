@@ -34,7 +34,7 @@ class Limits:
     """What one sealed process may use.
 
     Attributes:
-        seconds: of wall time.
+        seconds: of wall time, less what it and whoever evaluates have waited for a CPU.
         cpu_seconds: of CPU time, whole seconds.
         memory_bytes: on top of the interpreter and all that it has imported.
     """
@@ -72,3 +72,12 @@ def breach_of(ended: Ended, limits: Limits) -> Breach:
     if name in _CRASHES:
         return Breach("crashed", f"crashed its process ({name})")
     return Breach("killed", f"had its process killed ({name}), as the kernel does when memory runs out")
+
+
+def breach_of_exit(code: int) -> str:
+    """What to say of a process that is not sealed, after the strategy's name.
+
+    Args:
+        code: its exit status; below 0 the signal that ended it.
+    """
+    return breach_of(Ended("signal", -code) if code < 0 else Ended("exit", code), Limits()).said

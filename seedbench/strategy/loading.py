@@ -55,9 +55,13 @@ class Strategy:
     @property
     def as_given(self) -> str:
         """What loads it again: the path of a file, with the name that it binds; a shipped name; with parameters."""
-        shipped_one = self.base_name in shipped() and self.filename == str(_shipped_path(self.base_name))
         attribute = "" if self.attribute == DEFAULT_NAME else f":{self.attribute}"
-        return with_parameters_said(self.base_name if shipped_one else f"{self.filename}{attribute}", self.parameters)
+        return with_parameters_said(self.base_name if self.ships else f"{self.filename}{attribute}", self.parameters)
+
+    @property
+    def ships(self) -> bool:
+        """Whether it comes with seedbench."""
+        return self.base_name in shipped() and self.filename == str(_shipped_path(self.base_name))
 
     @property
     def sha256(self) -> str | None:

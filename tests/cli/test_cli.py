@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pty
+import shlex
 import shutil
 import signal
 import subprocess
@@ -398,8 +399,9 @@ def test_an_exception_shows_the_author_s_frames_and_the_campaign_to_run_again(ru
         [" line 4", " in helper"],
     ]
     assert "raised JSONDecodeError" in line and "table mini/mrpc/few, budget 2, replicate 0" in line
-    only = line.split("--only ")[1].rstrip(")")
-    again = run("evaluate", path, "--trials", trials_folder, "--only", only)
+    program, *command = shlex.split(line.split("this one campaign again: ")[1].rstrip(")"))
+    assert program == "seedbench"
+    again = run(*command)
     assert again[0] == 2 and again[2] == err  # the same campaign, the same failure
 
 

@@ -2,8 +2,8 @@
 
 What it does is the list of its calls (which trials it starts, what it trains, what it keeps), compared call by call:
 in other processes with other hash seeds and the campaigns in another order; and with the same random numbers after
-everything it had not paid for, and every test score, was replaced. Passing is no proof: a strategy that has learnt the
-published records by heart, say, would pass.
+everything it had not paid for, and every test score, was replaced; and what it keeps, in sealed processes, as a
+leaderboard runs it. Passing is no proof: a strategy that has learnt the published records by heart, say, would pass.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
+from math import ceil
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
 from seedbench.campaign import Around, Labels, Measurements, PastArrays
-from seedbench.errors import SeedbenchError, StrategyFailed, StrategyFileError
+from seedbench.errors import CannotSeal, SeedbenchError, StrategyFailed, StrategyFileError
 from seedbench.replay import (
     Deadline,
     RecordedTrials,
@@ -36,11 +37,13 @@ from seedbench.replay import (
     scored_tables,
     without_secrets,
 )
-from seedbench.sandbox import breach_of_exit
+from seedbench.sandbox import Limits, breach_of_exit, open_sandbox
+from seedbench.sandbox.imports import ALLOWED_SAID, refused
 from seedbench.strategy import Strategy, load_strategy
 from seedbench.trialset import Selection, TrialSet, resolve_trials
 
 CAMPAIGNS = 20
+SEALED = 3  # of them are run in sealed processes as well
 WAYS = ("worse", "better", "shuffled")  # how unpaid values are replaced
 PROCESS_TIME_LIMIT = 300.0  # seconds for all campaigns in another process
 
@@ -182,7 +185,31 @@ def check_strategy(
     if parted := _first_difference(changed, traces * len(WAYS), blind):
         return [*results, CheckResult(False, f"not blind: {parted}, though only what it had not paid for was changed")]
     tried = f"{len(WAYS)} ways × {len(cases)} campaigns"
-    return [*results, CheckResult(True, f"blind: the same calls when what it had not paid for is changed, {tried}")]
+    results.append(CheckResult(True, f"blind: the same calls when what it had not paid for is changed, {tried}"))
+    return [*results, _sealable(strategy, cases[:SEALED], traces)]
+
+
+def _sealable(strategy: Strategy, cases: Sequence[Case], traces: Sequence[Trace]) -> CheckResult:
+    """Whether it does the same in sealed processes, as a leaderboard runs it; what it keeps is compared."""
+    try:
+        sealed = load_strategy(strategy, sealed=True)
+        if (found := refused(strategy.source)) is not None:
+            line, module = found
+            raise StrategyFileError(f"{strategy.filename}, line {line}: imports {module}; there is {ALLOWED_SAID}")
+        with open_sandbox(Limits(cases[0].time_limit, ceil(cases[0].time_limit))) as sandbox:
+            sandbox.load(sealed)
+            for case, trace in zip(cases, traces, strict=False):
+                trials = RecordedTrials(case.batch, case.replicate, past=case.past)
+                kept = run_campaign(sealed, trials, case.budget, deadline=Deadline(0), sandbox=sandbox)
+                if trace.calls[-1] != ("keep", kept.weight_init_seed, kept.data_order_seed, kept.checkpoint):
+                    return CheckResult(False, f"not the same in a sealed process: {case.name}: keeps something else")
+    except CannotSeal as error:
+        return CheckResult(None, f"not tried in sealed processes: {error}")
+    except StrategyFailed as failed:
+        return CheckResult(None, f"cannot be sealed, so --sandbox and submit refuse it: {failed.reason}")
+    except StrategyFileError as error:
+        return CheckResult(None, f"cannot be sealed, so --sandbox and submit refuse it: {error}")
+    return CheckResult(True, f"sealed: keeps the same in sealed processes, {len(cases)} campaigns")
 
 
 def _cases(trials: TrialSet, options: ReplayOptions, campaigns: int) -> list[Case]:

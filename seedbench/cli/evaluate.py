@@ -78,6 +78,9 @@ def evaluate(
 
         save_figure(result, figure)
     print_report(result, console)
+    for one in (loaded, *others):
+        if options.track == "cold" and one.without_history:
+            console.print(f"{one.name} is {one.without_history} here: it looks at history, which --track transfer has.")
 
 
 def _check_alone(context: typer.Context) -> None:

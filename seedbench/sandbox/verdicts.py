@@ -25,6 +25,8 @@ VERDICTS = {
     "not paid for": "it asked for, or kept, what it had not paid for",
 }
 
+CLOSED_SAID = "a sealed process has no files, no clock, no network, no threads and no other processes"
+
 # By name: this module is imported wherever strategies run, also where not all of these signals exist.
 _CRASHES = {"SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP"}
 
@@ -68,7 +70,7 @@ def breach_of(ended: Ended, limits: Limits) -> Breach:
     if name == "SIGXCPU":
         return Breach("cpu limit", f"used more than {limits.cpu_seconds} seconds of CPU time in one campaign")
     if name == "SIGSYS":
-        return Breach("forbidden system call", "made a system call that is forbidden in a sealed process")
+        return Breach("forbidden system call", f"made a system call that is forbidden: {CLOSED_SAID}")
     if name in _CRASHES:
         return Breach("crashed", f"crashed its process ({name})")
     return Breach("killed", f"had its process killed ({name}), as the kernel does when memory runs out")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import typer
 
 from seedbench.errors import SeedbenchError
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 INTERRUPTED = 130  # exit code of a process that SIGINT ended
 
 _USAGE_ERROR: type[Exception] = typer.BadParameter.__bases__[0]  # typer does not export it
@@ -38,6 +40,10 @@ def exit_code(command: Callable[..., None] | typer.Typer, called: str) -> int:
         if hasattr(stream, "reconfigure"):  # a terminal that cannot show a character shows ? and not a traceback
             stream.reconfigure(errors="replace")
     try:
+        os.getcwd()
+    except FileNotFoundError:
+        return refuse(name, "the folder that this runs in is gone; change to another one")
+    try:
         code = _application_of(command)(standalone_mode=False, prog_name=called)
         sys.stdout.flush()
     except (typer.Abort, KeyboardInterrupt):
@@ -45,6 +51,11 @@ def exit_code(command: Callable[..., None] | typer.Typer, called: str) -> int:
     except BrokenPipeError:  # `seedbench … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        if error.errno not in _NO_ROOM or error.filename is not None:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return refuse(name, f"standard output cannot be written: {error.strerror}; make room, or send it elsewhere")
     except SeedbenchError as error:
         return refuse(name, str(error), getattr(error, "frames", ""))
     except _USAGE_ERROR as error:

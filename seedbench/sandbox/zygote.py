@@ -84,7 +84,7 @@ def _settle() -> int:
 
 def _fork(order: Fork, files: list[int], link: socket.socket, memory_bytes: int) -> Ended:
     zygote = os.getpid()
-    os.sched_setaffinity(0, {order.core})  # where its parent waits for it: handing over between cores is slow
+    kernel.run_on({order.core})  # where its parent waits for it: handing over between cores is slow
     pid = os.fork()
     if pid == 0:
         _become_sealed(order, zygote, files, memory_bytes)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from seedbench.errors import SelectionError, TrialSetError
 from seedbench.trialset.arrays import load_tables
 from seedbench.trialset.files import CARD, MANIFEST, read_manifest
-from seedbench.trialset.hub import download, explain
+from seedbench.trialset.hub import download, explain, require_client
 from seedbench.trialset.identity import TrialsIdentity
 from seedbench.trialset.resampled import ExamplesError
 from seedbench.trialset.selection import Selection
@@ -155,6 +155,7 @@ def load_trials(source: str | os.PathLike[str] | None = None, *, revision: str |
 
 
 def _download(repo: str, revision: str | None) -> Path:
+    require_client()
     try:
         return download(repo, revision, [MANIFEST, CARD, "trials/*", "predictions/*", "examples/*"])
     except Exception as error:  # whatever the Hub client, HTTP or the disk has to say; never with a traceback

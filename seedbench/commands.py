@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import inspect
 import os
 import sys
 from collections.abc import Callable
@@ -21,6 +22,15 @@ _USAGE_ERROR: type[Exception] = typer.BadParameter.__bases__[0]  # typer does no
 def application(help: str | None = None) -> typer.Typer:
     """An application, without commands yet; its help and its tracebacks are plain text."""
     return typer.Typer(help=help, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+def with_whole_lines(app: typer.Typer) -> None:
+    """Has lists of commands show the first lines of their docstrings whole; they would end at the first full stop."""
+    for command in app.registered_commands:
+        command.short_help = command.short_help or (inspect.getdoc(command.callback) or "").split("\n")[0]
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            with_whole_lines(group.typer_instance)
 
 
 def run(command: Callable[..., None] | typer.Typer, called: str) -> NoReturn:
@@ -51,6 +61,8 @@ def exit_code(command: Callable[..., None] | typer.Typer, called: str) -> int:
     except BrokenPipeError:  # `seedbench … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except MemoryError:
+        return refuse(name, "memory ran out; take fewer tables or replicates, or fewer processes")
     except OSError as error:
         if error.errno not in _NO_ROOM or error.filename is not None:
             raise

@@ -33,7 +33,9 @@ def evaluate(
     strategy: STRATEGY,
     selection: Selection,
     options: ReplayOptions,
-    against: Annotated[list[str], typer.Option(metavar="STRATEGY", help="Compare with it, paired.")] = [],  # noqa: B006
+    against: Annotated[
+        list[str], typer.Option(metavar="STRATEGY", help="Compare with it, paired; may be repeated.")
+    ] = [],  # noqa: B006
     set_: SET = [],  # noqa: B006
     json: JSON = None,
     replicates_out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write every campaign (parquet).")] = None,

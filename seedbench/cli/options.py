@@ -148,6 +148,6 @@ def _made(selection: dict[str, Any] | None = None, options: dict[str, Any] | Non
         made["selection"] = Selection(**selection)
     if options is not None:
         if "processes" in options:
-            options |= {"processes": options["processes"] or usable_cpus(), "apart": True}
+            options |= {"processes": options["processes"] or usable_cpus(), "apart": True, "resume": True}
         made["options"] = ReplayOptions(**options)
     return made

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from importlib import import_module
 from io import StringIO
 from typing import Any
@@ -12,7 +11,7 @@ _HTML = '<pre style="line-height: 1.3; white-space: pre; overflow-x: auto;">{cod
 
 
 def as_text(result: object, report: str) -> str:
-    """What a result prints, as plain text as wide as the terminal; 100 columns where there is none.
+    """What a result prints, as plain text as wide as the terminal; 80 columns where there is none.
 
     Args:
         result: of a call.
@@ -23,7 +22,7 @@ def as_text(result: object, report: str) -> str:
     """
     from rich.console import Console
 
-    width = max(60, shutil.get_terminal_size((100, 24)).columns)
+    width = max(60, Console().width)
     console = Console(file=StringIO(), width=width, color_system=None)
     with console.capture() as capture:
         console.print(_function(report)(result, width))

@@ -9,6 +9,8 @@ deadline      the limit on a strategy's time
 run           one campaign, to its end
 batch         all campaigns of some replicates of one table
 workers       batches in other processes
+marks         which campaign a process is in, for whoever outlives it
+kept          what is done, kept until all is
 replay        strategies × tables × budgets × replicates
 decisions     what a strategy decides on the way, and where two part
 again         how one campaign is run again

@@ -120,10 +120,11 @@ class Outcomes:
 
     def put(self, part: Outcomes, batch: range) -> None:
         """Puts the outcomes of one batch in their place."""
-        for name, whole in self._arrays().items():
+        for name, whole in self.arrays().items():
             whole[_at(name, slice(batch.start, batch.stop))] = getattr(part, name)
 
-    def _arrays(self) -> dict[str, np.ndarray]:
+    def arrays(self) -> dict[str, np.ndarray]:
+        """By their names; without decisions that were not recorded."""
         return {name: values for name, values in vars(self).items() if values is not None}
 
 

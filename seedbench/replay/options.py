@@ -79,6 +79,7 @@ class ReplayOptions:
         time_limit: seconds that one campaign may take, a day at most; see `deadline` for what it can stop.
         apart: whether one process alone, too, runs strategies in another than itself, so that a strategy that ends its
             process does not end this one. Where a process cannot be forked it makes no difference.
+        resume: whether what is done is kept on disk until all is, so that the same call goes on where it was ended.
 
     Raises:
         SelectionError: a value that breaks a rule, with both.
@@ -92,6 +93,7 @@ class ReplayOptions:
     sandbox: bool = False
     time_limit: float = 60
     apart: bool = False
+    resume: bool = False
 
     def __post_init__(self) -> None:
         for name, (rule, holds) in _NUMBERS.items():

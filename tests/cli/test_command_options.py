@@ -48,13 +48,14 @@ def test_all_of_them():
         sandbox=True,
         time_limit=2.5,
         apart=True,
+        resume=True,
     )
 
 
 def test_what_is_not_given_is_the_default_but_processes(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("seedbench.cpus.usable_cpus", lambda: 7)
     every = "replicates seed protocol track processes sandbox time_limit"
-    assert called("trials budget", every) == (Selection(), ReplayOptions(processes=7, apart=True))
+    assert called("trials budget", every) == (Selection(), ReplayOptions(processes=7, apart=True, resume=True))
     assert called("trials", "track") == (Selection(), ReplayOptions())
 
 

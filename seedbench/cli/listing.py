@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from seedbench.display.terminal import fitted
+from seedbench.display.terminal import counted, fitted, joined
 
 if TYPE_CHECKING:
     from seedbench.replay import TableReplay
@@ -28,7 +28,7 @@ def campaign_table(done: TableReplay, replicate: int) -> Table:
     grid.add_row("kept", f"trial of weight_init_seed {row}, data_order_seed {column}")
     grid.add_row("", f"its checkpoint {checkpoint + 1} of {table.num_checkpoints}, at step {table.step[checkpoint]}")
     grid.add_row("score", f"{done.score.item():.4f}; it was chosen for {done.validation_score.item():.4f}")
-    grid.add_row("started", f"{done.trials_started.item()} trials")
+    grid.add_row("started", counted(done.trials_started.item(), "trial"))
     grid.add_row("spent", f"{done.steps_spent.item() / table.num_steps:.2f} of {budget} full trials")
     return grid
 
@@ -42,7 +42,11 @@ def trials_table(trials: TrialSet, width: int) -> Group:
     """
     from seedbench.trialset import curve_words, diverged_words, seeds_words
 
-    head = Text.assemble((f"{trials.name} {trials.version}", "bold"), f"\nsha256 {trials.sha256}")
+    models = joined(sorted({table.model for table in trials.tables}))
+    there = counted(sum(table.num_trials for table in trials.tables), "trial")
+    head = Text.assemble(
+        (f"{trials.name} {trials.version}", "bold"), f": {there} of {models}", f"\nsha256 {trials.sha256}"
+    )
     if trials.revision:
         head.append(f"\nHub commit {trials.revision}")
     parts: list[RenderableType] = [head]
@@ -61,8 +65,8 @@ def trials_table(trials: TrialSet, width: int) -> Group:
         }
         lines.append(cells)
     widths = {title: max(7, len(title), *(len(cells[title]) for cells in lines)) for title in lines[0]}
-    for number, (table, cells) in enumerate(zip(trials.tables, lines, strict=True)):
-        grid = Table(box=None, show_header=number == 0, header_style="dim", padding=(0, 1))
+    for at, (table, cells) in enumerate(zip(trials.tables, lines, strict=True)):
+        grid = Table(box=None, show_header=at == 0, header_style="dim", padding=(0, 1))
         for title in cells:
             grid.add_column(title, justify="right", width=widths[title])
         grid.add_row(*cells.values())

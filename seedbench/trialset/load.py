@@ -49,7 +49,8 @@ class TrialSet:
     def __repr__(self) -> str:
         trials = sum(table.num_trials for table in self.tables)
         tables = f"{len(self.tables)} {'table' if len(self.tables) == 1 else 'tables'}"
-        return f"<TrialSet {self.name} {self.version}: {trials:,} trials in {tables}>"
+        models = ", ".join(sorted({table.model for table in self.tables}))
+        return f"<TrialSet {self.name} {self.version}: {trials:,} trials of {models} in {tables}>"
 
     def __str__(self) -> str:
         return "\n".join([repr(self).strip("<>"), *(f"  {table}" for table in self.tables)])

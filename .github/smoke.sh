@@ -4,6 +4,7 @@ set -euo pipefail
 commands=$1
 cd "$(mktemp -d)"
 "$commands/seedbench" --version
+"$commands/seedbench" evaluate --help > /dev/null
 "$commands/seedbench" new my_strategy.py
 "$commands/seedbench" evaluate my_strategy.py --replicates 20 --json result.json
 "$commands/seedbench" findings > findings.txt

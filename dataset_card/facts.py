@@ -49,6 +49,7 @@ def values(folder: Path, manifest: Manifest, trials: TrialSet) -> dict[str, str]
         "summary": f"{number} fine-tuning trials {_of_what(tasks)}, which differ only in their random seeds, recorded "
         "at every validation point",
         "of_what": _of_what(tasks),
+        "of_models": ", ".join(sorted({table.model for table in trials.tables})),
         "scores": _scores(trials),
         "predictions": "yes" if manifest.shards("predictions") else "",
         "our_runs": "yes" if our_runs(folder, manifest) else "",

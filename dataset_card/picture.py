@@ -8,6 +8,7 @@ import numpy as np
 
 from seedbench import display
 from seedbench.display import charts
+from seedbench.display.terminal import counted
 from seedbench.trialset import TrialSet
 
 
@@ -31,7 +32,7 @@ def draw(trials: TrialSet, task: str, path: Path) -> None:
                     "score": median[at],
                     "low": low[at],
                     "high": high[at],
-                    "table": f"{table.recipe}: {table.model.rsplit('/', 1)[-1]}, {table.num_trials} trials",
+                    "table": f"{table.recipe}: {table.model.rsplit('/', 1)[-1]}, {counted(table.num_trials, 'trial')}",
                 }
             )
     chart = charts.lines(

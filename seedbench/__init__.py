@@ -9,7 +9,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from seedbench.advice import Advice
+    from seedbench.advice.advise import advise
+    from seedbench.analyses import Findings, findings
     from seedbench.campaign import Campaign, Checkpoint, OracleCampaign, PastTable, Trial
+    from seedbench.checks import CheckResult, check
+    from seedbench.comparison import Comparison
+    from seedbench.comparison.compare import compare
     from seedbench.errors import (
         BudgetSpent,
         CampaignError,
@@ -25,7 +31,10 @@ if TYPE_CHECKING:
     )
     from seedbench.evaluation import Evaluation
     from seedbench.evaluation.evaluate import evaluate
+    from seedbench.influences import interval
+    from seedbench.metrics import best_of_n
     from seedbench.parameters import check_number
+    from seedbench.replay import open_campaign
     from seedbench.trialset import TrialSet, TrialTable, load_trials
 
 __version__ = "0.1.0"
@@ -33,7 +42,14 @@ __version__ = "0.1.0"
 _HOME = {
     **dict.fromkeys(("Campaign", "Checkpoint", "OracleCampaign", "PastTable", "Trial"), "campaign"),
     **dict.fromkeys(("Evaluation", "evaluate"), "evaluation"),
+    **dict.fromkeys(("Advice", "advise"), "advice"),
+    **dict.fromkeys(("Findings", "findings"), "analyses"),
+    **dict.fromkeys(("CheckResult", "check"), "checks"),
+    **dict.fromkeys(("Comparison", "compare"), "comparison"),
+    "best_of_n": "metrics",
     "check_number": "parameters",
+    "interval": "influences",
+    "open_campaign": "replay",
     **dict.fromkeys(("TrialSet", "TrialTable", "load_trials"), "trialset"),
     **dict.fromkeys(
         (
@@ -54,19 +70,23 @@ _HOME = {
 }
 
 __all__ = [
+    "Advice",
     "BudgetSpent",
     "Campaign",
     "CampaignError",
     "CannotSeal",
+    "CheckResult",
     "Checkpoint",
+    "Comparison",
     "Evaluation",
+    "Findings",
     "OracleCampaign",
+    "PastTable",
     "PoolExhausted",
     "SeedbenchError",
     "SelectionError",
     "StrategyFailed",
     "StrategyFileError",
-    "PastTable",
     "Trial",
     "TrialComplete",
     "TrialSet",
@@ -74,9 +94,16 @@ __all__ = [
     "TrialTable",
     "UnknownCell",
     "__version__",
+    "advise",
+    "best_of_n",
+    "check",
     "check_number",
+    "compare",
     "evaluate",
+    "findings",
+    "interval",
     "load_trials",
+    "open_campaign",
 ]
 
 

@@ -2,8 +2,8 @@
 
 What it does is the list of its calls (which trials it starts, what it trains, what it keeps), compared call by call:
 in other processes with other hash seeds and the campaigns in another order; and with the same random numbers after
-everything it had not paid for, and every test score, was replaced. Passing is no proof: a strategy that has learnt the
-published records by heart, say, would pass.
+everything it had not paid for, and every test score, was replaced; and what it keeps, in sealed processes, as a
+leaderboard runs it. Passing is no proof: a strategy that has learnt the published records by heart, say, would pass.
 """
 
 from __future__ import annotations
@@ -14,12 +14,15 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from io import BytesIO
+from math import ceil
+from pathlib import Path
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
 from seedbench.campaign import Around, Labels, Measurements, PastArrays
-from seedbench.errors import SeedbenchError, StrategyFailed, StrategyFileError
+from seedbench.errors import CannotSeal, SeedbenchError, StrategyFailed, StrategyFileError
 from seedbench.replay import (
     Deadline,
     RecordedTrials,
@@ -27,15 +30,20 @@ from seedbench.replay import (
     Replicates,
     ShownTables,
     admitted_budgets,
+    from_keywords,
     prepare,
     run_campaign,
+    saying_how,
     scored_tables,
     without_secrets,
 )
-from seedbench.strategy import Strategy
-from seedbench.trialset import TrialSet
+from seedbench.sandbox import Limits, breach_of_exit, open_sandbox
+from seedbench.sandbox.imports import ALLOWED_SAID, refused
+from seedbench.strategy import Strategy, load_strategy
+from seedbench.trialset import Selection, TrialSet, resolve_trials
 
 CAMPAIGNS = 20
+SEALED = 3  # of them are run in sealed processes as well
 WAYS = ("worse", "better", "shuffled")  # how unpaid values are replaced
 PROCESS_TIME_LIMIT = 300.0  # seconds for all campaigns in another process
 
@@ -73,6 +81,60 @@ class Case:
     @property
     def name(self) -> str:
         return f"table {self.batch.table.name}, budget {self.budget}, replicate {self.replicate}"
+
+
+class CheckKeywords(TypedDict, total=False):
+    """Keywords of `check`; for what they are without, see `seedbench.replay.ReplayOptions`.
+
+    Attributes:
+        revision: tag or commit, if the trial set is a Hub dataset.
+        seed: of all hidden randomness.
+        protocol: "held-out-2" or "dodge2020": which tables there are to run on.
+        track: "cold" or "transfer".
+        time_limit: seconds that one campaign may take.
+    """
+
+    revision: str | None
+    seed: int
+    protocol: str
+    track: str
+    time_limit: float
+
+
+def check(
+    strategy: str | Path | Callable[..., Any] | Strategy,
+    trials: str | Path | TrialSet | None = None,
+    *,
+    campaigns: int = CAMPAIGNS,
+    **options: Unpack[CheckKeywords],
+) -> list[CheckResult]:
+    """Checks that a strategy does the same when run again, and depends on nothing but what it has paid for.
+
+    It is run in other processes, so a callable must be one that these can find: not one made at a prompt.
+
+    Args:
+        strategy: a file (`my.py`, `my.py:name`), the name of a shipped strategy, or a callable.
+        trials: as in `evaluate`.
+        campaigns: as in `check_strategy`.
+        **options: `revision`, `seed`, `protocol`, `track`, `time_limit`: see `CheckKeywords`.
+
+    Returns:
+        What was found, in order; it ends with the first thing that does not hold.
+
+    Raises:
+        SeedbenchError: what `check_strategy` and `evaluate` raise.
+        TypeError: an unknown option.
+    """
+    selection, how = from_keywords(trials, options, CheckKeywords)
+    return check_selected(load_strategy(strategy), selection, how, campaigns=campaigns)
+
+
+def check_selected(
+    strategy: Strategy, selection: Selection, options: ReplayOptions, *, campaigns: int = CAMPAIGNS
+) -> list[CheckResult]:
+    """`check`, with its options as they are passed on."""
+    with saying_how([strategy], selection, options):
+        return check_strategy(strategy, resolve_trials(selection), options, campaigns=campaigns)
 
 
 def check_strategy(
@@ -123,7 +185,31 @@ def check_strategy(
     if parted := _first_difference(changed, traces * len(WAYS), blind):
         return [*results, CheckResult(False, f"not blind: {parted}, though only what it had not paid for was changed")]
     tried = f"{len(WAYS)} ways × {len(cases)} campaigns"
-    return [*results, CheckResult(True, f"blind: the same calls when what it had not paid for is changed, {tried}")]
+    results.append(CheckResult(True, f"blind: the same calls when what it had not paid for is changed, {tried}"))
+    return [*results, _sealable(strategy, cases[:SEALED], traces)]
+
+
+def _sealable(strategy: Strategy, cases: Sequence[Case], traces: Sequence[Trace]) -> CheckResult:
+    """Whether it does the same in sealed processes, as a leaderboard runs it; what it keeps is compared."""
+    try:
+        sealed = load_strategy(strategy, sealed=True)
+        if (found := refused(strategy.source)) is not None:
+            line, module = found
+            raise StrategyFileError(f"{strategy.filename}, line {line}: imports {module}; there is {ALLOWED_SAID}")
+        with open_sandbox(Limits(cases[0].time_limit, ceil(cases[0].time_limit))) as sandbox:
+            sandbox.load(sealed)
+            for case, trace in zip(cases, traces, strict=False):
+                trials = RecordedTrials(case.batch, case.replicate, past=case.past)
+                kept = run_campaign(sealed, trials, case.budget, deadline=Deadline(0), sandbox=sandbox)
+                if trace.calls[-1] != ("keep", kept.weight_init_seed, kept.data_order_seed, kept.checkpoint):
+                    return CheckResult(False, f"not the same in a sealed process: {case.name}: keeps something else")
+    except CannotSeal as error:
+        return CheckResult(None, f"not tried in sealed processes: {error}")
+    except StrategyFailed as failed:
+        return CheckResult(None, f"cannot be sealed, so --sandbox and submit refuse it: {failed.reason}")
+    except StrategyFileError as error:
+        return CheckResult(None, f"cannot be sealed, so --sandbox and submit refuse it: {error}")
+    return CheckResult(True, f"sealed: keeps the same in sealed processes, {len(cases)} campaigns")
 
 
 def _cases(trials: TrialSet, options: ReplayOptions, campaigns: int) -> list[Case]:
@@ -251,17 +337,26 @@ def _in_another_process(
             stdout=subprocess.PIPE,
             env=environment,
             timeout=PROCESS_TIME_LIMIT,
-            check=True,
+            check=False,
             start_new_session=True,  # Ctrl-C is for this process to hear, which ends the other
         )
-        return pickle.loads(done.stdout)
     except subprocess.TimeoutExpired:
         limit = f"{PROCESS_TIME_LIMIT:.0f} seconds"
         raise SeedbenchError(f"{strategy.name}: {len(cases)} campaigns in another process took over {limit}") from None
-    except subprocess.CalledProcessError as error:
-        raise SeedbenchError(f"{strategy.name}: another process ended with exit code {error.returncode}") from None
-    except (EOFError, pickle.UnpicklingError):
-        raise SeedbenchError(f"{strategy.name}: ended its process, by os._exit say, before it had returned") from None
+    traces: list[Trace] = []
+    with BytesIO(done.stdout) as answers:
+        while answers.tell() < len(done.stdout):
+            try:
+                traces.append(pickle.load(answers))
+            except (EOFError, pickle.UnpicklingError):  # of one that was not written to its end
+                break
+    if len(traces) == len(cases) or (traces and traces[-1].failed):
+        return traces
+    case, said = cases[len(traces)], breach_of_exit(done.returncode)
+    where = case.batch.table.name, case.budget, case.replicate
+    failed = StrategyFailed(f"strategy {strategy.name} {said}", *where)
+    failed.strategy = strategy.name
+    raise failed
 
 
 def _answer() -> None:
@@ -274,11 +369,12 @@ def _answer() -> None:
     os.dup2(2, 1)
     orders = sys.stdin.buffer
     count, to_first_failure, strategy = pickle.load(orders), pickle.load(orders), pickle.load(orders)
-    traces: list[Trace] = []
-    while len(traces) < count and not (to_first_failure and traces and traces[-1].failed):
-        traces.append(_trace(strategy, pickle.load(orders)))
-    with answers:
-        pickle.dump(traces, answers)
+    for _ in range(count):
+        trace = _trace(strategy, pickle.load(orders))
+        pickle.dump(trace, answers)  # one by one, so that it is known how far a process came that ended
+        answers.flush()
+        if to_first_failure and trace.failed:
+            break
 
 
 def _first_difference(cases: Sequence[Case], one: Sequence[Trace], other: Sequence[Trace]) -> str:

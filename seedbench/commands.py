@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import inspect
 import os
 import sys
 from collections.abc import Callable
@@ -12,6 +14,7 @@ import typer
 from seedbench.errors import SeedbenchError
 from seedbench.text import visible
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 INTERRUPTED = 130  # exit code of a process that SIGINT ended
 
 _USAGE_ERROR: type[Exception] = typer.BadParameter.__bases__[0]  # typer does not export it
@@ -20,6 +23,15 @@ _USAGE_ERROR: type[Exception] = typer.BadParameter.__bases__[0]  # typer does no
 def application(help: str | None = None) -> typer.Typer:
     """An application, without commands yet; its help and its tracebacks are plain text."""
     return typer.Typer(help=help, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+def with_whole_lines(app: typer.Typer) -> None:
+    """Has lists of commands show the first lines of their docstrings whole; they would end at the first full stop."""
+    for command in app.registered_commands:
+        command.short_help = command.short_help or (inspect.getdoc(command.callback) or "").split("\n")[0]
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            with_whole_lines(group.typer_instance)
 
 
 def run(command: Callable[..., None] | typer.Typer, called: str) -> NoReturn:
@@ -39,6 +51,10 @@ def exit_code(command: Callable[..., None] | typer.Typer, called: str) -> int:
         if hasattr(stream, "reconfigure"):  # a terminal that cannot show a character shows ? and not a traceback
             stream.reconfigure(errors="replace")
     try:
+        os.getcwd()
+    except FileNotFoundError:
+        return refuse(name, "the folder that this runs in is gone; change to another one")
+    try:
         code = _application_of(command)(standalone_mode=False, prog_name=called)
         sys.stdout.flush()
     except (typer.Abort, KeyboardInterrupt):
@@ -46,6 +62,13 @@ def exit_code(command: Callable[..., None] | typer.Typer, called: str) -> int:
     except BrokenPipeError:  # `seedbench … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except MemoryError:
+        return refuse(name, "memory ran out; take fewer tables or replicates, or fewer processes")
+    except OSError as error:
+        if error.errno not in _NO_ROOM or error.filename is not None:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return refuse(name, f"standard output cannot be written: {error.strerror}; make room, or send it elsewhere")
     except SeedbenchError as error:
         return refuse(name, str(error), getattr(error, "frames", ""))
     except _USAGE_ERROR as error:

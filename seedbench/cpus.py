@@ -28,6 +28,18 @@ def usable_cpus(root: Path = _CGROUPS, membership: Path = _MEMBERSHIP) -> int:
     return max(1, floor(min([allowed, *quotas])))
 
 
+def waited_for_a_cpu(process: int | str = "self") -> float | None:
+    """Seconds that a process's main thread has been ready to run and had to wait for others; None where not counted.
+
+    Source: the kernel's own count, the second number of /proc/PID/schedstat (Documentation/scheduler/sched-stats.rst).
+    """
+    try:
+        with open(f"/proc/{process}/schedstat", "rb") as file:  # bytes: no codec is looked up where a signal is handled
+            return int(file.read().split()[1]) / 1e9
+    except (OSError, IndexError, ValueError):
+        return None
+
+
 def _folders(root: Path, membership: Path) -> list[Path]:
     """The folders of this process's cgroups that may limit its CPUs, and of those that they are in."""
     folders = []

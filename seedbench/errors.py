@@ -78,14 +78,22 @@ class StrategyFailed(SeedbenchError):
         table: name of the trial table, `model/task/recipe`.
         budget: in full trials.
         replicate: number of the replicate.
-        frames: the author's own traceback, their lines only; empty where no exception was raised.
+        frames: the author's own traceback, their lines only; empty where no exception was raised. They are a note of
+            the exception as well, so that Python shows them below it.
         verdict: of a sealed process, a name in `seedbench.sandbox.VERDICTS`; empty outside of one.
+        strategy: name of the strategy; empty where it is not known.
+        again: how to run this one campaign again, to be typed as it is; empty where it is not known.
     """
+
+    strategy: str = ""
+    again: str = ""
 
     def __init__(
         self, reason: str, table: str, budget: int, replicate: int, frames: str = "", verdict: str = ""
     ) -> None:
         super().__init__(reason, table, budget, replicate, frames, verdict)
+        if frames:
+            self.add_note(frames)
         self.reason = reason
         self.table = table
         self.budget = budget
@@ -99,8 +107,8 @@ class StrategyFailed(SeedbenchError):
         return f"{self.table}:{self.budget}:{self.replicate}"
 
     def __str__(self) -> str:
-        hint = f"this one campaign again: seedbench evaluate FILE --only {self.campaign}"
-        return f"{self.reason} (table {self.table}, budget {self.budget}, replicate {self.replicate}; {hint})"
+        hint = f"; this one campaign again: {self.again}" if self.again else ""
+        return f"{self.reason} (table {self.table}, budget {self.budget}, replicate {self.replicate}{hint})"
 
 
 class LiveCampaignFailed(StrategyFailed):

@@ -23,7 +23,7 @@ from seedbench.documents import Sha256, from_json, plain, to_json
 from seedbench.errors import SeedbenchError
 from seedbench.evaluation import Evaluation, parameters_field
 from seedbench.files import new_folder, write_file
-from seedbench.sandbox.imports import ALLOWED_SAID, allowed, imported
+from seedbench.sandbox.imports import ALLOWED_SAID, refused
 from seedbench.strategy import checked_parameters
 from seedbench.text import first_hidden, scripts
 
@@ -152,14 +152,16 @@ def spdx(license: str) -> str | None:
 def check_imports(source: str, where: str) -> None:
     """Raises `SeedbenchError` where a source imports what a leaderboard strategy may not."""
     try:
-        imports = sorted(imported(source))
+        found = refused(source)
     except SyntaxError as error:
         raise SeedbenchError(f"{where}, line {error.lineno}: not Python: {error.msg}") from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise SeedbenchError(f"{where}: not Python: {type(error).__name__}") from None
-    for line, module in imports:
-        if not allowed(module) and module.split(".")[0] != "seedbench":
-            raise SeedbenchError(f"{where}, line {line}: imports {module[:TEXT]}; it may import {ALLOWED_SAID}")
+    if found is not None:
+        line, module = found
+        raise SeedbenchError(
+            f"{where}, line {line}: imports {module[:TEXT]}; it may import {ALLOWED_SAID}, and no file beside it"
+        )
 
 
 def check(submission: Submission) -> None:

@@ -87,13 +87,13 @@ def test_everything_that_ships_passes(name, trials, tmp_path):
         findings = check(tmp_path, (files("seedbench.strategies") / "_template.py").read_text(), trials)
     else:
         findings = check_strategy(load_strategy(name), trials, campaigns=8)
-    assert [finding.passed for finding in findings] == [True, True, True]
-    assert [finding.text.split(":")[0] for finding in findings] == ["runs", "reproducible", "blind"]
+    assert [finding.passed for finding in findings] == [True, True, True, True]
+    assert [finding.text.split(":")[0] for finding in findings] == ["runs", "reproducible", "blind", "sealed"]
 
 
 @pytest.mark.parametrize("text", [CAMPAIGN_RNG, STATE_ON_THE_OBJECT, PRINTS])
 def test_what_is_allowed_passes(text, trials, tmp_path):
-    assert [finding.passed for finding in check(tmp_path, text, trials)] == [True, True, True]
+    assert [finding.passed for finding in check(tmp_path, text, trials)] == [True, True, True, True]
 
 
 @pytest.mark.parametrize("text", [OWN_RANDOMNESS, OS_RANDOMNESS, STATE, HASH_ORDER])
@@ -113,7 +113,7 @@ def test_not_blind(text, trials, tmp_path):
 
 def test_how_much_was_tried_and_spent(trials):
     # Budgets 2 and 4 on pools of 25 trials of one table, 2 on pools of 9 and 11 of the others: 4 campaigns a round.
-    runs, _, blind = check_strategy(load_strategy("full_trials"), trials)
+    runs, _, blind, _ = check_strategy(load_strategy("full_trials"), trials)
     assert runs.text == "runs: 20 campaigns on 3 trial tables, 100% of budget spent"
     assert blind.text.endswith("3 ways × 20 campaigns")
 
@@ -134,7 +134,10 @@ def test_the_first_failure_is_enough(trials, tmp_path):
 
 
 def test_a_process_that_ends_itself(trials, tmp_path):
-    with pytest.raises(SeedbenchError, match=r"mine.py: ended its process, by os._exit say, before it had returned"):
+    with pytest.raises(
+        SeedbenchError,
+        match=r"mine.py ended its process, with exit code 0, .* \(table mini/mrpc/few, budget 2, replicate 0\)",
+    ):
         check(tmp_path, "import os\ndef strategy(campaign):\n    os._exit(0)\n", trials)
 
 
@@ -150,8 +153,8 @@ def test_a_module_beside_it_at_a_prompt(trials, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend("")
     (tmp_path / "helper.py").write_text("def strategy(campaign):\n    campaign.start().advance()\n")
-    findings = check(tmp_path, "from helper import strategy\n", trials)
-    assert all(finding.passed for finding in findings)
+    *findings, sealed = check(tmp_path, "from helper import strategy\n", trials)
+    assert all(finding.passed for finding in findings) and sealed.passed is None
 
 
 def test_what_cannot_be_checked(trials, write_set):

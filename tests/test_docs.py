@@ -1,4 +1,4 @@
-"""The README is executed: its Python runs, its commands succeed, and CI runs its two commands word for word."""
+"""The README and its pages are executed: their Python runs, their commands succeed, and CI runs two word for word."""
 
 import re
 import shlex
@@ -13,24 +13,42 @@ from seedbench.strategy import shipped
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"(<!-- command: (\w+) -->\n)?```(\w+)\n(.*?)```\n", README, re.DOTALL)
+DOCS = ROOT / ".github" / "docs"
+BLOCK = re.compile(r"(<!-- command: (\w+) -->\n)?```(\w+)\n(.*?)```\n", re.DOTALL)
+BLOCKS = BLOCK.findall(README)
 MARKED = {marker: text.strip() for _, marker, _, text in BLOCKS if marker}
 FEWER = ["--replicates", "4", "--processes", "1"]  # the same commands on fewer campaigns
 
 
-def test_readme_is_executed_from_top_to_bottom(monkeypatch, tmp_path, capsys):
+#: What each page has to run: blocks of Python, and of commands.
+PAGES = {
+    "README.md": (2, 7),
+    ".github/docs/from-python.md": (4, 0),
+    ".github/docs/numbers.md": (0, 0),
+    ".github/docs/trial-sets.md": (0, 1),
+}
+
+
+def test_every_page_is_executed_or_a_notebook_and_linked():
+    pages = {path.relative_to(ROOT).as_posix() for path in DOCS.iterdir() if path.suffix == ".md"}
+    assert pages == {*PAGES} - {"README.md"}
+    assert all(f"({page})" in README for page in (*pages, ".github/docs/notebook.ipynb"))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_is_executed_from_top_to_bottom(page, monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, object] = {"__name__": "readme"}
     executed = {"python": 0, "bash": 0}
-    for _, marker, language, text in BLOCKS:
+    for _, marker, language, text in BLOCK.findall((ROOT / page).read_text(encoding="utf-8")):
         if marker or language == "text":
             continue
         executed[language] += 1
         if named := re.match(r"# file: (\S+)\n", text):
             Path(named[1]).write_text(text[named.end() :])
         elif language == "python":
-            exec(compile(text, "README.md", "exec"), namespace)
-            assert "budget_spent" in capsys.readouterr().out
+            exec(compile(text, page, "exec"), namespace)
+            assert capsys.readouterr().out
         else:
             for line in text.strip().splitlines():
                 program, *arguments = shlex.split(line)
@@ -41,7 +59,31 @@ def test_readme_is_executed_from_top_to_bottom(monkeypatch, tmp_path, capsys):
                     main()
                 out, err = capsys.readouterr()
                 assert ended.value.code == 0, f"{line}\n{out}\n{err}"
-    assert executed == {"python": 2, "bash": 8}
+    assert (executed["python"], executed["bash"]) == PAGES[page]
+
+
+def test_the_notebook_runs_and_shows_what_it_should(monkeypatch, tmp_path):
+    """By Jupyter's own runner, in a kernel of its own."""
+    nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
+    pytest.importorskip("ipykernel")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    notebook = nbformat.read(DOCS / "notebook.ipynb", as_version=4)
+    nbformat.validate(notebook)
+    assert not any(cell.get("outputs") for cell in notebook.cells), "clear its outputs"
+    done = nbclient.NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    shown = [cell.outputs[-1] for cell in done.cells if cell.cell_type == "code" and cell.outputs]
+    kinds = [set(out.get("data", {})) for out in shown]
+    assert ["text/html" in kind for kind in kinds] == [True, False, True, True, False, False]
+    assert "1,020 trials" in shown[0].data["text/html"] or "trials of" in shown[0].data["text/html"]
+    assert "to best-of-n" in shown[2].data["text/html"] and "race" in shown[3].data["text/html"]
+    assert any(kind.startswith("application/vnd.vegalite") for kind in kinds[4])
+    assert 'return trial.best.score + "!"' in shown[5].text
+    assert "broken(seedbench.open_campaign('sentence-transformers/" in shown[5].text
+
+
+def test_the_first_success_is_within_two_screens():
+    screens = README[: README.index("## What the bundled trials say")].splitlines()
+    assert len(screens) <= 2 * 24
 
 
 def test_ci_runs_the_two_commands_word_for_word():

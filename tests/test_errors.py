@@ -24,12 +24,12 @@ def test_the_docstring_shows_every_exception():
 
 def test_a_failed_strategy_says_where_and_how_to_see_it_again_and_travels():
     failed = errors.StrategyFailed("strategy mine.py raised KeyError: 3", "mini/sst2/few", 8, 17, "  File mine.py")
+    where = "strategy mine.py raised KeyError: 3 (table mini/sst2/few, budget 8, replicate 17"
+    assert str(failed) == f"{where})"
+    failed.again = "seedbench evaluate 'my file.py' --only mini/sst2/few:8:17"
     again = pickle.loads(pickle.dumps(failed))
-    assert str(again) == str(failed)
-    assert str(failed) == (
-        "strategy mine.py raised KeyError: 3 (table mini/sst2/few, budget 8, replicate 17; "
-        "this one campaign again: seedbench evaluate FILE --only mini/sst2/few:8:17)"
-    )
+    assert str(again) == str(failed) == f"{where}; this one campaign again: {failed.again})"
+    assert again.__notes__ == ["  File mine.py"]  # Python shows them below the exception
     assert (again.reason, again.campaign, again.frames) == (failed.reason, "mini/sst2/few:8:17", "  File mine.py")
 
 

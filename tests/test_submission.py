@@ -178,8 +178,10 @@ def test_a_source_of_just_the_largest_size():
 
 
 BAD_IMPORTS = {
-    "import torch": "line 1: imports torch; it may import the standard library, numpy and scipy",
+    "import torch": "line 1: imports torch; it may import the standard library, numpy, scipy and seedbench.strategies",
     "x = 1\ndef f():\n    from pandas.io import x": "line 3: imports pandas.io",
+    "from seedbench import evaluate": "line 1: imports seedbench.evaluate",
+    "import seedbench.replay": "line 1: imports seedbench.replay",
     "from . import other": "line 1: imports .",
     "import optuna as numpy": "line 1: imports optuna",
     "import asyncio.__main__": "line 1: imports asyncio.__main__",

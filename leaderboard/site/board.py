@@ -49,12 +49,13 @@ def board_page(standing: Standing) -> Page:
 
 
 def _board_parts(standing: Standing) -> Iterator[Part]:
-    yield from map(Note, _caveats(standing))
     if not standing.entries:
+        yield from map(Note, _caveats(standing))
         yield Paragraph("No entry is verified yet.")
     else:
         yield Heading("The board", anchor="board")
         yield _board_table(standing)
+        yield from map(Note, _caveats(standing))
         if (gaps := gap_chart(standing)) is not None:
             yield gaps
         yield Heading("Scores over the budget", anchor="budgets")

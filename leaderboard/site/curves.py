@@ -61,8 +61,9 @@ def score_chart(standing: Standing, table: str, entries: Sequence[Entry], title:
     return Chart(
         drawn,
         title,
-        f"A line is the mean score of what a strategy keeps; {band}. Grey lines are baselines, dashed levels what one "
-        "full trial, the best of many and the oracle (the best test score in the pool) score.",
+        f"A line is the mean score of what a strategy keeps; {band}.{' Grey lines are baselines.' if marked else ''} "
+        "Dashed levels are what one full trial, the best of many and the oracle (the best test score in the pool) "
+        "score.",
         sources=(DODGE,),
         notes=("Full trials of this table differ too little for any choice among them to matter.",)
         if some.no_signal

@@ -13,6 +13,7 @@ from rich.text import Text
 from seedbench.display.terminal import (
     UNDEFINED,
     difference,
+    fitted,
     full_trials,
     half,
     interval_plot,
@@ -225,7 +226,7 @@ def _candidate_table(advice: Advice, width: int) -> Table:
     plot_width = min(33, width - 103)
     grid = Table(box=None, header_style="dim", padding=(0, 1))
     grid.add_column("strategy", no_wrap=True)
-    grid.add_column("with")
+    grid.add_column("with", overflow="fold")
     grid.add_column("difference", width=18, no_wrap=True)
     grid.add_column("finds", width=6, no_wrap=True)
     if wide:
@@ -269,7 +270,7 @@ def _candidate_table(advice: Advice, width: int) -> Table:
     at = sum(value > 0 for value, _ in lines)
     for row in [*(line for _, line in lines[:at]), baseline, *(line for _, line in lines[at:])]:
         grid.add_row(*row, style="bold" if row is baseline else "")
-    return grid
+    return fitted(grid, width, ("finds", "gap", "compute"))
 
 
 def _ends(candidate: Candidate) -> tuple[float | None, float | None]:

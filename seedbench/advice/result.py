@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from seedbench.display import shown
 from seedbench.documents import Count, Positive, to_json
 from seedbench.evaluation import LeftOut
 from seedbench.influences import NoInterval
 from seedbench.metrics import Bound
 from seedbench.strategy import with_parameters_said
 from seedbench.trialset import TrialsIdentity
+
+#: What prints it, by name: the report knows its result, so the result cannot import it.
+REPORT = "seedbench.advice.report.advice_report"
 
 Verdict = Literal["better", "worse", "same", "unknown"]
 
@@ -112,7 +116,7 @@ class BestOfN:
         return score if self.sign > 0 else 0.0 - score
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Advice:
     """What `advise` found.
 
@@ -144,6 +148,16 @@ class Advice:
     def advised(self) -> Candidate | None:
         """The best of those that can be told to be better than plain best-of-n; None where there is none."""
         return next((candidate for candidate in self.candidates if candidate.verdict == "better"), None)
+
+    def __repr__(self) -> str:
+        on = f"{self.trials.name} {self.trials.version}"
+        return f"<Advice for a budget of {self.budget} on {on}; print() shows all of it>"
+
+    def __str__(self) -> str:
+        return shown.as_text(self, REPORT)
+
+    def _repr_html_(self) -> str:
+        return shown.as_html(self, REPORT)
 
     def to_json(self) -> str:
         """The advice as JSON text, undefined as null; the same bytes for the same advice."""

@@ -10,7 +10,7 @@ from typing import Unpack
 from threadpoolctl import threadpool_limits
 
 from seedbench import __version__
-from seedbench.analyses.common import counted, with_scores
+from seedbench.analyses.common import with_scores
 from seedbench.analyses.diverged import diverged_trials
 from seedbench.analyses.early import early_late
 from seedbench.analyses.expected import expected_performance
@@ -18,6 +18,7 @@ from seedbench.analyses.factors import factors
 from seedbench.analyses.result import Findings, SharedSeeds, TableFindings
 from seedbench.analyses.search import parts, search
 from seedbench.analyses.shared import shared_seeds
+from seedbench.display.terminal import counted
 from seedbench.errors import SelectionError
 from seedbench.randomness import SEED_RULE, stream
 from seedbench.trialset import (

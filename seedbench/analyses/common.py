@@ -123,8 +123,3 @@ def plain(numbers: Floats) -> Numbers:
 def number(value: float | Floats) -> float | None:
     """None for what is not finite."""
     return float(value) if np.isfinite(value) else None
-
-
-def counted(count: int, noun: str) -> str:
-    """`1 trial`, `2 trials`."""
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")

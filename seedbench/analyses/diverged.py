@@ -7,7 +7,8 @@ import math
 import numpy as np
 
 from seedbench.analyses.answers import Diverged, GroupCurves, Parting
-from seedbench.analyses.common import Floats, counted, curve, plain
+from seedbench.analyses.common import Floats, curve, plain
+from seedbench.display.terminal import counted
 from seedbench.trialset import TrialTable
 
 QUANTILE = 0.05  # of the finished trials; a trial below it is behind

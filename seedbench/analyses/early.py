@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from seedbench.analyses.answers import Curve, EarlyLate
-from seedbench.analyses.common import Floats, Indices, counted, curve, no_interval, over_seeds, values
+from seedbench.analyses.common import Floats, Indices, curve, no_interval, over_seeds, values
+from seedbench.display.terminal import counted
 from seedbench.trialset import TrialTable
 
 

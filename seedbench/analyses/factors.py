@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from seedbench.analyses.answers import Component, Factors, FactorTest, Heatmap, SeedDensity, SeedValue
-from seedbench.analyses.common import Floats, Indices, complete_part, counted, curve, plain, values
+from seedbench.analyses.common import Floats, Indices, complete_part, curve, plain, values
 from seedbench.analyses.jackknife import LEVEL
+from seedbench.display.terminal import counted
 from seedbench.trialset import TrialTable
 
 NAMES = {"weight_init": "weight-init seed", "data_order": "data-order seed"}

@@ -6,8 +6,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from seedbench.analyses.answers import Diverged, EarlyLate, ExpectedPerformance, Factors, Numbers, Search
+from seedbench.display import shown
 from seedbench.documents import Count, Positive, Share, to_json
 from seedbench.trialset import TrialsIdentity
+
+#: What prints it, by name: the report knows its result, so the result cannot import it.
+REPORT = "seedbench.analyses.report.findings_report"
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,7 @@ class SharedSeeds:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Findings:
     """What `findings` found.
 
@@ -142,6 +146,16 @@ class Findings:
     seedbench: str
     tables: tuple[TableFindings, ...]
     shared_seeds: tuple[SharedSeeds, ...]
+
+    def __repr__(self) -> str:
+        tables = f"{len(self.tables)} {'table' if len(self.tables) == 1 else 'tables'}"
+        return f"<Findings in {self.trials.name} {self.trials.version}: {tables}; print() shows all of it>"
+
+    def __str__(self) -> str:
+        return shown.as_text(self, REPORT)
+
+    def _repr_html_(self) -> str:
+        return shown.as_html(self, REPORT)
 
     def to_json(self) -> str:
         """The findings as JSON text, undefined as null; the same bytes for the same findings."""

@@ -8,9 +8,10 @@ from itertools import combinations
 
 import numpy as np
 
-from seedbench.analyses.common import Floats, Indices, complete_part, counted, number, plain, values
+from seedbench.analyses.common import Floats, Indices, complete_part, number, plain, values
 from seedbench.analyses.factors import NAMES
 from seedbench.analyses.result import SharedFactor, SharedSeeds, TaskCorrelation
+from seedbench.display.terminal import counted
 from seedbench.trialset import TrialTable
 
 _FEWEST = 5  # seeds whose rank correlation has an interval

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from seedbench.analyses.answers import Diverged, EarlyLate, Factors
-from seedbench.analyses.common import counted
 from seedbench.analyses.factors import NAMES, SHARED
 from seedbench.analyses.result import SharedFactor, TableFindings
-from seedbench.display.terminal import UNDEFINED
+from seedbench.display.terminal import UNDEFINED, counted
 from seedbench.trialset import seeds_words
 
 
@@ -21,7 +20,8 @@ def size_words(table: TableFindings) -> str:
     """How many trials, seeds and checkpoints a table has, and what its score is."""
     seeds = seeds_words(table.weight_init_seeds, table.data_order_seeds, table.trials)
     checkpoints, lower = counted(len(table.step), "checkpoint"), "" if table.sign > 0 else ", lower is better"
-    return f"{counted(table.trials, 'trial')}, {seeds} seeds, {checkpoints}, score: {table.metric}{lower}"
+    what = "" if table.metric == "score" else f", score: {table.metric}"
+    return f"{counted(table.trials, 'trial')}, {seeds} seeds, {checkpoints}{what}{lower}"
 
 
 def chance(p_value: float | None) -> str:

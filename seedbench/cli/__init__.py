@@ -16,6 +16,9 @@ from seedbench.cli import (  # noqa: F401  (each adds its commands)
     submit,
     trials,
 )
-from seedbench.cli.app import main
+from seedbench.cli.app import app, main
+from seedbench.commands import with_whole_lines
+
+with_whole_lines(app)
 
 __all__ = ["main"]

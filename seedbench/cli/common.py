@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from seedbench.errors import SeedbenchError
 from seedbench.files import write_file
 
+FIRST_LINE, NEXT_LINE = 5.0, 30.0  # seconds until work that is not on a terminal says how far it is
 #: Options of files that are of one kind, whatever they are called: the endings that say so.
 ENDINGS = {"replicates_out": (".parquet",), "html": (".html", ".htm")}
 
@@ -73,10 +75,10 @@ def write_text(path: Path | None, text: str) -> None:
 
 
 @contextmanager
-def progress(name: str, unit: str = "campaigns") -> Iterator[Callable[[int, int], None] | None]:
-    """A progress bar on stderr; none where stderr is no terminal."""
+def progress(name: str, unit: str = "campaigns") -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on stderr; where that is no terminal, a line now and then."""
     if not sys.stderr.isatty():
-        yield None
+        yield _lines(name, unit)
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -85,6 +87,30 @@ def progress(name: str, unit: str = "campaigns") -> Iterator[Callable[[int, int]
     with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
         job = bar.add_task(name, total=None)
         yield lambda done, total: bar.update(job, completed=done, total=total)
+
+
+def _lines(name: str, unit: str) -> Callable[[int, int], None]:
+    """Says how far the work is: the first time after some seconds, so that short work is done without a word."""
+    from seedbench.display.terminal import seconds
+
+    began = time.monotonic()
+    due, before = FIRST_LINE, None  # seconds from the beginning; what was done when it was first asked
+
+    def advance(done: int, total: int) -> None:
+        nonlocal due, before
+        passed = time.monotonic() - began
+        before = done if before is None else before
+        if passed < due or done <= before:
+            return
+        due = passed + NEXT_LINE
+        left = passed * (total - done) / (done - before)
+        print(
+            f"seedbench: {name}: {done:,} of {total:,} {unit} in {seconds(passed)}, about {seconds(left)} left",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    return advance
 
 
 @contextmanager

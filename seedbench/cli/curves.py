@@ -77,7 +77,7 @@ def _command(source: str, out: Path, public: str | None, options: dict[str, Any]
     )
     imported = import_public(public, source, out, made) if public else import_curves(source, out, made)
     console = Console()
-    console.print(trials_table(load_trials(out)))
+    console.print(trials_table(load_trials(out), console.width))
     for note in imported.notes:
         console.print(visible(note), style="yellow", highlight=False, markup=False)
     console.print(f"{visible(str(out))} written: seedbench findings --trials {out}", highlight=False, markup=False)

@@ -33,7 +33,9 @@ def evaluate(
     strategy: STRATEGY,
     selection: Selection,
     options: ReplayOptions,
-    against: Annotated[list[str], typer.Option(metavar="STRATEGY", help="Compare with it, paired.")] = [],  # noqa: B006
+    against: Annotated[
+        list[str], typer.Option(metavar="STRATEGY", help="Compare with it, paired; may be repeated.")
+    ] = [],  # noqa: B006
     set_: SET = [],  # noqa: B006
     json: JSON = None,
     replicates_out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write every campaign (parquet).")] = None,
@@ -78,6 +80,9 @@ def evaluate(
 
         save_figure(result, figure)
     print_report(result, console)
+    for one in (loaded, *others):
+        if options.track == "cold" and one.without_history:
+            console.print(f"{one.name} is {one.without_history} here: it looks at history, which --track transfer has.")
 
 
 def _check_alone(context: typer.Context) -> None:
@@ -96,7 +101,7 @@ def _one_campaign(
     strategy: Strategy, only: str, selection: Selection, options: ReplayOptions, console: Console
 ) -> None:
     from seedbench.cli.listing import campaign_table
-    from seedbench.replay import replay_one
+    from seedbench.replay import replay_one, saying_how
     from seedbench.trialset import resolve_trials
 
     name, *numbers = only.rsplit(":", 2)
@@ -106,5 +111,6 @@ def _one_campaign(
     if name not in tables:
         raise SeedbenchError(f"--only: no trial table {name!r}; there are {', '.join(tables)}")
     budget, replicate = map(int, numbers)
-    done = replay_one(strategy, tables[name], budget, replicate, options, history=tuple(tables.values()))
+    with saying_how([strategy], selection, options):
+        done = replay_one(strategy, tables[name], budget, replicate, options, history=tuple(tables.values()))
     console.print(campaign_table(done, replicate))

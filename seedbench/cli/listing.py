@@ -8,6 +8,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from seedbench.display.terminal import counted, fitted, joined
+
 if TYPE_CHECKING:
     from seedbench.replay import TableReplay
     from seedbench.strategy import Strategy
@@ -20,24 +22,36 @@ def campaign_table(done: TableReplay, replicate: int) -> Table:
     trial, checkpoint = done.trial.item(), done.checkpoint.item()
     row, column = table.weight_init_seeds[table.row[trial]], table.data_order_seeds[table.column[trial]]
     grid = Table(box=None, show_header=False, padding=(0, 1))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
     grid.add_row("campaign", f"{table.name}, budget {budget}, replicate {replicate}")
     grid.add_row("kept", f"trial of weight_init_seed {row}, data_order_seed {column}")
     grid.add_row("", f"its checkpoint {checkpoint + 1} of {table.num_checkpoints}, at step {table.step[checkpoint]}")
     grid.add_row("score", f"{done.score.item():.4f}; it was chosen for {done.validation_score.item():.4f}")
-    grid.add_row("started", f"{done.trials_started.item()} trials")
+    grid.add_row("started", counted(done.trials_started.item(), "trial"))
     grid.add_row("spent", f"{done.steps_spent.item() / table.num_steps:.2f} of {budget} full trials")
     return grid
 
 
-def trials_table(trials: TrialSet) -> Group:
-    """What a trial set holds: for each trial table its grid, its curves, the best validation scores of its trials."""
+def trials_table(trials: TrialSet, width: int) -> Group:
+    """What a trial set holds: for each trial table its grid, its curves, the best validation scores of its trials.
+
+    Args:
+        trials: the trial set.
+        width: of the terminal, in columns.
+    """
     from seedbench.trialset import curve_words, diverged_words, seeds_words
 
-    head = Text.assemble((f"{trials.name} {trials.version}", "bold"), f"\nsha256 {trials.sha256}")
+    models = joined(sorted({table.model for table in trials.tables}))
+    there = counted(sum(table.num_trials for table in trials.tables), "trial")
+    head = Text.assemble(
+        (f"{trials.name} {trials.version}", "bold"), f": {there} of {models}", f"\nsha256 {trials.sha256}"
+    )
     if trials.revision:
         head.append(f"\nHub commit {trials.revision}")
     parts: list[RenderableType] = [head]
-    for number, table in enumerate(trials.tables):
+    lines = []
+    for table in trials.tables:
         best = table.as_measured(table.score.max(axis=1))
         cells = {
             "trials": str(table.num_trials),
@@ -49,16 +63,19 @@ def trials_table(trials: TrialSet) -> Group:
             "mean": f"{best.mean():.4f}",
             "highest": f"{best.max():.4f}",
         }
-        grid = Table(box=None, show_header=number == 0, header_style="dim", padding=(0, 1))
+        lines.append(cells)
+    widths = {title: max(7, len(title), *(len(cells[title]) for cells in lines)) for title in lines[0]}
+    for at, (table, cells) in enumerate(zip(trials.tables, lines, strict=True)):
+        grid = Table(box=None, show_header=at == 0, header_style="dim", padding=(0, 1))
         for title in cells:
-            grid.add_column(title, justify="right", min_width=7)
+            grid.add_column(title, justify="right", width=widths[title])
         grid.add_row(*cells.values())
         heading = Text(f"\n{table.model} · {table.task} · {table.recipe}", style="bold")
         if table.score_name:
             heading.append(
                 f"  {table.metric_words}{'' if table.sign > 0 else ', lower is better'}", style="not bold dim"
             )
-        parts += [heading, grid]
+        parts += [heading, fitted(grid, width, ("checkpoints", "missing", "seeds"))]
         parts.append(Text(f" {curve_words(table)}", style="dim"))
     parts.append(Text("\nlowest, mean, highest: of the best score on the whole dev set of each trial", style="dim"))
     parts.append(Text("diverged: met a NaN, or ended no better than always the commoner label", style="dim"))

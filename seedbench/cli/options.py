@@ -72,7 +72,12 @@ SANDBOX = Annotated[
     bool,
     typer.Option("--sandbox", show_default=False, help="Run strategies in sealed processes; Linux on x86-64."),
 ]
-TIME_LIMIT = Annotated[float, typer.Option(metavar="SECONDS", help="What one campaign may take, sealed or not.")]
+TIME_LIMIT = Annotated[
+    float,
+    typer.Option(
+        metavar="SECONDS", help="What one campaign may take, sealed or not; waiting for a CPU does not count."
+    ),
+]
 JSON = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the result here; - for stdout.")]
 HTML = Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page with figures here.")]
 
@@ -143,6 +148,6 @@ def _made(selection: dict[str, Any] | None = None, options: dict[str, Any] | Non
         made["selection"] = Selection(**selection)
     if options is not None:
         if "processes" in options:
-            options["processes"] = options["processes"] or usable_cpus()
+            options |= {"processes": options["processes"] or usable_cpus(), "apart": True, "resume": True}
         made["options"] = ReplayOptions(**options)
     return made

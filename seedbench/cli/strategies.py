@@ -49,12 +49,11 @@ def check(
     from rich.table import Table
     from rich.text import Text
 
-    from seedbench.checks import check_strategy
+    from seedbench.checks import check_selected
     from seedbench.strategy import load_strategy, parse_settings
-    from seedbench.trialset import resolve_trials
 
     loaded = load_strategy(strategy, parameters=parse_settings(set_))
-    results = check_strategy(loaded, resolve_trials(selection), options)
+    results = check_selected(loaded, selection, options)
     console = Console()
     for finding in results:
         line = Table.grid(padding=(0, 1))

@@ -138,6 +138,9 @@ def _show(claimed: Evaluation) -> None:
 
 
 def _require_token() -> None:
+    from seedbench.trialset.hub import require_client
+
+    require_client()
     from huggingface_hub import get_token
 
     if get_token() is None:

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from seedbench.cli.app import NAME, app
-from seedbench.cli.options import REVISION
+from seedbench.cli.options import REVISION, TRIALS
 from seedbench.commands import refuse
 from seedbench.errors import SeedbenchError
 
@@ -22,6 +22,15 @@ class ShowByDefault(TyperGroup):
             args = ["show", *args]
         return super().parse_args(ctx, args)
 
+    def format_epilog(self, ctx, formatter):  # type: ignore[no-untyped-def]
+        """The options of every command, which the list of commands leaves out."""
+        for name in self.list_commands(ctx):
+            command = self.commands[name]
+            own = command.context_class(command, info_name=name, parent=ctx)
+            records = [found for one in command.get_params(own) if (found := one.get_help_record(own)) is not None]
+            with formatter.section(f"{NAME} trials {name}"):
+                formatter.write_dl([record for record in records if record[0] != "--help"])
+
 
 group = typer.Typer(cls=ShowByDefault, rich_markup_mode=None, help="Show, check, import and merge trial sets.")
 app.add_typer(group, name="trials")
@@ -30,6 +39,7 @@ app.add_typer(group, name="trials")
 @group.command()
 def show(
     source: Annotated[str | None, typer.Argument(metavar="DIR|HUB_ID", help="Without it, the bundled one.")] = None,
+    trials: TRIALS = None,
     revision: REVISION = None,
     validate: Annotated[
         bool, typer.Option("--validate", help="Check everything in a folder, and list every problem.")
@@ -41,6 +51,9 @@ def show(
     from seedbench.cli.listing import trials_table
     from seedbench.trialset import BUNDLED, load_trials
 
+    if source is not None and trials is not None:
+        raise SeedbenchError(f"a trial set is given twice, as {source} and by --trials; leave one of them out")
+    source = source or trials
     if validate:
         from seedbench.trialset import validate_folder
 
@@ -53,7 +66,8 @@ def show(
             refuse(NAME, problem)
         if problems:
             raise typer.Exit(2)
-    Console().print(trials_table(load_trials(source, revision=revision)))
+    console = Console()
+    console.print(trials_table(load_trials(source, revision=revision), console.width))
     if validate:
         unseen = "; predictions are in the dataset on the Hub, so no score was compared with them" if installed else ""
         print(f"valid: every file, column and score checked{unseen}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Literal, Unpack
 
+from seedbench.display import shown
 from seedbench.documents import Count, Positive, to_json
 from seedbench.evaluation import Evaluation, Given, replay_selected, scored
 from seedbench.metrics import ROUNDING
@@ -26,6 +27,9 @@ from seedbench.replay import (
 )
 from seedbench.strategy import load_strategy
 from seedbench.trialset import Selection, TrialSet, TrialTable
+
+#: What prints it, by name: the report knows its result, so the result cannot import it.
+REPORT = "seedbench.comparison.report.comparison_report"
 
 #: So many of the largest wins, and of the largest losses, are kept of each table and budget.
 EXAMPLES = 2
@@ -124,7 +128,7 @@ class Parted:
     examples: tuple[Example, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """What `compare` found.
 
@@ -142,6 +146,15 @@ class Comparison:
     def names(self) -> tuple[str, str]:
         """Of the two strategies."""
         return self.evaluation.strategy.name, self.evaluation.against[0].name
+
+    def __repr__(self) -> str:
+        return f"<Comparison of {' and '.join(self.names)}; print() shows all of it>"
+
+    def __str__(self) -> str:
+        return shown.as_text(self, REPORT)
+
+    def _repr_html_(self) -> str:
+        return shown.as_html(self, REPORT)
 
     def to_json(self) -> str:
         """The comparison as JSON text, undefined as null; the same bytes for the same comparison."""

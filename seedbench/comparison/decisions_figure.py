@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from seedbench.display import Chart
+from seedbench.display.terminal import counted
 from seedbench.replay import Decisions, decision
 
 if TYPE_CHECKING:
@@ -43,8 +44,9 @@ def decisions_figure(
     head = title or f"{decisions.strategy}, budget {decisions.budget}, replicate {decisions.replicate}"
     (row, column), checkpoint = decisions.kept
     description = (
-        f"{head}: {len(decisions.trials)} trials started, trial {row}/{column} kept at checkpoint {checkpoint + 1} of "
-        f"{len(decisions.steps)}, chosen for {decisions.validation_score:.4f}, scores {decisions.score:.4f}."
+        f"{head}: {counted(len(decisions.trials), 'trial')} started, trial {row}/{column} kept at checkpoint "
+        f"{checkpoint + 1} of {len(decisions.steps)}, chosen for {decisions.validation_score:.4f}, scores "
+        f"{decisions.score:.4f}."
     )
     return Chart(decisions_chart(decisions, parted_after, scores), head, f"{read}.", description=description)
 

@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from seedbench.display.terminal import UNDEFINED, difference, interval_plot, joined, place, sparkline
+from seedbench.display.terminal import UNDEFINED, difference, fitted, interval_plot, joined, place, sparkline
 from seedbench.evaluation.words import caveats, left_out_words, no_signal_words, points_of_gap
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def _difference_tables(comparison: Comparison, width: int) -> Iterator[Renderabl
             grid.add_column("finds", width=6, no_wrap=True)
         if plot_width >= 15:
             grid.add_column("-      0      +".center(plot_width), width=plot_width, no_wrap=True, style="cyan")
-        grid.add_column("won tied lost", justify="right", min_width=13, no_wrap=True)
+        grid.add_column("won tied lost", justify="right", width=3 * digits + 1, no_wrap=True)
         grid.add_column("each replicate", width=14, no_wrap=True, style="cyan")
         grid.add_column("parted", justify="right", width=6)
         grid.add_column("after", justify="right", width=5)
@@ -214,7 +214,7 @@ def _difference_tables(comparison: Comparison, width: int) -> Iterator[Renderabl
                 str(part.parted),
                 "–" if part.spent_before is None else f"{part.spent_before:.1f}",
             )
-        yield grid
+        yield fitted(grid, width, ("each replicate", "after", "parted", "won tied lost"))
 
 
 def _plot(paired: Difference, reach: float, width: int) -> tuple[str]:

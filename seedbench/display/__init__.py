@@ -5,6 +5,7 @@ parts       what a page is made of
 page        a page as one self-contained HTML file
 charts      charts (Vega-Lite), their axes and theme
 save        a chart as a static picture
+shown       a terminal's report as text, and in a notebook
 """
 
 from seedbench.display.page import render, require
@@ -50,5 +51,6 @@ __all__ = [
     "render",
     "require",
     "save",
+    "shown",
     "terminal",
 ]

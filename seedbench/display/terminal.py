@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
+from rich.table import Column, Table
 from rich.text import Text
 
 UNDEFINED = "–"
 BARS = "▁▂▃▄▅▆▇█"
 MARKED = 0.05  # a p-value below it
+_FOLDED = 12  # columns that are enough for text that may be cut anywhere
 
 
 def percent(share: float | None) -> str:
@@ -79,6 +82,54 @@ def seconds(value: float) -> str:
         if value >= 2 * size:
             return f"{value / size:.1f} {unit}"
     return f"{value:.0f} s" if value >= 10 else f"{value:.1f} s"
+
+
+def fitted(grid: Table, width: int, leave_out: Sequence[str] = ()) -> Table:
+    """A table without the columns that there is no room for: columns go before digits do.
+
+    Args:
+        grid: cells are text; columns that do not wrap, and those on the right, are as wide as what is in them.
+        width: of the terminal, in columns.
+        leave_out: titles of columns in the order in which they go; after these the last one goes, then the one before.
+            The first two stay.
+
+    Returns:
+        The same table, changed.
+    """
+    for title in leave_out:
+        if _least(grid) > width:
+            grid.columns[:] = [column for column in grid.columns if str(column.header) != title]
+    while len(grid.columns) > 2 and _least(grid) > width:
+        grid.columns.pop()
+    return grid
+
+
+def _least(grid: Table) -> int:
+    """The width that a table needs."""
+    _, right, _, left = grid.padding
+    between = max(left, right) if grid.collapse_padding else left + right
+    return sum(map(_least_of, grid.columns)) + between * len(grid.columns) + left + right - between
+
+
+def _least_of(column: Column) -> int:
+    """The width that a column needs, without padding: one that wraps has room for its longest word."""
+    cells = (column.header, *column.cells)
+    if column.width is not None:
+        return column.width
+    if column.overflow == "fold":
+        return _FOLDED
+    if column.no_wrap or column.justify == "right":
+        return max(column.min_width or 0, *map(_cells, cells))
+    return max((_cells(word) for cell in cells for word in str(cell).split()), default=0)
+
+
+def _cells(cell: object) -> int:
+    return max((cell_len(line) for line in str(cell).splitlines()), default=0)
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 trial`, `2 trials`."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
 def joined(names: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from seedbench.evaluation.result import LeftOut
 from seedbench.evaluation.scores import TableScores, baseline_of, table_scores
-from seedbench.replay import Replay, ReplayOptions, replay, scored_tables, unscored
+from seedbench.replay import Replay, ReplayOptions, replay, saying_how, scored_tables, unscored
 from seedbench.strategy import Strategy
 from seedbench.trialset import Selection, TrialSet, TrialTable, resolve_trials
 
@@ -58,15 +58,16 @@ def replay_selected(
     trials = resolve_trials(selection)
     selected = selection.of(trials.name, trials.tables)
     tables = scored_tables(selected, options.protocol)
-    replays = replay(
-        strategies,
-        tables,
-        selection.budgets,
-        options,
-        history=trials.tables,
-        decisions=decisions,
-        progress=progress,
-    )
+    with saying_how(strategies, selection, options):
+        replays = replay(
+            strategies,
+            tables,
+            selection.budgets,
+            options,
+            history=trials.tables,
+            decisions=decisions,
+            progress=progress,
+        )
     by_table = list(zip(*(one.tables for one in replays), strict=True))
     with threadpool_limits(limits=1):  # a sum split among threads may differ in its last bit
         scores = tuple(

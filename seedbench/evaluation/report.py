@@ -13,6 +13,7 @@ from rich.text import Text
 from seedbench.display.terminal import (
     UNDEFINED,
     difference,
+    fitted,
     full_trials,
     half,
     interval_plot,
@@ -31,7 +32,14 @@ if TYPE_CHECKING:
 PLOT_LIMITS = (-0.25, 1.5)  # gaps beyond these are drawn at the edge
 EXAMPLES = 1.96  # half of a 95% interval over examples, in standard errors
 TAKEN = 104  # columns of all but the plot
-LEAVE_OUT = ("started", "optimism", "looks", "finds")  # in this order, where there is no room
+LEAVE_OUT = (
+    "started",
+    "optimism",
+    "looks",
+    "finds",
+    "compute",
+    "to best-of-n",
+)  # in this order, where there is no room
 LEGEND = {
     "±": "half of a 95% interval of this number alone, over replicates and seeds; examples held fixed",
     "to best-of-n": "score less what best-of-n is expected to score with this budget: + is better",
@@ -185,7 +193,7 @@ def _summary_table(evaluation: Evaluation, width: int) -> Table:
     _add_strategy(grid, evaluation.strategy.name, evaluation.summary, budgets, None, wide)
     for other in evaluation.against:
         _add_strategy(grid, other.name, other.summary, budgets, other, wide)
-    return grid
+    return fitted(grid, width, [str(budget) for budget in budgets[:-1]])
 
 
 def _add_strategy(

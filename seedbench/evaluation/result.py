@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 
 from seedbench import __version__
+from seedbench.display import shown
 from seedbench.documents import OMIT_EMPTY, Count, Positive, Sha256, Share, from_json, to_json, whole
 from seedbench.errors import SeedbenchError
 from seedbench.files import write_file
@@ -19,7 +20,14 @@ from seedbench.replay import PROTOCOLS, TRACKS
 from seedbench.trialset import TrialsIdentity
 
 if TYPE_CHECKING:
+    import altair as alt
     import pandas as pd
+
+#: What prints it, by name: the report knows its result, so the result cannot import it.
+REPORT = "seedbench.evaluation.report.evaluation_report"
+
+#: Columns of `Evaluation.to_pandas` that compare a strategy with the evaluated one.
+PAIRED = ("paired", "paired_low", "paired_high", "paired_p", "paired_detectable")
 
 
 @dataclass(frozen=True)
@@ -236,9 +244,11 @@ class StrategyIdentity:
     parameters: dict[str, Any] = parameters_field()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
-    """What `evaluate` found. Rows are ordered by model, task, recipe and budget.
+    """What `evaluate` found; printed, it is the report of the command line, and a notebook shows the same.
+
+    Rows are ordered by model, task, recipe and budget.
 
     Attributes:
         format: of its JSON.
@@ -283,14 +293,58 @@ class Evaluation:
         """
         return from_json(text, cls, f"not the JSON of an evaluation by seedbench {__version__}", error=SeedbenchError)
 
+    def __repr__(self) -> str:
+        against = f" against {', '.join(other.name for other in self.against)}" if self.against else ""
+        tables = len({(row.model, row.task, row.recipe) for row in self.rows})
+        on = f"{self.trials.name} {self.trials.version}, {self.protocol}"
+        return (
+            f"<Evaluation of {self.strategy.name}{against} on {on}: {tables} {'table' if tables == 1 else 'tables'}, "
+            f"{self.replicates} replicates; print() shows all of it>"
+        )
+
+    def __str__(self) -> str:
+        return shown.as_text(self, REPORT)
+
+    def _repr_html_(self) -> str:
+        return shown.as_html(self, REPORT)
+
+    def plot(self, table: str | None = None) -> alt.TopLevelMixin:
+        """A figure, as a chart of altair (extra `html`): a notebook shows it, `.save("figure.svg")` writes it.
+
+        Args:
+            table: a trial table, by its name `model/task/recipe` or its end after a slash: what a budget buys there,
+                best-of-n with its 95% band, every strategy's scores and the oracle's. None: the gap that each strategy
+                closes at each budget, on all tables.
+
+        Raises:
+            SeedbenchError: altair or vl-convert-python is not installed; no such table, or several.
+        """
+        from seedbench.evaluation.figure import evaluation_figure
+        from seedbench.evaluation.table_figure import table_figure
+
+        return evaluation_figure(self) if table is None else table_figure(self, table)
+
     def to_pandas(self) -> pd.DataFrame:
-        """One line per row, columns as in `Row`, undefined as NaN (None where the column is not a number)."""
+        """One line per row of each strategy, the evaluated one first; undefined as NaN, or None of what is no number.
+
+        Columns are `strategy`, those of `Row`, and `paired`: the strategy's score less that of the evaluated one on the
+        same replicates, above 0 where it is better than that; with `paired_low`, `paired_high`, `paired_p` and
+        `paired_detectable`, which are those of `Difference`, turned. They are NaN for the evaluated strategy itself.
+        """
         import pandas as pd
 
         columns = [item.name for item in fields(Row)]
-        frame = pd.DataFrame([[getattr(row, name) for name in columns] for row in self.rows], columns=columns)
+        lines = [
+            [name, *(getattr(row, column) for column in columns), *paired]
+            for name, rows, differences in [
+                (self.strategy.name, self.rows, (None,) * len(self.rows)),
+                *((other.name, other.rows, other.differences) for other in self.against),
+            ]
+            for row, paired in zip(rows, map(_turned, differences), strict=True)
+        ]
+        frame = pd.DataFrame(lines, columns=["strategy", *columns, *PAIRED])
         numbers = [item.name for item in fields(Row) if item.type in ("float", "float | None", "Share | None")]
-        return frame.astype(dict.fromkeys(numbers, "float64"))
+        return frame.astype(dict.fromkeys((*numbers, *PAIRED), "float64"))
 
     def write_campaigns(self, path: str | PathLike[str]) -> None:
         """Writes `campaigns` as parquet: what every campaign kept, what that scored, what it spent and saw.
@@ -305,3 +359,17 @@ class Evaluation:
             raise SeedbenchError("an evaluation read from JSON has no campaigns; evaluate again to get them")
         table = pa.table(dict(self.campaigns))
         write_file(path, lambda file: pq.write_table(table, file))
+
+
+def _turned(difference: Difference | None) -> tuple[float | None, ...]:
+    """The values of `PAIRED`: the other strategy less the evaluated one."""
+    if difference is None:
+        return (None,) * len(PAIRED)
+    low, high = difference.score_low, difference.score_high
+    return (
+        0.0 - difference.score,
+        None if high is None else 0.0 - high,
+        None if low is None else 0.0 - low,
+        difference.score_p,
+        difference.score_detectable,
+    )

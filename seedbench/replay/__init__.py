@@ -9,13 +9,19 @@ deadline      the limit on a strategy's time
 run           one campaign, to its end
 batch         all campaigns of some replicates of one table
 workers       batches in other processes
+marks         which campaign a process is in, for whoever outlives it
+kept          what is done, kept until all is
 replay        strategies × tables × budgets × replicates
 decisions     what a strategy decides on the way, and where two part
+again         how one campaign is run again
+play          a campaign to play with
 """
 
+from seedbench.replay.again import saying_how
 from seedbench.replay.deadline import Deadline
 from seedbench.replay.decisions import Decision, Decisions, Kind, decision, parting, steps_before
 from seedbench.replay.options import EvaluationKeywords, ReplayKeywords, ReplayOptions, from_keywords
+from seedbench.replay.play import open_campaign
 from seedbench.replay.protocol import (
     PROTOCOLS,
     PoolSize,
@@ -50,12 +56,14 @@ __all__ = [
     "admitted_budgets",
     "decision",
     "from_keywords",
+    "open_campaign",
     "parting",
     "pool_size_of",
     "prepare",
     "replay",
     "replay_one",
     "run_campaign",
+    "saying_how",
     "scored_tables",
     "steps_before",
     "subgrids_of",

@@ -120,10 +120,11 @@ class Outcomes:
 
     def put(self, part: Outcomes, batch: range) -> None:
         """Puts the outcomes of one batch in their place."""
-        for name, whole in self._arrays().items():
+        for name, whole in self.arrays().items():
             whole[_at(name, slice(batch.start, batch.stop))] = getattr(part, name)
 
-    def _arrays(self) -> dict[str, np.ndarray]:
+    def arrays(self) -> dict[str, np.ndarray]:
+        """By their names; without decisions that were not recorded."""
         return {name: values for name, values in vars(self).items() if values is not None}
 
 
@@ -139,6 +140,7 @@ def run_batch(
     *,
     sandbox: Sandbox | None = None,
     advance: Callable[[int], None] | None = None,
+    began: Callable[[int, int, int], None] | None = None,
 ) -> Outcomes:
     """All campaigns of one batch of replicates of one table.
 
@@ -148,6 +150,7 @@ def run_batch(
         batch: the replicates.
         sandbox: of `sandbox_for(work)`.
         advance: called with the number of campaigns just done.
+        began: called with the strategy's number, the budget and the replicate of each campaign before it begins.
 
     Raises:
         StrategyFailed: of the first campaign without a result.
@@ -166,6 +169,8 @@ def run_batch(
                     recorded.read_ahead()
                 for number, place in np.ndindex(len(work.strategies), len(plan.budgets)):
                     strategy, budget = work.strategies[number], plan.budgets[place]
+                    if began is not None:
+                        began(number, budget, replicate)
                     source = recorded.source()
                     around, paid = watched(source) if work.decisions else (source, [])
                     settled = run_campaign(

@@ -38,7 +38,7 @@ class ReplayKeywords(SelectionKeywords, total=False):
         protocol: "held-out-2", chosen by the dev set and reported on the test set; "dodge2020", the dev set for both.
         processes: to split the work among; the result does not depend on it. More than one needs a strategy that can
             travel to another process: a file, a shipped name, or a callable that pickles.
-        time_limit: wall time in seconds that one campaign may take.
+        time_limit: seconds that one campaign may take; waiting for a CPU does not count.
     """
 
     replicates: int
@@ -76,7 +76,10 @@ class ReplayOptions:
         track: one of `TRACKS`.
         processes: to split the replicates among; more than one start Python anew.
         sandbox: whether strategies that are loaded are sealed.
-        time_limit: wall time in seconds that one campaign may take, a day at most; see `deadline` for what it can stop.
+        time_limit: seconds that one campaign may take, a day at most; see `deadline` for what it can stop.
+        apart: whether one process alone, too, runs strategies in another than itself, so that a strategy that ends its
+            process does not end this one. Where a process cannot be forked it makes no difference.
+        resume: whether what is done is kept on disk until all is, so that the same call goes on where it was ended.
 
     Raises:
         SelectionError: a value that breaks a rule, with both.
@@ -89,6 +92,8 @@ class ReplayOptions:
     processes: int = 1
     sandbox: bool = False
     time_limit: float = 60
+    apart: bool = False
+    resume: bool = False
 
     def __post_init__(self) -> None:
         for name, (rule, holds) in _NUMBERS.items():

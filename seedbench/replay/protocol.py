@@ -99,8 +99,9 @@ def _too_small(table: TrialTable, size: PoolSize, budget: int) -> str:
     largest = size.trials // TRIALS_PER_BUDGET
     said = f"enough for a budget of {largest}" if largest else "too few for any budget"
     return (
-        f"budget {budget} needs pools of {needed} trials, as of {enough}; {table.name} has {table.num_trials} trials "
-        f"on {rows} × {columns} seeds, of which a pool has {size.trials}, {said}"
+        f"budget {budget} needs pools of {needed} trials, as of {enough}; {table.name} has {table.num_trials} "
+        f"{'trial' if table.num_trials == 1 else 'trials'} on {rows} × {columns} seeds, of which a pool has "
+        f"{size.trials}, {said}"
     )
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from seedbench.errors import SelectionError
-from seedbench.replay.batch import BATCH, Outcomes, Plan, Work, run_batch, sandbox_for
+from seedbench.replay.batch import BATCH, Outcomes, Plan, Work
+from seedbench.replay.kept import keeping
 from seedbench.replay.options import ReplayOptions
 from seedbench.replay.protocol import PoolSize, admitted_budgets, pool_size_of, scored_tables
 from seedbench.replay.transfer import ShownTables, without_secrets
@@ -121,8 +122,16 @@ def replay(
             progress(done, total)
 
     outcomes = [Outcomes.empty(plan, work, options.replicates) for plan in plans]
-    for (at, batch), part in zip(units, run_batches(work, units, advance), strict=True):
-        outcomes[at].put(part, batch)
+    with keeping(work) as kept:
+        found = kept.found(units) if kept else {}
+        for (at, batch), part in found.items():
+            outcomes[at].put(part, batch)
+            advance(work.campaigns(plans[at], batch))
+        left = [unit for unit in units if unit not in found]
+        for (at, batch), part in zip(left, run_batches(work, left, advance) if left else (), strict=True):
+            outcomes[at].put(part, batch)
+            if kept:
+                kept.put((at, batch), part)
     every = list(zip(tables, plans, outcomes, strict=True))
     return tuple(
         Replay(strategy, tuple(_table_replay(table, plan, part, number, options) for table, plan, part in every))
@@ -148,8 +157,7 @@ def replay_one(
     (admitted,) = admitted_budgets([table], [budget])
     plan = _plan(table, admitted, history, options)
     work = Work((load_strategy(strategy, sealed=options.sandbox),), (plan,), options, decisions)
-    with sandbox_for(work) as sandbox:
-        outcomes = run_batch(work, plan, range(replicate, replicate + 1), sandbox=sandbox)
+    (outcomes,) = run_batches(work, [(0, range(replicate, replicate + 1))], lambda campaigns: None)
     return _table_replay(table, plan, outcomes, 0, options)
 
 

@@ -57,6 +57,12 @@ def run_campaign(
         test_scores=recorded.test_scores if strategy.oracle else None,
         ahead=ahead,
     )
+
+    def _failed(strategy: Strategy, what: str, frames: str, verdict: str = "") -> StrategyFailed:
+        failed = StrategyFailed(f"strategy {strategy.name} {what}", table, budget, replicate, frames, verdict)
+        failed.strategy = strategy.name
+        return failed
+
     call: Callable[[Campaign], object]
     if sandbox is not None and strategy.sealed:
         call, deadline = partial(sandbox.run, strategy, steps=source.steps, past=recorded.past), Deadline(0)
@@ -74,11 +80,9 @@ def run_campaign(
     except (KeyboardInterrupt, CannotSeal):  # the user's, the machine's, not the strategy's
         raise
     except Breach as breach:
-        reason = f"strategy {strategy.name} {breach.said}"
-        raise StrategyFailed(reason, table, budget, replicate, breach.frames, breach.verdict) from None
+        raise _failed(strategy, breach.said, breach.frames, breach.verdict) from None
     except BaseException as error:  # SystemExit included: a strategy does not end the evaluation by ending itself
         deadline.stop()
-        failure, frames = failure_of(error, strategy)
-        raise StrategyFailed(f"strategy {strategy.name} {failure}", table, budget, replicate, frames) from None
+        raise _failed(strategy, *failure_of(error, strategy)) from None
     opened.close()
     return settlement

@@ -1,4 +1,8 @@
-"""Batches of replicates in this process or in others; the same bits either way."""
+"""Batches of replicates in this process or in others; the same bits either way.
+
+A strategy that ends its process, by `os._exit`, a crash in C or too much memory, is told by the mark that a worker
+leaves (`marks`): on the command line no strategy but a shipped one runs in the process that reports.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +13,30 @@ import pickle
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 from seedbench.errors import SeedbenchError, StrategyFileError
 from seedbench.replay.batch import Outcomes, Work, run_batch, sandbox_for
+from seedbench.replay.marks import SIZE, Mark, died, read
 
 if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
+
     from seedbench.sandbox.campaigns import Sandbox
 
+_PATIENCE = 5.0  # seconds, for a process that has ended to be seen to have
 _ALIGNMENT = 64  # bytes; of arrays in the file that workers share
+_NO_FOLDER = "several processes need a folder for temporary files; set TMPDIR to one with room, or use --processes 1"
+_NOT_THERE = "it was made at a prompt, in a notebook or inside of a function; write it to a file, or use one process"
 
 
 def run_batches(work: Work, units: Sequence[tuple[int, range]], advance: Callable[[int], None]) -> Iterator[Outcomes]:
@@ -34,23 +49,117 @@ def run_batches(work: Work, units: Sequence[tuple[int, range]], advance: Callabl
         SeedbenchError: a process that ended before its work was done.
     """
     processes = min(work.options.processes, len(units))
+    if multiprocessing.current_process().daemon:  # a worker of somebody's `multiprocessing.Pool`, which starts no other
+        processes = 1
     if processes == 1:
-        with sandbox_for(work) as sandbox:
-            for at, batch in units:
-                yield run_batch(work, work.plans[at], batch, sandbox=sandbox, advance=advance)
+        yield from (_run_in_fork if _to_fork(work) else _run_here)(work, units, advance)
         return
-    with tempfile.TemporaryDirectory(prefix="seedbench-") as folder:
-        yield from _run_in_pool(work, units, processes, advance, os.path.join(folder, "arrays"))
+    with _work_folder() as folder:
+        yield from _run_in_pool(work, units, processes, advance, Path(folder))
+
+
+@contextmanager
+def _work_folder() -> Iterator[str]:
+    """A temporary folder, for arrays and marks."""
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="seedbench-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise SeedbenchError(f"{tempfile.tempdir or 'no temporary folder'}: {_NO_FOLDER}: {error.strerror}") from None
+    with folder as path:
+        yield path
+
+
+# --- one process ------------------------------------------------------------------------------------------------------
+
+
+def _to_fork(work: Work) -> bool:
+    strangers = not all(strategy.sealed or strategy.ships for strategy in work.strategies)
+    return work.options.apart and strangers and sys.platform == "linux" and hasattr(os, "fork")
+
+
+def _run_here(
+    work: Work, units: Sequence[tuple[int, range]], advance: Callable[[int], None], mark: Mark | None = None
+) -> Iterator[Outcomes]:
+    with sandbox_for(work) as sandbox:
+        for at, batch in units:
+            began = partial(mark.set, at) if mark else None
+            yield run_batch(work, work.plans[at], batch, sandbox=sandbox, advance=advance, began=began)
+
+
+def _run_in_fork(work: Work, units: Sequence[tuple[int, range]], advance: Callable[[int], None]) -> Iterator[Outcomes]:
+    """The same in a fork of this process, which has all that this one has, and whose end this one survives."""
+    mark = Mark(mmap.mmap(-1, SIZE))
+    ours, theirs = multiprocessing.Pipe(duplex=False)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    pid = os.fork()
+    if pid == 0:
+        ours.close()
+        _be_forked(work, units, theirs, mark)
+    theirs.close()
+    try:
+        with ours:
+            while True:
+                try:
+                    kind, content = ours.recv()
+                except EOFError:
+                    break
+                if kind == "failed":
+                    raise content
+                if kind == "advance":
+                    advance(content)
+                else:
+                    yield content
+    except BaseException:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        raise
+    finally:
+        _, status = os.waitpid(pid, 0)
+    if code := os.waitstatus_to_exitcode(status) or (mark.read() is not None):
+        raise died(work, mark.read(), int(code) if status else 0)
+
+
+def _be_forked(work: Work, units: Sequence[tuple[int, range]], pipe: Connection, mark: Mark) -> NoReturn:
+    from seedbench.sandbox.kernel import die_with_parent
+
+    die_with_parent()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # the parent hears it, too, and ends this one
+    try:
+        for outcomes in _run_here(work, units, lambda campaigns: pipe.send(("advance", campaigns)), mark):
+            mark.clear()
+            pipe.send(("outcomes", outcomes))
+    except BaseException as error:
+        mark.clear()
+        pipe.send(("failed", error))
+    mark.clear()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(0)
+
+
+# --- several ----------------------------------------------------------------------------------------------------------
 
 
 def _run_in_pool(
-    work: Work, units: Sequence[tuple[int, range]], processes: int, advance: Callable[[int], None], arrays: str
+    work: Work, units: Sequence[tuple[int, range]], processes: int, advance: Callable[[int], None], folder: Path
 ) -> Iterator[Outcomes]:
-    payload = _pack(work, arrays)
+    _check_main()
+    payload = _pack(work, folder / "arrays")
     context = multiprocessing.get_context("spawn")
     others = set(multiprocessing.active_children())
-    with ProcessPoolExecutor(processes, context, initializer=_start_worker, initargs=payload) as pool:
-        futures = [pool.submit(_run_in_worker, *unit) for unit in units]
+    try:
+        pool = ProcessPoolExecutor(processes, context, initializer=_start_worker, initargs=payload)
+    except (OSError, ImportError) as error:  # of semaphores, which are files in shared memory
+        reason = getattr(error, "strerror", None) or str(error)
+        raise SeedbenchError(f"several processes cannot be had here: {reason} (/dev/shm); use --processes 1") from None
+    with pool:
+        try:
+            futures = [pool.submit(_run_in_worker, *unit) for unit in units]
+        except OSError as error:  # no memory for another process, or too many
+            raise SeedbenchError(f"several processes cannot be had here: {error.strerror}; use --processes 1") from None
+        workers = set(multiprocessing.active_children()) - others
         with suppress(AttributeError):
             # The workers have the writing end. With this process's own open, the end of one that is killed halfway
             # through a result would not be seen, and be waited for without end.
@@ -60,17 +169,54 @@ def _run_in_pool(
                 yield future.result()
                 advance(work.campaigns(work.plans[at], batch))
         except BaseException as error:  # a failure, Ctrl-C: nobody waits for the batches that still run
-            for process in set(multiprocessing.active_children()) - others:
+            broken = isinstance(error, BrokenProcessPool)
+            ended = _ended(workers) if broken else []
+            for process in workers:
                 process.kill()
-            if isinstance(error, BrokenProcessPool):
-                raise SeedbenchError(
-                    "a worker process ended before its work was done: killed, out of memory, or started by a script "
-                    "without `if __name__ == '__main__':`; use one process to see which"
-                ) from None
+            if broken:
+                raise _broken(work, ended, folder) from None
+            if isinstance(error, SeedbenchError):
+                raise error from None  # without the traceback of the other process, which is this package's alone
             raise
 
 
-_work_here: list[Work] = []  # of a worker process
+def _check_main() -> None:
+    """Other processes import the script that runs, so there must be one, and it must not be doing just that."""
+    main = sys.modules["__main__"]
+    file = getattr(main, "__file__", None)
+    if getattr(main, "__spec__", None) is None and file is not None and not os.path.exists(file):
+        raise SeedbenchError(f"several processes start from the script that runs, and {file} is no file; use one")
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        sys.exit(1)  # a script without `if __name__ == "__main__":`, of which the process that started this one tells
+
+
+def _ended(workers: Iterable[BaseProcess]) -> list[BaseProcess]:
+    """The processes that have ended by themselves, once there is one. The pool's own thread asks for their ends, too,
+    and whoever of the two comes second has to ask again."""
+    wait([process.sentinel for process in workers], _PATIENCE)
+    for _ in range(100):
+        if found := [process for process in workers if process.exitcode is not None]:
+            return found
+        time.sleep(_PATIENCE / 100)
+    return []
+
+
+def _broken(work: Work, ended: Sequence[BaseProcess], folder: Path) -> SeedbenchError:
+    """What to say of a pool of which a worker ended."""
+    for process in ended:
+        with suppress(OSError):
+            if (at := read((folder / str(process.pid)).read_bytes())) is not None:
+                return died(work, at, process.exitcode or 0)
+    if any(process.exitcode == 1 for process in ended):
+        return SeedbenchError(
+            "other processes import the script that runs, and so evaluate again: put what it does below "
+            "`if __name__ == '__main__':`, or use one process"
+        )
+    return died(work, None, next((process.exitcode or 0 for process in ended), 0))
+
+
+_work_here: list[Work | StrategyFileError] = []  # of a worker process: what to do, or why it cannot be done
+_mark_here: list[Mark] = []
 _sandbox_here: list[Sandbox | None] = []
 _open_here = ExitStack()  # for as long as a worker process lives
 
@@ -84,10 +230,17 @@ def _start_worker(payload: bytes, arrays: str, places: list[tuple[int, int]]) ->
         die_with_parent()
     with open(arrays, "rb") as file:
         shared = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    _work_here.append(pickle.loads(payload, buffers=[shared[start:stop] for start, stop in places]))
+    with open(os.path.join(os.path.dirname(arrays), str(os.getpid())), "w+b") as file:
+        file.truncate(SIZE)
+        _mark_here.append(Mark(mmap.mmap(file.fileno(), SIZE)))
+    try:
+        _work_here.append(pickle.loads(payload, buffers=[shared[start:stop] for start, stop in places]))
+    except Exception as error:
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        _work_here.append(StrategyFileError(f"a strategy is not to be found in another process ({what}): {_NOT_THERE}"))
 
 
-def _pack(work: Work, arrays: str) -> tuple[bytes, str, list[tuple[int, int]]]:
+def _pack(work: Work, arrays: Path) -> tuple[bytes, str, list[tuple[int, int]]]:
     """The arguments of `_start_worker`. Arrays go through a file that all workers map, not through each one's pipe."""
     buffers: list[pickle.PickleBuffer] = []
     try:
@@ -105,14 +258,17 @@ def _pack(work: Work, arrays: str) -> tuple[bytes, str, list[tuple[int, int]]]:
                 file.write(buffer.raw())
                 places.append((start, file.tell()))
     except OSError as error:
-        raise SeedbenchError(
-            f"{arrays}: cannot be written: {error.strerror}; set TMPDIR to a folder with room, or use one process"
-        ) from None
-    return payload, arrays, places
+        raise SeedbenchError(f"{arrays}: {_NO_FOLDER}: {error.strerror}") from None
+    return payload, str(arrays), places
 
 
 def _run_in_worker(at: int, batch: range) -> Outcomes:
     (work,) = _work_here
+    if isinstance(work, StrategyFileError):
+        raise work
+    (mark,) = _mark_here
     if not _sandbox_here:
         _sandbox_here.append(_open_here.enter_context(sandbox_for(work)))
-    return run_batch(work, work.plans[at], batch, sandbox=_sandbox_here[0])
+    outcomes = run_batch(work, work.plans[at], batch, sandbox=_sandbox_here[0], began=partial(mark.set, at))
+    mark.clear()
+    return outcomes

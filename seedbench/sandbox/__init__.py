@@ -34,12 +34,22 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from seedbench.errors import CannotSeal
-from seedbench.sandbox.verdicts import VERDICTS, Breach, Limits
+from seedbench.sandbox.verdicts import VERDICTS, Breach, Limits, breach_of_exit
 
 if TYPE_CHECKING:
     from seedbench.sandbox.campaigns import Sandbox
 
-__all__ = ["VERDICTS", "Breach", "Limits", "campaigns", "imports", "kernel", "open_sandbox", "process"]
+__all__ = [
+    "VERDICTS",
+    "Breach",
+    "Limits",
+    "breach_of_exit",
+    "campaigns",
+    "imports",
+    "kernel",
+    "open_sandbox",
+    "process",
+]
 
 # What a Python on Linux nearly always has, and what sealing takes.
 _MODULES = ("fcntl", "resource")

@@ -1,4 +1,5 @@
-"""What a strategy may import: the standard library, NumPy and SciPy, by statements that can be read in its source.
+"""What a strategy may import: the standard library, NumPy and SciPy, by statements that can be read in its source; of
+seedbench what a strategy is made of, the shipped ones included.
 
 A sealed process has no files to import anything from. So the modules that a strategy's import statements name are
 imported before it is sealed, by a process that has never seen the strategy itself.
@@ -10,7 +11,9 @@ import ast
 import sys
 from collections.abc import Iterator
 
+from seedbench import campaign, errors
 from seedbench.sandbox.messages import NAME
+from seedbench.strategy import shipped, statements
 
 # These do something when they are imported, or have nothing that a strategy could want.
 _LEFT_OUT = {"antigravity", "ensurepip", "idlelib", "lib2to3", "pydoc_data", "site", "test", "this", "venv"}
@@ -19,7 +22,18 @@ _LEFT_OUT |= {"_tkinter", "tkinter", "turtle", "turtledemo"}
 _NEVER = ("_", "test", "conftest")  # how no part of a dotted name after the first may begin: `asyncio.__main__`, say
 
 ALLOWED = (sys.stdlib_module_names - _LEFT_OUT) | {"numpy", "scipy"}
-ALLOWED_SAID = "the standard library, numpy and scipy"
+ALLOWED_SAID = "the standard library, numpy, scipy and seedbench.strategies"
+
+#: Of seedbench, what is there in every sealed process: packages, and names of the package itself.
+_OFFERED = {"campaign", "errors", "parameters"} | {*campaign.__all__, *vars(errors), "check_number"}
+_STRATEGIES = "seedbench.strategies"
+
+#: Modules of Python's that import others when they are used, and what they would need.
+_CLOSED = {
+    **dict.fromkeys(("threading", "concurrent"), "there are no threads"),
+    **dict.fromkeys(("multiprocessing", "subprocess"), "there are no other processes"),
+    **dict.fromkeys(("asyncio", "socket", "ssl", "http", "urllib"), "there is no network"),
+}
 
 #: Imported for every strategy: NumPy's modules that it imports on first use, and the standard library's own such.
 ALWAYS = (
@@ -30,7 +44,11 @@ ALWAYS = (
 _OPTIMIZERS = ("multiprocessing", "scipy._lib.cobyqa", "scipy._lib.pyprima")
 
 #: What functions of a module import when they are called.
-LATE = {"scipy.optimize": _OPTIMIZERS, "scipy.stats": _OPTIMIZERS}
+LATE = {
+    "scipy.optimize": _OPTIMIZERS,
+    "scipy.stats": _OPTIMIZERS,
+    _STRATEGIES: tuple(f"{_STRATEGIES}.{name}" for name in shipped()),
+}
 
 # Packages of SciPy that `scipy.stats` loads as an attribute, without an import statement.
 _SCIPY = (
@@ -44,30 +62,46 @@ def allowed(module: str) -> bool:
     if len(module) > NAME:
         return False
     first, *rest = module.split(".")
-    return first in ALLOWED and all(part.isidentifier() and not part.startswith(_NEVER) for part in rest)
+    known = first in ALLOWED or module == _STRATEGIES or module.startswith(f"{_STRATEGIES}.")
+    return known and all(part.isidentifier() and not part.startswith(_NEVER) for part in rest)
+
+
+def refused(source: str) -> tuple[int, str] | None:
+    """The first (line, module) that a source imports and a sealed process does not have; None if there is none.
+
+    Raises:
+        SyntaxError: as `imported`, and so on.
+    """
+    for line, module in sorted(imported(source)):
+        package, _, rest = module.partition(".")
+        offered = package == "seedbench" and (not rest or rest.split(".")[0] in _OFFERED)
+        if not offered and not allowed(module):
+            return line, module
+    return None
+
+
+def why_closed(module: str) -> str:
+    """What to say of a module that a sealed process cannot import."""
+    name = module.split(".")[0]
+    if name in _CLOSED:
+        return f"{module} is closed in a sealed process: {_CLOSED[name]}"
+    return f"No module named {module!r} in a sealed process: import statements bring in {ALLOWED_SAID}, nothing else"
 
 
 def imported(source: str) -> Iterator[tuple[int, str]]:
-    """The (line, module) of everything that a source names in an import statement, or could find in the scipy package.
-
-    `from a import b` gives `a` and `a.b`, of which the second need not be a module.
+    """The (line, module) of everything that a source names in an import statement, or could find in the scipy package;
+    see `seedbench.strategy.statements`.
 
     Raises:
         SyntaxError: the source is not Python. ValueError, RecursionError and MemoryError likewise.
     """
     tree = ast.parse(source)
-    names: list[tuple[int, str]] = []
-    attributes: list[tuple[int, str]] = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names += [(node.lineno, alias.name) for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            base = "." * node.level + (node.module or "")
-            names.append((node.lineno, base))
-            if len(base) < NAME:  # else thousands of names of thousands of characters
-                names += [(node.lineno, f"{base}.{alias.name}") for alias in node.names if alias.name != "*"]
-        elif isinstance(node, ast.Attribute) and node.attr in _SCIPY:
-            attributes.append((node.lineno, f"scipy.{node.attr}"))
+    names = list(statements(tree, NAME))
+    attributes = [
+        (node.lineno, f"scipy.{node.attr}")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr in _SCIPY
+    ]
     yield from names
     if any(name == "scipy" for _, name in names):
         yield from attributes

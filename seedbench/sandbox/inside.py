@@ -6,6 +6,7 @@ strategy that takes this code apart finds two pipes and what it has paid for.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec
@@ -13,7 +14,7 @@ from typing import Literal, NoReturn
 
 from seedbench.campaign import Campaign
 from seedbench.errors import BudgetSpent, InvalidReturn, PoolExhausted, StrategyFileError, StrategyStopped
-from seedbench.sandbox.imports import ALLOWED_SAID, allowed, imported
+from seedbench.sandbox.imports import allowed, imported, why_closed
 from seedbench.sandbox.late import open_campaign
 from seedbench.sandbox.messages import (
     FRAMES_BYTES,
@@ -31,6 +32,7 @@ from seedbench.sandbox.messages import (
     encode,
     read_with_length,
 )
+from seedbench.sandbox.verdicts import CLOSED_SAID
 from seedbench.strategy import Strategy, execute, failure_of, refuse_oracle, with_given
 
 
@@ -38,10 +40,7 @@ class NothingToImport:
     """The last of `sys.meta_path`: says why a module is not there."""
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: object = None) -> ModuleSpec | None:
-        raise ModuleNotFoundError(
-            f"No module named {name!r} in a sealed process: import statements bring in {ALLOWED_SAID}, nothing else",
-            name=name,
-        )
+        raise ModuleNotFoundError(why_closed(name), name=name)
 
 
 def main(told: int, said: int) -> NoReturn:
@@ -76,7 +75,10 @@ def _with_strategy(job: Load | Run, told: int, said: int) -> Loaded | Keep | Fai
     except StrategyStopped as error:
         return _failed("stopped", *failure_of(error, strategy))
     except BaseException as error:
-        return _failed("raised", *failure_of(error, strategy))
+        message, frames = failure_of(error, strategy)
+        if isinstance(error, PermissionError) and error.errno == errno.EPERM:  # as the filter answers
+            message = f"{message}; {CLOSED_SAID}"
+        return _failed("raised", message, frames)
 
 
 def _modules(source: str) -> list[str]:

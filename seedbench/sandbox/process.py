@@ -117,7 +117,7 @@ class SealedProcess:
         # Both sides on one core, the one that this process is on now: else one sleeps while the other works, and waking
         # it takes longer than all the rest. Between campaigns the scheduler is free to move this process.
         self._cores, core = os.sched_getaffinity(0), kernel.current_core()
-        os.sched_setaffinity(0, {core})
+        kernel.run_on({core})
         try:
             order = Fork(core, limits.cpu_seconds, limits.memory_bytes, limits.seconds)
             zygote.order(order, (theirs_in, theirs_out))
@@ -206,7 +206,7 @@ class SealedProcess:
         """Ends it, if it has not; gives back what belongs to it."""
         os.close(self._told)
         os.close(self._said)
-        os.sched_setaffinity(0, self._cores)
+        kernel.run_on(self._cores)
         if not self._ended:
             self._zygote.order(Kill())
             self._report()

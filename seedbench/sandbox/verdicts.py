@@ -25,6 +25,8 @@ VERDICTS = {
     "not paid for": "it asked for, or kept, what it had not paid for",
 }
 
+CLOSED_SAID = "a sealed process has no files, no clock, no network, no threads and no other processes"
+
 # By name: this module is imported wherever strategies run, also where not all of these signals exist.
 _CRASHES = {"SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP"}
 
@@ -34,7 +36,7 @@ class Limits:
     """What one sealed process may use.
 
     Attributes:
-        seconds: of wall time.
+        seconds: of wall time, less what it and whoever evaluates have waited for a CPU.
         cpu_seconds: of CPU time, whole seconds.
         memory_bytes: on top of the interpreter and all that it has imported.
     """
@@ -68,7 +70,16 @@ def breach_of(ended: Ended, limits: Limits) -> Breach:
     if name == "SIGXCPU":
         return Breach("cpu limit", f"used more than {limits.cpu_seconds} seconds of CPU time in one campaign")
     if name == "SIGSYS":
-        return Breach("forbidden system call", "made a system call that is forbidden in a sealed process")
+        return Breach("forbidden system call", f"made a system call that is forbidden: {CLOSED_SAID}")
     if name in _CRASHES:
         return Breach("crashed", f"crashed its process ({name})")
     return Breach("killed", f"had its process killed ({name}), as the kernel does when memory runs out")
+
+
+def breach_of_exit(code: int) -> str:
+    """What to say of a process that is not sealed, after the strategy's name.
+
+    Args:
+        code: its exit status; below 0 the signal that ended it.
+    """
+    return breach_of(Ended("signal", -code) if code < 0 else Ended("exit", code), Limits()).said

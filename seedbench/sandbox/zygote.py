@@ -15,10 +15,12 @@ import select
 import signal
 import socket
 import sys
+import time
 from collections.abc import Sequence
 from typing import NoReturn
 
 import seedbench.parameters  # noqa: F401  (strategies call it)
+from seedbench.cpus import waited_for_a_cpu
 from seedbench.sandbox import inside, kernel
 from seedbench.sandbox.filter import program
 from seedbench.sandbox.imports import ALWAYS, LATE
@@ -26,6 +28,7 @@ from seedbench.sandbox.messages import SAID_BYTES, Ended, Failed, Fork, Import, 
 from seedbench.sandbox.rehearsal import rehearse
 
 _ORDER_BYTES = 65536
+_SHORTEST = 0.005  # seconds: what is left is less than a look at the clock is worth
 _COLLECT_AFTER = 100_000  # as in a replay: campaigns make little garbage in cycles
 
 #: Where a sealed process finds its pipes; 0, 1 and 2 are empty.
@@ -81,7 +84,7 @@ def _settle() -> int:
 
 def _fork(order: Fork, files: list[int], link: socket.socket, memory_bytes: int) -> Ended:
     zygote = os.getpid()
-    os.sched_setaffinity(0, {order.core})  # where its parent waits for it: handing over between cores is slow
+    kernel.run_on({order.core})  # where its parent waits for it: handing over between cores is slow
     pid = os.fork()
     if pid == 0:
         _become_sealed(order, zygote, files, memory_bytes)
@@ -95,11 +98,19 @@ def _fork(order: Fork, files: list[int], link: socket.socket, memory_bytes: int)
 
 
 def _wait(pid: int, process: int, seconds: float, link: socket.socket) -> Ended:
-    """Waits for a fork to end; kills it when its time is over, when told to, and when the parent is gone."""
+    """Waits for a fork to end; kills it when its time is over, when told to, and when the parent is gone.
+
+    The clock is stopped while either of the two that take turns, the fork and whoever evaluates, waits for a CPU.
+    """
     poll = select.poll()
     poll.register(process, select.POLLIN)
     poll.register(link, select.POLLIN)
-    ready = dict(poll.poll(seconds * 1000))
+    began, waited = time.monotonic(), _waited(os.getppid())
+    left = seconds
+    while not (ready := dict(poll.poll(left * 1000))):
+        counted = time.monotonic() - began - (_waited(os.getppid()) - waited) - _waited(pid)
+        if (left := seconds - counted) < _SHORTEST:
+            break
     if process not in ready:
         os.kill(pid, signal.SIGKILL)
     _, status = os.waitpid(pid, 0)
@@ -110,6 +121,10 @@ def _wait(pid: int, process: int, seconds: float, link: socket.socket) -> Ended:
     if os.WIFSIGNALED(status):
         return Ended("signal", os.WTERMSIG(status))
     return Ended("exit", os.WEXITSTATUS(status))
+
+
+def _waited(process: int) -> float:
+    return waited_for_a_cpu(process) or 0.0
 
 
 def _become_sealed(order: Fork, zygote: int, files: list[int], memory_bytes: int) -> NoReturn:

@@ -1,1 +1,18 @@
-"""The strategies that ship with seedbench: each one a strategy file, loaded as a user's own is."""
+"""The strategies that ship with seedbench: each one a strategy file, loaded as a user's own is.
+
+Their classes can be taken from here, `from seedbench.strategies import StartMany`, and are imported when they are.
+"""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+
+def __getattr__(name: str) -> Any:
+    module = f"{__name__}.{re.sub('(?<!^)(?=[A-Z])', '_', name).lower()}"
+    if name[:1].isupper() and find_spec(module) is not None:
+        return getattr(import_module(module), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,6 +9,7 @@ Parameters are the fields of a dataclass: `my_strategy.py(fraction=0.5)` is what
 
     loading      a strategy, and how one is loaded
     named        what it is called: names with parameters, and what values those can have
+    neighbours   the files beside it that a file imports
     binding      runs a file, finds what it binds, and gives that its parameters
     described    what is said of a strategy: its first line, its parameters
     frames       what is said of one that failed
@@ -17,8 +18,9 @@ Parameters are the fields of a dataclass: `my_strategy.py(fraction=0.5)` is what
 from seedbench.strategy.binding import execute, with_given
 from seedbench.strategy.described import describe, parameters_of
 from seedbench.strategy.frames import failure_of
-from seedbench.strategy.loading import Strategy, load_strategy, refuse_oracle, shipped
+from seedbench.strategy.loading import Strategy, load_strategy, one_file_words, refuse_oracle, shipped
 from seedbench.strategy.named import checked_parameters, file_of, parse_settings, with_parameters_said
+from seedbench.strategy.neighbours import statements
 
 __all__ = [
     "Strategy",
@@ -28,10 +30,12 @@ __all__ = [
     "failure_of",
     "file_of",
     "load_strategy",
+    "one_file_words",
     "parameters_of",
     "parse_settings",
     "refuse_oracle",
     "shipped",
+    "statements",
     "with_given",
     "with_parameters_said",
 ]

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from seedbench.errors import StrategyFileError
 from seedbench.strategy.frames import author_frames
 from seedbench.strategy.named import cut
+from seedbench.strategy.neighbours import find_beside
 
 if TYPE_CHECKING:
     from seedbench.strategy.loading import Strategy
@@ -49,6 +50,8 @@ def execute(strategy: Strategy) -> ModuleType:
     module = ModuleType(f"seedbench_strategy_{hashlib.sha256(strategy.source.encode()).hexdigest()[:12]}")
     module.__file__ = filename
     sys.modules[module.__name__] = module  # dataclasses look their module up by name
+    if strategy.neighbours:
+        find_beside(strategy.folder, strategy.neighbours)
     try:
         exec(code, module.__dict__)
     except KeyboardInterrupt:

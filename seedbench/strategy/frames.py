@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def author_frames(error: BaseException, strategy: Strategy | None = None) -> str:
-    """The traceback of an error as the strategy's author wants it: the lines of their own file, and the error itself.
+    """The traceback of an error as the strategy's author wants it: the lines of their own files, and the error itself.
 
     Args:
         error: what the strategy raised.
@@ -24,16 +25,18 @@ def author_frames(error: BaseException, strategy: Strategy | None = None) -> str
     """
     report = traceback.TracebackException.from_exception(error)
     package = str(Path(__file__).parents[1])
-    own = strategy.filename if strategy else None
-    if own not in {frame.filename for frame in traceback.extract_tb(error.__traceback__)}:
-        own = None
+    own = (
+        {strategy.filename, *(os.path.join(strategy.folder, path) for path in strategy.neighbours)} if strategy else {}
+    )
+    if not any(frame.filename in own for frame in traceback.extract_tb(error.__traceback__)):
+        own = {}
     shown, pending, seen = False, [report], set()
     while pending:
         part = pending.pop()
         if id(part) in seen:
             continue
         seen.add(id(part))
-        keep = [f for f in part.stack if f.filename == own or (own is None and not f.filename.startswith(package))]
+        keep = [f for f in part.stack if f.filename in own or (not own and not f.filename.startswith(package))]
         part.stack = traceback.StackSummary.from_list(keep)
         shown = shown or bool(keep)
         pending += [linked for linked in (part.__cause__, part.__context__) if linked is not None]

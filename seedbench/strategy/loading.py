@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 import inspect
+import os
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -12,12 +12,14 @@ from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
 from seedbench.errors import StrategyFileError
 from seedbench.strategy.binding import bound, check_callable, shown, with_given
 from seedbench.strategy.named import checked_parameters, cut, parse_name, with_parameters_said
+from seedbench.strategy.neighbours import neighbours_of, sha256_of
 
 DEFAULT_NAME = "strategy"
 
@@ -36,6 +38,8 @@ class Strategy:
         given: the callable itself, if that is what it was made from.
         sealed: whether it runs in sealed processes alone: its source is never executed in this one.
         parameters: those that are given, as JSON holds them.
+        folder: where the file lies; "" where it has no neighbours.
+        neighbours: of the files beside it that it imports, the text by the path in the folder.
     """
 
     name: str
@@ -45,6 +49,8 @@ class Strategy:
     given: Callable[..., Any] | None = None
     sealed: bool = field(default=False, compare=False)
     parameters: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    folder: str = field(default="", compare=False)
+    neighbours: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def base_name(self) -> str:
@@ -52,9 +58,23 @@ class Strategy:
         return self.name.removesuffix(with_parameters_said("", self.parameters))
 
     @property
+    def as_given(self) -> str:
+        """What loads it again: the path of a file, with the name that it binds; a shipped name; with parameters."""
+        attribute = "" if self.attribute == DEFAULT_NAME else f":{self.attribute}"
+        return with_parameters_said(self.base_name if self.ships else f"{self.filename}{attribute}", self.parameters)
+
+    @property
+    def ships(self) -> bool:
+        """Whether it comes with seedbench."""
+        return self.base_name in shipped() and self.filename == str(_shipped_path(self.base_name))
+
+    @property
     def sha256(self) -> str | None:
-        """SHA-256 of the source as UTF-8, which is the file's own; None for a callable without source."""
-        return hashlib.sha256(self.source.encode()).hexdigest() if self.source else None
+        """SHA-256 of the source as UTF-8, which is the file's own; None for a callable without source.
+
+        Where the file imports its neighbours, it is of the SHA-256s of all of them.
+        """
+        return sha256_of(self.source, self.neighbours) if self.source else None
 
     @cached_property
     def _prototype(self) -> Callable[..., Any]:
@@ -66,6 +86,11 @@ class Strategy:
     def oracle(self) -> bool:
         """Whether it is to be told the test scores; a sealed one never is."""
         return not self.sealed and getattr(self._prototype, "oracle", False) is True
+
+    @property
+    def without_history(self) -> str | None:
+        """The strategy that it is on the cold track, as the attribute of what it binds says; None: not said, sealed."""
+        return None if self.sealed else getattr(self._prototype, "without_history", None)
 
     def build(self) -> Callable[..., Any]:
         """A callable for one campaign: the function itself, or a deep copy of the object, so that it starts unused."""
@@ -144,19 +169,31 @@ def _from_name(text: str) -> Strategy:
     if text.endswith(".py"):
         return _read(text, DEFAULT_NAME)
     if text in shipped():
-        path = files("seedbench.strategies") / f"{text}.py"
+        path = _shipped_path(text)
         return Strategy(text, path.read_bytes().decode(), str(path))
     raise StrategyFileError(_unknown(text))
+
+
+def _shipped_path(name: str) -> Traversable:
+    return files("seedbench.strategies") / f"{name}.py"
 
 
 def _sealed(strategy: Strategy) -> Strategy:
     if strategy.given is not None:
         raise StrategyFileError(f"{strategy.name} is a callable; a sealed process takes a file or a shipped name")
+    if strategy.neighbours:
+        raise StrategyFileError(f"{strategy.filename}: {one_file_words(strategy)}")
     return replace(strategy, sealed=True)
 
 
+def one_file_words(strategy: Strategy) -> str:
+    """Why a strategy with neighbours is not taken where one file travels."""
+    names = ", ".join(list(strategy.neighbours)[:3]) + (", ..." if len(strategy.neighbours) > 3 else "")
+    return f"imports {names} beside it; a sealed process, and a leaderboard, takes one file: put all into that"
+
+
 def _read(filename: str, attribute: str) -> Strategy:
-    path = Path(filename).expanduser()
+    path = Path(os.path.expanduser(filename))  # of nobody's home it leaves the name as it is
     try:
         source = path.read_bytes().decode()
     except FileNotFoundError:
@@ -166,7 +203,9 @@ def _read(filename: str, attribute: str) -> Strategy:
     except OSError as error:
         raise StrategyFileError(f"{filename}: cannot be read: {error.strerror}") from None
     name = path.name if attribute == DEFAULT_NAME else f"{path.name}:{attribute}"
-    return Strategy(name, source, filename, attribute)
+    folder = Path(os.path.realpath(path)).parent
+    neighbours = neighbours_of(source, folder)
+    return Strategy(name, source, filename, attribute, folder=str(folder) if neighbours else "", neighbours=neighbours)
 
 
 def _from_callable(given: object) -> Strategy:

@@ -2,8 +2,29 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
+
+from seedbench.errors import SeedbenchError
+
+#: Variables that name certificates to trust; the HTTP client says that a file is not there, but not which.
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+
+
+def require_client() -> None:
+    """Imports the Hub's client, which reads the environment when it is.
+
+    Raises:
+        SeedbenchError: something there is not as it should be.
+    """
+    try:
+        import huggingface_hub.constants  # noqa: F401
+    except ValueError as error:
+        said = _first_line(error)
+        wrong = [f"{name}={value}" for name, value in os.environ.items() if name.startswith("HF_") and value in said]
+        named = f"{', '.join(wrong)}: " if wrong else ""
+        raise SeedbenchError(f"{named}the Hub's client does not start ({said}); mend the environment") from None
 
 
 def download(repo: str, revision: str | None, patterns: Sequence[str]) -> Path:
@@ -48,6 +69,10 @@ def explain(error: BaseException) -> str:
         if status == 412:
             return "somebody has pushed meanwhile"
         return f"the Hub answered {status}: {_first_line(error.server_message or error)}"
+    if isinstance(error, FileNotFoundError) and error.filename is None:
+        for name in _CERTIFICATES:
+            if (path := os.environ.get(name)) and not os.path.exists(path):
+                return f"{name} names {path}, which is not there"
     cause = error.__cause__ if isinstance(error, errors.LocalEntryNotFoundError) else error
     if cause is not None and type(cause).__module__.startswith("httpx"):
         return f"no connection to {constants.ENDPOINT} ({type(cause).__name__}: {_first_line(cause)})"

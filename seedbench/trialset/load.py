@@ -6,24 +6,29 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from seedbench.errors import SelectionError, TrialSetError
 from seedbench.trialset.arrays import load_tables
 from seedbench.trialset.files import CARD, MANIFEST, read_manifest
-from seedbench.trialset.hub import download, explain
+from seedbench.trialset.hub import download, explain, require_client
 from seedbench.trialset.identity import TrialsIdentity
 from seedbench.trialset.resampled import ExamplesError
 from seedbench.trialset.selection import Selection
 from seedbench.trialset.table import TrialTable
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 BUNDLED = Path(__file__).parents[1] / "bundled"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class TrialSet:
-    """A trial set, loaded and checked.
+    """A trial set, loaded and checked; `print(trials)` has a line for each of its tables.
 
     Attributes:
         name: as its manifest says; never a path.
@@ -43,6 +48,45 @@ class TrialSet:
     tables: tuple[TrialTable, ...]
     examples_error: dict[str, ExamplesError] = field(default_factory=dict)
     undefined_share: dict[str, float] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        trials = sum(table.num_trials for table in self.tables)
+        tables = f"{len(self.tables)} {'table' if len(self.tables) == 1 else 'tables'}"
+        models = ", ".join(sorted({table.model for table in self.tables}))
+        return f"<TrialSet {self.name} {self.version}: {trials:,} trials of {models} in {tables}>"
+
+    def __str__(self) -> str:
+        return "\n".join([repr(self).strip("<>"), *(f"  {table}" for table in self.tables)])
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(repr(self).strip('<>'))}</p>{self.to_pandas().to_html(index=False, border=0)}"
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A line for each table: what it is of, its sizes, and of its trials' best scores on the dev set the lowest,
+        the mean and the highest, as measured."""
+        import pandas as pd
+
+        lines = []
+        for table in self.tables:
+            best = table.as_measured(table.score.max(axis=1))
+            lines.append(
+                {
+                    "model": table.model,
+                    "task": table.task,
+                    "recipe": table.recipe,
+                    "metric": table.metric,
+                    "trials": table.num_trials,
+                    "weight_init_seeds": table.grid[0],
+                    "data_order_seeds": table.grid[1],
+                    "checkpoints": table.num_checkpoints,
+                    "diverged": int(table.diverged.sum()),
+                    "test_scores": table.test_score is not None,
+                    "lowest": float(best.min()),
+                    "mean": float(best.mean()),
+                    "highest": float(best.max()),
+                }
+            )
+        return pd.DataFrame(lines)
 
     @property
     def identity(self) -> TrialsIdentity:
@@ -125,6 +169,7 @@ def load_trials(
 
 
 def _download(repo: str, revision: str | None, predictions: bool) -> Path:
+    require_client()
     configs = ["trials/*", "examples/*", *(["predictions/*"] if predictions else [])]
     try:
         return download(repo, revision, [MANIFEST, CARD, *configs])

@@ -19,7 +19,7 @@ from seedbench.errors import PublishError, TrialSetError
 from seedbench.trialset import read_manifest, validate_folder
 from seedbench.trialset.changes import Change, changes, schema_version, unlike
 from seedbench.trialset.files import CARD, CHANGELOG, MANIFEST, SHARD_NAME, is_document
-from seedbench.trialset.hub import download, explain
+from seedbench.trialset.hub import download, explain, require_client
 from seedbench.trialset.versions import VERSION, Level, next_version, parse
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ def problems(folder: Path, repo: str, version: str) -> list[str]:
 
 def require_token() -> None:
     """Raises PublishError where there is no token to publish with."""
+    require_client()
     from huggingface_hub import get_token
 
     if get_token() is None:
@@ -116,6 +117,7 @@ def plan_push(
         PublishError: the version exists or does not fit what changed, the push would overwrite something, or the Hub
             cannot be read.
     """
+    require_client()
     from huggingface_hub import HfApi
 
     api = HfApi()

@@ -58,7 +58,9 @@ def curve_words(table: TrialTable) -> str:
     start = f"Curves start at {first:.4f} on average"
     if not np.isnan(majority):
         start += f" (the commoner label: {majority:.4f})"
-    parts = [start, f"{rising(table)} of {table.num_trials} {'rise' if table.sign > 0 else 'fall'}"]
+    flat = bool((table.score == table.score[:, :1]).all())
+    way = "rise" if table.sign > 0 else "fall"
+    parts = [start, "none changes" if flat else f"{rising(table)} of {table.num_trials} {way}"]
     if doubled := same_curves(table):
         others = sum(map(len, doubled)) - len(doubled)
         parts.append(

@@ -12,7 +12,7 @@ from seedbench.metrics import TASK_METRICS, majority_score
 from seedbench.trialset.schema import NEGATED, TASKS
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class TrialTable:
     """All trials of one model × task × recipe, ordered by weight-init seed, then data-order seed. Arrays are read-only.
 
@@ -76,6 +76,15 @@ class TrialTable:
         for value in vars(self).values():
             if isinstance(value, np.ndarray):
                 value.flags.writeable = False
+
+    def __repr__(self) -> str:
+        return f"<TrialTable {self}>"
+
+    def __str__(self) -> str:
+        rows, columns = self.grid
+        trials = f"{self.num_trials:,} {'trial' if self.num_trials == 1 else 'trials'}"
+        test = "" if self.test_score is None else ", test scores"
+        return f"{self.name}: {trials} on {rows} × {columns} seeds, {self.num_checkpoints} checkpoints{test}"
 
     @property
     def name(self) -> str:

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pty
+import shlex
 import shutil
 import signal
 import subprocess
@@ -96,7 +97,7 @@ def test_the_transfer_track(run, refused, trials_folder, write_set):
     assert code == 0 and f"{campaign['score']:.4f}" in out
     assert f"weight_init_seed {campaign['weight_init_seed']}, data_order_seed {campaign['data_order_seed']}" in out
     code, out, _ = run("check", file, *options)
-    assert code == 0 and out.count("ok") == 3
+    assert code == 0 and out.count("ok") == 4
     refused("evaluate", file, "--trials", trials_folder, "--only", "mini/mrpc/few:2:3", rule="IndexError", frames=True)
     alone = ("--trials", write_set(split_like_training(4, 4)), "--track", "transfer")
     refused("evaluate", file, *alone, rule="needs a second task of the same model")
@@ -322,7 +323,8 @@ def test_what_is_read_is_not_written_over(refused, trials_folder):
 
 def test_help_is_that_of_the_command(refused):
     refused("findings", "--budget", "8", rule="No such option: --budget. See: seedbench findings --help")
-    refused("trials", "--trials", "nope", rule="See: seedbench trials show --help")
+    refused("trials", "--nope", rule="See: seedbench trials show --help")
+    refused("trials", "show", "here", "--trials", "there", rule="a trial set is given twice, as here and by --trials")
 
 
 def test_a_bad_command(refused, tmp_path):
@@ -398,8 +400,9 @@ def test_an_exception_shows_the_author_s_frames_and_the_campaign_to_run_again(ru
         [" line 4", " in helper"],
     ]
     assert "raised JSONDecodeError" in line and "table mini/mrpc/few, budget 2, replicate 0" in line
-    only = line.split("--only ")[1].rstrip(")")
-    again = run("evaluate", path, "--trials", trials_folder, "--only", only)
+    program, *command = shlex.split(line.split("this one campaign again: ")[1].rstrip(")"))
+    assert program == "seedbench"
+    again = run(*command)
     assert again[0] == 2 and again[2] == err  # the same campaign, the same failure
 
 

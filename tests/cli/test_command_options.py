@@ -40,14 +40,22 @@ def test_all_of_them():
         trials="d", revision="v1", tables="m/t/r", models="m", tasks=("t", "u"), recipes="r", budgets=(2, 4)
     )
     assert options == ReplayOptions(
-        replicates=6, seed=-5, protocol="dodge2020", track="transfer", processes=2, sandbox=True, time_limit=2.5
+        replicates=6,
+        seed=-5,
+        protocol="dodge2020",
+        track="transfer",
+        processes=2,
+        sandbox=True,
+        time_limit=2.5,
+        apart=True,
+        resume=True,
     )
 
 
 def test_what_is_not_given_is_the_default_but_processes(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("seedbench.cpus.usable_cpus", lambda: 7)
     every = "replicates seed protocol track processes sandbox time_limit"
-    assert called("trials budget", every) == (Selection(), ReplayOptions(processes=7))
+    assert called("trials budget", every) == (Selection(), ReplayOptions(processes=7, apart=True, resume=True))
     assert called("trials", "track") == (Selection(), ReplayOptions())
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from seedbench import Evaluation, SeedbenchError, SelectionError, evaluate
 from seedbench.evaluation import LeftOut, Row
+from seedbench.evaluation.result import PAIRED
 from seedbench.strategy import load_strategy
 from seedbench.trialset import TrialSet, TrialTable
 
@@ -387,8 +388,9 @@ def test_another_seed_is_another_result(two_tables, evaluation):
 
 def test_pandas_has_a_line_per_row(evaluation):
     frame = evaluation.to_pandas()
-    assert list(frame.columns) == [item.name for item in fields(Row)]
+    assert list(frame.columns) == ["strategy", *(item.name for item in fields(Row)), *PAIRED]
     assert frame["score"].tolist() == [row.score for row in evaluation.rows]
+    assert set(frame["strategy"]) == {"start_many"} and frame["paired"].isna().all()
     assert frame["compute_multiplier_low"].dtype == "float64"
     assert frame["budget"].dtype == "int64"
 

@@ -58,9 +58,9 @@ def test_an_unknown_keyword_is_refused_beside_those_that_there_are():
 
 
 def test_every_keyword_is_a_field_and_every_field_a_keyword():
-    """`tables` is `table` of `advise`, and `trials` every function's own."""
+    """`tables` is `table` of `advise`, `trials` every function's own, `apart` and `resume` the command line's."""
     fields = {*Selection.__dataclass_fields__, *ReplayOptions.__dataclass_fields__}
-    assert EvaluationKeywords.__annotations__.keys() == fields - {"trials", "tables"}
+    assert EvaluationKeywords.__annotations__.keys() == fields - {"trials", "tables", "apart", "resume"}
     assert ReplayKeywords.__annotations__.keys() == EvaluationKeywords.__annotations__.keys() - {
         "budgets",
         "track",

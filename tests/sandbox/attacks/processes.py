@@ -69,7 +69,7 @@ def child_process(campaign):
 
 
 def python_process(campaign):
-    """raised: No module named 'multiprocessing.popen_fork'"""
+    """raised: multiprocessing.popen_fork is closed in a sealed process"""
     Process(target=print).start()
     return honest(campaign)
 

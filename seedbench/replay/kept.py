@@ -1,0 +1,132 @@
+"""What has been replayed is kept until all of it is: whoever ends a long replay goes on where it was.
+
+Parts lie in the user's cache, under a name that says what they are of: the code of this package, the strategies, the
+tables' arrays and the options. So they can be of nothing else. A replay of a few seconds writes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+
+from seedbench.errors import CannotWrite, SeedbenchError
+from seedbench.files import remove_folder, write_file
+from seedbench.replay.batch import Outcomes, Work
+from seedbench.trialset import TrialTable
+
+Unit = tuple[int, range]  # number of the plan, replicates
+
+_AFTER = 2.0  # seconds, from which on parts are written
+_DAYS = 7  # that parts are kept
+_OPTIONS = ("seed", "protocol", "track", "replicates")  # of those that the result depends on
+
+
+class Kept:
+    """The parts of one replay.
+
+    Args:
+        folder: theirs, which need not be there.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._began = folder, time.monotonic()
+        self._pending: dict[Unit, Outcomes] = {}
+        self._written = 0
+
+    def found(self, units: Sequence[Unit]) -> dict[Unit, Outcomes]:
+        """The parts that are there; one that cannot be read is not."""
+        parts = {}
+        for unit in units:
+            with suppress(OSError, ValueError, KeyError, TypeError):
+                with np.load(self._file(unit), allow_pickle=False) as arrays:
+                    parts[unit] = Outcomes(**dict(arrays))
+        return parts
+
+    def put(self, unit: Unit, part: Outcomes) -> None:
+        """Keeps a part; writes it, and those before it, once this goes on for longer."""
+        self._pending[unit] = part
+        if time.monotonic() - self._began > _AFTER:
+            self.write()
+
+    def write(self) -> int:
+        """Writes what is not written yet; returns how many parts are there. Where there is no writing, none is."""
+        with suppress(CannotWrite):
+            for unit in list(self._pending):
+                content = BytesIO()
+                np.savez(content, **self._pending[unit].arrays())  # type: ignore[arg-type]
+                write_file(self._file(unit), content.getvalue(), parents=True)
+                del self._pending[unit]
+                self._written += 1
+        return self._written
+
+    def remove(self) -> None:
+        """All of it is done, or of no use."""
+        remove_folder(self._folder)
+
+    def _file(self, unit: Unit) -> Path:
+        at, batch = unit
+        return self._folder / f"{at}-{batch.start}-{batch.stop}.npz"
+
+
+@contextmanager
+def keeping(work: Work) -> Iterator[Kept | None]:
+    """Where the parts of a replay are kept, which are gone at its end, unless it is interrupted or killed.
+
+    Yields:
+        None where nothing is: it was not asked for, decisions are recorded, or a strategy has no source to go by.
+    """
+    if not work.options.resume or work.decisions or any(one.sha256 is None for one in work.strategies):
+        yield None
+        return
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "seedbench" / "unfinished"
+    with suppress(OSError):
+        for old in cache.iterdir():
+            if old.stat().st_mtime < time.time() - _DAYS * 86_400:
+                remove_folder(old)
+    kept = Kept(cache / _name_of(work))
+    try:
+        yield kept
+    except KeyboardInterrupt:
+        if kept.write():
+            print("seedbench: what is done is kept; the same command goes on from there", file=sys.stderr)
+        raise
+    except SeedbenchError:
+        kept.remove()
+        raise
+    kept.remove()
+
+
+def _name_of(work: Work) -> str:
+    """SHA-256 of all that the outcomes of a replay depend on."""
+    digest = hashlib.sha256(_code())
+    said = {name: getattr(work.options, name) for name in _OPTIONS}
+    said["strategies"] = [(one.name, one.sha256, dict(one.parameters)) for one in work.strategies]
+    said["budgets"] = [plan.budgets for plan in work.plans]
+    digest.update(json.dumps(said, sort_keys=True, default=repr).encode())
+    for plan in work.plans:
+        for table in (plan.table, *(plan.history.tables if plan.history else ())):
+            _add(digest, table)
+    return digest.hexdigest()
+
+
+def _add(digest: hashlib._Hash, table: TrialTable) -> None:
+    digest.update(table.name.encode())
+    for name, value in vars(table).items():
+        if isinstance(value, np.ndarray) and value.dtype != object:
+            digest.update(f"{name}{value.dtype}{value.shape}".encode())
+            digest.update(np.ascontiguousarray(value).data)
+
+
+def _code() -> bytes:
+    """All of this package's source: another version of it may play another campaign."""
+    package = Path(__file__).parents[1]
+    return b"".join(hashlib.sha256(path.read_bytes()).digest() for path in sorted(package.rglob("*.py")))

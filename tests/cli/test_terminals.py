@@ -1,0 +1,97 @@
+"""Terminals of any width, and what is no terminal: nothing is cut, and long work says what it does."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from seedbench import evaluate
+from seedbench.cli import common
+
+ROOT = Path(__file__).parents[2]
+
+COMMANDS = {
+    "evaluate": "evaluate start_many --against successive_halving --against asha --replicates 10 --processes 1",
+    "compare": "compare start_many successive_halving --replicates 10 --processes 1",
+    "advise": "advise --budget 2 --replicates 4 --processes 1",
+    "trials": "trials",
+    "trials show": "trials show",
+    "findings": "findings --seed 3",
+    "one campaign": "evaluate asha --only mini/sst2/few:4:1",
+}
+NUMBER = re.compile(r"(?<![\w.])[+\-±≤≥]?\d+(?:\.\d+[%×]?|%)(?![\w.])")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_columns_go_before_digits_do(command: str, run, monkeypatch, trials_folder: Path) -> None:
+    """Every number on a narrow terminal is one of a wide one."""
+    printed = {}
+    for width in 60, 200:
+        monkeypatch.setenv("COLUMNS", str(width))
+        code, printed[width], _ = run(*COMMANDS[command].split(), "--trials", trials_folder)
+        assert code == 0
+        assert max(len(line) for line in printed[width].splitlines()) <= width
+    assert "…" not in re.sub(r"… and \d+ more", "", printed[60])
+    narrow, wide = (NUMBER.findall(printed[width]) for width in (60, 200))
+    assert (len(narrow) > 5 or command == "one campaign") and set(narrow) <= {*wide}
+
+
+SLOW = """
+import time
+from pathlib import Path
+
+def strategy(campaign):
+    with open({log!r}, "a") as log:
+        log.write(".")
+    time.sleep(0.02)
+    return campaign.start().advance()
+"""
+
+
+def test_an_evaluation_goes_on_where_it_was_ended(tmp_path: Path, small_folder: Path) -> None:
+    """The same bytes as in one go, and no campaign twice but those of a batch that was not done."""
+    log, file = tmp_path / "log", tmp_path / "mine.py"
+    file.write_text(SLOW.format(log=str(log)))
+    options = ("--trials", small_folder, "--against", "full_trials", "--replicates", 250, "--processes", 1)
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "PYTHONPATH": str(ROOT)}
+
+    def start(out: Path) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "seedbench", "evaluate", file, *options, "--json", out]
+        return subprocess.Popen([*map(str, command)], env=environment, text=True, stderr=subprocess.PIPE, stdout=-3)
+
+    ended = start(tmp_path / "ended.json")
+    kept = tmp_path / "cache" / "seedbench" / "unfinished"
+    deadline = time.monotonic() + 60
+    while len(list(kept.glob("*/*.npz"))) < 3 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    ended.send_signal(signal.SIGINT)
+    _, said = ended.communicate()
+    assert ended.returncode == 130 and not (tmp_path / "ended.json").exists()
+    assert "what is done is kept; the same command goes on from there" in said
+    played = len(log.read_text())
+    assert 150 <= played < 250
+    again = start(tmp_path / "again.json")
+    again.communicate()
+    assert again.returncode == 0
+    # What was played twice is of batches of 50 that were not done.
+    assert 250 - 200 <= len(log.read_text()) - played <= 250 - 150
+    assert not kept.exists() or not list(kept.iterdir())
+    whole = evaluate(file, small_folder, against="full_trials", replicates=250)
+    assert (tmp_path / "again.json").read_text() == whole.to_json()
+
+
+def test_long_work_says_how_far_it_is_where_there_is_no_terminal(run, monkeypatch, small_folder: Path) -> None:
+    options = ("--trials", small_folder, "--replicates", "120", "--processes", "1")
+    assert run("evaluate", "asha", *options)[2] == ""  # done before there was anything to say
+    monkeypatch.setattr(common, "FIRST_LINE", 0.0)
+    code, _, err = run("evaluate", "asha", *options)
+    (line,) = err.splitlines()  # the next one is due half a minute later
+    assert code == 0
+    assert re.fullmatch(r"seedbench: asha: \d+ of 120 campaigns in \d+\.\d s, about \d+\.\d s left", line)

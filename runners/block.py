@@ -18,7 +18,7 @@ import transformers
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
 
 import seedbench
-from runners.data.glue import NUM_LABELS, TaskData, load_task
+from runners.data.glue import TaskData, load_task
 from runners.data.recipe import Recipe, validation_steps
 from runners.engines.drawn import drawn_parameters, set_missing
 from runners.engines.reference import finetune
@@ -35,8 +35,8 @@ class ModelError(RunnerError):
     """A model that cannot be loaded or trained; the message names it."""
 
 
-def load_model(source: str) -> PreTrainedModel:
-    """A float32 sequence classifier with two labels; what its checkpoint lacks is drawn by every trial.
+def load_model(source: str, num_labels: int = 2) -> PreTrainedModel:
+    """A float32 sequence classifier; what its checkpoint lacks is drawn by every trial.
 
     Raises:
         ModelError: no such model, or damaged.
@@ -46,7 +46,7 @@ def load_model(source: str) -> PreTrainedModel:
     transformers.logging.disable_progress_bar()
     try:
         model, loading = AutoModelForSequenceClassification.from_pretrained(
-            source, num_labels=NUM_LABELS, output_loading_info=True
+            source, num_labels=num_labels, output_loading_info=True
         )
     except Exception as error:  # transformers, safetensors and json raise kinds of their own for a damaged folder
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
@@ -80,9 +80,9 @@ class BlockRunner:
 
     def __init__(self, spec: TableSpec, device: str):
         self.spec, self.device = spec, device
-        self.model = load_model(spec.model)
         self.tokenizer = load_tokenizer(spec.model)
-        self.data = load_task(spec.task, spec.glue, self.tokenizer, spec.recipe)
+        self.data = load_task(spec.task, spec.source, self.tokenizer, spec.recipe)
+        self.model = load_model(spec.model, len(self.data.labels))
         longest = int(max(self.data.train.length.max(), self.data.evaluated.length.max()))
         positions = getattr(self.model.config, "max_position_embeddings", longest)
         if longest > positions:
@@ -106,7 +106,7 @@ class BlockRunner:
                 if getattr(record, name) != self.provenance[name]:
                     raise TableError(
                         f"{path}: made with other {what} than here: {name} is {getattr(record, name)} there and "
-                        f"{self.provenance[name]} here; check --model and --glue, or give another --out"
+                        f"{self.provenance[name]} here; check --model and --glue or --dataset, or give another --out"
                     )
 
     def run(self, cells: Sequence[Cell], progress: Callable[[float], None] = lambda share: None) -> Iterator[Cell]:

@@ -17,6 +17,7 @@ from runners.trial_log import TrialLog, read_log
 from seedbench import metrics
 from seedbench.commands import run
 from seedbench.errors import SeedbenchError
+from seedbench.tasks import TASKS
 from seedbench.trialset import (
     changing_trials,
     load_trials,
@@ -36,13 +37,14 @@ Rows = dict[str, dict[str, list[dict[str, Any]]]]
 def trial_row(log: TrialLog) -> dict[str, Any]:
     """The row of a log in the config ``trials``.
 
-    A trial is "diverged" where a loss or a logit is not finite, or where it ends no better than a constant prediction.
+    Of a task that is not GLUE's the score is the accuracy. A trial is "diverged" where a loss or a logit is not finite, or where it ends no better than a constant prediction.
     """
     record, label = log.record, log.label
     predicted = predicted_label(log)
-    counts = metrics.correct_counts(predicted, label)
-    score = metrics.task_score(record.task, *counts)
-    majority = majority_score_of(record.task, label)
+    metric, counts = _metric(record.task), metrics.correct_counts(predicted, label)
+    score = metrics.metric_score(metric, *counts)
+    labels = log.outcome.logits.shape[-1]
+    beside = ("accuracy", "f1", "matthews_correlation") if labels == 2 else metrics.OF_ANY_LABELS
     finite = np.isfinite(log.outcome.step_train_loss).all() and np.isfinite(log.outcome.logits).all()
     known = {column.name for column in CONFIGS["trials"].columns}
     provenance = {name: value for name, value in vars(record).items() if name in known}
@@ -50,18 +52,23 @@ def trial_row(log: TrialLog) -> dict[str, Any]:
         **provenance,
         **{name: value for name, value in record.recipe_fields.items() if name in known},
         "trial_id": f"{record.model}/{record.recipe}/{record.weight_init_seed}-{record.data_order_seed}",
-        "status": "finished" if finite and score[-1] > majority else "diverged",
-        "majority_score": majority,
+        "status": "finished" if finite and score[-1] > metrics.constant_score(metric, counts[1]) else "diverged",
+        "score_name": None if record.task in TASKS else metric,
+        "majority_score": majority_score_of(metric, label),
+        "num_labels": None if record.task in TASKS else labels,
         "num_steps": record.step[-1],
         "step": np.array(record.step, np.int32),
         "train_loss": _means_between(log.outcome.step_train_loss, record.step),
         "validation_loss": _losses(log.outcome.logits, label).mean(axis=1).astype(np.float32),
-        "accuracy": metrics.accuracy(*counts),
-        "f1": metrics.f1(*counts),
-        "matthews_correlation": metrics.matthews_correlation(*counts),
+        **{name: metrics.metric_score(name, *counts) for name in beside},
         "score": score,
         **_on_test_set(log),
     }
+
+
+def _metric(task: str) -> str:
+    """What the score of a task is."""
+    return TASKS[task].metric if task in TASKS else "accuracy"
 
 
 def _on_test_set(log: TrialLog) -> dict[str, np.ndarray]:
@@ -70,7 +77,9 @@ def _on_test_set(log: TrialLog) -> dict[str, np.ndarray]:
     if predicted is None or log.test_label is None or log.outcome.test_logits is None:
         return {}
     return {
-        "test_score": metrics.task_score(log.record.task, *metrics.correct_counts(predicted, log.test_label)),
+        "test_score": metrics.metric_score(
+            _metric(log.record.task), *metrics.correct_counts(predicted, log.test_label)
+        ),
         "test_loss": _losses(log.outcome.test_logits, log.test_label).mean(axis=1).astype(np.float32),
     }
 

@@ -202,7 +202,7 @@ def estimate(tables: Sequence[PlannedTable]) -> Table:
     hours: float | None = 0.0
     for table in tables:
         spec, count = table.spec, len(table.cells)
-        per_trial = validation_steps(spec.recipe, train_size(spec.task, spec.glue, spec.recipe))[-1]
+        per_trial = validation_steps(spec.recipe, train_size(spec.task, spec.source, spec.recipe))[-1]
         cost = count / table.trials_per_hour if table.trials_per_hour else None
         rows = len({cell.weight_init_seed for cell in table.cells})
         shown.add_row(

@@ -24,7 +24,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from runners.data.glue import TEXT_COLUMNS
+from runners.data.reading import dataset_of
 from runners.data.recipe import RECIPES
 from runners.errors import RunnerError
 from runners.export import trial_row
@@ -33,6 +33,7 @@ from runners.table import TableSpec, check_recipe_name, grid, make_blocks, pendi
 from runners.trial_log import Cell, check_writable, read_log
 from seedbench.commands import run
 from seedbench.errors import SeedbenchError
+from seedbench.tasks import TASKS
 
 if TYPE_CHECKING:
     from runners.block import BlockRunner
@@ -231,7 +232,7 @@ def main(
     plan: Annotated[Path | None, typer.Option(help="A plan file, such as runners/plans/glue-2.toml.")] = None,
     table: Annotated[str | None, typer.Option(help="The plan's table to fill, as TASK/RECIPE.")] = None,
     model: Annotated[str | None, typer.Option(help="A transformers folder or Hub name.")] = None,
-    task: Annotated[str | None, typer.Option(help=f"One of {', '.join(TEXT_COLUMNS)}.")] = None,
+    task: Annotated[str | None, typer.Option(help=f"One of {', '.join(TASKS)}, or a name for --dataset.")] = None,
     recipe: Annotated[str | None, typer.Option(help=f"One of {', '.join(RECIPES)}.")] = None,
     weight_init_seeds: Annotated[
         str | None, typer.Option(help="Rows of the grid: 0:5 is 0 … 4; commas join; random:5.")
@@ -239,6 +240,13 @@ def main(
     data_order_seeds: Annotated[str | None, typer.Option(help="Columns of the grid.")] = None,
     glue: Annotated[str | None, typer.Option(help="A folder laid out like nyu-mll/glue, or a Hub dataset.")] = None,
     model_name: Annotated[str | None, typer.Option(help="Public name of the model in a local folder.")] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="Not GLUE: a Hub name[:configuration], a folder, or a csv, json or parquet file.")
+    ] = None,
+    text: Annotated[list[str] | None, typer.Option(help="Its column of texts; twice for pairs.")] = None,
+    label: Annotated[str | None, typer.Option(help="Its column of labels, numbers or names; default: label.")] = None,
+    validation: Annotated[str | None, typer.Option(help="The split, or file, of its dev set.")] = None,
+    test: Annotated[str | None, typer.Option(help="That of its test set; default: held out of training.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="A changed recipe field, as name=value.")] = None,
     engine: Annotated[str | None, typer.Option(help="reference (one trial at a time) or stacked (a column).")] = None,
     stack: Annotated[int | None, typer.Option(help="Trials the stacked engine trains together.")] = None,
@@ -288,6 +296,7 @@ def main(
                 out=out,
                 stack=stack,
                 compiled=compiled,
+                dataset=dataset_of(dataset, text or (), label, validation, test),
             )
             cells = grid(weight_init_seeds, data_order_seeds, out)
         if known is not None:

@@ -16,11 +16,12 @@ from huggingface_hub import DatasetCard
 from jinja2 import UndefinedError
 
 from dataset_card.build import TEMPLATES, build, build_card
-from dataset_card.facts import TASK_SOURCES
 from dataset_card.metadata import feature
+from dataset_card.tasks import TASKS as OF_TASKS
 from seedbench import evaluate
 from seedbench.documents import to_json
 from seedbench.errors import TrialSetError
+from seedbench.tasks import TASKS
 from seedbench.trialset import (
     BUNDLED,
     Reproduction,
@@ -34,7 +35,7 @@ from seedbench.trialset import (
 from seedbench.trialset.files import is_document, picture_of, read_split
 from seedbench.trialset.importing import ImportOptions, import_curves
 from seedbench.trialset.publish import problems
-from seedbench.trialset.schema import CONFIGS, TASKS
+from seedbench.trialset.schema import CONFIGS
 from tests.hub.client import Client
 from tests.synthetic import configs_of, split_like_training, split_of, write
 
@@ -150,7 +151,7 @@ def test_trials_that_never_differ_are_said_to(tmp_path: Path) -> None:
 
 
 def test_every_task_has_a_source_and_a_picture() -> None:
-    assert TASK_SOURCES.keys() == TASKS.keys()
+    assert OF_TASKS.keys() == TASKS.keys()
     assert all(is_document(picture_of(task)) for task in (*TASKS, "anything"))
 
 

@@ -23,6 +23,7 @@ FLOORS = [
         "metrics",
         "influences",
         "randomness",
+        "tasks",
         "parameters",
     },
     {"trialset", "campaign", "strategy", "display"},
@@ -38,8 +39,18 @@ NEVER = {"torch", "transformers", "datasets", "runners", "dataset_card", "leader
 EVERYBODYS = {"errors", "documents", "docstrings"}  # stand below the lowest floor: all others there may lean on them
 PUBLIC = {"", "__version__"}  # what anybody may take from the package itself: its version
 MAY_KNOW = {
-    "runners": {"errors", "commands", "documents", "files", "trialset", "metrics"},
-    "dataset_card": {"errors", "commands", "documents", "files", "trialset", "metrics", "display", "evaluation"},
+    "runners": {"errors", "commands", "documents", "files", "trialset", "metrics", "tasks"},
+    "dataset_card": {
+        "errors",
+        "commands",
+        "documents",
+        "files",
+        "trialset",
+        "metrics",
+        "tasks",
+        "display",
+        "evaluation",
+    },
     "leaderboard": {
         "errors",
         "commands",

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from runners.data import seeds
-from runners.data.glue import NUM_LABELS, Examples, TaskData
+from runners.data.glue import Examples, TaskData
 from runners.data.recipe import Recipe, learning_rate, steps_per_epoch, validation_steps
 from runners.engines import dropout
 from runners.engines.drawn import init_weights, spared_from_decay
@@ -244,7 +244,7 @@ def predict(
     device = torch.device(device)
     model.eval()
     order = np.argsort(data.length, kind="stable")
-    logits = np.empty((len(data), NUM_LABELS), np.float32)
+    logits = np.empty((len(data), model.config.num_labels), np.float32)
     for start in range(0, len(order), batch_size):
         index = order[start : start + batch_size]
         with _autocast(device, recipe):

@@ -18,7 +18,6 @@ from rich.console import Console
 
 from runners.block import BlockRunner
 from runners.data import seeds
-from runners.data.glue import TEXT_COLUMNS
 from runners.data.recipe import RECIPES, validation_steps
 from runners.errors import RunnerError
 from runners.live.book import Book, Display
@@ -33,6 +32,7 @@ from seedbench.errors import SeedbenchError, StrategyFailed
 from seedbench.files import new_folder, remove_folder
 from seedbench.replay import Deadline, RecordedTrials, run_campaign, whole_table
 from seedbench.strategy import Strategy, load_strategy, refuse_oracle
+from seedbench.tasks import TASKS
 from seedbench.trialset import TrialTable, majority_score_of
 
 GRID = (25, 25)  # as in Dodge et al. (2020); a cell that is not started costs nothing
@@ -68,7 +68,7 @@ def unrecorded(runner: BlockRunner, grid: tuple[int, int], seed: int) -> TrialTa
         train_loss=nothing.astype(np.float32),
         validation_loss=nothing.astype(np.float32),
         score=nothing,
-        majority_score=majority_score_of(runner.spec.task, runner.data.validation.label),
+        majority_score=majority_score_of(TASKS[runner.spec.task].metric, runner.data.validation.label),
         evaluation_seconds=np.full(rows * columns, np.nan),
         label=runner.data.validation.label.astype(np.int8),
     )
@@ -250,7 +250,7 @@ def main(
         str, typer.Argument(help="A file.py, file.py:name, or a shipped strategy; with parameters as asha(rungs=2).")
     ],
     model: Annotated[str, typer.Option(help="A transformers folder or Hub name.")],
-    task: Annotated[str, typer.Option(help=f"One of {', '.join(TEXT_COLUMNS)}.")],
+    task: Annotated[str, typer.Option(help=f"One of {', '.join(TASKS)}.")],
     recipe: Annotated[str, typer.Option(help=f"One of {', '.join(RECIPES)}.")],
     budget: Annotated[int, typer.Option(help="In full trials.")],
     out: Annotated[Path, typer.Option(help="Folder of the kept checkpoint, card and report; must not exist.")],

@@ -14,7 +14,7 @@ from runners.block import BlockRunner
 from runners.live.book import Book, PaidTrial
 from seedbench.documents import plain, to_json
 from seedbench.trialset import TrialTable
-from seedbench.trialset.schema import TASKS
+from seedbench.tasks import TASKS
 
 if TYPE_CHECKING:
     from seedbench.strategy import Strategy
@@ -80,7 +80,7 @@ class KeptReport:
 
     Attributes:
         trial, checkpoint, step, score, validation_loss, train_loss: as in `CheckpointReport`.
-        accuracy, f1, matthews_correlation: on the whole dev set.
+        accuracy, f1, matthews_correlation: on the whole dev set; the last two None where there are more than two labels.
         retrained, predictions_changed, logits_changed_by: as in `FolderCheck`.
     """
 
@@ -91,8 +91,8 @@ class KeptReport:
     validation_loss: float
     train_loss: float
     accuracy: float
-    f1: float
-    matthews_correlation: float
+    f1: float | None
+    matthews_correlation: float | None
     retrained: float | None
     predictions_changed: int
     logits_changed_by: float
@@ -237,8 +237,10 @@ def make_report(
         kept=KeptReport(
             **measured(kept, checkpoint),
             accuracy=float(kept.row["accuracy"][checkpoint]),
-            f1=float(kept.row["f1"][checkpoint]),
-            matthews_correlation=float(kept.row["matthews_correlation"][checkpoint]),
+            **{
+                name: float(kept.row[name][checkpoint]) if name in kept.row else None
+                for name in ("f1", "matthews_correlation")
+            },
             **asdict(check),
         ),
     )

@@ -9,6 +9,7 @@ import hashlib
 import platform
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
@@ -18,7 +19,8 @@ import transformers
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
 
 import seedbench
-from runners.data.glue import TaskData, load_task
+from runners.data.glue import TaskData, encode_task, read_task
+from runners.data.reading import Dataset
 from runners.data.recipe import Recipe, validation_steps
 from runners.engines.drawn import drawn_parameters, set_missing
 from runners.engines.reference import finetune
@@ -70,19 +72,49 @@ def load_tokenizer(source: str):  # noqa: ANN201
         raise ModelError(f"{source}: no tokenizer that transformers can load ({reason})") from None
 
 
+class Loaded:
+    """Models, tokenizers and data of a process, each loaded once."""
+
+    def __init__(self) -> None:
+        self.model, self.tokenizer = cache(load_model), cache(load_tokenizer)
+        self._read, self._encoded = cache(read_task), cache(self._encode)
+
+    def data(self, spec: TableSpec) -> TaskData:
+        """A table's data, the same for all recipes that train on the same examples."""
+        recipe = spec.recipe
+        seen = Recipe(
+            recipe.name if recipe.train_examples else "all",
+            max_length=recipe.max_length,
+            train_examples=recipe.train_examples,
+            train_subset_seed=recipe.train_subset_seed,
+        )
+        return self._encoded(spec.task, spec.source, spec.model, seen)
+
+    def _encode(self, task: str, source: str | Dataset, model: str, recipe: Recipe) -> TaskData:
+        return encode_task(self._read(task, source), self.tokenizer(model), recipe)
+
+
 class BlockRunner:
     """Trains blocks of cells of one table on one device.
 
     Args:
         spec: the table.
         device: "cpu", "cuda", "cuda:1", …
+        loaded: what the process has loaded before.
+        make_room: frees memory of the device that another table holds, and says whether there was any.
     """
 
-    def __init__(self, spec: TableSpec, device: str):
-        self.spec, self.device = spec, device
-        self.tokenizer = load_tokenizer(spec.model)
-        self.data = load_task(spec.task, spec.source, self.tokenizer, spec.recipe)
-        self.model = load_model(spec.model, len(self.data.labels))
+    def __init__(
+        self,
+        spec: TableSpec,
+        device: str,
+        loaded: Loaded | None = None,
+        make_room: Callable[[], bool] = lambda: False,
+    ):
+        self.spec, self.device, self.make_room = spec, device, make_room
+        loaded = loaded or Loaded()
+        self.tokenizer, self.data = loaded.tokenizer(spec.model), loaded.data(spec)
+        self.model = loaded.model(spec.model, len(self.data.labels))
         longest = int(max(self.data.train.length.max(), self.data.evaluated.length.max()))
         positions = getattr(self.model.config, "max_position_embeddings", longest)
         if longest > positions:
@@ -129,7 +161,7 @@ class BlockRunner:
 
     def _run_column(self, cells: list[Cell], progress: Callable[[float], None]) -> Iterator[Cell]:
         while cells:
-            size = self.stack or min(len(cells), _stack_size(self.model, self.device, self.spec.recipe))
+            size = self.stack or min(len(cells), self._fitting(len(cells)))
             try:
                 if self._engine is None:
                     self._engine = StackedEngine(
@@ -138,8 +170,9 @@ class BlockRunner:
                 together = cells[: self._engine.trials]
                 outcomes = self._engine.run(together, progress)
             except torch.cuda.OutOfMemoryError:
-                self._engine = None
-                torch.cuda.empty_cache()
+                self.free()
+                if self.make_room():
+                    continue
                 if size <= 2:
                     raise ModelError(f"{self.device}: out of memory even with two trials at a time") from None
                 self.stack = size // 2
@@ -147,6 +180,20 @@ class BlockRunner:
             for cell, outcome in zip(together, outcomes, strict=True):
                 yield self._write(cell, outcome)
             cells = cells[len(together) :]
+
+    def _fitting(self, wanted: int) -> int:
+        """Trials that fit together, once what other tables hold is freed as far as that many need it."""
+        if self._engine is not None:
+            return self._engine.trials
+        while (size := _stack_size(self.model, self.device, self.spec.recipe)) < wanted and self.make_room():
+            pass
+        return size
+
+    def free(self) -> bool:
+        """Gives up the engine, whose memory another table needs; returns whether there was one."""
+        held, self._engine = self._engine is not None, None
+        torch.cuda.empty_cache()
+        return held
 
     def log(self, cell: Cell, outcome: Outcome) -> TrialLog:
         """The log of a trial, or of its part up to the last checkpoint of ``outcome``."""
@@ -173,6 +220,31 @@ class BlockRunner:
     def _write(self, cell: Cell, outcome: Outcome) -> Cell:
         write_log(self.spec.log_path(cell), self.log(cell, outcome))
         return cell
+
+
+class Tables:
+    """The tables that a process trains, in turn, on one device."""
+
+    def __init__(self, device: str):
+        self.device, self.loaded = device, Loaded()
+        self._runners: dict[TableSpec, BlockRunner] = {}  # the latest used last
+
+    def runner(self, spec: TableSpec) -> BlockRunner:
+        """Of a table, whose folder is checked the first time.
+
+        Raises:
+            RunnerError: what it needs cannot be loaded, or its folder has trials of other weights or data.
+        """
+        runner = self._runners.pop(spec, None)
+        if runner is None:
+            runner = BlockRunner(spec, self.device, self.loaded, self._make_room)
+            runner.check_folder()
+        self._runners[spec] = runner
+        return runner
+
+    def _make_room(self) -> bool:
+        """Frees the engine that was used longest ago, but for the one in use."""
+        return any(runner.free() for runner in list(self._runners.values())[:-1])
 
 
 def _column_of(cell: Cell) -> int:

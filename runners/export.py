@@ -37,7 +37,8 @@ Rows = dict[str, dict[str, list[dict[str, Any]]]]
 def trial_row(log: TrialLog) -> dict[str, Any]:
     """The row of a log in the config ``trials``.
 
-    Of a task that is not GLUE's the score is the accuracy. A trial is "diverged" where a loss or a logit is not finite, or where it ends no better than a constant prediction.
+    Of a task that is not GLUE's the score is the accuracy. A trial is "diverged" where a loss or a logit is not finite,
+    or where it ends no better than a constant prediction.
     """
     record, label = log.record, log.label
     predicted = predicted_label(log)

@@ -21,7 +21,8 @@ from runners.cluster.show import overview, print_failures, watching
 from runners.cluster.state import Options, cluster_folder, locked, read_state, write_state
 from runners.data.recipe import RECIPES
 from runners.errors import RunnerError
-from runners.plan import PlannedTable, estimate, load_plan, parse_rates, with_rates
+from runners.plan import estimate, parse_rates, with_rates
+from runners.plan_file import PlannedTable, load_plan
 from runners.table import grid, table_spec
 from seedbench.commands import application, run
 from seedbench.tasks import TASKS

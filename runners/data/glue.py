@@ -15,7 +15,7 @@ import pandas as pd
 
 from runners.data import seeds
 from runners.data.held_out import split, split_sizes
-from runners.data.reading import DataError, Dataset, Frames, num_rows, read_frames
+from runners.data.reading import DataError, Dataset, Frames, first_texts, num_rows, read_frames
 from runners.data.recipe import Recipe
 
 
@@ -104,13 +104,43 @@ def load_task(task: str, source: str | Dataset, tokenizer, recipe: Recipe) -> Ta
     Raises:
         DataError: no such task, file or column; no rows; a text or label that cannot be.
     """
+    return encode_task(read_task(task, source), tokenizer, recipe)
+
+
+@dataclass(frozen=True)
+class ReadTask:
+    """A task as it was read.
+
+    Attributes:
+        task: its name.
+        frames: its examples.
+        train: int64, rows of the training file that recipes train on.
+        test: int64, rows of the test set, in the file that it came in or else in the training file.
+    """
+
+    task: str
+    frames: Frames
+    train: np.ndarray
+    test: np.ndarray
+
+
+def read_task(task: str, source: str | Dataset) -> ReadTask:
+    """Reads and checks a task and parts its training file; arguments and errors as of `load_task`."""
     frames = read_frames(task, source)
-    rows, test_rows = _rows(task, frames)
+    if frames.test is not None:
+        return ReadTask(task, frames, np.arange(len(frames.train)), np.arange(len(frames.test)))
+    parts = split(task, frames.train[frames.text[0]].tolist())
+    return ReadTask(task, frames, parts.train, parts.test)
+
+
+def encode_task(read: ReadTask, tokenizer, recipe: Recipe) -> TaskData:
+    """Tokenises what a recipe trains on and the dev and test examples; arguments and errors as of `load_task`."""
+    frames, rows = read.frames, read.train
     if recipe.train_examples is not None:
         if recipe.train_examples > len(rows):
             raise DataError(
-                f"recipe {recipe.name!r} trains on {recipe.train_examples} examples, {task} has {len(rows)} beside "
-                "its test set: lower train_examples"
+                f"recipe {recipe.name!r} trains on {recipe.train_examples} examples, {read.task} has {len(rows)} "
+                "beside its test set: lower train_examples"
             )
         rows = rows[seeds.train_subset(recipe.train_subset_seed, len(rows), recipe.train_examples)]
 
@@ -118,23 +148,15 @@ def load_task(task: str, source: str | Dataset, tokenizer, recipe: Recipe) -> Ta
         return _encode(chosen, frames.text, tokenizer, recipe.max_length)
 
     tested = frames.train if frames.test is None else frames.test
-    test = encode(tested.iloc[test_rows]) if len(test_rows) else None
+    test = encode(tested.iloc[read.test]) if len(read.test) else None
     return TaskData(
-        task=task,
+        task=read.task,
         train=encode(frames.train.iloc[rows]),
         validation=encode(frames.validation),
         test=test,
-        test_rows=None if test is None else test_rows,
+        test_rows=None if test is None else read.test,
         labels=frames.labels,
     )
-
-
-def _rows(task: str, frames: Frames) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of the training file that recipes train on, and of the file that has the test set those of the test set."""
-    if frames.test is not None:
-        return np.arange(len(frames.train)), np.arange(len(frames.test))
-    parts = split(task, frames.train[frames.text[0]].tolist())
-    return parts.train, parts.test
 
 
 def train_size(task: str, source: str | Dataset, recipe: Recipe) -> int:
@@ -145,9 +167,11 @@ def train_size(task: str, source: str | Dataset, recipe: Recipe) -> int:
     """
     if recipe.train_examples is not None:
         return recipe.train_examples
-    if isinstance(source, str) and task != "sst2":
-        return split_sizes(task, num_rows(task, source))[0]
-    return len(_rows(task, read_frames(task, source))[0])
+    if isinstance(source, Dataset):
+        return len(read_task(task, source).train)
+    if task == "sst2":
+        return len(split(task, first_texts(task, source)).train)
+    return split_sizes(task, num_rows(task, source))[0]
 
 
 def _encode(frame: pd.DataFrame, text: tuple[str, ...], tokenizer, max_length: int) -> Examples:

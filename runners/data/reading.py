@@ -157,6 +157,19 @@ def num_rows(task: str, source: str) -> int:
         raise _unreadable(path, error) from None
 
 
+def first_texts(task: str, source: str) -> list[str]:
+    """The first text of every row of a GLUE task's training file, of which nothing else is read or checked.
+
+    Raises:
+        DataError: no such file, or not parquet with such a column.
+    """
+    path, column = glue_file(task, "train", source), GLUE[task].text[0]
+    try:
+        return pd.read_parquet(path, columns=[column])[column].tolist()
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from None
+
+
 # ---- GLUE ----------------------------------------------------------------------------------------------------------
 
 

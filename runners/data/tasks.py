@@ -1,4 +1,4 @@
-"""What only the runners know of the tasks of `seedbench.tasks`: where their texts stand, and how large a test set is."""
+"""What only the runners know of the tasks of `seedbench.tasks`: where texts stand, and how large a test set is."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class GlueTask:
 
     Attributes:
         text: the columns of its texts, one or two.
-        test_examples: examples that are held out of its training file; None: as of any data set (`held_out.split_sizes`).
+        test_examples: held out of its training file; None: as many as of any data set (`held_out.split_sizes`).
         validation: the split that is its dev set.
     """
 

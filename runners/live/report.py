@@ -13,8 +13,8 @@ from rich.table import Table
 from runners.block import BlockRunner
 from runners.live.book import Book, PaidTrial
 from seedbench.documents import plain, to_json
-from seedbench.trialset import TrialTable
 from seedbench.tasks import TASKS
+from seedbench.trialset import TrialTable
 
 if TYPE_CHECKING:
     from seedbench.strategy import Strategy
@@ -80,7 +80,8 @@ class KeptReport:
 
     Attributes:
         trial, checkpoint, step, score, validation_loss, train_loss: as in `CheckpointReport`.
-        accuracy, f1, matthews_correlation: on the whole dev set; the last two None where there are more than two labels.
+        accuracy, f1, matthews_correlation: on the whole dev set; None where they are metrics of two labels and the
+            task has more.
         retrained, predictions_changed, logits_changed_by: as in `FolderCheck`.
     """
 

@@ -32,7 +32,7 @@ def with_examples(tables: list[TrialTable], split: pa.Table, where: str) -> list
     require_rows((order >= 0) & (np.diff(order, prepend=0) >= 0), f"{where} column 'split'", rule, splits)
     example, label = split.column("example").to_numpy(), split.column("label").to_numpy()
     labels = _labels(tables)
-    require_rows((label >= 0) & (label < labels), f"{where} column 'label'", f"must be 0 to {labels - 1}", label)
+    require_rows((label >= 0) & (label < labels), f"{where} column 'label'", f"must be {_up_to(labels)}", label)
     dev, test = example[order == 0], example[order == 1]
     rule = "must count the rows of validation from 0"
     require_rows(dev == np.arange(len(dev)), f"{where} column 'example'", rule, dev)
@@ -57,6 +57,11 @@ def with_examples(tables: list[TrialTable], split: pa.Table, where: str) -> list
             )
         )
     return complete
+
+
+def _up_to(labels: int) -> str:
+    """What a label may be."""
+    return "0 or 1" if labels == 2 else f"0 to {labels - 1}"
 
 
 def _labels(tables: list[TrialTable]) -> int:
@@ -100,10 +105,10 @@ def with_predictions(tables: list[TrialTable], split: pa.Table, where: str) -> l
         if not widths:
             raise TrialSetError(f"{where} column {column!r}: no table of {tables[0].task} has a test_score")
         curves = curves_of(split.column(column), f"{where} column {column!r}", widths[0])
-        largest = _labels(tables) - 1
-        if curves.values.size and not -1 <= curves.values.min() <= curves.values.max() <= largest:
+        labels = _labels(tables)
+        if curves.values.size and not -1 <= curves.values.min() <= curves.values.max() < labels:
             worst = curves.values.min() if curves.values.min() < -1 else curves.values.max()
-            raise TrialSetError(f"{where} column {column!r}: must be -1 to {largest}, found {worst}")
+            raise TrialSetError(f"{where} column {column!r}: must be -1, {_up_to(labels)}, found {worst}")
         found[column] = curves
     complete = []
     for table in tables:

@@ -11,7 +11,8 @@ from rich.console import Console
 
 from runners.data.glue import train_size
 from runners.data.recipe import RECIPES
-from runners.plan import PlanError, estimate, load_plan, load_planned_table, parse_rates, with_rates
+from runners.plan import estimate, parse_rates, with_rates
+from runners.plan_file import PlanError, load_plan, table_named
 from runners.trial_log import Cell
 
 DODGE2020 = Path(__file__).parents[2] / "runners" / "plans" / "dodge2020.toml"
@@ -110,7 +111,7 @@ def test_a_plan_says_what_to_change_and_the_command_line_wins(tmp_path: Path) ->
             'model = "a/b"' + TABLE.replace('recipe = "stable"\n', ""),
             r"missing required field `recipe` - at `\$.tables\[0\]`",
         ),
-        ('model = "a/b"' + TABLE.replace("rte", "wnli"), "table 1: .*'wnli': no such task"),
+        ('model = "a/b"' + TABLE.replace("rte", "stsb"), "table 1: .*'stsb': no such task"),
         ('model = "a/b"' + TABLE.replace('"5"', '"5:5"'), "table 1: seeds '5:5'"),
         ('model = "a/b"' + TABLE + "trials_per_hour = 0", r"> 0.0 - at `\$.tables\[0\].trials_per_hour`, found 0"),
         ('model = "a/b"' + TABLE + TABLE, "table 2: the same model, task and recipe as table 1"),
@@ -134,9 +135,10 @@ def test_a_rate_that_cannot_be_is_named(text: str, tmp_path: Path) -> None:
 def test_a_table_of_a_plan_is_found_by_its_task_and_recipe(tmp_path: Path) -> None:
     path = tmp_path / "plan.toml"
     path.write_text('model = "a/b"' + TABLE + TABLE.replace('"rte"', '"mrpc"'))
-    assert load_planned_table(path, "mrpc/stable", tmp_path).spec.task == "mrpc"
+    tables = load_plan(path, tmp_path)
+    assert table_named("mrpc/stable", tables, path).spec.task == "mrpc"
     with pytest.raises(PlanError, match="--table 'cola/stable': .* no such table; there are rte/stable, mrpc/stable"):
-        load_planned_table(path, "cola/stable", tmp_path)
+        table_named("cola/stable", tables, path)
 
 
 def test_every_table_of_the_trial_set_is_planned() -> None:

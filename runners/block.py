@@ -23,6 +23,7 @@ from runners.data.glue import TaskData, encode_task, read_task
 from runners.data.reading import Dataset
 from runners.data.recipe import Recipe, validation_steps
 from runners.engines.drawn import drawn_parameters, set_missing
+from runners.engines.floor import Size, memory_of_trial
 from runners.engines.reference import finetune
 from runners.engines.stacked import StackedEngine
 from runners.errors import RunnerError
@@ -256,14 +257,15 @@ def _stack_size(model: PreTrainedModel, device: str, recipe: Recipe) -> int:
     if not device.startswith("cuda"):
         return 4
     free, _ = torch.cuda.mem_get_info(device)
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    # Weights, two moments, a copy in the products' precision and the gradients, then the activations of a batch of
-    # full-length examples: about 40 values of a token and 4 attention maps in every layer.
     config = model.config
-    tokens = recipe.batch_size * recipe.max_length
-    per_layer = tokens * (40 * config.hidden_size + 4 * config.num_attention_heads * recipe.max_length)
-    bytes_per_trial = 20 * parameters + 4 * config.num_hidden_layers * per_layer
-    return max(2, int(0.8 * free / bytes_per_trial))
+    size = Size(
+        config.num_hidden_layers,
+        config.hidden_size,
+        config.num_attention_heads,
+        config.intermediate_size,
+        sum(parameter.numel() for parameter in model.parameters()),
+    )
+    return max(2, int(0.8 * free / memory_of_trial(size, recipe.batch_size * recipe.max_length, recipe.max_length)))
 
 
 def model_sha256(model: PreTrainedModel) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from statistics import median
 from typing import Annotated
@@ -70,7 +71,7 @@ def estimate(tables: Sequence[PlannedTable]) -> Table:
     """Trials, steps and device hours of every table and of all together, to be printed.
 
     Raises:
-        GlueError: the training data cannot be found.
+        DataError: the training data cannot be found.
     """
     shown = Table("task", "recipe", "grid", "trials", "steps each", "steps", "trials/h", "device hours", box=None)
     shown.title = ", ".join(dict.fromkeys(table.spec.model_name for table in tables))
@@ -100,6 +101,68 @@ def estimate(tables: Sequence[PlannedTable]) -> Table:
     return shown
 
 
+def columns_by(tables: Sequence[PlannedTable], seconds: float) -> list[tuple[int, int]]:
+    """How many whole columns of each table one process has trained after so long, in turn, and of how many.
+
+    Nothing of them is there before. Start-up is not counted.
+
+    Raises:
+        PlanError: what a table takes is not known.
+    """
+    columns = [
+        [list(column) for _, column in groupby(table.cells, key=lambda cell: cell.data_order_seed)] for table in tables
+    ]
+    done, left = [0] * len(tables), seconds
+    for position in range(max(map(len, columns))):
+        for number, table in enumerate(tables):
+            if table.trials_per_hour is None:
+                raise PlanError(f"--until: nobody knows how long {table.name} takes; give --trials-per-hour")
+            if position < len(columns[number]):
+                takes = 3600 * len(columns[number][position]) / table.trials_per_hour
+                if takes <= left:  # as in a sweep: a longer one is left for a shorter one that fits
+                    left, done[number] = left - takes, done[number] + 1
+    return list(zip(done, map(len, columns), strict=True))
+
+
+def card_estimate(tables: Sequence[PlannedTable], name: str) -> Table:
+    """What the tables take on a card, computed, to be printed.
+
+    Raises:
+        RunnerError: nothing is known of the card, a model's size or a task's lengths.
+    """
+    from runners.on_paper import CARDS, GIB, SHARE, on_paper  # imports torch
+
+    if name not in CARDS:
+        raise PlanError(f"--card {name!r}: known are {', '.join(CARDS)}")
+    card = CARDS[name]
+    shown = Table(
+        "task", "recipe", "trials", "GiB a trial, at most", "together", "floor, h", f"at {SHARE:.0%} of it, h"
+    )
+    shown.title = f"computed for one {card.name} ({card.memory / 1e9:.0f} GB), not measured"
+    hours = 0.0
+    for table in tables:
+        found = on_paper(table, card)
+        its = len(table.cells) * found.seconds / 3600
+        shown.add_row(
+            table.spec.task,
+            table.spec.recipe.name,
+            f"{len(table.cells):,}",
+            f"{found.memory / GIB:.1f}",
+            f"{found.together}",
+            f"{its:,.2f}",
+            f"{its / SHARE:,.2f}",
+        )
+        hours += its
+    shown.add_section()
+    shown.add_row(
+        "all", "", f"{sum(len(table.cells) for table in tables):,}", "", "", f"{hours:,.2f}", f"{hours / SHARE:,.2f}"
+    )
+    shown.box = None
+    for column in shown.columns[2:]:
+        column.justify = "right"
+    return shown
+
+
 def main(
     plan: Annotated[Path, typer.Argument(help="A plan file, such as runners/plans/dodge2020.toml.")],
     trials_per_hour: Annotated[
@@ -109,11 +172,24 @@ def main(
     model: Annotated[str | None, typer.Option(help="Another model than the plan's.")] = None,
     model_name: Annotated[str | None, typer.Option(help="Public name of the model in a local folder.")] = None,
     glue: Annotated[str | None, typer.Option(help="A folder laid out like nyu-mll/glue, or a Hub dataset.")] = None,
+    until: Annotated[float | None, typer.Option(min=1, help="Say what a sweep of so many seconds will reach.")] = None,
+    card: Annotated[
+        str | None, typer.Option(help="h100 or h200: compute memory, trials together and hours there; no data needed.")
+    ] = None,
 ) -> None:
-    """What a plan will cost: its trials, steps and device hours."""
+    """What a plan will take: its trials, steps and device hours, by rates that are given or measured."""
+    console = Console()
     try:
         tables = load_plan(plan, logs, draw=False, model=model, model_name=model_name, glue=glue)
-        Console().print(estimate(with_rates(tables, parse_rates(trials_per_hour or (), tables))))
+        tables = with_rates(tables, parse_rates(trials_per_hour or (), tables))
+        if card is not None:
+            console.print(card_estimate(tables, card))
+            return
+        console.print(estimate(tables))
+        if until is not None:
+            reached = zip(tables, columns_by(tables, until), strict=True)
+            parts = [f"{done} of {of} columns of {table.name}" for table, (done, of) in reached]
+            console.print(f"in {until:g} s of one device, start-up not counted: {', '.join(parts)}", soft_wrap=True)
     except (RunnerError, OSError) as error:
         Console(stderr=True).print(f"error: {error}", style="red", soft_wrap=True, highlight=False)
         raise typer.Exit(2) from None

@@ -181,7 +181,9 @@ def _with_rate(path: Path, plan: PlanFile, table: TableOfPlan, where: str) -> di
         raise PlanError(f"{where}: its learning rate is that of pilots {table.pilots!r}: run them first (--pilots)")
     if None not in (rate, own) and rate != own:
         raise PlanError(f"{where}: learning_rate is {own:g}, and its pilots say {rate:g} ({results_file(path)})")
-    changes = table.set | {"learning_rate": own if rate is None else rate}
+    changes = dict(table.set)
+    if rate is not None:
+        changes["learning_rate"] = rate
     if isinstance(name := changes.get("name"), str):
         changes["name"] = name.replace("{learning_rate}", f"{changes['learning_rate']:g}")
     return changes

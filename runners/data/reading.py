@@ -85,12 +85,14 @@ def dataset_of(
     dataset = Dataset(name, tuple(text), label or "label", validation or "validation", test)
     if dataset.is_file and validation is None:
         raise DataError(f"--dataset {name}: a training file; give the file of its dev set with --validation")
-    located = {"name": dataset.name}
-    if dataset.is_file:
-        located |= {"validation": dataset.validation} | ({"test": test} if test else {})
-    return replace(
-        dataset, **{key: str(Path(at).resolve()) if Path(at).exists() else at for key, at in located.items()}
-    )
+    if not dataset.is_file:
+        return replace(dataset, name=_located(dataset.name))
+    validation, test = _located(dataset.validation), test and _located(test)
+    return replace(dataset, name=_located(name), validation=validation, test=test)
+
+
+def _located(name: str) -> str:
+    return str(Path(name).resolve()) if Path(name).exists() else name
 
 
 @dataclass(frozen=True)

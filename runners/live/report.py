@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -238,13 +239,15 @@ def make_report(
         kept=KeptReport(
             **measured(kept, checkpoint),
             accuracy=float(kept.row["accuracy"][checkpoint]),
-            **{
-                name: float(kept.row[name][checkpoint]) if name in kept.row else None
-                for name in ("f1", "matthews_correlation")
-            },
+            f1=_of_two_labels(kept.row, "f1", checkpoint),
+            matthews_correlation=_of_two_labels(kept.row, "matthews_correlation", checkpoint),
             **asdict(check),
         ),
     )
+
+
+def _of_two_labels(row: Mapping[str, Any], metric: str, checkpoint: int) -> float | None:
+    return float(row[metric][checkpoint]) if metric in row else None
 
 
 def summary(report: Report) -> list[str]:

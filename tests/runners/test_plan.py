@@ -153,7 +153,7 @@ def test_every_table_of_the_trial_set_is_planned() -> None:
 
 
 def test_what_a_time_limit_leaves_of_two_tables_by_hand(tmp_path: Path) -> None:
-    """Columns of two trials, 72 s each of rte and 36 s each of mrpc: 216 s are two columns of both, and 30 s are none."""
+    """Columns of two trials take 72 s of rte and 36 s of mrpc: 216 s are two columns of both, and 30 s are none."""
     path = tmp_path / "plan.toml"
     table = TABLE.replace('"5"', '"0:3"')
     path.write_text('model = "a/b"' + table + "trials_per_hour = 100" + table.replace("rte", "mrpc"))
@@ -167,7 +167,7 @@ def test_what_a_time_limit_leaves_of_two_tables_by_hand(tmp_path: Path) -> None:
 
 
 def test_a_models_size_is_that_of_transformers() -> None:
-    """109,482,240 parameters without a classifier, as BertModel of bert-base-uncased has; 335,141,888 of the large one."""
+    """Without a classifier, as BertModel counts them."""
     assert size_of("google-bert/bert-base-uncased").parameters == 109_482_240
     assert size_of("google-bert/bert-large-uncased").parameters == 335_141_888
 

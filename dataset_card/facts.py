@@ -11,10 +11,12 @@ import numpy as np
 from dataset_card.held_out import test_set
 from dataset_card.reproduced import reproduced
 from dataset_card.strategies import strategies
+from dataset_card.tasks import TASKS as OF_TASKS
 from seedbench.metrics import best_checkpoint
+from seedbench.tasks import TASKS
 from seedbench.trialset import Manifest, TrialSet, TrialTable, curve_words, diverged_words, read_split, seeds_words
 from seedbench.trialset.files import picture_of
-from seedbench.trialset.schema import CONFIGS, RECIPE_COLUMNS, TASKS
+from seedbench.trialset.schema import CONFIGS, RECIPE_COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,14 +26,6 @@ MODEL_LICENCES = {
     "google-bert/bert-base-uncased": "Apache-2.0",
     "google-bert/bert-large-uncased": "Apache-2.0",
     "sentence-transformers/all-MiniLM-L6-v2": "Apache-2.0",
-}
-#: Where the tasks' texts come from, and on what terms as far as they are stated.
-TASK_SOURCES = {
-    "cola": "Corpus of Linguistic Acceptability (Warstadt et al. 2019): from books and articles on linguistics",
-    "mrpc": "Microsoft Research Paraphrase Corpus (Dolan and Brockett 2005): a research licence that does not allow "
-    "redistribution",
-    "rte": "the challenges RTE 1, 2, 3 and 5 (Dagan et al. 2006 and following), on the organisers' terms",
-    "sst2": "Stanford Sentiment Treebank (Socher et al. 2013): film reviews, on the terms of its authors",
 }
 
 
@@ -53,6 +47,8 @@ def values(folder: Path, manifest: Manifest, trials: TrialSet) -> dict[str, str]
         "scores": _scores(trials),
         "predictions": "yes" if manifest.shards("predictions") else "",
         "our_runs": "yes" if our_runs(folder, manifest) else "",
+        "of_glue": "yes" if TASKS.keys() & set(tasks) else "",
+        "labels": _labels(trials),
         "task": task,
         "tasks": ", ".join(tasks),
         "pictures": "\n\n".join(f"![Scores of the trials on {task}]({picture_of(task)})" for task in tasks),
@@ -71,7 +67,8 @@ def values(folder: Path, manifest: Manifest, trials: TrialSet) -> dict[str, str]
         "grids": _grids(trials),
         "status": _status(trials, ours=our_runs(folder, manifest)),
         "sources": _markdown(
-            ["task", "source"], ([f"`{task}`", TASK_SOURCES.get(task, "not known here")] for task in tasks)
+            ["task", "source"],
+            ([f"`{task}`", OF_TASKS[task].source if task in TASKS else "not known here"] for task in tasks),
         ),
         "models": ", ".join(
             f"{model} ({MODEL_LICENCES.get(model, 'licence not known here')})"
@@ -92,24 +89,43 @@ def _of_what(tasks: Sequence[str]) -> str:
     """What was fine-tuned on what, after "trials"."""
     if TASKS.keys() >= set(tasks):
         return "of pretrained models on GLUE tasks"
-    return f"on {' and '.join(tasks)}"
+    return f"on {_and(tasks)}"
 
 
 def _scores(trials: TrialSet) -> str:
     """What the scores are."""
-    sentence = (
-        "Scores are GLUE's: Matthews correlation for CoLA, the mean of accuracy and F1 for MRPC, accuracy for RTE\n"
-        "and SST-2."
-    )
-    others = [table for table in trials.tables if table.score_name or table.task not in TASKS]
-    if not others:
-        return sentence
+    known = sorted({table.task for table in trials.tables if table.task in TASKS and not table.score_name})
+    by_metric: dict[str, list[str]] = {}
+    for task in known:
+        by_metric.setdefault(_IN_WORDS[TASKS[task].metric], []).append(OF_TASKS[task].title)
     measured = {
         table.task: f"`{table.metric or 'score'}` for {table.task}, {'higher' if table.sign > 0 else 'lower'} is better"
-        for table in others
+        for table in trials.tables
+        if table.score_name or table.task not in TASKS
     }
-    theirs = f"Scores are what those who recorded them call {'; '.join(measured.values())}."
-    return theirs if len(others) == len(trials.tables) else f"{sentence} {theirs}"
+    sentences = []
+    if by_metric:
+        sentences.append(f"Scores are GLUE's: {', '.join(f'{name} for {_and(of)}' for name, of in by_metric.items())}.")
+    if measured:
+        sentences.append(f"Scores are what those who recorded them call {'; '.join(measured.values())}.")
+    return " ".join(sentences)
+
+
+_IN_WORDS = {
+    "accuracy": "accuracy",
+    "matthews_correlation": "Matthews correlation",
+    "mean_of_accuracy_and_f1": "the mean of accuracy and F1",
+}
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _labels(trials: TrialSet) -> str:
+    """The largest number of labels of a task, in words of what they are recorded as."""
+    largest = max((table.labels or 2 for table in trials.tables), default=2)
+    return "0 or 1" if largest == 2 else f"from 0 to {largest - 1}"
 
 
 def _markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -8,13 +8,10 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 
+from dataset_card.tasks import TASKS
 from seedbench.trialset import Manifest, TrialSet, read_split
 
-#: In percent: examples of the test set that share a sentence with the rest of the training file, and examples of GLUE's
-#: own dev set that share one with the whole of it. Measured, as tests/runners/data/test_held_out.py does again.
-SHARED_SENTENCES = {"cola": (0.3, 1.5), "mrpc": (12.9, 10.5), "rte": (26.7, 37.2), "sst2": (0.0, 0.0)}
-
-_ORIGIN = """\
+_GLUE = """\
 It is held out of GLUE's training file before anything else, the same for all tables of a task: nobody trains on it, and
 nobody should select on it. GLUE's own test labels are not public. Its rows are drawn once, by the runners' stream
 `("test", 0)`, without replacement and in the order of the file; recipes train on the rest, few-sample recipes on a
@@ -22,6 +19,10 @@ subset of the rest. `examples` has the rows; the file's text is not in this data
 _SST2 = """\
  SST-2's training file has the phrases of its sentences as examples of their own. Its test examples are phrases of ten
 words or more that are part of no other, and what is part of one of them is not trained on."""
+_OTHERS = """\
+The test set of {tasks} is the same for all tables of a task: nobody trains on it, nor should select on it. It came
+with the data, or was drawn from the training examples by the runners' stream `("test", 0)`; which of the two is not
+recorded. `examples` has its rows; the texts are not in this data set."""
 
 
 def test_set(
@@ -41,11 +42,15 @@ def test_set(
         split = read_split(folder, manifest, "examples", manifest.shards("examples")[task])
         of_test = split.filter(pc.equal(split.column("split"), "test"))
         numbers = of_test.column("example").to_numpy().astype("<i8")
-        share, dev = SHARED_SENTENCES[task]
+        shared = TASKS[task].shared_sentences if task in TASKS else None
+        shares = ["not measured"] * 2 if shared is None else [f"{share} %" for share in shared]
         digest = hashlib.sha256(numbers.tobytes()).hexdigest()
-        rows.append([f"`{task}`", f"{len(numbers):,}", f"{share} %", f"{dev} %", f"`{digest[:8]}`"])
-    header = ["task", "test examples", "share a sentence with the rest", "GLUE's dev set does", "SHA-256 of the rows"]
-    lines = [_ORIGIN + (_SST2 if "sst2" in tested else ""), "", markdown(header, rows)]
+        rows.append([f"`{task}`", f"{len(numbers):,}", *shares, f"`{digest[:8]}`"])
+    header = ["task", "test examples", "share a sentence with the rest", "the dev set does", "SHA-256 of the rows"]
+    others = [task for task in tested if task not in TASKS]
+    lines = [_GLUE + (_SST2 if "sst2" in tested else "")] if len(others) < len(tested) else []
+    lines += [_OTHERS.format(tasks=" and ".join(others))] if others else []
+    lines += ["", markdown(header, rows)]
     if without := [f"{table.task} {table.recipe}" for table in trials.tables if table.test_score is None]:
         lines += [
             "",

@@ -8,17 +8,12 @@ from typing import Any
 from huggingface_hub import DatasetCardData
 
 from dataset_card.facts import our_runs
+from dataset_card.tasks import TASKS
 from seedbench.trialset import Manifest, TrialSet, read_split
-from seedbench.trialset.schema import CONFIGS, TASKS, Config
+from seedbench.trialset.schema import CONFIGS, Config
 
 #: The Hub's size categories: below which number of rows, and its name.
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
-FINE_GRAINED = {
-    "cola": "acceptability-classification",
-    "mrpc": "semantic-similarity-classification",
-    "rte": "natural-language-inference",
-    "sst2": "sentiment-classification",
-}
 
 
 def metadata(folder: Path, manifest: Manifest, trials: TrialSet) -> DatasetCardData:
@@ -44,10 +39,10 @@ def metadata(folder: Path, manifest: Manifest, trials: TrialSet) -> DatasetCardD
     return DatasetCardData(
         pretty_name="seedbench fine-tuning trials",
         license="cc-by-4.0" if ours else "unknown",
-        language="en" if ours else None,
+        language="en" if known else None,
         tags=["tabular", "fine-tuning", "random-seeds", "early-stopping", "hyperparameter-optimization"],
-        task_categories=["text-classification"] if known else None,
-        task_ids=sorted(FINE_GRAINED[task] for task in known) or None,
+        task_categories=["text-classification"] if known or ours else None,
+        task_ids=sorted({TASKS[task].kind for task in known}) or None,
         size_categories=[next((name for limit, name in SIZES if number < limit), "1M<n<10M")],
         source_datasets=["nyu-mll/glue"] if known else None,
         configs=configs,

@@ -9,6 +9,7 @@ import hashlib
 import platform
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
@@ -18,9 +19,11 @@ import transformers
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
 
 import seedbench
-from runners.data.glue import NUM_LABELS, TaskData, load_task
+from runners.data.glue import TaskData, encode_task, read_task
+from runners.data.reading import Dataset
 from runners.data.recipe import Recipe, validation_steps
 from runners.engines.drawn import drawn_parameters, set_missing
+from runners.engines.floor import Size, memory_of_trial
 from runners.engines.reference import finetune
 from runners.engines.stacked import StackedEngine
 from runners.errors import RunnerError
@@ -35,8 +38,8 @@ class ModelError(RunnerError):
     """A model that cannot be loaded or trained; the message names it."""
 
 
-def load_model(source: str) -> PreTrainedModel:
-    """A float32 sequence classifier with two labels; what its checkpoint lacks is drawn by every trial.
+def load_model(source: str, num_labels: int = 2) -> PreTrainedModel:
+    """A float32 sequence classifier; what its checkpoint lacks is drawn by every trial.
 
     Raises:
         ModelError: no such model, or damaged.
@@ -46,7 +49,7 @@ def load_model(source: str) -> PreTrainedModel:
     transformers.logging.disable_progress_bar()
     try:
         model, loading = AutoModelForSequenceClassification.from_pretrained(
-            source, num_labels=NUM_LABELS, output_loading_info=True
+            source, num_labels=num_labels, output_loading_info=True
         )
     except Exception as error:  # transformers, safetensors and json raise kinds of their own for a damaged folder
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
@@ -70,19 +73,49 @@ def load_tokenizer(source: str):  # noqa: ANN201
         raise ModelError(f"{source}: no tokenizer that transformers can load ({reason})") from None
 
 
+class Loaded:
+    """Models, tokenizers and data of a process, each loaded once."""
+
+    def __init__(self) -> None:
+        self.model, self.tokenizer = cache(load_model), cache(load_tokenizer)
+        self._read, self._encoded = cache(read_task), cache(self._encode)
+
+    def data(self, spec: TableSpec) -> TaskData:
+        """A table's data, the same for all recipes that train on the same examples."""
+        recipe = spec.recipe
+        seen = Recipe(
+            recipe.name if recipe.train_examples else "all",
+            max_length=recipe.max_length,
+            train_examples=recipe.train_examples,
+            train_subset_seed=recipe.train_subset_seed,
+        )
+        return self._encoded(spec.task, spec.source, spec.model, seen)
+
+    def _encode(self, task: str, source: str | Dataset, model: str, recipe: Recipe) -> TaskData:
+        return encode_task(self._read(task, source), self.tokenizer(model), recipe)
+
+
 class BlockRunner:
     """Trains blocks of cells of one table on one device.
 
     Args:
         spec: the table.
         device: "cpu", "cuda", "cuda:1", …
+        loaded: what the process has loaded before.
+        make_room: frees memory of the device that another table holds, and says whether there was any.
     """
 
-    def __init__(self, spec: TableSpec, device: str):
-        self.spec, self.device = spec, device
-        self.model = load_model(spec.model)
-        self.tokenizer = load_tokenizer(spec.model)
-        self.data = load_task(spec.task, spec.glue, self.tokenizer, spec.recipe)
+    def __init__(
+        self,
+        spec: TableSpec,
+        device: str,
+        loaded: Loaded | None = None,
+        make_room: Callable[[], bool] = lambda: False,
+    ):
+        self.spec, self.device, self.make_room = spec, device, make_room
+        loaded = loaded or Loaded()
+        self.tokenizer, self.data = loaded.tokenizer(spec.model), loaded.data(spec)
+        self.model = loaded.model(spec.model, len(self.data.labels))
         longest = int(max(self.data.train.length.max(), self.data.evaluated.length.max()))
         positions = getattr(self.model.config, "max_position_embeddings", longest)
         if longest > positions:
@@ -106,7 +139,7 @@ class BlockRunner:
                 if getattr(record, name) != self.provenance[name]:
                     raise TableError(
                         f"{path}: made with other {what} than here: {name} is {getattr(record, name)} there and "
-                        f"{self.provenance[name]} here; check --model and --glue, or give another --out"
+                        f"{self.provenance[name]} here; check --model and --glue or --dataset, or give another --out"
                     )
 
     def run(self, cells: Sequence[Cell], progress: Callable[[float], None] = lambda share: None) -> Iterator[Cell]:
@@ -129,7 +162,7 @@ class BlockRunner:
 
     def _run_column(self, cells: list[Cell], progress: Callable[[float], None]) -> Iterator[Cell]:
         while cells:
-            size = self.stack or min(len(cells), _stack_size(self.model, self.device, self.spec.recipe))
+            size = self.stack or min(len(cells), self._fitting(len(cells)))
             try:
                 if self._engine is None:
                     self._engine = StackedEngine(
@@ -138,8 +171,9 @@ class BlockRunner:
                 together = cells[: self._engine.trials]
                 outcomes = self._engine.run(together, progress)
             except torch.cuda.OutOfMemoryError:
-                self._engine = None
-                torch.cuda.empty_cache()
+                self.free()
+                if self.make_room():
+                    continue
                 if size <= 2:
                     raise ModelError(f"{self.device}: out of memory even with two trials at a time") from None
                 self.stack = size // 2
@@ -147,6 +181,20 @@ class BlockRunner:
             for cell, outcome in zip(together, outcomes, strict=True):
                 yield self._write(cell, outcome)
             cells = cells[len(together) :]
+
+    def _fitting(self, wanted: int) -> int:
+        """Trials that fit together, once what other tables hold is freed as far as that many need it."""
+        if self._engine is not None:
+            return self._engine.trials
+        while (size := _stack_size(self.model, self.device, self.spec.recipe)) < wanted and self.make_room():
+            pass
+        return size
+
+    def free(self) -> bool:
+        """Gives up the engine, whose memory another table needs; returns whether there was one."""
+        held, self._engine = self._engine is not None, None
+        torch.cuda.empty_cache()
+        return held
 
     def log(self, cell: Cell, outcome: Outcome) -> TrialLog:
         """The log of a trial, or of its part up to the last checkpoint of ``outcome``."""
@@ -175,6 +223,31 @@ class BlockRunner:
         return cell
 
 
+class Tables:
+    """The tables that a process trains, in turn, on one device."""
+
+    def __init__(self, device: str):
+        self.device, self.loaded = device, Loaded()
+        self._runners: dict[TableSpec, BlockRunner] = {}  # the latest used last
+
+    def runner(self, spec: TableSpec) -> BlockRunner:
+        """Of a table, whose folder is checked the first time.
+
+        Raises:
+            RunnerError: what it needs cannot be loaded, or its folder has trials of other weights or data.
+        """
+        runner = self._runners.pop(spec, None)
+        if runner is None:
+            runner = BlockRunner(spec, self.device, self.loaded, self._make_room)
+            runner.check_folder()
+        self._runners[spec] = runner
+        return runner
+
+    def _make_room(self) -> bool:
+        """Frees the engine that was used longest ago, but for the one in use."""
+        return any(runner.free() for runner in list(self._runners.values())[:-1])
+
+
 def _column_of(cell: Cell) -> int:
     return cell.data_order_seed
 
@@ -184,14 +257,15 @@ def _stack_size(model: PreTrainedModel, device: str, recipe: Recipe) -> int:
     if not device.startswith("cuda"):
         return 4
     free, _ = torch.cuda.mem_get_info(device)
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    # Weights, two moments, a copy in the products' precision and the gradients, then the activations of a batch of
-    # full-length examples: about 40 values of a token and 4 attention maps in every layer.
     config = model.config
-    tokens = recipe.batch_size * recipe.max_length
-    per_layer = tokens * (40 * config.hidden_size + 4 * config.num_attention_heads * recipe.max_length)
-    bytes_per_trial = 20 * parameters + 4 * config.num_hidden_layers * per_layer
-    return max(2, int(0.8 * free / bytes_per_trial))
+    size = Size(
+        config.num_hidden_layers,
+        config.hidden_size,
+        config.num_attention_heads,
+        config.intermediate_size,
+        sum(parameter.numel() for parameter in model.parameters()),
+    )
+    return max(2, int(0.8 * free / memory_of_trial(size, recipe.batch_size * recipe.max_length, recipe.max_length)))
 
 
 def model_sha256(model: PreTrainedModel) -> str:

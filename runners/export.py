@@ -1,4 +1,7 @@
-"""Turns trial logs into a trial set: ``python -m runners.export LOGS OUT --name … --version …``."""
+"""Turns trial logs into a trial set: ``python -m runners.export LOGS OUT --name … --version …``.
+
+``--compact`` makes small files of them instead, which become the same trial set on another machine.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,19 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import typer
 from rich.console import Console
 from rich.progress import track
 
+from runners.compact import SUFFIX, Splits, read_compact, write_compact
 from runners.errors import RunnerError
 from runners.trial_log import TrialLog, read_log
 from seedbench import metrics
 from seedbench.commands import run
 from seedbench.errors import SeedbenchError
+from seedbench.tasks import TASKS
 from seedbench.trialset import (
     changing_trials,
     load_trials,
@@ -36,13 +43,15 @@ Rows = dict[str, dict[str, list[dict[str, Any]]]]
 def trial_row(log: TrialLog) -> dict[str, Any]:
     """The row of a log in the config ``trials``.
 
-    A trial is "diverged" where a loss or a logit is not finite, or where it ends no better than a constant prediction.
+    Of a task that is not GLUE's the score is the accuracy. A trial is "diverged" where a loss or a logit is not finite,
+    or where it ends no better than a constant prediction.
     """
     record, label = log.record, log.label
     predicted = predicted_label(log)
-    counts = metrics.correct_counts(predicted, label)
-    score = metrics.task_score(record.task, *counts)
-    majority = majority_score_of(record.task, label)
+    metric, counts = _metric(record.task), metrics.correct_counts(predicted, label)
+    score = metrics.metric_score(metric, *counts)
+    labels = log.outcome.logits.shape[-1]
+    beside = ("accuracy", "f1", "matthews_correlation") if labels == 2 else metrics.OF_ANY_LABELS
     finite = np.isfinite(log.outcome.step_train_loss).all() and np.isfinite(log.outcome.logits).all()
     known = {column.name for column in CONFIGS["trials"].columns}
     provenance = {name: value for name, value in vars(record).items() if name in known}
@@ -50,18 +59,23 @@ def trial_row(log: TrialLog) -> dict[str, Any]:
         **provenance,
         **{name: value for name, value in record.recipe_fields.items() if name in known},
         "trial_id": f"{record.model}/{record.recipe}/{record.weight_init_seed}-{record.data_order_seed}",
-        "status": "finished" if finite and score[-1] > majority else "diverged",
-        "majority_score": majority,
+        "status": "finished" if finite and score[-1] > metrics.constant_score(metric, counts[1]) else "diverged",
+        "score_name": None if record.task in TASKS else metric,
+        "majority_score": majority_score_of(metric, label),
+        "num_labels": None if record.task in TASKS else labels,
         "num_steps": record.step[-1],
         "step": np.array(record.step, np.int32),
         "train_loss": _means_between(log.outcome.step_train_loss, record.step),
         "validation_loss": _losses(log.outcome.logits, label).mean(axis=1).astype(np.float32),
-        "accuracy": metrics.accuracy(*counts),
-        "f1": metrics.f1(*counts),
-        "matthews_correlation": metrics.matthews_correlation(*counts),
+        **{name: metrics.metric_score(name, *counts) for name in beside},
         "score": score,
         **_on_test_set(log),
     }
+
+
+def _metric(task: str) -> str:
+    """What the score of a task is."""
+    return TASKS[task].metric if task in TASKS else "accuracy"
 
 
 def _on_test_set(log: TrialLog) -> dict[str, np.ndarray]:
@@ -70,7 +84,9 @@ def _on_test_set(log: TrialLog) -> dict[str, np.ndarray]:
     if predicted is None or log.test_label is None or log.outcome.test_logits is None:
         return {}
     return {
-        "test_score": metrics.task_score(log.record.task, *metrics.correct_counts(predicted, log.test_label)),
+        "test_score": metrics.metric_score(
+            _metric(log.record.task), *metrics.correct_counts(predicted, log.test_label)
+        ),
         "test_loss": _losses(log.outcome.test_logits, log.test_label).mean(axis=1).astype(np.float32),
     }
 
@@ -145,53 +161,87 @@ def _examples(log: TrialLog) -> list[dict[str, Any]]:
     ]
 
 
-def log_files(folder: Path) -> list[Path]:
-    """Every trial log below ``folder``, sorted.
+def files_below(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Every trial log below ``folder``, and every file that ``--compact`` wrote; each sorted.
 
     Raises:
-        RunnerError: there is none.
+        RunnerError: there is none of either.
     """
-    files = sorted(folder.rglob("wi*-do*.npz"))
-    if not files:
-        raise RunnerError(f"{folder}: no trial logs (wi<seed>-do<seed>.npz) below it")
-    return files
+    logs, compact = (sorted(folder.rglob(pattern)) for pattern in ("wi*-do*.npz", f"*{SUFFIX}"))
+    if not logs and not compact:
+        raise RunnerError(f"{folder}: no trial logs (wi<seed>-do<seed>.npz), and no *{SUFFIX}, below it")
+    return logs, compact
 
 
-def append(rows: Rows, folder: Path, *, name: str, version: str) -> str:
-    """Adds the trials of ``rows`` that the trial set in ``folder`` does not hold yet; returns its manifest's SHA-256.
+def splits_of(rows: Rows, compact: Iterable[Path] = ()) -> Splits:
+    """Rows of logs and of compact files together, as Arrow tables.
+
+    Raises:
+        RunnerError: one of the files is damaged, or of other dev or test examples than the rest.
+    """
+    splits = {
+        config: {task: to_arrow(config, of_task) for task, of_task in by_task.items()}
+        for config, by_task in rows.items()
+    }
+    for path in compact:
+        found, task = read_compact(path), path.name.removesuffix(SUFFIX)
+        for config, its in found.items():
+            of_config = splits.setdefault(config, {})
+            if config != "examples":
+                of_config[task] = pa.concat_tables([of_config[task], its]) if task in of_config else its
+            elif not of_config.setdefault(task, its).equals(its):
+                raise RunnerError(f"{path}: other examples of {task} than in other files; keep data sets apart")
+    return splits
+
+
+def append(splits: Splits, folder: Path, *, name: str, version: str) -> str:
+    """Adds the trials that the trial set in ``folder`` does not hold yet; returns its manifest's SHA-256.
 
     Raises:
         TrialSetError: the folder is no trial set, or cannot be written, or something collides with what it holds; it is
             as it was.
     """
-    new = {
-        config: {task: to_arrow(config, of_task) for task, of_task in splits.items()} for config, splits in rows.items()
-    }
     with changing_trials(folder) as change:
-        merged = merge(read_folder(folder, read_manifest(folder)), new, str(folder), "the logs")
+        merged = merge(read_folder(folder, read_manifest(folder)), splits, str(folder), "the logs")
         return put_trials(change, merged, name=name, version=version)
 
 
 def main(
-    logs: Annotated[Path, typer.Argument(help="Folder of trial logs; all below it are taken.")],
+    logs: Annotated[Path, typer.Argument(help="Folder of trial logs, or of what --compact made of them.")],
     out: Annotated[Path, typer.Argument(help="Folder of the trial set.")],
-    name: Annotated[str, typer.Option(help="Name of the trial set, such as owner/name on the Hub.")],
-    version: Annotated[str, typer.Option(help="Semantic version of the data.")],
+    name: Annotated[str | None, typer.Option(help="Name of the trial set, such as owner/name on the Hub.")] = None,
+    version: Annotated[str | None, typer.Option(help="Semantic version of the data.")] = None,
     append_: Annotated[bool, typer.Option("--append", help="Add the new trials to the set that is there.")] = False,
     steps: Annotated[bool, typer.Option(help="With the loss and gradient norm of every step.")] = False,
     logits: Annotated[bool, typer.Option(help="With the logits of every checkpoint.")] = False,
+    compact: Annotated[
+        bool, typer.Option("--compact", help="No trial set: a small file a task, to be exported elsewhere.")
+    ] = False,
 ) -> None:
-    """Turn trial logs into a trial set."""
+    """Turn trial logs into a trial set, or into a few small files that become the same trial set elsewhere."""
     console = Console(stderr=True)
     try:
-        files = log_files(logs)
+        if compact and (steps or logits or append_ or name or version):
+            raise RunnerError("--compact: leaves steps and logits behind, and names nothing; give it alone")
+        if not compact and not (name and version):
+            raise RunnerError("--name and --version: a trial set has both; or give --compact")
+        files, compacts = files_below(logs)
+        if compacts and (steps or logits):
+            raise RunnerError(f"{compacts[0]}: has neither steps nor logits; leave --steps and --logits out")
         rows = rows_of(
             (read_log(path) for path in track(files, "reading logs", console=console)), steps=steps, logits=logits
         )
+        splits = splits_of(rows, compacts)
+        if compact:
+            for path in write_compact(out, splits):
+                size = path.stat().st_size
+                console.print(f"{path}: {pq.read_metadata(path).num_rows} trials, {size:,} bytes", soft_wrap=True)
+            return
+        assert name and version
         if append_:
-            digest = append(rows, out, name=name, version=version)
+            digest = append(splits, out, name=name, version=version)
         else:
-            digest = write_trials(out, rows, name=name, version=version)
+            digest = write_trials(out, splits, name=name, version=version)
     except (RunnerError, SeedbenchError, OSError) as error:
         console.print(f"error: {error}", style="red", soft_wrap=True, highlight=False)
         raise typer.Exit(2) from None

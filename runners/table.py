@@ -10,7 +10,7 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
-from runners.data.glue import TEXT_COLUMNS
+from runners.data.reading import Dataset, check_task
 from runners.data.recipe import Recipe, get_recipe
 from runners.data.seeds import drawn_seeds
 from runners.errors import RunnerError
@@ -35,7 +35,8 @@ class TableSpec:
         model: a folder or a Hub name.
         model_name: what the logs call it.
         glue: a folder in the layout of ``nyu-mll/glue``, or a Hub dataset.
-        task: the GLUE task.
+        task: a GLUE task, or the name that the data set has been given.
+        dataset: where the examples are read in GLUE's stead; None: they are GLUE's.
         recipe: everything that is not a seed.
         engine: "reference" (one at a time) or "stacked" (a column at a time).
         out: folder of the logs.
@@ -55,12 +56,19 @@ class TableSpec:
     out: Path
     stack: int | None = None
     compiled: bool | None = None
+    dataset: Dataset | None = None
 
     def __post_init__(self) -> None:
         if self.engine not in ENGINES:
             raise TableError(f"--engine {self.engine!r}: expected {' or '.join(ENGINES)}")
         if self.stack is not None and self.stack < 2:
             raise TableError(f"--stack {self.stack}: the stacked engine trains at least 2 trials together")
+        check_task(self.task, self.dataset)
+
+    @property
+    def source(self) -> str | Dataset:
+        """Where the examples are read."""
+        return self.dataset or self.glue
 
     def log_path(self, cell: Cell) -> Path:
         """Where the cell's log lies."""
@@ -79,6 +87,7 @@ def table_spec(
     out: Path,
     stack: int | None = None,
     compiled: bool | None = None,
+    dataset: Dataset | None = None,
 ) -> TableSpec:
     """The spec that a command line describes.
 
@@ -91,8 +100,7 @@ def table_spec(
     Raises:
         RunnerError: an argument outside its range.
     """
-    if task not in TEXT_COLUMNS:
-        raise TableError(f"--task {task!r}: no such task; there are {', '.join(TEXT_COLUMNS)}")
+    check_task(task, dataset)
     if model_name is None and Path(model).exists():
         raise TableError(f"--model {model}: a folder has no public name; give one with --model-name")
     changed = get_recipe(recipe, **parse_changes(changes))
@@ -106,6 +114,7 @@ def table_spec(
         out=out,
         stack=stack,
         compiled=compiled,
+        dataset=dataset,
     )
 
 

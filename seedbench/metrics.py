@@ -7,6 +7,7 @@ they have the same bits however the work was split, and predictions that tie in 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Literal
 
@@ -16,14 +17,6 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 Bound = Literal["<", ">"]
 
-#: The metric of each GLUE task (Wang et al. 2019, arXiv 1804.07461); MRPC: the mean of its two, as Dodge et al. 2020.
-TASK_METRICS: dict[str, str] = {
-    "cola": "matthews_correlation",
-    "mrpc": "mean_of_accuracy_and_f1",
-    "rte": "accuracy",
-    "sst2": "accuracy",
-}
-
 #: `ceiling` is the best of this many full trials, or of all of them where a table has fewer.
 CEILING_TRIALS = 64
 
@@ -31,100 +24,112 @@ CEILING_TRIALS = 64
 ROUNDING = 1e-12
 
 
-# --- task metrics -----------------------------------------------------------------------------------------------------
-# A prediction of -1 (logits not finite) is wrong: on a positive example a false negative, on a negative one a false
-# positive. The right predictions of either class therefore fix all four cells of the confusion matrix.
+# --- scores of predictions --------------------------------------------------------------------------------------------
+# A prediction of -1 (logits not finite) is wrong: of two labels, on a positive example a false negative, on a negative
+# one a false positive. How many of each label are predicted right therefore fixes all four cells of their confusion
+# matrix.
 
 
-def correct_counts(predicted: ArrayLike, label: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64], int, int]:
-    """Predictions [..., examples], labels [examples] -> true positives and negatives [...]; positives and negatives.
+def correct_counts(predicted: ArrayLike, label: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Predictions [..., examples], labels [examples] -> right predictions [..., labels]; examples [labels].
 
     Args:
-        predicted: 0, 1, or -1 where there is no prediction, which is counted as wrong.
-        label: 0 or 1.
+        predicted: labels, or -1 where there is no prediction, which is counted as wrong.
+        label: from 0 on; there are two at least, and no more than the largest here.
 
     Returns:
-        The four arguments that the metrics below take; the last two are numbers of examples.
+        Numbers of examples of each label: the two arguments that the metrics below take.
     """
     predicted, label = np.asarray(predicted), np.asarray(label)
-    positive = label == 1
-    true_positives = np.count_nonzero(predicted[..., positive] == 1, axis=-1)
-    true_negatives = np.count_nonzero(predicted[..., ~positive] == 0, axis=-1)
-    positives = int(np.count_nonzero(positive))
-    return np.asarray(true_positives), np.asarray(true_negatives), positives, int(label.size) - positives
+    masks = [label == value for value in range(max(2, int(label.max(initial=0)) + 1))]
+    right = [np.count_nonzero(predicted[..., mask] == value, axis=-1) for value, mask in enumerate(masks)]
+    return np.stack(right, axis=-1), np.array([np.count_nonzero(mask) for mask in masks])
 
 
-def accuracy(
-    true_positives: ArrayLike, true_negatives: ArrayLike, positives: ArrayLike, negatives: ArrayLike
-) -> Floats:
-    """Counts [...] -> [...], the share of examples predicted right, in [0, 1]."""
-    tp, tn, p, n = _integers(true_positives, true_negatives, positives, negatives)
-    return (tp + tn) / (p + n)
+def accuracy(right: ArrayLike, examples: ArrayLike) -> Floats:
+    """Counts [..., labels] -> [...], the share of examples predicted right, in [0, 1]."""
+    right, examples = _integers(right, examples)
+    return right.sum(axis=-1) / examples.sum(axis=-1)
 
 
-def f1(true_positives: ArrayLike, true_negatives: ArrayLike, positives: ArrayLike, negatives: ArrayLike) -> Floats:
-    """Counts [...] -> [...], F1 of label 1: 2TP / (2TP + FP + FN), 0 without positives (van Rijsbergen 1979)."""
-    tp, tn, p, n = _integers(true_positives, true_negatives, positives, negatives)
+def f1(right: ArrayLike, examples: ArrayLike) -> Floats:
+    """Counts [..., 2] -> [...], F1 of label 1: 2TP / (2TP + FP + FN), 0 without positives (van Rijsbergen 1979)."""
+    tp, tn, p, n = _of_two(right, examples)
     denominator = tp + p + (n - tn)  # 2TP + FN + FP
     return 2 * tp / np.maximum(denominator, 1)
 
 
-def matthews_correlation(
-    true_positives: ArrayLike, true_negatives: ArrayLike, positives: ArrayLike, negatives: ArrayLike
-) -> Floats:
-    """Counts [...] -> [...], correlation of prediction and label; 0 where either is constant (Matthews 1975)."""
-    tp, tn, p, n = _integers(true_positives, true_negatives, positives, negatives)
+def matthews_correlation(right: ArrayLike, examples: ArrayLike) -> Floats:
+    """Counts [..., 2] -> [...], correlation of prediction and label; 0 where either is constant (Matthews 1975)."""
+    tp, tn, p, n = _of_two(right, examples)
     fp, fn = n - tn, p - tp
     # Exact in integers up to about 55,000 examples of either label, so that equal counts give equal bits.
     squared = (tp + fp) * (tn + fn) * p * n
     return np.where(squared > 0, (tp * tn - fp * fn) / np.sqrt(np.maximum(squared, 1).astype(np.float64)), 0.0)
 
 
-def task_score(
-    task: str, true_positives: ArrayLike, true_negatives: ArrayLike, positives: ArrayLike, negatives: ArrayLike
-) -> Floats:
-    """Counts [...] -> [...], a task's score: Matthews correlation (CoLA), mean of accuracy and F1 (MRPC), or accuracy.
+def mean_of_accuracy_and_f1(right: ArrayLike, examples: ArrayLike) -> Floats:
+    """Counts [..., 2] -> [...], the mean of both, as Dodge et al. 2020 score MRPC."""
+    return (accuracy(right, examples) + f1(right, examples)) / 2
+
+
+#: Every metric that follows from predictions, by the name that `seedbench.tasks` and `score_name` give it.
+METRICS: dict[str, Callable[[ArrayLike, ArrayLike], Floats]] = {
+    "accuracy": accuracy,
+    "f1": f1,
+    "matthews_correlation": matthews_correlation,
+    "mean_of_accuracy_and_f1": mean_of_accuracy_and_f1,
+}
+#: Those of any number of labels; the others are of two.
+OF_ANY_LABELS = ("accuracy",)
+
+
+def metric_score(metric: str, right: ArrayLike, examples: ArrayLike) -> Floats:
+    """Counts [..., labels] -> [...], the score of this name.
 
     Args:
-        task: a key of `TASK_METRICS`.
-        true_positives: examples of label 1 predicted as 1.
-        true_negatives: examples of label 0 predicted as 0.
-        positives: examples of label 1; broadcast against the counts.
-        negatives: examples of label 0; broadcast against the counts.
+        metric: a key of `METRICS`.
+        right: examples of each label that are predicted as such.
+        examples: examples of each label; broadcast against `right`.
 
     Returns:
         Always finite: a metric that is undefined is 0, as in GLUE's own scripts; `undefined` says where.
 
     Raises:
-        ValueError: the task is not one of `TASK_METRICS`.
+        ValueError: no such metric, or one of two labels for more.
     """
-    counts = (true_positives, true_negatives, positives, negatives)
-    metric = _metric(task)
-    if metric == "matthews_correlation":
-        return matthews_correlation(*counts)
-    if metric == "mean_of_accuracy_and_f1":
-        return (accuracy(*counts) + f1(*counts)) / 2
-    return accuracy(*counts)
+    if metric not in METRICS:
+        raise ValueError(f"unknown metric {metric!r}; known: {', '.join(METRICS)}")
+    return METRICS[metric](right, examples)
 
 
-def undefined(
-    task: str, true_positives: ArrayLike, true_negatives: ArrayLike, positives: ArrayLike, negatives: ArrayLike
-) -> NDArray[np.bool_]:
-    """Counts [...] -> bool [...], where the task's metric is 0 by convention only (constant, or without positives)."""
-    tp, tn, p, n = _integers(true_positives, true_negatives, positives, negatives)
-    metric = _metric(task)
+def undefined(metric: str, right: ArrayLike, examples: ArrayLike) -> NDArray[np.bool_]:
+    """Counts [..., labels] -> bool [...], where a metric is 0 by convention only (constant, or without positives)."""
+    if metric in OF_ANY_LABELS:
+        right, examples = _integers(right, examples)
+        return np.zeros(np.broadcast_shapes(right.shape, examples.shape)[:-1], dtype=bool)
+    tp, tn, p, n = _of_two(right, examples)
     if metric == "matthews_correlation":
         return np.asarray((tp + n - tn) * (tn + p - tp) * p * n == 0)
-    if metric == "mean_of_accuracy_and_f1":
-        return np.asarray(tp + p + (n - tn) == 0)
-    return np.zeros(np.broadcast_shapes(tp.shape, tn.shape), dtype=bool)
+    return np.asarray(tp + p + (n - tn) == 0)
 
 
-def majority_score(task: str, positives: int, negatives: int) -> float:
-    """Numbers of examples of labels 1 and 0 -> the score of always predicting the commoner one; of 1 where they tie."""
-    if positives >= negatives:
-        return float(task_score(task, positives, 0, positives, negatives))
-    return float(task_score(task, 0, negatives, positives, negatives))
+def majority_score(metric: str, examples: ArrayLike) -> float:
+    """Examples of each label [labels] -> the score of always predicting the commonest; where some tie, the last."""
+    examples = np.asarray(examples)
+    return float(_constant_scores(metric, examples)[examples.size - 1 - np.argmax(examples[::-1])])
+
+
+def constant_score(metric: str, examples: ArrayLike) -> float:
+    """Examples of each label [labels] -> the best score of always predicting one label, whichever.
+
+    With F1 that need not be the commonest: without a positive prediction F1 is 0. A trial that ends so low is no use.
+    """
+    return float(_constant_scores(metric, np.asarray(examples)).max())
+
+
+def _constant_scores(metric: str, examples: NDArray[np.int64]) -> Floats:
+    return metric_score(metric, np.diag(examples), examples)
 
 
 def best_checkpoint(validation: ArrayLike) -> NDArray[np.intp]:
@@ -223,11 +228,12 @@ def geometric_mean(multipliers: list[tuple[float, Bound | None]]) -> tuple[float
     return mean, next(iter(bounds), None)
 
 
-def _metric(task: str) -> str:
-    try:
-        return TASK_METRICS[task]
-    except KeyError:
-        raise ValueError(f"unknown task {task!r}; known: {', '.join(TASK_METRICS)}") from None
+def _of_two(right: ArrayLike, examples: ArrayLike) -> tuple[NDArray[np.int64], ...]:
+    """Counts [..., 2] -> true positives and negatives, positives and negatives, each [...]."""
+    right, examples = _integers(right, examples)
+    if right.shape[-1] != 2 or examples.shape[-1] != 2:
+        raise ValueError(f"a metric of two labels, not of {right.shape[-1]}; of any number: {', '.join(OF_ANY_LABELS)}")
+    return right[..., 1], right[..., 0], examples[..., 1], examples[..., 0]
 
 
 def _integers(*counts: ArrayLike) -> tuple[NDArray[np.int64], ...]:

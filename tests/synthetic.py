@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from seedbench.metrics import accuracy, correct_counts, f1, matthews_correlation, task_score
+from seedbench.metrics import accuracy, constant_score, correct_counts, f1, matthews_correlation, metric_score
+from seedbench.tasks import TASKS
 from seedbench.trialset import TrialTable, majority_score_of, write_trials
 
 Rows = list[dict[str, Any]]
@@ -56,8 +57,8 @@ def split_of(
     label = labels_of(task, examples) if label is None else np.asarray(label, dtype=np.int8)
     row_seeds, column_seeds = seeds or (range(rows), range(columns))
     skipped = set(missing)
-    constant = np.array([np.full_like(label, 0), np.full_like(label, 1)])
-    majority = task_score(task, *correct_counts(constant, label)).max()
+    metric = TASKS[task].metric
+    majority = constant_score(metric, correct_counts(label, label)[1])
     trials, predictions = [], []
     for row in range(rows):
         for column in range(columns):
@@ -78,7 +79,7 @@ def split_of(
                     "weight_init_seed": row_seeds[row],
                     "data_order_seed": column_seeds[column],
                     "status": "diverged"
-                    if (cell == -1).any() or task_score(task, *counts)[-1] <= majority
+                    if (cell == -1).any() or metric_score(metric, *counts)[-1] <= majority
                     else "finished",
                     "num_steps": checkpoints * steps_between,
                     "step": np.arange(1, checkpoints + 1) * steps_between,
@@ -87,7 +88,7 @@ def split_of(
                     "accuracy": accuracy(*counts),
                     "f1": f1(*counts),
                     "matthews_correlation": matthews_correlation(*counts),
-                    "score": task_score(task, *counts),
+                    "score": metric_score(metric, *counts),
                 }
             )
             predictions.append({"trial_id": name, "predicted_label": cell})
@@ -111,7 +112,7 @@ def split_of(
 def _on_test_set(task: str, predicted: np.ndarray) -> dict[str, np.ndarray]:
     label = labels_of(task, predicted.shape[-1])
     loss = np.where(predicted == label, np.float32(0.25), np.float32(2.0)).mean(axis=1)
-    return {"test_score": task_score(task, *correct_counts(predicted, label)), "test_loss": loss}
+    return {"test_score": metric_score(TASKS[task].metric, *correct_counts(predicted, label)), "test_loss": loss}
 
 
 def additive_predictions(
@@ -173,7 +174,7 @@ def table_by_hand(
     checkpoints = found.shape[1]
     truth = np.array(label, dtype=np.int8)
     loss = np.where(found == -1, np.nan, np.where(found == truth, 0.25, 2.0)).astype(np.float16)
-    score = task_score(task, *correct_counts(found, truth))
+    score = metric_score(TASKS[task].metric, *correct_counts(found, truth))
     return TrialTable(
         model="mini",
         task=task,
@@ -190,7 +191,7 @@ def table_by_hand(
         validation_loss=loss.mean(axis=2, dtype=np.float32),
         score=score,
         test_score=score.copy(),
-        majority_score=majority_score_of(task, truth),
+        majority_score=majority_score_of(TASKS[task].metric, truth),
         evaluation_seconds=np.full(len(row), np.nan),
         predicted_label=found,
         label=truth,

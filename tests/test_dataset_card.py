@@ -16,11 +16,12 @@ from huggingface_hub import DatasetCard
 from jinja2 import UndefinedError
 
 from dataset_card.build import TEMPLATES, build, build_card
-from dataset_card.facts import TASK_SOURCES
 from dataset_card.metadata import feature
+from dataset_card.tasks import TASKS as OF_TASKS
 from seedbench import evaluate
 from seedbench.documents import to_json
 from seedbench.errors import TrialSetError
+from seedbench.tasks import TASKS
 from seedbench.trialset import (
     BUNDLED,
     Reproduction,
@@ -34,7 +35,7 @@ from seedbench.trialset import (
 from seedbench.trialset.files import is_document, picture_of, read_split
 from seedbench.trialset.importing import ImportOptions, import_curves
 from seedbench.trialset.publish import problems
-from seedbench.trialset.schema import CONFIGS, TASKS
+from seedbench.trialset.schema import CONFIGS
 from tests.hub.client import Client
 from tests.synthetic import configs_of, split_like_training, split_of, write
 
@@ -150,7 +151,7 @@ def test_trials_that_never_differ_are_said_to(tmp_path: Path) -> None:
 
 
 def test_every_task_has_a_source_and_a_picture() -> None:
-    assert TASK_SOURCES.keys() == TASKS.keys()
+    assert OF_TASKS.keys() == TASKS.keys()
     assert all(is_document(picture_of(task)) for task in (*TASKS, "anything"))
 
 
@@ -161,7 +162,7 @@ def test_every_task_has_a_source_and_a_picture() -> None:
 def curves(tmp_path: Path) -> Path:
     """What `seedbench trials import` makes of curves of two tasks that nobody knows: scores, and nothing else."""
     lines = ["model,task,recipe,weight_init_seed,data_order_seed,step,score"]
-    for task in ("mnli", "ours1"):
+    for task in ("theirs", "ours1"):
         for seed in range(16):
             lines += [
                 f"our-model,{task},mine,{seed % 4},{seed // 4},{10 * at},{0.5 + seed / 100 + at / 50}" for at in (1, 2)
@@ -189,7 +190,7 @@ def test_the_card_of_imported_curves_that_are_better_low_and_have_a_test_set(tmp
 def test_a_set_of_imported_curves_of_unknown_tasks_has_all_its_documents(curves: Path) -> None:
     done = subprocess.run([sys.executable, "-m", "dataset_card.build", curves], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    documents = ["CITATION.cff", "README.md", "croissant.json", "curves-mnli.png", "curves-ours1.png"]
+    documents = ["CITATION.cff", "README.md", "croissant.json", "curves-theirs.png", "curves-ours1.png"]
     assert sorted(path.name for path in curves.iterdir() if path.is_file()) == sorted([*documents, "manifest.json"])
     assert problems(curves, "somebody/curves", "1.0.0") == []
     assert validate_folder(curves) == []
@@ -200,14 +201,14 @@ def test_the_card_of_imported_curves_says_what_is_not_known_and_claims_nothing(c
     card = build_card(curves)
     assert "{%" not in card and "{{" not in card
     for said in (
-        "32 fine-tuning trials on mnli and ours1: curves from elsewhere",
-        "Scores are what those who recorded them call `score` for mnli, higher is better; `score` for ours1, higher is",
+        "32 fine-tuning trials on ours1 and theirs: curves from elsewhere",
+        "Scores are what those who recorded them call `score` for ours1, higher is better; `score` for theirs, higher",
         "| `learning_rate` | not recorded | not recorded |",
         "| `train_examples` | not recorded | not recorded |",
-        "our-model, mnli, mine: how they were run is not recorded.",
+        "our-model, theirs, mine: how they were run is not recorded.",
         "No trial diverged, as far as is recorded",
         "Under which licence these curves may be used is not known here",
-        "| `mnli` | not known here |",
+        "| `theirs` | not known here |",
         "our-model (licence not known here)",
         'protocol="dodge2020"',
     ):

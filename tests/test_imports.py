@@ -23,6 +23,7 @@ FLOORS = [
         "metrics",
         "influences",
         "randomness",
+        "tasks",
         "parameters",
         "text",
     },
@@ -41,8 +42,18 @@ ON_USE = {("live", "transformers"): {"torch", "transformers"}}  # what a module 
 EVERYBODYS = {"errors", "documents", "docstrings", "text"}
 PUBLIC = {"", "__version__"}  # what anybody may take from the package itself: its version
 MAY_KNOW = {
-    "runners": {"errors", "commands", "documents", "files", "trialset", "metrics"},
-    "dataset_card": {"errors", "commands", "documents", "files", "trialset", "metrics", "display", "evaluation"},
+    "runners": {"errors", "commands", "documents", "files", "trialset", "metrics", "tasks"},
+    "dataset_card": {
+        "errors",
+        "commands",
+        "documents",
+        "files",
+        "trialset",
+        "metrics",
+        "tasks",
+        "display",
+        "evaluation",
+    },
     "leaderboard": {
         "errors",
         "commands",

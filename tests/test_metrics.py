@@ -11,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seedbench import metrics
+from seedbench.tasks import TASKS
 
-# --- task metrics -----------------------------------------------------------------------------------------------------
+# --- scores of predictions -----------------------------------------------------------------------------------------------------
 
 LABEL = np.array([1, 1, 1, 1, 0, 0])
+MEAN = "mean_of_accuracy_and_f1"
 
 
 def scores_of(predicted, label=LABEL):
@@ -28,10 +30,21 @@ def scores_of(predicted, label=LABEL):
 
 def test_counts():
     predicted = np.array([[1, 1, 1, 0, 0, 1], [0, 0, 0, 0, 0, 0], [-1, -1, 1, 1, -1, 0]])
-    true_positives, true_negatives, positives, negatives = metrics.correct_counts(predicted, LABEL)
-    assert true_positives.tolist() == [3, 0, 2]
-    assert true_negatives.tolist() == [1, 2, 1]
-    assert (positives, negatives) == (4, 2)
+    right, examples = metrics.correct_counts(predicted, LABEL)
+    assert right.tolist() == [[1, 3], [2, 0], [1, 2]]
+    assert examples.tolist() == [2, 4]
+
+
+def test_three_labels_by_hand():
+    """Of two, three and one examples one, two and none are right: accuracy 3/6. Always 1 scores 3/6, 0 scores 2/6."""
+    right, examples = metrics.correct_counts(np.array([0, 2, 1, 1, -1, 0]), np.array([0, 0, 1, 1, 1, 2]))
+    assert (right.tolist(), examples.tolist()) == ([1, 2, 0], [2, 3, 1])
+    assert metrics.metric_score("accuracy", right, examples) == 3 / 6
+    assert metrics.majority_score("accuracy", examples) == metrics.constant_score("accuracy", examples) == 3 / 6
+    assert not metrics.undefined("accuracy", right, examples)
+    for metric in ("f1", "matthews_correlation", "mean_of_accuracy_and_f1"):
+        with pytest.raises(ValueError, match="a metric of two labels, not of 3"):
+            metrics.metric_score(metric, right, examples)
 
 
 def test_metrics_by_hand():
@@ -41,11 +54,17 @@ def test_metrics_by_hand():
 
 def test_the_commoner_label_by_hand():
     """Three positives of five: accuracy 3/5, F1 6/8; one of four: accuracy 3/4; no correlation ever."""
-    assert metrics.majority_score("rte", 3, 2) == 3 / 5
-    assert metrics.majority_score("mrpc", 3, 2) == pytest.approx((3 / 5 + 6 / 8) / 2)
-    assert metrics.majority_score("sst2", 1, 3) == 3 / 4
-    assert metrics.majority_score("mrpc", 2, 2) == pytest.approx((1 / 2 + 4 / 6) / 2)  # label 1, where they tie
-    assert metrics.majority_score("cola", 3, 2) == 0
+    assert metrics.majority_score("accuracy", [2, 3]) == 3 / 5
+    assert metrics.majority_score(MEAN, [2, 3]) == pytest.approx((3 / 5 + 6 / 8) / 2)
+    assert metrics.majority_score("accuracy", [3, 1]) == 3 / 4
+    assert metrics.majority_score(MEAN, [2, 2]) == pytest.approx((1 / 2 + 4 / 6) / 2)  # label 1, where they tie
+    assert metrics.majority_score("matthews_correlation", [2, 3]) == 0
+
+
+def test_the_best_constant_need_not_be_the_commoner_label():
+    """Two of five positive, as in QQP: always 0 has accuracy 3/5 and F1 0; always 1 has 2/5 and 4/7, more in the mean."""
+    assert metrics.majority_score(MEAN, [3, 2]) == pytest.approx(3 / 10)
+    assert metrics.constant_score(MEAN, [3, 2]) == pytest.approx((2 / 5 + 4 / 7) / 2)
 
 
 def test_perfect_and_inverted():
@@ -71,54 +90,54 @@ def test_no_prediction_is_a_wrong_prediction_under_every_metric():
 
 @given(
     st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=1, max_size=12),
-    st.sampled_from(sorted(metrics.TASK_METRICS)),
+    st.sampled_from(sorted(metrics.METRICS)),
 )
-def test_no_prediction_never_beats_a_prediction(examples, task):
+def test_no_prediction_never_beats_a_prediction(examples, metric):
     label, predicted = (np.array(column) for column in zip(*examples, strict=True))
     missing = predicted.copy()
     missing[0] = -1
-    with_it, without = (metrics.task_score(task, *metrics.correct_counts(p, label)) for p in (predicted, missing))
+    with_it, without = (metrics.metric_score(metric, *metrics.correct_counts(p, label)) for p in (predicted, missing))
     # Where a prediction is constant the correlation is 0 by convention, and any other may fall below it or rise above.
-    if task != "cola" or not metrics.undefined(task, *metrics.correct_counts(predicted, label)):
+    if metric != "matthews_correlation" or not metrics.undefined(metric, *metrics.correct_counts(predicted, label)):
         assert without <= with_it + 1e-12
 
 
 @pytest.mark.parametrize(
-    ("task", "expected"), [("cola", 2 / 8), ("mrpc", (4 / 6 + 6 / 8) / 2), ("rte", 4 / 6), ("sst2", 4 / 6)]
+    ("task", "expected"), [("cola", 2 / 8), ("mrpc", (4 / 6 + 6 / 8) / 2), ("rte", 4 / 6), ("qqp", (4 / 6 + 6 / 8) / 2)]
 )
 def test_task_scores(task, expected):
     counts = metrics.correct_counts(np.array([1, 1, 1, 0, 0, 1]), LABEL)
-    assert metrics.task_score(task, *counts) == pytest.approx(expected)
+    assert metrics.metric_score(TASKS[task].metric, *counts) == pytest.approx(expected)
 
 
-def test_unknown_task_is_named():
-    with pytest.raises(ValueError, match="unknown task 'mnli'; known: cola, mrpc, rte, sst2"):
-        metrics.task_score("mnli", 1, 1, 1, 1)
+def test_unknown_metric_is_named():
+    with pytest.raises(ValueError, match="unknown metric 'mnli'; known: accuracy, f1, matthews_correlation, mean_of"):
+        metrics.metric_score("mnli", [1, 1], [1, 1])
 
 
-def test_task_scores_of_any_leading_shape_are_those_of_single_ones():
+def test_scores_of_any_leading_shape_are_those_of_single_ones():
     rng = np.random.default_rng(0)
     label, predicted = rng.integers(0, 2, 30), rng.integers(-1, 2, (4, 3, 30))
-    for task in metrics.TASK_METRICS:
-        together = metrics.task_score(task, *metrics.correct_counts(predicted, label))
+    for metric in metrics.METRICS:
+        together = metrics.metric_score(metric, *metrics.correct_counts(predicted, label))
         assert together.shape == (4, 3)
         for i, j in np.ndindex(4, 3):
-            assert together[i, j] == metrics.task_score(task, *metrics.correct_counts(predicted[i, j], label))
+            assert together[i, j] == metrics.metric_score(metric, *metrics.correct_counts(predicted[i, j], label))
 
 
 def test_narrow_counts_do_not_overflow():
-    true_positives, true_negatives = np.array([500], dtype=np.int16), np.array([300], dtype=np.int16)
+    right = np.array([[300, 500]], dtype=np.int16)
     expected = (500 * 300 - 43 * 22) / sqrt((500 + 43) * (300 + 22) * 522 * 343)
-    assert metrics.matthews_correlation(true_positives, true_negatives, 522, 343) == pytest.approx(expected)
+    assert metrics.matthews_correlation(right, [343, 522]) == pytest.approx(expected)
 
 
 def test_where_a_score_is_zero_by_convention_only():
     predicted = np.array([[1, 1, 1, 1, 1, 1], [0, 0, 0, 0, 0, 0], [1, 0, 1, 0, 1, 0]])
     counts = metrics.correct_counts(predicted, LABEL)
-    assert metrics.undefined("cola", *counts).tolist() == [True, True, False]
-    assert metrics.undefined("mrpc", *counts).tolist() == [False, False, False]
-    assert metrics.undefined("mrpc", *metrics.correct_counts(np.zeros(4), np.zeros(4))).tolist() is True
-    assert metrics.undefined("rte", *counts).tolist() == [False, False, False]
+    assert metrics.undefined("matthews_correlation", *counts).tolist() == [True, True, False]
+    assert metrics.undefined(MEAN, *counts).tolist() == [False, False, False]
+    assert metrics.undefined(MEAN, *metrics.correct_counts(np.zeros(4), np.zeros(4))).tolist() is True
+    assert metrics.undefined("accuracy", *counts).tolist() == [False, False, False]
 
 
 def test_best_checkpoint_is_the_earliest_of_the_best():

@@ -19,12 +19,13 @@ from runners.cluster.rounds import ClusterError, drive, look, register, send_rou
 from runners.cluster.sbatch import slurm_parameters
 from runners.cluster.show import overview, print_failures, watching
 from runners.cluster.state import Options, cluster_folder, locked, read_state, write_state
-from runners.data.glue import TEXT_COLUMNS
 from runners.data.recipe import RECIPES
 from runners.errors import RunnerError
-from runners.plan import PlannedTable, estimate, load_plan, parse_rates, with_rates
+from runners.plan import estimate, parse_rates, with_rates
+from runners.plan_file import PlannedTable, load_plan
 from runners.table import grid, table_spec
 from seedbench.commands import application, run
+from seedbench.tasks import TASKS
 
 app = application("Fill seed grids on a cluster, or with several jobs on this machine.")
 console = Console(stderr=True)
@@ -52,9 +53,7 @@ def submit(
     model: Annotated[str | None, typer.Option(help="A transformers folder or Hub name.")] = None,
     model_name: Annotated[str | None, typer.Option(help="Public name of the model in a local folder.")] = None,
     glue: Annotated[str | None, typer.Option(help="A folder laid out like nyu-mll/glue, or a Hub dataset.")] = None,
-    task: Annotated[
-        str | None, typer.Option(help=f"One of {', '.join(TEXT_COLUMNS)}; with --plan: only this one.")
-    ] = None,
+    task: Annotated[str | None, typer.Option(help=f"One of {', '.join(TASKS)}; with --plan: only this one.")] = None,
     recipe: Annotated[str | None, typer.Option(help=f"One of {', '.join(RECIPES)}.")] = None,
     weight_init_seeds: Annotated[str | None, typer.Option(help="Rows of the grid: 0:5 is 0 … 4; commas join.")] = None,
     data_order_seeds: Annotated[str | None, typer.Option(help="Columns of the grid.")] = None,

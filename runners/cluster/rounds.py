@@ -12,7 +12,8 @@ from pathlib import Path
 from runners.cluster.jobs import Queue, SchedulerError, ask, is_here, raised, send
 from runners.cluster.state import Block, Options, Standing, State, Wanted, cut_blocks, locked, standing, write_state
 from runners.errors import RunnerError
-from runners.plan import PlannedTable, measured_trials_per_hour
+from runners.plan import measured_trials_per_hour
+from runners.plan_file import PlannedTable
 from runners.table import pending_cells
 
 #: Trials of the first block of a table whose speed is not known yet.

@@ -1,6 +1,7 @@
-"""GLUE tasks as token arrays, from a local folder in the layout of ``nyu-mll/glue`` or from the Hub.
+"""A task as token arrays: what it trains on, is validated on and is tested on.
 
-A task's test set is held out of its training file before anything else (``runners.data.held_out``).
+A test set that does not come with the data is held out of the training file before anything else
+(``runners.data.held_out``).
 """
 
 from __future__ import annotations
@@ -8,28 +9,14 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 
 from runners.data import seeds
-from runners.data.held_out import split
+from runners.data.held_out import split, split_sizes
+from runners.data.reading import DataError, Dataset, Frames, first_texts, num_rows, read_frames
 from runners.data.recipe import Recipe
-from runners.errors import RunnerError
-
-TEXT_COLUMNS = {
-    "cola": ("sentence",),
-    "mrpc": ("sentence1", "sentence2"),
-    "rte": ("sentence1", "sentence2"),
-    "sst2": ("sentence",),
-}
-NUM_LABELS = 2
-
-
-class GlueError(RunnerError):
-    """GLUE data that cannot be used; the message names the file, the column, the row and the rule."""
 
 
 @dataclass(frozen=True)
@@ -67,10 +54,11 @@ class TaskData:
     """What a trial trains on (in the order of the file), is validated on and is tested on.
 
     Attributes:
-        task: the GLUE task.
-        train, validation: the training examples and GLUE's dev set.
+        task: its name.
+        train, validation: the training examples and the dev set.
         test: the test set; None: there is none.
-        test_rows: int64 [test examples], their rows in GLUE's training file.
+        test_rows: int64 [test examples], their rows in the training file, or in the file that the test set came in.
+        labels: the names of the labels.
     """
 
     task: str
@@ -78,6 +66,7 @@ class TaskData:
     validation: Examples
     test: Examples | None = None
     test_rows: np.ndarray | None = None
+    labels: tuple[str, ...] = ("0", "1")
 
     @cached_property
     def evaluated(self) -> Examples:
@@ -103,97 +92,90 @@ def _join(first: Examples, second: Examples) -> Examples:
     )
 
 
-def load_task(task: str, source: str, tokenizer, recipe: Recipe) -> TaskData:
+def load_task(task: str, source: str | Dataset, tokenizer, recipe: Recipe) -> TaskData:
     """Reads, checks and tokenises one task, its test set held out.
 
     Args:
-        task: "cola", "mrpc", "rte" or "sst2".
-        source: a folder ``<task>/<split>-00000-of-00001.parquet``, or a Hub dataset such as "nyu-mll/glue".
+        task: a key of `seedbench.tasks.TASKS`, or the name that the `Dataset` has been given.
+        source: where it is read, as of `runners.data.reading.read_frames`.
         tokenizer: a transformers tokenizer.
         recipe: its ``max_length`` and training subset.
 
     Raises:
-        GlueError: no such task, file or column; no rows; a text or label that cannot be.
+        DataError: no such task, file or column; no rows; a text or label that cannot be.
     """
-    if task not in TEXT_COLUMNS:
-        raise GlueError(f"no task {task!r}; there are {', '.join(TEXT_COLUMNS)}")
-    frame = _read(task, "train", source)
-    parts = split(task, frame[TEXT_COLUMNS[task][0]].tolist())
-    rows = parts.train
+    return encode_task(read_task(task, source), tokenizer, recipe)
+
+
+@dataclass(frozen=True)
+class ReadTask:
+    """A task as it was read.
+
+    Attributes:
+        task: its name.
+        frames: its examples.
+        train: int64, rows of the training file that recipes train on.
+        test: int64, rows of the test set, in the file that it came in or else in the training file.
+    """
+
+    task: str
+    frames: Frames
+    train: np.ndarray
+    test: np.ndarray
+
+
+def read_task(task: str, source: str | Dataset) -> ReadTask:
+    """Reads and checks a task and parts its training file; arguments and errors as of `load_task`."""
+    frames = read_frames(task, source)
+    if frames.test is not None:
+        return ReadTask(task, frames, np.arange(len(frames.train)), np.arange(len(frames.test)))
+    parts = split(task, frames.train[frames.text[0]].tolist())
+    return ReadTask(task, frames, parts.train, parts.test)
+
+
+def encode_task(read: ReadTask, tokenizer, recipe: Recipe) -> TaskData:
+    """Tokenises what a recipe trains on and the dev and test examples; arguments and errors as of `load_task`."""
+    frames, rows = read.frames, read.train
     if recipe.train_examples is not None:
         if recipe.train_examples > len(rows):
-            raise GlueError(
-                f"recipe {recipe.name!r} trains on {recipe.train_examples} examples, {task} has {len(rows)} beside "
-                "its test set: lower train_examples"
+            raise DataError(
+                f"recipe {recipe.name!r} trains on {recipe.train_examples} examples, {read.task} has {len(rows)} "
+                "beside its test set: lower train_examples"
             )
         rows = rows[seeds.train_subset(recipe.train_subset_seed, len(rows), recipe.train_examples)]
 
     def encode(chosen: pd.DataFrame) -> Examples:
-        return _encode(chosen, task, tokenizer, recipe.max_length)
+        return _encode(chosen, frames.text, tokenizer, recipe.max_length)
 
-    test = encode(frame.iloc[parts.test]) if len(parts.test) else None
-    validation = encode(_read(task, "validation", source))
-    return TaskData(task, encode(frame.iloc[rows]), validation, test, parts.test if test else None)
+    tested = frames.train if frames.test is None else frames.test
+    test = encode(tested.iloc[read.test]) if len(read.test) else None
+    return TaskData(
+        task=read.task,
+        train=encode(frames.train.iloc[rows]),
+        validation=encode(frames.validation),
+        test=test,
+        test_rows=None if test is None else read.test,
+        labels=frames.labels,
+    )
 
 
-def train_size(task: str, source: str, recipe: Recipe) -> int:
+def train_size(task: str, source: str | Dataset, recipe: Recipe) -> int:
     """Examples that a trial trains on; the texts are read only where they decide it.
 
     Raises:
-        GlueError: no such file, or not parquet.
+        DataError: no such file, or not readable.
     """
     if recipe.train_examples is not None:
         return recipe.train_examples
-    path = _file(task, "train", source)
-    try:
-        if task == "sst2":
-            return len(split(task, pd.read_parquet(path, columns=["sentence"])["sentence"].tolist()).train)
-        return len(split(task, [""] * pq.read_metadata(path).num_rows).train)
-    except (OSError, ValueError) as error:
-        raise GlueError(f"{path}: not a readable parquet file ({error}); download it again") from None
+    if isinstance(source, Dataset):
+        return len(read_task(task, source).train)
+    if task == "sst2":
+        return len(split(task, first_texts(task, source)).train)
+    return split_sizes(task, num_rows(task, source))[0]
 
 
-def _file(task: str, split: str, source: str) -> Path:
-    name = f"{task}/{split}-00000-of-00001.parquet"
-    if Path(source).is_dir():
-        path = Path(source) / name
-        if not path.is_file():
-            raise GlueError(f"{path}: no such file; a GLUE folder holds <task>/<split>-00000-of-00001.parquet")
-        return path
-    if Path(source).exists() or source.count("/") != 1:
-        raise GlueError(f"{source}: neither a folder nor a Hub dataset (owner/name)")
-    from huggingface_hub import hf_hub_download
-
-    return Path(hf_hub_download(source, name, repo_type="dataset"))
-
-
-def _read(task: str, split: str, source: str) -> pd.DataFrame:
-    path = _file(task, split, source)
-    try:
-        frame = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise GlueError(f"{path}: not a readable parquet file ({error}); download it again") from None
-    if frame.empty:
-        raise GlueError(f"{path}: no rows; download it again")
-    for column in (*TEXT_COLUMNS[task], "label"):
-        if column not in frame:
-            raise GlueError(f"{path}: no column {column!r}; {task} has {', '.join((*TEXT_COLUMNS[task], 'label'))}")
-    for column in TEXT_COLUMNS[task]:
-        bad = ~frame[column].map(lambda text: isinstance(text, str))
-        if bad.any():
-            row = int(np.flatnonzero(bad)[0])
-            raise GlueError(f"{path}: row {row}, column {column!r} must be text, got {frame[column].tolist()[row]!r}")
-    bad = ~frame["label"].isin(range(NUM_LABELS))
-    if bad.any():
-        row = int(np.flatnonzero(bad)[0])
-        raise GlueError(f"{path}: row {row}, column 'label' must be 0 or 1, got {frame['label'].tolist()[row]!r}")
-    if frame["label"].nunique() < NUM_LABELS:
-        raise GlueError(f"{path}: every label is {frame['label'].iloc[0]}; a task needs both")
-    return frame
-
-
-def _encode(frame: pd.DataFrame, task: str, tokenizer, max_length: int) -> Examples:
-    texts = [frame[column].tolist() for column in TEXT_COLUMNS[task]]
+def _encode(frame: pd.DataFrame, text: tuple[str, ...], tokenizer, max_length: int) -> Examples:
+    texts = [frame[column].tolist() for column in text]
     encoded = tokenizer(*texts, truncation=True, max_length=max_length)
     length = [len(ids) for ids in encoded["input_ids"]]
     types = encoded.get("token_type_ids") or ([0] * size for size in length)  # a model without types has one

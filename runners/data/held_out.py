@@ -1,4 +1,4 @@
-"""The test set: rows of GLUE's training file that nobody trains on and nobody selects on.
+"""The test set: rows of the training file that nobody trains on and nobody selects on.
 
 It is the same for every table of a task. Recipes train on what is left, few-sample recipes on a subset of that.
 """
@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from runners.data import seeds
+from runners.data.tasks import GLUE
 
-#: Test examples of each task; of a training file made up for a test, a third of its able rows where that is less.
-TEST_EXAMPLES = {"cola": 1500, "mrpc": 1000, "rte": 600, "sst2": 1000}
+#: Test examples of a data set, unless they are a tenth of its training file or more; `GLUE` says which tasks differ.
+TEST_EXAMPLES = 1000
 #: A phrase of SST-2 with fewer words is not taken for a sentence.
 SENTENCE_WORDS = 10
 
@@ -39,22 +40,33 @@ def split(task: str, sentences: Sequence[str]) -> Split:
     trained on: a test set drawn from all phrases would mostly have near twins in training.
 
     Args:
-        task: the GLUE task.
+        task: a GLUE task, or another.
         sentences: the first text of every row, in the order of the file.
     """
     rows = np.arange(len(sentences))
     if task != "sst2":
-        test = _draw(task, rows)
+        test = _draw(rows, split_sizes(task, len(rows))[1])
         return Split(test, np.setdiff1d(rows, test))
     phrases = [sentence.split() for sentence in sentences]
     long = np.array([len(words) >= SENTENCE_WORDS for words in phrases])
-    test = _draw(task, rows[long & ~parts(phrases, phrases)])
+    whole = rows[long & ~parts(phrases, phrases)]
+    test = _draw(whole, split_sizes(task, len(whole))[1])
     train = rows[~parts(phrases, [phrases[row] for row in test])]
     return Split(test, np.setdiff1d(train, test))
 
 
-def _draw(task: str, able: np.ndarray) -> np.ndarray:
-    size = min(TEST_EXAMPLES[task], len(able) // 3)
+def split_sizes(task: str, able: int) -> tuple[int, int]:
+    """How many of so many rows are trained on, and how many are the test set.
+
+    A tenth of a small file is little to tell trials apart by; where a task is known to need more, `GLUE` says how many.
+    Of a training file made up for a test that is a third where that is less.
+    """
+    known = GLUE[task].test_examples if task in GLUE else None
+    test = min(TEST_EXAMPLES, able // 10) if known is None else min(known, able // 3)
+    return able - test, test
+
+
+def _draw(able: np.ndarray, size: int) -> np.ndarray:
     return np.sort(seeds.stream("test", 0).choice(able, size, replace=False))
 
 

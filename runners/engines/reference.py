@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from runners.data import seeds
-from runners.data.glue import NUM_LABELS, Examples, TaskData
+from runners.data.glue import Examples, TaskData
 from runners.data.recipe import Recipe, learning_rate, steps_per_epoch, validation_steps
 from runners.engines import dropout
 from runners.engines.drawn import init_weights, spared_from_decay
@@ -244,12 +244,13 @@ def predict(
     device = torch.device(device)
     model.eval()
     order = np.argsort(data.length, kind="stable")
-    logits = np.empty((len(data), NUM_LABELS), np.float32)
+    parts = []
     for start in range(0, len(order), batch_size):
-        index = order[start : start + batch_size]
         with _autocast(device, recipe):
-            logits[index] = model(**pad(data, index, device).inputs).logits.float().cpu().numpy()
-    return logits
+            batch = pad(data, order[start : start + batch_size], device)
+            parts.append(model(**batch.inputs).logits.float().cpu().numpy())
+    logits = np.concatenate(parts)
+    return logits[np.argsort(order)]
 
 
 def _autocast(device: torch.device, recipe: Recipe) -> torch.autocast:

@@ -23,7 +23,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from runners.data import seeds
-from runners.data.glue import NUM_LABELS, Examples, TaskData
+from runners.data.glue import Examples, TaskData
 from runners.data.recipe import Recipe, learning_rate, steps_per_epoch, validation_steps
 from runners.engines import bert as stacked_bert
 from runners.engines import plain
@@ -69,7 +69,7 @@ class StackedEngine:
         if self.on_cuda and compiled:
             raise RunnerError("--compile: for CPUs only; on CUDA the stacked engine has kernels of its own")
         self.recipe, self.model, self.dev_examples = recipe, model, len(data.validation)
-        self.evaluated = len(data.evaluated)
+        self.evaluated, self.labels = len(data.evaluated), len(data.labels)
         self.trials = max(trials, 2)  # a single batched matrix product takes another path, with other rounding
         self.shape = stacked_bert.Shape.of(model.config, recipe.max_length, recipe.dropout)
         words = np.unique(np.concatenate([data.train.token_ids, data.evaluated.token_ids]))
@@ -86,7 +86,7 @@ class StackedEngine:
     # ---- state -------------------------------------------------------------------------------------------------
 
     def _allocate(self) -> None:
-        heads = torch.zeros(self.trials, NUM_LABELS, self.shape.hidden_size)
+        heads = torch.zeros(self.trials, self.labels, self.shape.hidden_size)
         start = stacked_bert.stack_weights(self.model, heads, self.words, self.recipe.max_length)
         self.start = {name: value[:1].to(self.device) for name, value in start.items()}
         self.master = {name: value.to(self.device, copy=True).contiguous() for name, value in start.items()}
@@ -105,7 +105,7 @@ class StackedEngine:
             )
         self.loss = torch.zeros(self.trials, device=self.device)
         self.norm = torch.zeros(self.trials, device=self.device)
-        self.logits = torch.empty(self.trials, self.evaluated, NUM_LABELS, device=self.device)
+        self.logits = torch.empty(self.trials, self.evaluated, self.labels, device=self.device)
 
     def _reset(self, cells: Sequence[Cell]) -> None:
         for name, value in self.master.items():

@@ -14,7 +14,6 @@ import typer
 from rich.console import Console
 
 from runners.block import BlockRunner
-from runners.data.glue import TEXT_COLUMNS
 from runners.data.recipe import RECIPES, validation_steps
 from runners.errors import RunnerError
 from runners.live.folder import check_model, write_model, write_report
@@ -27,8 +26,8 @@ from seedbench.errors import SeedbenchError
 from seedbench.files import new_folder, remove_folder
 from seedbench.live import Interruption, LiveProgress, Session, train_for
 from seedbench.strategy import Strategy, load_strategy, refuse_oracle
+from seedbench.tasks import TASKS
 from seedbench.trialset import majority_score_of
-from seedbench.trialset.schema import TASKS
 
 GRID = (25, 25)  # as in Dodge et al. (2020); a cell that is not started costs nothing
 
@@ -89,7 +88,7 @@ def live(
         seed=seed,
         name=f"{spec.model_name}/{spec.task}/{spec.recipe.name}",
         metric=TASKS[spec.task].metric,
-        majority_score=majority_score_of(spec.task, runner.data.validation.label),
+        majority_score=majority_score_of(TASKS[spec.task].metric, runner.data.validation.label),
         dev_examples=len(runner.data.validation),
         labels=len(TASKS[spec.task].labels),
     )
@@ -148,7 +147,7 @@ def main(
         str, typer.Argument(help="A file.py, file.py:name, or a shipped strategy; with parameters as asha(rungs=2).")
     ],
     model: Annotated[str, typer.Option(help="A transformers folder or Hub name.")],
-    task: Annotated[str, typer.Option(help=f"One of {', '.join(TEXT_COLUMNS)}.")],
+    task: Annotated[str, typer.Option(help=f"One of {', '.join(TASKS)}.")],
     recipe: Annotated[str, typer.Option(help=f"One of {', '.join(RECIPES)}.")],
     budget: Annotated[int, typer.Option(help="In full trials.")],
     out: Annotated[Path, typer.Option(help="Folder of the kept checkpoint, card and report; must not exist.")],

@@ -16,7 +16,7 @@ from runners.engines.reference import predict
 from runners.live.report import FolderCheck, Report, summary, text
 from runners.live.trials import KeptWeights, Weights
 from seedbench.files import write_file
-from seedbench.trialset.schema import TASKS
+from seedbench.tasks import TASKS
 
 # The Hub's own `ModelCard.from_template` leaves out a name without a value and says nothing; here it is an error.
 TEMPLATES = Environment(

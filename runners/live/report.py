@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -15,7 +16,7 @@ from runners.live.trials import Row
 from runners.trial_log import Cell
 from seedbench.documents import plain, to_json
 from seedbench.live import LiveTrial, Session, fresh_seeds
-from seedbench.trialset.schema import TASKS
+from seedbench.tasks import TASKS
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,8 @@ class KeptReport:
 
     Attributes:
         trial, checkpoint, step, score, validation_loss, train_loss: as in `CheckpointReport`.
-        accuracy, f1, matthews_correlation: on the whole dev set.
+        accuracy, f1, matthews_correlation: on the whole dev set; None where they are metrics of two labels and the
+            task has more.
         retrained, predictions_changed, logits_changed_by: as in `FolderCheck`.
     """
 
@@ -89,8 +91,8 @@ class KeptReport:
     validation_loss: float
     train_loss: float
     accuracy: float
-    f1: float
-    matthews_correlation: float
+    f1: float | None
+    matthews_correlation: float | None
     retrained: float | None
     predictions_changed: int
     logits_changed_by: float
@@ -232,11 +234,15 @@ def make_report(
         kept=KeptReport(
             **measured(kept.trial.number, kept.checkpoint),
             accuracy=float(of_kept["accuracy"][kept.checkpoint]),
-            f1=float(of_kept["f1"][kept.checkpoint]),
-            matthews_correlation=float(of_kept["matthews_correlation"][kept.checkpoint]),
+            f1=_of_two_labels(of_kept, "f1", kept.checkpoint),
+            matthews_correlation=_of_two_labels(of_kept, "matthews_correlation", kept.checkpoint),
             **asdict(check),
         ),
     )
+
+
+def _of_two_labels(row: Mapping[str, Any], metric: str, checkpoint: int) -> float | None:
+    return float(row[metric][checkpoint]) if metric in row else None
 
 
 def summary(report: Report) -> list[str]:

@@ -10,19 +10,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seedbench.errors import TrialSetError
+from seedbench.tasks import TASKS
 from seedbench.trialset.examples import with_examples, with_predictions
 from seedbench.trialset.files import MANIFEST, Manifest, read_split
 from seedbench.trialset.limits import limits, require
 from seedbench.trialset.lists import curves_of
 from seedbench.trialset.rows import first_twice, require_rows, require_trials
-from seedbench.trialset.schema import RECIPE_COLUMNS, STATUSES, TASKS
+from seedbench.trialset.schema import RECIPE_COLUMNS, STATUSES
 from seedbench.trialset.table import TrialTable
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 #: What all trials of a table share, beside the recipe's fields and the steps. Where some are null, the others do.
-OF_TABLE = ("score_name", "majority_score", "model_sha256", "data_sha256")
+OF_TABLE = ("score_name", "num_labels", "majority_score", "model_sha256", "data_sha256")
 _LISTS = ("step", "train_loss", "validation_loss", "score", "test_score", "test_loss")
 _TEXTS = ("trial_id", "model", "task", "recipe", "status")
 _NUMBERS = ("weight_init_seed", "data_order_seed", "num_steps")
@@ -30,6 +31,8 @@ _NAME = r"[\w.+/=-]+"
 _SCORE_NAME = r"-?\w[\w.+/:@=-]{0,79}"
 #: In size; squares of scores and their sums must be numbers.
 LARGEST_SCORE = 1e100
+#: A label is an int8 from 0 on.
+MOST_LABELS = 128
 
 
 def load_tables(folder: Path, manifest: Manifest, *, predictions: bool) -> tuple[TrialTable, ...]:
@@ -157,6 +160,12 @@ class _Trials:
             trial = names[np.flatnonzero((np.abs(score) > 1).any(axis=1))[0]]
             metric = TASKS[self.task].metric
             raise TrialSetError(f"{self.where} column 'score': {metric} is in [-1, 1]; not so in trial {trial!r}")
+        num_labels = shared["num_labels"]
+        if num_labels is not None and not 2 <= num_labels <= MOST_LABELS:
+            raise TrialSetError(f"{self.where} column 'num_labels': must be 2 to {MOST_LABELS}, found {num_labels}")
+        if num_labels is not None and self.task in TASKS and num_labels != len(TASKS[self.task].labels):
+            rule = f"{self.task} has {len(TASKS[self.task].labels)} labels"
+            raise TrialSetError(f"{self.where} column 'num_labels': {rule}, found {num_labels}")
         empty = np.full((len(rows), len(step)), np.nan, dtype=np.float32)
         return TrialTable(
             model=model,
@@ -174,6 +183,7 @@ class _Trials:
             validation_loss=empty if validation_loss is None else validation_loss,
             score=score,
             score_name=score_name,
+            num_labels=num_labels,
             majority_score=float("nan") if majority is None else float(majority),
             test_score=test_score,
             test_loss=test_loss,

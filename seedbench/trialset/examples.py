@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seedbench.errors import TrialSetError
+from seedbench.metrics import OF_ANY_LABELS
 from seedbench.trialset.lists import curves_of
 from seedbench.trialset.rows import first_twice, require_rows, require_trials
 from seedbench.trialset.schema import EXAMPLE_SPLITS
@@ -30,29 +31,55 @@ def with_examples(tables: list[TrialTable], split: pa.Table, where: str) -> list
     rule = f"must be {' or '.join(EXAMPLE_SPLITS)}, in this order"
     require_rows((order >= 0) & (np.diff(order, prepend=0) >= 0), f"{where} column 'split'", rule, splits)
     example, label = split.column("example").to_numpy(), split.column("label").to_numpy()
-    require_rows((label == 0) | (label == 1), f"{where} column 'label'", "must be 0 or 1", label)
+    labels = _labels(tables)
+    require_rows((label >= 0) & (label < labels), f"{where} column 'label'", f"must be {_up_to(labels)}", label)
     dev, test = example[order == 0], example[order == 1]
     rule = "must count the rows of validation from 0"
     require_rows(dev == np.arange(len(dev)), f"{where} column 'example'", rule, dev)
     require_rows(np.diff(test, prepend=-1) > 0, f"{where} column 'example'", "must rise in test, from 0", test)
-    labels = {name: label[order == number] for number, name in enumerate(EXAMPLE_SPLITS)}
-    for name, of_split in labels.items():
+    of_splits = {name: label[order == number] for number, name in enumerate(EXAMPLE_SPLITS)}
+    for name, of_split in of_splits.items():
         if (of_split.size or name == "validation") and len(np.unique(of_split)) < 2:
-            raise TrialSetError(f"{where} column 'label': both labels must occur in {name}")
+            raise TrialSetError(f"{where} column 'label': two labels or more must occur in {name}")
     complete = []
     for table in tables:
         if table.test_score is not None and not test.size:
             raise TrialSetError(f"{where} column 'split': has no test, but {table.name} has a test_score")
-        known = not np.isnan(table.majority_score)
+        majority = table.majority_score
+        if np.isnan(majority) and table.scored_by is not None:
+            majority = majority_score_of(table.scored_by, of_splits["validation"])
         complete.append(
             replace(
                 table,
-                label=labels["validation"],
-                test_label=None if table.test_score is None else labels["test"],
-                majority_score=table.majority_score if known else majority_score_of(task, labels["validation"]),
+                label=of_splits["validation"],
+                test_label=None if table.test_score is None else of_splits["test"],
+                majority_score=majority,
             )
         )
     return complete
+
+
+def _up_to(labels: int) -> str:
+    """What a label may be."""
+    return "0 or 1" if labels == 2 else f"0 to {labels - 1}"
+
+
+def _labels(tables: list[TrialTable]) -> int:
+    """The number of labels of a task, which all of its tables have.
+
+    Raises:
+        TrialSetError: it is not recorded, not the same in all, or a score is a metric of two labels for more.
+    """
+    for table in tables:
+        if table.labels is None or table.labels != tables[0].labels:
+            raise TrialSetError(
+                f"{table.name}: examples need num_labels, the same in all tables of a task that is not GLUE's; found "
+                f"{table.labels} and {tables[0].labels}"
+            )
+        if table.labels > 2 and table.scored_by not in (None, *OF_ANY_LABELS):
+            raise TrialSetError(f"{table.name}: {table.scored_by} is of two labels, and the task has {table.labels}")
+    assert tables[0].labels is not None
+    return tables[0].labels
 
 
 def with_predictions(tables: list[TrialTable], split: pa.Table, where: str) -> list[TrialTable]:
@@ -78,9 +105,10 @@ def with_predictions(tables: list[TrialTable], split: pa.Table, where: str) -> l
         if not widths:
             raise TrialSetError(f"{where} column {column!r}: no table of {tables[0].task} has a test_score")
         curves = curves_of(split.column(column), f"{where} column {column!r}", widths[0])
-        if curves.values.size and not -1 <= curves.values.min() <= curves.values.max() <= 1:
-            worst = max(curves.values.min(), curves.values.max(), key=abs)
-            raise TrialSetError(f"{where} column {column!r}: must be -1, 0 or 1, found {worst}")
+        labels = _labels(tables)
+        if curves.values.size and not -1 <= curves.values.min() <= curves.values.max() < labels:
+            worst = curves.values.min() if curves.values.min() < -1 else curves.values.max()
+            raise TrialSetError(f"{where} column {column!r}: must be -1, {_up_to(labels)}, found {worst}")
         found[column] = curves
     complete = []
     for table in tables:

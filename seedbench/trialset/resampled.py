@@ -44,7 +44,7 @@ def examples_error(table: TrialTable, resamples: int = RESAMPLES) -> ExamplesErr
         Efron 1979 (Annals of Statistics 7), the nonparametric bootstrap.
     """
     kept = table.status != "failed"
-    if table.predicted_label is None or table.label is None or table.score_name is not None or not kept.any():
+    if table.predicted_label is None or table.label is None or table.scored_by is None or not kept.any():
         return None
     rng = stream(0, table.name, "examples")
     on_test = None
@@ -53,9 +53,9 @@ def examples_error(table: TrialTable, resamples: int = RESAMPLES) -> ExamplesErr
     trials, chosen = int(kept.sum()), []
     for start in range(0, resamples, step := max(1, _CHUNK // (trials * table.num_checkpoints))):
         number = min(step, resamples - start)
-        dev = _resampled(table.task, table.predicted_label[kept], table.label, number, rng)
+        dev = _resampled(table.scored_by, table.predicted_label[kept], table.label, number, rng)
         best = metrics.best_checkpoint(dev)[..., None]
-        reported = dev if on_test is None else _resampled(table.task, *on_test, number, rng)
+        reported = dev if on_test is None else _resampled(table.scored_by, *on_test, number, rng)
         validation, test = (np.take_along_axis(scores, best, axis=-1)[..., 0] for scores in (dev, reported))
         _, validation, test = metrics.by_rank(validation, test)
         chosen.append(metrics.share_ties(validation, test))
@@ -68,16 +68,15 @@ def examples_error(table: TrialTable, resamples: int = RESAMPLES) -> ExamplesErr
 
 
 def _resampled(
-    task: str, predicted: np.ndarray, label: np.ndarray, number: int, rng: np.random.Generator
+    metric: str, predicted: np.ndarray, label: np.ndarray, number: int, rng: np.random.Generator
 ) -> np.ndarray:
     """int8 [trials, checkpoints, examples], int8 [examples] -> scores [number, trials, checkpoints] of resamples."""
     weight = rng.multinomial(label.size, np.full(label.size, 1 / label.size), size=number).astype(np.float32)
-    positive, flat = label == 1, predicted.reshape(-1, label.size)
-    # Counts below 2**24 are exact in float32.
-    right = [
-        weight[:, of] @ (flat[:, of] == value).T.astype(np.float32) for of, value in ((positive, 1), (~positive, 0))
-    ]
-    positives = weight[:, positive].sum(axis=1, keepdims=True)
-    counts = (*right, positives, label.size - positives)
-    score = metrics.task_score(task, *(np.rint(count).astype(np.int64) for count in counts))
+    flat, right, examples = predicted.reshape(-1, label.size), [], []
+    for value in range(max(2, int(label.max()) + 1)):  # counts below 2**24 are exact in float32
+        of = label == value
+        right.append(weight[:, of] @ (flat[:, of] == value).T.astype(np.float32))
+        examples.append(weight[:, of].sum(axis=1, keepdims=True))
+    counts = (np.rint(np.stack(count, axis=-1)).astype(np.int64) for count in (right, examples))
+    score = metrics.metric_score(metric, *counts)
     return score.reshape(number, *predicted.shape[:2])

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from seedbench.metrics import TASK_METRICS
-
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -61,41 +59,15 @@ class Config:
         return next(column for column in self.columns if column.name == name)
 
 
-@dataclass(frozen=True)
-class Task:
-    """A GLUE task with two labels.
-
-    Attributes:
-        name: as in GLUE, and the name of the split.
-        labels: names of label 0 and label 1; label 1 is the positive class of F1.
-        metric: what `score` is, see `seedbench.metrics`.
-    """
-
-    name: str
-    labels: tuple[str, str]
-    metric: str
-
-
-TASKS: dict[str, Task] = {
-    name: Task(name, labels, TASK_METRICS[name])
-    for name, labels in {
-        "cola": ("unacceptable", "acceptable"),
-        "mrpc": ("not_equivalent", "equivalent"),
-        "rte": ("entailment", "not_entailment"),
-        "sst2": ("negative", "positive"),
-    }.items()
-}
-
-#: A task of another name can have trials: curves that anybody recorded. These configs need one of `TASKS`, since scores
-#: are computed from what is in them.
-OF_KNOWN_TASKS = ("predictions", "examples", "logits")
+#: What a task may be called.
 TASK_NAME = re.compile(r"[a-z0-9]+", re.ASCII)
 
-#: The splits of GLUE that `examples` are of: the dev set, and the test set, which is held out of the training file.
+#: The splits that `examples` are of: the dev set, and the test set, which of a GLUE task is held out of its training
+#: file.
 EXAMPLE_SPLITS = ("validation", "test")
 
-#: What `status` may be; null is unknown. A diverged trial met a NaN or ended no better than the majority class; a
-#: failed one was ended by an error, and what it would have scored is not known.
+#: What `status` may be; null is unknown. A diverged trial met a NaN or ended no better than a constant
+#: prediction; a failed one was ended by an error, and what it would have scored is not known.
 STATUSES = ("finished", "diverged", "failed")
 
 #: In front of a `score_name`: the score is the negative of what the name says, which is better the lower it is.
@@ -144,7 +116,7 @@ CONFIGS: dict[str, Config] = {
             (
                 _TRIAL_ID,
                 Column("model", "string", "The pretrained model."),
-                Column("task", "string", "GLUE task, the same as the split."),
+                Column("task", "string", "Name of the task, the same as the split."),
                 Column("recipe", "string", "Name of the recipe: everything of a trial that is not a seed."),
                 *RECIPE_COLUMNS,
                 Column("weight_init_seed", "int64", "Seed of the classifier's initial weights."),
@@ -153,7 +125,8 @@ CONFIGS: dict[str, Config] = {
                 Column(
                     "status",
                     "string",
-                    "finished; diverged: met a NaN, or ended no better than the majority; failed: ended by an error; "
+                    "finished; diverged: met a NaN, or ended no better than a constant prediction; failed: ended by an "
+                    "error; "
                     "null: unknown.",
                     nullable=True,
                 ),
@@ -177,6 +150,13 @@ CONFIGS: dict[str, Config] = {
                     "Score of always predicting the commoner label of the dev set; null: unknown.",
                     nullable=True,
                 ),
+                Column(
+                    "num_labels",
+                    "int32",
+                    "Labels of the task, which are 0 and up; null: those of the GLUE task, or not known.",
+                    "labels",
+                    nullable=True,
+                ),
                 Column("num_steps", "int32", "Training steps of the whole trial.", "steps"),
                 Column(
                     "step",
@@ -193,11 +173,16 @@ CONFIGS: dict[str, Config] = {
                 ),
                 Column("validation_loss", "list<float32>", "Mean loss over the dev set.", "nats", nullable=True),
                 Column("accuracy", "list<float64>", "Share of the dev set predicted right.", nullable=True),
-                Column("f1", "list<float64>", "F1 of label 1 on the dev set; 0 without positives.", nullable=True),
+                Column(
+                    "f1",
+                    "list<float64>",
+                    "F1 of label 1 on the dev set; 0 without positives; null where there are more than two labels.",
+                    nullable=True,
+                ),
                 Column(
                     "matthews_correlation",
                     "list<float64>",
-                    "Correlation of prediction and label on the dev set; 0 where constant.",
+                    "Correlation of prediction and label on the dev set; 0 where constant; null likewise.",
                     nullable=True,
                 ),
                 Column("score", "list<float64>", "What score_name says, on the dev set; always finite."),
@@ -231,12 +216,15 @@ CONFIGS: dict[str, Config] = {
             "examples",
             "a dev or test example",
             (
-                Column("task", "string", "GLUE task, the same as the split."),
+                Column("task", "string", "Name of the task, the same as the split."),
                 Column("split", "string", "validation: of the dev set; test: of the test set."),
                 Column(
-                    "example", "int32", "Its row, from 0, in GLUE's validation file, or in its training file for test."
+                    "example",
+                    "int32",
+                    "Its row, from 0, in the validation file, or for test in the file that it was taken from: of a "
+                    "GLUE task its training file.",
                 ),
-                Column("label", "int8", "What the predictions are compared with."),
+                Column("label", "int8", "What the predictions are compared with, from 0."),
             ),
             optional=True,
         ),

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from seedbench.metrics import TASK_METRICS, majority_score
-from seedbench.trialset.schema import NEGATED, TASKS
+from seedbench.metrics import METRICS, majority_score
+from seedbench.tasks import TASKS
+from seedbench.trialset.schema import NEGATED
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -21,7 +22,7 @@ class TrialTable:
 
     Attributes:
         model: name of the pretrained model.
-        task: GLUE task.
+        task: name of the task.
         recipe: name of the recipe.
         weight_init_seeds: int64 [rows], ascending: the rows of the seed grid.
         data_order_seeds: int64 [columns], ascending: its columns.
@@ -35,6 +36,7 @@ class TrialTable:
         validation_loss: float32 [trials, checkpoints], nats, over the whole dev set; NaN likewise.
         score: float64 [trials, checkpoints], on the whole dev set: the task's metric, or what `score_name` says.
         score_name: what `score` measures; None: the metric of the GLUE task. With - in front: its negative.
+        num_labels: recorded number of labels; None: that of the GLUE task, or unknown.
         majority_score: of always predicting the commoner label of the dev set; NaN where it is unknown.
         test_score: float64 [trials, checkpoints], the same on the test set; None where there is none.
         test_loss: float32 [trials, checkpoints], nats, over the test set; None where not recorded.
@@ -62,6 +64,7 @@ class TrialTable:
     validation_loss: np.ndarray
     score: np.ndarray
     score_name: str | None = None
+    num_labels: int | None = None
     majority_score: float = float("nan")
     test_score: np.ndarray | None = None
     test_loss: np.ndarray | None = None
@@ -94,7 +97,14 @@ class TrialTable:
     @property
     def metric(self) -> str | None:
         """What is measured, without the sign of `score_name`; None where it is unknown."""
-        return self.score_name.removeprefix(NEGATED) if self.score_name else TASK_METRICS.get(self.task)
+        if self.score_name:
+            return self.score_name.removeprefix(NEGATED)
+        return TASKS[self.task].metric if self.task in TASKS else None
+
+    @property
+    def scored_by(self) -> str | None:
+        """The metric by which scores follow from predictions, a key of `METRICS`; None where they do not."""
+        return self.metric if self.metric in METRICS and self.sign > 0 else None
 
     @property
     def sign(self) -> int:
@@ -131,7 +141,7 @@ class TrialTable:
     @property
     def labels(self) -> int | None:
         """Number of labels of the task; None where it is unknown."""
-        return len(TASKS[self.task].labels) if self.task in TASKS else None
+        return len(TASKS[self.task].labels) if self.task in TASKS else self.num_labels
 
     @property
     def diverged(self) -> np.ndarray:
@@ -218,6 +228,6 @@ _OF_TRIALS = (
 )
 
 
-def majority_score_of(task: str, label: np.ndarray) -> float:
-    """Score of always predicting the commoner of the labels, int8 [examples]."""
-    return majority_score(task, *np.bincount(label, minlength=2)[::-1])
+def majority_score_of(metric: str, label: np.ndarray) -> float:
+    """Score, by a metric of `METRICS`, of always predicting the commonest of the labels, int8 [examples]."""
+    return majority_score(metric, np.bincount(label, minlength=2))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seedbench.errors import TrialSetError
-from seedbench.metrics import accuracy, correct_counts, f1, matthews_correlation, task_score
+from seedbench.metrics import METRICS, OF_ANY_LABELS, constant_score, correct_counts, metric_score
 from seedbench.trialset.arrays import load_tables
 from seedbench.trialset.files import CARD, MANIFEST, Manifest, read_checked, read_manifest, read_split
 from seedbench.trialset.lists import curves_of, ragged
@@ -22,7 +22,7 @@ from seedbench.trialset.write import data_files
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_METRICS = {"accuracy": accuracy, "f1": f1, "matthews_correlation": matthews_correlation}
+_COLUMNS = [column.name for column in CONFIGS["trials"].columns if column.name in METRICS]
 
 _TOLERANCE = 1e-6  # the same counts, perhaps divided in float32
 
@@ -71,7 +71,7 @@ def validate_folder(path: str | os.PathLike[str], *, without_predictions: bool =
     for task, shards in manifest.shards("trials").items():
         split = read_split(folder, manifest, "trials", shards)
         for table in tables:
-            for name in _METRICS if table.task == task else ():
+            for name in _COLUMNS if table.task == task else ():
                 attempt(partial(_check_metric, table, name, split, f"{folder / 'trials'} split {task}"))
     for config in ("steps", "logits"):
         attempt(partial(_check_optional, folder, manifest, config, tables))
@@ -86,19 +86,19 @@ def _check_unchanged(folder: Path, manifest: Manifest, path: str) -> None:
 
 
 def _score_problems(table: TrialTable) -> Iterator[str]:
-    if table.score_name is not None:  # not the task's metric, or not known to be
+    if table.scored_by is None:  # measured by something else
         return
     for name, stated, predicted, label in (
         ("score", table.score, table.predicted_label, table.label),
         ("test_score", table.test_score, table.test_predicted_label, table.test_label),
     ):
         if stated is not None and predicted is not None and label is not None:
-            score = task_score(table.task, *correct_counts(predicted, label))
+            score = metric_score(table.scored_by, *correct_counts(predicted, label))
             # What stands in the place of a failed trial's scores was not predicted.
             own = np.arange(table.num_checkpoints) < table.ended_at[:, None]
             yield from _different(table, name, np.arange(table.num_trials), stated, np.where(own, score, stated))
     if table.label is not None:
-        majority = majority_score_of(table.task, table.label)
+        majority = majority_score_of(table.scored_by, table.label)
         if not abs(table.majority_score - majority) <= _TOLERANCE:
             yield (
                 f"{table.name}: majority_score is {table.majority_score:.6f}, the labels of the dev set give "
@@ -119,9 +119,11 @@ def _check_metric(table: TrialTable, name: str, split: pa.Table, where: str) -> 
             f"checkpoints, found {curves.length[rows[trial]]}"
         )
     recorded = recorded[table.ended_at[recorded] > 0]
+    if recorded.size and (table.labels or 2) > 2 and name not in OF_ANY_LABELS:
+        raise TrialSetError(f"{table.name}: {name} must be null, since the task has {table.labels} labels")
     if table.predicted_label is not None and table.label is not None and recorded.size:
         stated = curves.filled(rows[recorded], table.num_checkpoints)
-        expected = _METRICS[name](*correct_counts(table.predicted_label[recorded], table.label))
+        expected = METRICS[name](*correct_counts(table.predicted_label[recorded], table.label))
         for problem in _different(table, name, recorded, stated, expected):
             raise TrialSetError(problem)
 
@@ -145,11 +147,10 @@ def _status_problems(table: TrialTable) -> Iterator[str]:
         met_nan |= ~np.isfinite(table.train_loss).all(axis=1)
     if not np.isnan(table.validation_loss).all():
         met_nan |= np.isnan(table.validation_loss).any(axis=1)
-    if table.predicted_label is not None and table.label is not None and table.score_name is None:
+    if table.predicted_label is not None and table.label is not None and table.scored_by is not None:
         met_nan |= (table.predicted_label == -1).any(axis=(1, 2))
-        constant = np.broadcast_to(np.array([[0], [1]], dtype=np.int8), (2, len(table.label)))
-        majority = task_score(table.task, *correct_counts(constant, table.label)).max()
-        no_better = task_score(table.task, *correct_counts(table.predicted_label[:, -1], table.label)) <= majority
+        right, examples = correct_counts(table.predicted_label[:, -1], table.label)
+        no_better = metric_score(table.scored_by, right, examples) <= constant_score(table.scored_by, examples)
     for trial in np.flatnonzero((table.status == "finished") & (met_nan | no_better))[:1]:
         what = "met a NaN" if met_nan[trial] else "ended no better than a constant prediction"
         yield f"{table.name}: status of trial {table.trial_id[trial]!r} is finished, and it {what}: must be diverged"

@@ -5,11 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 
+from runners.compact import SUFFIX, read_compact
 from runners.errors import RunnerError
-from runners.export import append, predicted_label, predicted_test_label, rows_of, trial_row
-from runners.trial_log import Cell
-from seedbench.trialset import load_trials, write_trials
+from runners.export import append, predicted_label, predicted_test_label, rows_of, splits_of, trial_row
+from runners.export import main as export
+from runners.trial_log import Cell, TrialLog, write_log
+from seedbench.trialset import load_trials, read_folder, read_manifest, write_trials
+from seedbench.trialset.rows import different
 from tests.runners.test_trial_log import make_log
 
 
@@ -68,7 +72,7 @@ def test_logs_become_a_trial_set_and_new_ones_are_appended(tmp_path: Path) -> No
     folder = tmp_path / "set"
     write_trials(folder, rows_of(logs[:2], steps=True, logits=True), name="a/b", version="1.0.0")
     assert load_trials(folder).tables[0].num_trials == 2
-    append(rows_of(logs, steps=True, logits=True), folder, name="a/b", version="1.1.0")
+    append(splits_of(rows_of(logs, steps=True, logits=True)), folder, name="a/b", version="1.1.0")
     table = load_trials(folder, predictions=True).tables[0]
     assert table.grid == (2, 2)
     assert table.score.tolist() == [[0.75, 1.0]] * 4
@@ -79,3 +83,61 @@ def test_logs_of_other_dev_labels_are_refused() -> None:
     log = make_log()
     with pytest.raises(RunnerError, match="other examples of sst2"):
         rows_of([log, replace(make_log(Cell(5, 5)), label=np.array([0, 1, 0, 0], np.int8))])
+
+
+def log_with_a_test_set(cell: Cell, task: str) -> TrialLog:
+    """A log with a test set, whose logits follow from its cell; one has none that are finite."""
+    rng = np.random.default_rng([cell.weight_init_seed, cell.data_order_seed])
+    logits, on_test = rng.normal(size=(2, 4, 2)).astype(np.float32), rng.normal(size=(2, 3, 2)).astype(np.float32)
+    if cell.weight_init_seed == 2:
+        logits[1] = np.nan
+    log = make_log(cell, logits, task)
+    outcome = replace(log.outcome, test_logits=on_test)
+    return replace(log, outcome=outcome, test_label=np.array([0, 1, 1], np.int8), test_rows=np.array([3, 5, 8]))
+
+
+def test_compact_files_become_the_trial_set_that_the_logs_are(tmp_path: Path) -> None:
+    """Column 1 stays a log, column 0 comes from two compact files a task: rows and manifest are as of all logs."""
+    for task in ("mrpc", "sst2"):
+        for cell in (Cell(row, column) for row in range(4) for column in range(2)):
+            log, name = log_with_a_test_set(cell, task), f"wi{cell.weight_init_seed}-do{cell.data_order_seed}.npz"
+            write_log(tmp_path / "logs" / task / name, log)
+            part = "rest" if cell.data_order_seed else f"part{cell.weight_init_seed % 2}"
+            write_log(tmp_path / part / task / name, log)
+    export(tmp_path / "logs", tmp_path / "full", name="a/b", version="1.0.0")
+    for part in ("part0", "part1"):
+        export(tmp_path / part, tmp_path / "rest" / part, compact=True)
+    assert sorted(path.name for path in (tmp_path / "rest" / "part0").iterdir()) == [f"mrpc{SUFFIX}", f"sst2{SUFFIX}"]
+    export(tmp_path / "rest", tmp_path / "again", name="a/b", version="1.0.0")
+    full, again = (read_folder(folder, read_manifest(folder)) for folder in (tmp_path / "full", tmp_path / "again"))
+    assert full.keys() == again.keys() == {"trials", "predictions", "examples"}
+    for config, splits in full.items():
+        assert all(
+            not different(rows[name], again[config][task][name]).any()
+            for task, rows in splits.items()
+            for name in rows.column_names
+        )
+    assert read_manifest(tmp_path / "full").sha256 == read_manifest(tmp_path / "again").sha256
+
+
+def test_what_a_compact_file_cannot_give_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_log(tmp_path / "logs" / "wi0-do0.npz", log_with_a_test_set(Cell(0, 0), "sst2"))
+    write_log(tmp_path / "logs" / "wi1-do0.npz", log_with_a_test_set(Cell(1, 0), "sst2"))
+    small = tmp_path / "small"
+    export(tmp_path / "logs", small, compact=True)
+    for folder, options, message in (
+        (small, {"steps": True, "name": "a/b", "version": "1.0.0"}, "has neither steps nor logits"),
+        (small, {"compact": True, "logits": True}, "--compact: leaves steps and logits behind"),
+        (small, {}, "--name and --version: a trial set has both"),
+        (tmp_path / "empty", {"compact": True}, "no trial logs (wi<seed>-do<seed>.npz), and no *.compact.parquet"),
+    ):
+        with pytest.raises(typer.Exit):
+            export(folder, tmp_path / "set", **options)
+        assert message in " ".join(capsys.readouterr().err.split())
+    path = small / f"sst2{SUFFIX}"
+    other = replace(log_with_a_test_set(Cell(2, 0), "sst2"), test_rows=np.array([3, 5, 9]))
+    with pytest.raises(RunnerError, match="other examples of sst2 than in other files"):
+        splits_of(rows_of([other]), [path])
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(RunnerError, match="not what runners.export --compact writes"):
+        read_compact(path)

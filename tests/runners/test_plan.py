@@ -11,7 +11,10 @@ from rich.console import Console
 
 from runners.data.glue import train_size
 from runners.data.recipe import RECIPES
-from runners.plan import PlanError, estimate, load_plan, load_planned_table, parse_rates, with_rates
+from runners.errors import RunnerError
+from runners.on_paper import CARDS, size_of
+from runners.plan import card_estimate, columns_by, estimate, parse_rates, with_rates
+from runners.plan_file import PlanError, load_plan, table_named
 from runners.trial_log import Cell
 
 DODGE2020 = Path(__file__).parents[2] / "runners" / "plans" / "dodge2020.toml"
@@ -110,7 +113,7 @@ def test_a_plan_says_what_to_change_and_the_command_line_wins(tmp_path: Path) ->
             'model = "a/b"' + TABLE.replace('recipe = "stable"\n', ""),
             r"missing required field `recipe` - at `\$.tables\[0\]`",
         ),
-        ('model = "a/b"' + TABLE.replace("rte", "wnli"), "table 1: .*'wnli': no such task"),
+        ('model = "a/b"' + TABLE.replace("rte", "stsb"), "table 1: .*'stsb': no such task"),
         ('model = "a/b"' + TABLE.replace('"5"', '"5:5"'), "table 1: seeds '5:5'"),
         ('model = "a/b"' + TABLE + "trials_per_hour = 0", r"> 0.0 - at `\$.tables\[0\].trials_per_hour`, found 0"),
         ('model = "a/b"' + TABLE + TABLE, "table 2: the same model, task and recipe as table 1"),
@@ -134,9 +137,10 @@ def test_a_rate_that_cannot_be_is_named(text: str, tmp_path: Path) -> None:
 def test_a_table_of_a_plan_is_found_by_its_task_and_recipe(tmp_path: Path) -> None:
     path = tmp_path / "plan.toml"
     path.write_text('model = "a/b"' + TABLE + TABLE.replace('"rte"', '"mrpc"'))
-    assert load_planned_table(path, "mrpc/stable", tmp_path).spec.task == "mrpc"
+    tables = load_plan(path, tmp_path)
+    assert table_named("mrpc/stable", tables, path).spec.task == "mrpc"
     with pytest.raises(PlanError, match="--table 'cola/stable': .* no such table; there are rte/stable, mrpc/stable"):
-        load_planned_table(path, "cola/stable", tmp_path)
+        table_named("cola/stable", tables, path)
 
 
 def test_every_table_of_the_trial_set_is_planned() -> None:
@@ -146,3 +150,45 @@ def test_every_table_of_the_trial_set_is_planned() -> None:
     for table in tables:
         assert all(max(cell.weight_init_seed, cell.data_order_seed) < 100000 for cell in table.cells)
         assert len(table.cells) >= 144
+
+
+def test_what_a_time_limit_leaves_of_two_tables_by_hand(tmp_path: Path) -> None:
+    """Columns of two trials take 72 s of rte and 36 s of mrpc: 216 s are two columns of both, and 30 s are none."""
+    path = tmp_path / "plan.toml"
+    table = TABLE.replace('"5"', '"0:3"')
+    path.write_text('model = "a/b"' + table + "trials_per_hour = 100" + table.replace("rte", "mrpc"))
+    tables = load_plan(path, tmp_path)
+    with pytest.raises(PlanError, match="--until: nobody knows how long mrpc/stable takes"):
+        columns_by(tables, 216)
+    tables = with_rates(tables, parse_rates(["mrpc=200"], tables))
+    assert columns_by(tables, 216) == [(2, 3), (2, 3)]
+    assert columns_by(tables, 40) == [(0, 3), (1, 3)]  # the shorter one fits
+    assert columns_by(tables, 30) == [(0, 3), (0, 3)]
+
+
+def test_a_models_size_is_that_of_transformers() -> None:
+    """Without a classifier, as BertModel counts them."""
+    assert size_of("google-bert/bert-base-uncased").parameters == 109_482_240
+    assert size_of("google-bert/bert-large-uncased").parameters == 335_141_888
+
+
+def test_the_papers_design_on_a_card_on_paper(tmp_path: Path) -> None:
+    """BERT-large: weights, moments, copy and gradients are 20 bytes of each of 335 million parameters, 6.7 GB; the
+    activations of 2,048 tokens 4 bytes of 24 layers of 40 · 1024 + 4 · 16 · 128 values, 9.7 GB. Of 141 GB four fifths
+    hold 6."""
+    lines = printed(card_estimate(load_plan(DODGE2020, tmp_path), "h200"))
+    rows = {line[0]: line for line in lines if line and line[0] in GLUE_TRAIN}
+    assert rows["mrpc"][2:5] == ["625", "15.2", "6"] and rows["sst2"][2:5] == ["225", "15.2", "6"]
+    hours = {task: float(row[5]) for task, row in rows.items()}
+    # Of one RTE trial's 357 steps the optimizer alone moves 30 bytes a parameter: at 4.8 TB/s 0.75 s, 0.13 h of 625.
+    assert 0.13 < hours["rte"] < hours["mrpc"] < hours["sst2"]
+    base = load_plan(DODGE2020, tmp_path, model="google-bert/bert-base-uncased")
+    smaller = {line[0]: line for line in printed(card_estimate(base, "h200")) if line}
+    assert smaller["rte"][4] == "19" and float(smaller["rte"][5]) < hours["rte"] / 2
+    assert CARDS["h100"].card.bandwidth < CARDS["h200"].card.bandwidth
+    for name, model, message in (
+        ("a100", None, "--card 'a100': known are h100, h200"),
+        ("h100", "a/b", "--card: the size of a/b is not known here"),
+    ):
+        with pytest.raises(RunnerError, match=message):
+            card_estimate(load_plan(DODGE2020, tmp_path, model=model), name)

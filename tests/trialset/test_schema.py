@@ -4,8 +4,10 @@ import pyarrow as pa
 import pytest
 
 from runners.data.recipe import Recipe
-from seedbench.metrics import TASK_METRICS
-from seedbench.trialset.schema import CONFIGS, RECIPE_COLUMNS, TASKS, arrow_schema, arrow_type
+from runners.data.tasks import GLUE
+from seedbench.metrics import METRICS, OF_ANY_LABELS
+from seedbench.tasks import TASKS
+from seedbench.trialset.schema import CONFIGS, RECIPE_COLUMNS, arrow_schema, arrow_type
 
 
 def test_every_column_has_a_meaning_and_a_type_that_arrow_knows():
@@ -41,6 +43,7 @@ def test_the_recipe_columns_are_the_fields_of_a_recipe():
     assert [column.name for column in RECIPE_COLUMNS] == list(Recipe("any").fields())
 
 
-def test_tasks_are_those_with_a_metric():
-    assert {name: task.metric for name, task in TASKS.items()} == TASK_METRICS
-    assert all(len(task.labels) == 2 for task in TASKS.values())
+def test_every_task_has_a_metric_of_its_labels_and_texts():
+    assert all(name == task.name and task.metric in METRICS for name, task in TASKS.items())
+    assert all(len(task.labels) == 2 or task.metric in OF_ANY_LABELS for task in TASKS.values())
+    assert GLUE.keys() == TASKS.keys()

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from seedbench.errors import TrialSetError
+from seedbench.tasks import TASKS
 from seedbench.trialset.arrays import LARGEST_SCORE
 from seedbench.trialset.importing.accounts import Accounts
 from seedbench.trialset.importing.measures import Measures
 from seedbench.trialset.importing.options import ImportOptions
 from seedbench.trialset.importing.reading import CurveFile
-from seedbench.trialset.schema import TASKS
 
 Seeds = tuple[int, int]
 Steps = tuple[int, ...]

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from runners.block import load_tokenizer
-from runners.data.glue import GlueError, load_task
+from runners.data.glue import load_task
+from runners.data.reading import DataError
 from runners.data.recipe import get_recipe
 
 RECIPE = get_recipe("stable", max_length=10)
@@ -66,15 +67,15 @@ def set_value(column: str, row: int, value: object):
     ("edit", "message"),
     [
         (lambda frame: frame[:0], "train-00000-of-00001.parquet: no rows"),
-        (lambda frame: frame.drop(columns="sentence"), "no column 'sentence'; sst2 has sentence, label"),
+        (lambda frame: frame.drop(columns="sentence"), "no column 'sentence'; there are label, idx"),
         (set_value("label", 3, 7), "row 3, column 'label' must be 0 or 1, got 7"),
         (set_value("label", 4, -1), "row 4, column 'label' must be 0 or 1, got -1"),
         (set_value("sentence", 5, None), "row 5, column 'sentence' must be text, got"),
-        (lambda frame: frame.assign(label=1), "every label is 1; a task needs both"),
+        (lambda frame: frame.assign(label=1), "every label is 1; a task needs two or more"),
     ],
 )
 def test_data_that_cannot_be_is_named(tiny_glue: str, tmp_path: Path, tokenizer, edit, message: str) -> None:
-    with pytest.raises(GlueError, match=message):
+    with pytest.raises(DataError, match=message):
         load_task("sst2", change(tiny_glue, tmp_path, edit), tokenizer, RECIPE)
 
 
@@ -83,25 +84,30 @@ def test_a_truncated_file_is_named(tiny_glue: str, tmp_path: Path, tokenizer) ->
     shutil.copytree(tiny_glue, folder)
     path = folder / "sst2" / "train-00000-of-00001.parquet"
     path.write_bytes(path.read_bytes()[:500])
-    with pytest.raises(GlueError, match="train-00000-of-00001.parquet: not a readable parquet file"):
+    with pytest.raises(DataError, match="train-00000-of-00001.parquet: not a readable parquet file"):
         load_task("sst2", str(folder), tokenizer, RECIPE)
 
 
 @pytest.mark.parametrize(
     ("task", "source", "message"),
     [
-        ("qnli", "{glue}", "no task 'qnli'; there are cola, mrpc, rte, sst2"),
+        (
+            "stsb",
+            "{glue}",
+            "'stsb': no such task; there are cola, mnli, mrpc, qnli, qqp, rte, sst2, wnli, or any other",
+        ),
+        ("mnli", "{glue}", "mnli/train-00000-of-00001.parquet: no such file"),
         ("rte", "{glue}", "rte/train-00000-of-00001.parquet: no such file"),
         ("sst2", "not-a-folder", "neither a folder nor a Hub dataset"),
     ],
 )
 def test_a_source_that_is_not_there(tiny_glue: str, tokenizer, task: str, source: str, message: str) -> None:
-    with pytest.raises(GlueError, match=message):
+    with pytest.raises(DataError, match=message):
         load_task(task, source.format(glue=tiny_glue), tokenizer, RECIPE)
 
 
 def test_a_subset_larger_than_the_data_is_refused(tiny_glue: str, tokenizer) -> None:
-    with pytest.raises(GlueError, match="trains on 100 examples, sst2 has 54 beside its test set"):
+    with pytest.raises(DataError, match="trains on 100 examples, sst2 has 54 beside its test set"):
         load_task("sst2", tiny_glue, tokenizer, get_recipe("stable", train_examples=100))
 
 

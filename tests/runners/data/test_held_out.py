@@ -9,17 +9,32 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dataset_card.held_out import SHARED_SENTENCES
+from dataset_card.tasks import TASKS as OF_TASKS
 from runners.block import load_tokenizer
-from runners.data.glue import TEXT_COLUMNS, load_task
+from runners.data import seeds
+from runners.data.glue import load_task
 from runners.data.held_out import parts, split
 from runners.data.recipe import get_recipe
+from runners.data.tasks import GLUE
 
 
 def test_the_rest_is_trained_on() -> None:
     drawn = split("mrpc", ["same"] * 30)
     assert len(drawn.test) == 10
     assert sorted([*drawn.test, *drawn.train]) == list(range(30))
+
+
+def test_a_data_set_gives_a_tenth_and_a_thousand_at_most() -> None:
+    """MNLI has 392,702 training examples, WNLI 635; nine rows have no tenth."""
+    assert len(split("mnli", ["same"] * 392_702).test) == 1000
+    assert [len(split(task, ["same"] * rows).test) for task, rows in (("wnli", 635), ("mine", 40), ("mine", 9))] == [
+        63,
+        4,
+        0,
+    ]
+    drawn = split("mine", ["same"] * 40)
+    assert drawn.test.tolist() == np.sort(seeds.stream("test", 0).choice(np.arange(40), 4, replace=False)).tolist()
+    assert sorted([*drawn.test, *drawn.train]) == list(range(40))
 
 
 def test_a_phrase_is_part_of_a_sentence_word_for_word() -> None:
@@ -65,7 +80,7 @@ def test_few_sample_recipes_draw_from_the_rest_and_the_hash_covers_all_three(tin
 )
 def test_the_published_rows(glue_folder: Path, task: str, size: int, rest: int, sha256: str) -> None:
     frame = pd.read_parquet(glue_folder / task / "train-00000-of-00001.parquet")
-    drawn = split(task, frame[TEXT_COLUMNS[task][0]].tolist())
+    drawn = split(task, frame[GLUE[task].text[0]].tolist())
     assert (len(drawn.test), len(drawn.train)) == (size, rest)
     assert hashlib.sha256(drawn.test.astype("<i8").tobytes()).hexdigest().startswith(sha256)
 
@@ -79,12 +94,12 @@ def test_sst2_has_5825_whole_sentences(glue_folder: Path) -> None:
 
 
 @pytest.mark.glue
-@pytest.mark.parametrize("task", SHARED_SENTENCES)
+@pytest.mark.parametrize("task", [task for task, its in OF_TASKS.items() if its.shared_sentences])
 def test_shared_sentences_are_as_the_card_says(glue_folder: Path, task: str) -> None:
     train, dev = (
         pd.read_parquet(glue_folder / task / f"{part}-00000-of-00001.parquet") for part in ("train", "validation")
     )
-    texts = list(TEXT_COLUMNS[task])
+    texts = list(GLUE[task].text)
     drawn = split(task, train[texts[0]].tolist())
 
     def share(examples: pd.DataFrame, of: pd.DataFrame) -> float:
@@ -92,4 +107,4 @@ def test_shared_sentences_are_as_the_card_says(glue_folder: Path, task: str) -> 
         return round(100 * float(examples[texts].isin(sentences).any(axis=1).mean()), 1)
 
     shares = share(train.iloc[drawn.test], train.iloc[drawn.train]), share(dev, train)
-    assert shares == SHARED_SENTENCES[task]
+    assert shares == OF_TASKS[task].shared_sentences

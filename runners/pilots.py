@@ -1,0 +1,144 @@
+"""Pilots of a plan: a few trials at several learning rates, on seeds outside the grids, by which tables take theirs.
+
+A pilot fails where it ends no better than the majority class on the dev set; the test set is not looked at. The rule:
+of the rates tried, a table of trials that fail (``takes = "failing"``) takes the lowest at which half or more fail and
+one or more does not; a table of trials that do not (``takes = "finishing"``) the highest at which none does. What the
+pilots showed lies beside the plan, in a JSON file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from runners.errors import RunnerError
+from runners.trial_log import Cell
+from seedbench.documents import Count, read_json, to_json
+from seedbench.files import write_file
+
+Takes = Literal["failing", "finishing"]
+Value = bool | int | float | str
+
+
+class PilotError(RunnerError):
+    """Pilots that are not as their plan says; the message names the file, the pilots and what to do."""
+
+
+@dataclass(frozen=True)
+class PilotsOfPlan:
+    """One of ``pilots`` in a plan file.
+
+    Weight-init seeds are dealt to the data-order seeds in turn, as many to each: one trial for each weight-init seed.
+
+    Attributes:
+        name: what tables call them.
+        learning_rates: those that are tried.
+        set: other changed recipe fields.
+    """
+
+    name: Annotated[str, msgspec.Meta(pattern=r"^[\w.-]+$")]
+    task: str
+    recipe: str
+    weight_init_seeds: str
+    data_order_seeds: str
+    learning_rates: Annotated[list[Annotated[float, msgspec.Meta(gt=0)]], msgspec.Meta(min_length=1)]
+    set: dict[str, Value] = field(default_factory=dict)
+
+    def deal(self, rows: Sequence[int], columns: Sequence[int]) -> tuple[Cell, ...]:
+        """The trials of these seeds.
+
+        Raises:
+            PilotError: the rows cannot be dealt evenly.
+        """
+        if len(rows) % len(columns):
+            raise PilotError(
+                f"pilots {self.name!r}: {len(rows)} weight-init seeds cannot be dealt evenly to {len(columns)} "
+                "data-order seeds"
+            )
+        return tuple(Cell(row, columns[at * len(columns) // len(rows)]) for at, row in enumerate(rows))
+
+
+@dataclass(frozen=True)
+class PilotResult:
+    """What the pilots of one learning rate showed: of each, its seeds and its score on the dev set at its end."""
+
+    pilots: str
+    task: str
+    recipe: str
+    changes: dict[str, Value]
+    learning_rate: float
+    majority_score: float
+    weight_init_seed: list[Count]
+    data_order_seed: list[Count]
+    score: Annotated[list[float], msgspec.Meta(min_length=1)]
+    failed: Count
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The learning rates that the rule takes; None: none of those tried is one."""
+
+    failing: float | None
+    finishing: float | None
+
+
+@dataclass(frozen=True)
+class PilotsFile:
+    """What all pilots of a plan showed, and what follows, by name."""
+
+    format: Literal[1] = field(default=1, kw_only=True)
+    results: list[PilotResult]
+    chosen: dict[str, Choice]
+
+
+def failures(score: Sequence[float], majority_score: float) -> int:
+    """How many end no better than the majority class."""
+    return sum(not value > majority_score for value in score)
+
+
+def choose(results: Sequence[PilotResult]) -> dict[str, Choice]:
+    """What the rule takes, for each name."""
+    chosen = {}
+    for name in dict.fromkeys(result.pilots for result in results):
+        of_name = [result for result in results if result.pilots == name]
+        failing = [one.learning_rate for one in of_name if len(one.score) <= 2 * one.failed < 2 * len(one.score)]
+        finishing = [one.learning_rate for one in of_name if one.failed == 0]
+        chosen[name] = Choice(min(failing, default=None), max(finishing, default=None))
+    return chosen
+
+
+def results_file(plan: Path) -> Path:
+    """Where the results of a plan's pilots lie."""
+    return plan.with_name(f"{plan.stem}-pilots.json")
+
+
+def write_results(plan: Path, results: Sequence[PilotResult]) -> PilotsFile:
+    """Records what the pilots of a plan showed, and what follows."""
+    found = PilotsFile(list(results), choose(results))
+    write_file(results_file(plan), to_json(found).encode() + b"\n")
+    return found
+
+
+def chosen_rate(plan: Path, name: str, takes: Takes) -> float | None:
+    """The learning rate that the pilots of this name gave; None where they have not been run.
+
+    Raises:
+        PilotError: their file is damaged, says nothing of these, or no rate that was tried is one.
+    """
+    path = results_file(plan)
+    if not path.exists():
+        return None
+    found = read_json(path, PilotsFile, advice="run the pilots again (--pilots), or remove it", error=PilotError)
+    if found.chosen != choose(found.results):
+        raise PilotError(f"{path}: 'chosen' does not follow from 'results': run the pilots again (--pilots)")
+    if name not in found.chosen:
+        raise PilotError(f"{path}: no results of pilots {name!r}: run them (--pilots)")
+    rate: float | None = getattr(found.chosen[name], takes)
+    if rate is None:
+        tried = ", ".join(f"{one.learning_rate:g}" for one in found.results if one.pilots == name)
+        raise PilotError(f"{path}: of the rates tried by pilots {name!r} ({tried}) none is {takes}: try others")
+    return rate

@@ -1,0 +1,261 @@
+"""All tables of a plan in one go: in turn, in time, killed and continued; and its pilots."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from runners.block import Tables
+from runners.data.recipe import get_recipe
+from runners.engines.stacked import StackedEngine
+from runners.pilots import Choice, PilotError, PilotResult, choose, chosen_rate, results_file, write_results
+from runners.plan_file import PlanError, load_pilots, load_plan
+from runners.table import TableSpec
+from runners.trial_log import Cell, read_log
+from runners.workers import Block, Pace
+from tests.runners.test_sweep import command, contents, run, sweep_here
+
+PLAN = """
+model = "{model}"
+model_name = "someone/tiny"
+glue = "{glue}"
+stack = 3
+
+[[tables]]
+task = "sst2"
+recipe = "stable"
+weight_init_seeds = "0:3"
+data_order_seeds = "0:3"
+set = {{ {changes} }}
+
+[[tables]]
+task = "mrpc"
+recipe = "stable"
+weight_init_seeds = "0:3"
+data_order_seeds = "0:2"
+set = {{ {changes} }}
+"""
+CHANGES = 'max_length = 24, epochs = 2, validations_per_epoch = 2, learning_rate = 1e-3, precision = "fp32"'
+
+
+@pytest.fixture(scope="module")
+def plan(tiny_model: str, tiny_glue: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("plan") / "plan.toml"
+    path.write_text(PLAN.format(model=tiny_model, glue=tiny_glue, changes=CHANGES))
+    return path
+
+
+@pytest.fixture(scope="module")
+def whole(plan: Path) -> tuple[Path, str, float]:
+    """The logs of the plan in one go, what was said, and how many seconds it took."""
+    out, began = plan.parent / "logs", time.monotonic()
+    done = run(sweep_plan(plan, out))
+    assert done.returncode == 0 and "15 trials run" in done.stderr, done.stderr
+    return out, done.stderr, time.monotonic() - began
+
+
+def sweep_plan(plan: Path, out: Path, *more: str) -> list[str]:
+    return command("sweep", "--plan", str(plan), "--out", str(out), "--threads", "1", "--device", "cpu", *more)
+
+
+def blocks_said(stderr: str) -> list[tuple[str, str]]:
+    """Table and column of every trial that was run, those of one block once."""
+    found = re.findall(r"\d+/\d+ (\S+) weight_init_seed=\d+ data_order_seed=(\d+)", stderr)
+    return list(dict.fromkeys(found))
+
+
+def test_tables_take_turns_by_columns(whole: tuple[Path, str, float]) -> None:
+    turns = [
+        ("sst2/stable", "0"),
+        ("mrpc/stable", "0"),
+        ("sst2/stable", "1"),
+        ("mrpc/stable", "1"),
+        ("sst2/stable", "2"),
+    ]
+    assert blocks_said(whole[1]) == turns
+
+
+def test_a_time_limit_is_kept_and_the_same_command_goes_on(
+    plan: Path, whole: tuple[Path, str, float], tmp_path: Path
+) -> None:
+    """A second is not enough to load anything; what is in flight then is given up."""
+    began = time.monotonic()
+    first = run(sweep_plan(plan, tmp_path, "--until", "1"))
+    assert first.returncode == 0 and "15 of 15 are left: run the same command again" in first.stderr, first.stderr
+    assert time.monotonic() - began < max(whole[2], 25)
+    assert run(sweep_plan(plan, tmp_path, "--until", "900")).returncode == 0
+    assert contents(tmp_path) == contents(whole[0])
+
+
+def test_killed_at_random_seconds_every_finished_trial_loads(
+    plan: Path, whole: tuple[Path, str, float], tmp_path: Path
+) -> None:
+    """SIGKILL to the whole process group, each time at work or before."""
+    rng, root = np.random.default_rng(int(os.environ.get("SEEDBENCH_KILL_SEED", "0"))), Path(__file__).parents[2]
+    for _ in range(min(3, int(os.environ.get("SEEDBENCH_KILLS", "3")))):
+        process = subprocess.Popen(
+            sweep_plan(plan, tmp_path, "--until", "900"),
+            cwd=root,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        time.sleep(rng.uniform(0.5, 1.0) * whole[2])
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        for path in tmp_path.rglob("*.npz"):
+            read_log(path)
+    assert run(sweep_plan(plan, tmp_path)).returncode == 0
+    assert contents(tmp_path) == contents(whole[0])
+
+
+def test_a_block_that_would_not_end_in_time_is_not_started(tmp_path: Path) -> None:
+    def block(task: str, trials: int) -> Block:
+        spec = TableSpec(
+            model="m", model_name="m", glue="g", task=task, recipe=get_recipe("stable"), engine="stacked", out=tmp_path
+        )
+        return Block(spec, tuple(Cell(row, 0) for row in range(trials)))
+
+    pace = Pace(time.monotonic() + 100, {block("rte", 1).spec: 30.0})
+    assert pace.seconds(block("sst2", 10)) == 0  # nothing is known: it is tried
+    pace.add(block("sst2", 10), 60.0)
+    assert [pace.seconds(block("sst2", trials)) for trials in (5, 10, 20)] == [60, 60, 120]
+    assert pace.seconds(block("cola", 10)) == 60  # as long as the longest so far
+    assert pace.seconds(block("rte", 3)) == 90  # as its plan says
+    assert [
+        pace.fits(block(task, trials)) for task, trials in (("sst2", 10), ("sst2", 20), ("rte", 3), ("rte", 4))
+    ] == [
+        True,
+        False,
+        True,
+        False,
+    ]
+    assert Pace().fits(block("rte", 4)) and not Pace().over and Pace(time.monotonic()).over
+
+
+def test_a_process_loads_once_and_gives_up_the_engine_used_longest_ago(
+    plan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Room for one engine at a time: the error is the one that torch raises on CUDA."""
+    tables, held = load_plan(plan, tmp_path / "logs"), []
+    process, train = Tables("cpu"), StackedEngine.run
+
+    def with_room_for_one(engine: StackedEngine, cells: list[Cell], progress) -> list:
+        held[:] = [runner for runner in process._runners.values() if runner._engine is not None]
+        if len(held) > 1:
+            raise torch.cuda.OutOfMemoryError
+        return train(engine, cells, progress)
+
+    monkeypatch.setattr(StackedEngine, "run", with_room_for_one)
+    for column in (0, 1):
+        for table in tables:
+            cells = [cell for cell in table.cells if cell.data_order_seed == column]
+            assert list(process.runner(table.spec).run(cells)) == cells
+    first, second = (process.runner(table.spec) for table in tables)
+    assert first.model is second.model and first.tokenizer is second.tokenizer
+    assert (first.stack, second.stack) == (3, 3)  # as planned: no stack was halved
+    other = TableSpec(**{**vars(tables[0].spec), "recipe": get_recipe("dodge2020", max_length=24)})
+    assert process.runner(other).data is first.data
+
+
+PILOTS = """
+[[pilots]]
+name = "sst2"
+task = "sst2"
+recipe = "stable"
+weight_init_seeds = "100:104"
+data_order_seeds = "100:102"
+learning_rates = [1e-9, 1e-3]
+set = {{ max_length = 24, epochs = 2, validations_per_epoch = 1, precision = "fp32" }}
+
+[[tables]]
+task = "sst2"
+recipe = "stable"
+weight_init_seeds = "0:2"
+data_order_seeds = "0"
+pilots = "sst2"
+takes = "{takes}"
+set = {{ max_length = 24, name = "lr{{learning_rate}}" }}
+"""
+
+
+def test_pilots_run_first_and_their_rate_is_the_tables(tiny_model: str, tiny_glue: str, tmp_path: Path) -> None:
+    path, logs = tmp_path / "plan.toml", tmp_path / "logs"
+    path.write_text(
+        f'model = "{tiny_model}"\nmodel_name = "t"\nglue = "{tiny_glue}"\n' + PILOTS.format(takes="finishing")
+    )
+    with pytest.raises(PlanError, match=r"its learning rate is that of pilots 'sst2': run them first \(--pilots\)"):
+        load_plan(path, logs)
+    done = sweep_here(sweep_plan(path, logs, "--pilots"))
+    assert done.exit_code == 0, done.stderr
+    assert not logs.exists() and len(list((tmp_path / "logs-pilots").rglob("*.npz"))) == 8
+    found = json.loads(results_file(path).read_text())
+    assert found["results"][0]["weight_init_seed"] == [100, 101, 102, 103]
+    assert found["results"][0]["data_order_seed"] == [100, 100, 101, 101]
+    for result in found["results"]:
+        assert result["failed"] == sum(score <= result["majority_score"] for score in result["score"])
+    expected = {rate: one["failed"] for rate, one in zip((1e-9, 1e-3), found["results"], strict=True)}
+    finishing = [rate for rate, failed in expected.items() if failed == 0]
+    assert found["chosen"]["sst2"]["finishing"] == max(finishing, default=None)
+
+
+def result(rate: float, failed: int, name: str = "few") -> PilotResult:
+    score = [0.5] * failed + [0.7] * (8 - failed)
+    return PilotResult(name, "sst2", "few64", {}, rate, 0.5, list(range(8)), [0] * 8, score, failed)
+
+
+def test_the_rule_by_hand(tmp_path: Path) -> None:
+    """Rates 1 to 5 with 0, 0, 4, 7 and 8 failures: 3 is the lowest at which half fail, at 2 none does."""
+    results = [result(rate, failed) for rate, failed in ((1, 0), (2, 0), (3, 4), (4, 7), (5, 8))]
+    assert choose(results) == {"few": Choice(failing=3, finishing=2)}
+    assert choose([result(1, 3), result(5, 8)]) == {"few": Choice(None, None)}
+    plan = tmp_path / "plan.toml"
+    assert chosen_rate(plan, "few", "failing") is None
+    write_results(plan, results)
+    assert (chosen_rate(plan, "few", "failing"), chosen_rate(plan, "few", "finishing")) == (3, 2)
+    with pytest.raises(PilotError, match="no results of pilots 'other'"):
+        chosen_rate(plan, "other", "failing")
+    text = results_file(plan).read_text()
+    results_file(plan).write_text(text.replace('"finishing": 2', '"finishing": 1'))
+    with pytest.raises(PilotError, match="'chosen' does not follow from 'results'"):
+        chosen_rate(plan, "few", "failing")
+    write_results(plan, [result(1, 3)])
+    with pytest.raises(PilotError, match=r"of the rates tried by pilots 'few' \(1\) none is failing: try others"):
+        chosen_rate(plan, "few", "failing")
+
+
+def test_a_rate_that_pilots_gave_enters_the_name_and_another_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "plan.toml"
+    path.write_text('model = "a/b"\n' + PILOTS.format(takes="failing"))
+    write_results(path, [result(2e-4, 5, "sst2")])
+    (table,) = load_plan(path, tmp_path)
+    assert (table.spec.recipe.name, table.spec.recipe.learning_rate) == ("lr0.0002", 2e-4)
+    path.write_text(path.read_text().replace("set = { max_length = 24, name", "set = { learning_rate = 1e-4, name"))
+    with pytest.raises(PlanError, match="learning_rate is 0.0001, and its pilots say 0.0002"):
+        load_plan(path, tmp_path)
+    path.write_text(path.read_text().replace('takes = "failing"\n', ""))
+    with pytest.raises(PlanError, match="'pilots' and 'takes' say together"):
+        load_plan(path, tmp_path)
+
+
+def test_the_shipped_plan_takes_what_its_pilots_say_on_seeds_outside_the_grid() -> None:
+    path = Path(__file__).parents[2] / "runners" / "plans" / "glue-2.toml"
+    pilots = load_pilots(path, Path("logs"))
+    recorded = json.loads(results_file(path).read_text())["results"]
+    assert [(one["pilots"], one["learning_rate"]) for one in recorded] == [
+        (its.name, table.spec.recipe.learning_rate) for its, table in pilots
+    ]
+    for one, (_, table) in zip(recorded, pilots, strict=True):
+        assert one["weight_init_seed"] == [cell.weight_init_seed for cell in table.cells]
+        assert one["data_order_seed"] == [cell.data_order_seed for cell in table.cells]
+    grid = {cell for table in load_plan(path, Path("logs")) for cell in table.cells}
+    assert not grid & {cell for _, table in pilots for cell in table.cells}

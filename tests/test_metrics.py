@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from seedbench import metrics
 from seedbench.tasks import TASKS
 
-# --- scores of predictions ----------------------------------------------------------------------------------------------
+# --- scores of predictions --------------------------------------------------------------------------------------------
 
 LABEL = np.array([1, 1, 1, 1, 0, 0])
 MEAN = "mean_of_accuracy_and_f1"

@@ -51,11 +51,12 @@ class Lines:
     def read(self) -> int:
         """Reads what came since; returns the number of measurements."""
         for name, start in self._read.items():
-            with suppress(FileNotFoundError), open(self.folder / name, "rb") as file:
-                if os.fstat(file.fileno()).st_size == start:
+            with suppress(FileNotFoundError):
+                if os.stat(self.folder / name).st_size == start:  # asked many times a second
                     continue
-                file.seek(start)
-                whole, newline, _ = file.read().rpartition(b"\n")
+                with open(self.folder / name, "rb") as file:
+                    file.seek(start)
+                    whole, newline, _ = file.read().rpartition(b"\n")
                 self._read[name] += len(whole) + len(newline)
                 for line in whole.split(b"\n"):
                     self._take(line)

@@ -14,8 +14,8 @@ from seedbench.live.process import Training
 from seedbench.live.watchdog import Watchdog
 
 #: How often it looks: from one look to the next this share of the time that it has waited, within these limits.
-_POLL_SHARE, _POLL_SECONDS = 0.005, (0.005, 0.1)
-_TURN_SECONDS = 0.2  # so long `wait` waits; then whoever called may be interrupted
+_POLL_SHARE, _POLL_SECONDS = 0.01, (0.02, 0.1)
+_TURN_SECONDS = 0.5  # so long `wait` waits; then whoever called may be interrupted
 GRACE_SECONDS = 30.0
 
 
@@ -80,7 +80,7 @@ class Commands:
         training.go()
 
     def wait(self) -> list[tuple[Request, Outcome]]:
-        """Waits until there is an outcome, or for a fifth of a second."""
+        """Waits until there is an outcome, or for half a second."""
         end = time.monotonic() + _TURN_SECONDS
         while True:
             found = []

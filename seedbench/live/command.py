@@ -13,8 +13,9 @@ from seedbench.live.contract import Outcome, Request
 from seedbench.live.process import Training
 from seedbench.live.watchdog import Watchdog
 
-_POLL_SECONDS = 0.01
-_TURN_SECONDS = 0.2  # so long `wait` waits; then whoever called may be interrupted
+#: How often it looks: from one look to the next this share of the time that it has waited, within these limits.
+_POLL_SHARE, _POLL_SECONDS = 0.01, (0.02, 0.1)
+_TURN_SECONDS = 0.5  # so long `wait` waits; then whoever called may be interrupted
 GRACE_SECONDS = 30.0
 
 
@@ -59,6 +60,7 @@ class Commands:
         self._trainings: dict[Path, Training] = {}  # last used last
         self._gpu_of: dict[Path, str] = {}
         self._waiting: dict[Path, Request] = {}
+        self._since: dict[Path, float] = {}
 
     def start(self, request: Request) -> None:
         """Begins, or goes on, to train for a request."""
@@ -70,7 +72,7 @@ class Commands:
             training = Training(self._words, request, environment, grace=self._grace, watchdog=self._watchdog)
             self._gpu_of[folder] = gpu
         self._trainings[folder] = training
-        self._waiting[folder] = request
+        self._waiting[folder], self._since[folder] = request, time.monotonic()
         if training.is_there(request.checkpoint, request.checkpoint == self._last):
             return
         if not training.alive:
@@ -78,7 +80,7 @@ class Commands:
         training.go()
 
     def wait(self) -> list[tuple[Request, Outcome]]:
-        """Waits until there is an outcome, or for a fifth of a second."""
+        """Waits until there is an outcome, or for half a second."""
         end = time.monotonic() + _TURN_SECONDS
         while True:
             found = []
@@ -87,12 +89,18 @@ class Commands:
                 outcome = self._trainings[folder].outcome(request.checkpoint, last)
                 if outcome is not None:
                     found.append((request, outcome))
-                    del self._waiting[folder]
+                    del self._waiting[folder], self._since[folder]
                     if last or not self._trainings[folder].alive:
                         self._end(folder)
             if found or time.monotonic() > end:
                 return found
-            time.sleep(_POLL_SECONDS)
+            time.sleep(self._pause())
+
+    def _pause(self) -> float:
+        """Seconds to the next look: short where something has just begun, so that no short training waits for long."""
+        shortest, longest = _POLL_SECONDS
+        waited = time.monotonic() - max(self._since.values(), default=0.0)
+        return min(max(_POLL_SHARE * waited, shortest), longest)
 
     def close(self) -> None:
         """Ends all processes: SIGTERM to all, then SIGKILL to those that are left."""

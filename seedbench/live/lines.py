@@ -33,9 +33,8 @@ class Lines:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
         self.found: list[Measurement | Failed] = []
-        self._read = dict.fromkeys((MEASUREMENTS, STDOUT), 0)
+        self._read = {str(folder / name): 0 for name in (MEASUREMENTS, STDOUT)}  # so far, in bytes
 
     @property
     def last(self) -> Measurement | None:
@@ -45,18 +44,19 @@ class Lines:
 
     def finish(self) -> None:
         """Ends a line that a killed process left without an end, so that the next process begins a new one."""
-        for name in self._read:
-            end_line(self.folder / name)
+        for path in self._read:
+            end_line(path)
 
     def read(self) -> int:
         """Reads what came since; returns the number of measurements."""
-        for name, start in self._read.items():
-            with suppress(FileNotFoundError), open(self.folder / name, "rb") as file:
-                if os.fstat(file.fileno()).st_size == start:
+        for path, start in self._read.items():
+            with suppress(FileNotFoundError):
+                if os.stat(path).st_size == start:  # asked many times a second
                     continue
-                file.seek(start)
-                whole, newline, _ = file.read().rpartition(b"\n")
-                self._read[name] += len(whole) + len(newline)
+                with open(path, "rb") as file:
+                    file.seek(start)
+                    whole, newline, _ = file.read().rpartition(b"\n")
+                self._read[path] += len(whole) + len(newline)
                 for line in whole.split(b"\n"):
                     self._take(line)
         return len(self.found)

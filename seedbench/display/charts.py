@@ -22,6 +22,7 @@ from seedbench.display.axes import (
     tip,
     upwards,
     values_of,
+    with_room,
 )
 from seedbench.display.theme import CATEGORIES, DASHES, SHAPES
 
@@ -66,6 +67,7 @@ def lines(
     """
     import altair as alt
 
+    y = with_room(y, [*rows, *marked], (y.field, low, high), tuple(levels.values()))
     names = list(dict.fromkeys(str(row[series]) for row in rows)) if series else []
     data = alt.InlineData(values=values_of(rows))  # given once: altair copies it with every step
     base = alt.Chart().encode(x=across(x))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import re
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -426,3 +427,14 @@ def test_twelve_lines_share_no_pair_of_colour_and_dash():
     dashes = spec["layer"][0]["encoding"]["strokeDash"]["scale"]["range"]
     pairs = {(number % CATEGORIES, str(dash)) for number, dash in enumerate(dashes)}
     assert len(pairs) == 2 * CATEGORIES
+
+
+def test_values_that_are_nearly_equal_have_ticks_that_differ():
+    """Of trials that all end alike the axis spans less than its numbers have digits for."""
+    import vl_convert
+
+    rows = [{"x": x, "y": 0.57 + 1e-5 * x} for x in (0.0, 0.5, 1.0)]
+    chart = charts.lines(rows, Axis("x", "share", format=".0%"), Axis("y", "score", format=".2f")).to_dict()
+    svg = vl_convert.vegalite_to_svg(chart)
+    labels = re.findall(r">(0\.\d\d)</text>", svg)
+    assert labels and len(labels) == len(set(labels))

@@ -17,7 +17,7 @@ from leaderboard.boards import Board, write_board
 from leaderboard.build import main, read_standings
 from leaderboard.ranks import keep_comparisons, read_comparisons
 from leaderboard.results import Key, Result, write_result
-from leaderboard.site.curves import _levels
+from leaderboard.site.curves import _levels, score_chart
 from leaderboard.site.data import results_frame, standing, tables_of
 from leaderboard.site.files import BUILT, CARD, site_files, write_site
 from seedbench.errors import SeedbenchError
@@ -27,7 +27,7 @@ from seedbench.sandbox import VERDICTS
 from seedbench.strategy import load_strategy
 from seedbench.submission import Submission, write_submission
 from seedbench.trialset import TrialSet, TrialsIdentity
-from tests.browser import DESKTOP, PHONE, opened
+from tests.browser import DESKTOP, PHONE, WIDE, opened
 
 REPLICATES, VERDICT = 6, "forbidden system call"
 POOL = TrialsIdentity("seedbench/hidden-2027", "1.0.0", "1" * 64, None)
@@ -127,7 +127,8 @@ def cells(page, table: int) -> list[list[str]]:
     return [row.locator("td").all_inner_texts() for row in rows]
 
 
-@pytest.mark.parametrize(("width", "dark"), [(DESKTOP, False), (PHONE, True)])
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [PHONE, DESKTOP, WIDE])
 def test_every_kind_of_page_opens(browser, world, site, width, dark):
     board = site / world.board.name
     pages = len(list(site.rglob("*.html")))
@@ -140,6 +141,22 @@ def test_every_kind_of_page_opens(browser, world, site, width, dark):
             assert seen.complaints == [], page
             assert {Path(request).name for request in seen.requests} <= {"vega.js"}
             assert seen.page.evaluate("window.hacked") is None
+
+
+def test_the_ranking_comes_first(browser, world, site):
+    """Before what is to be said of it, and within the first screen."""
+    with opened(browser, site / world.board.name / "index.html") as seen:
+        tops = [seen.page.locator(part).first.bounding_box()["y"] for part in ("table", ".note", ".plot")]
+        assert tops == sorted(tops) and tops[0] < 900
+
+
+def test_a_caption_speaks_of_grey_lines_where_there_are_some(world):
+    standing = world.standings()[0]
+    table = next(iter(tables_of(standing)))
+    every = [entry for entry in standing.entries]
+    alone = [entry for entry in every if not entry.public.organisers]
+    for entries, grey in ((every, False), (alone, True)):
+        assert ("Grey lines are baselines." in score_chart(standing, table, entries, "").read) == grey
 
 
 def test_every_link_leads_to_a_file(site):

@@ -20,9 +20,9 @@ _SST2 = """\
  SST-2's training file has the phrases of its sentences as examples of their own. Its test examples are phrases of ten
 words or more that are part of no other, and what is part of one of them is not trained on."""
 _OTHERS = """\
-The test set of {tasks} is the same for all tables of a task: nobody trains on it, nor should select on it. It came
-with the data, or was drawn from the training examples by the runners' stream `("test", 0)`; which of the two is not
-recorded. `examples` has its rows; the texts are not in this data set."""
+The test set of {tasks} is the same for all tables of a task: nobody trains on it, and nobody should select on it. It
+came with the data, or was drawn from the training examples by the runners' stream `("test", 0)`; which of the two is
+not recorded. `examples` has its rows; the texts are not in this data set."""
 
 
 def test_set(

@@ -5,6 +5,7 @@ The unit that a sweep hands to a worker process and a cluster job runs.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import platform
 import subprocess
@@ -193,6 +194,7 @@ class BlockRunner:
     def free(self) -> bool:
         """Gives up the engine, whose memory another table needs; returns whether there was one."""
         held, self._engine = self._engine is not None, None
+        gc.collect()  # its graphs refer to it
         torch.cuda.empty_cache()
         return held
 

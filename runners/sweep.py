@@ -189,15 +189,15 @@ def main(
             "glue": glue,
             "engine": engine,
             "stack": stack,
+            "compiled": compiled,
         }
-        shared |= {"compiled": compiled}
         of_pilots: list[tuple[PilotsOfPlan, PlannedTable]] = []
         if plan is not None:
             given = [name for name, value in {**described, "--set": set_, "--dataset": dataset}.items() if value]
             if given:
                 raise SweepError(f"--plan {plan}: a file which says what {given[0]} would")
-            if pilots and table:
-                raise SweepError("--pilots: those of all tables; leave --table out")
+            if pilots and (table or known):
+                raise SweepError("--pilots: all of them, for all tables; leave --table and --known out")
             if pilots:
                 of_pilots = load_pilots(plan, out, **shared)
                 tables = [of_rate for _, of_rate in of_pilots]
@@ -230,7 +230,8 @@ def main(
         limit = None if until is None else began + until
         ran = fill(tables, devices_of(device, workers), threads, console, limit)
         left = sum(len(pending_cells(table.spec, table.cells)) for table in tables)
-        total, folder = sum(len(table.cells) for table in tables), tables[0].folder
+        total = sum(len(table.cells) for table in tables)
+        folder = tables[0].spec.out if len(tables) > 1 else tables[0].folder
         if left:
             console.print(f"{ran} trials run; {left} of {total} are left: run the same command again to go on")
             return

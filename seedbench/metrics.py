@@ -123,7 +123,7 @@ def majority_score(metric: str, examples: ArrayLike) -> float:
 def constant_score(metric: str, examples: ArrayLike) -> float:
     """Examples of each label [labels] -> the best score of always predicting one label, whichever.
 
-    With F1 that need not be the commonest: without a positive prediction F1 is 0. A trial that ends so low is no use.
+    With F1 that need not be the commonest: without a positive prediction F1 is 0.
     """
     return float(_constant_scores(metric, np.asarray(examples)).max())
 

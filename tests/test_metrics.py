@@ -62,7 +62,7 @@ def test_the_commoner_label_by_hand():
 
 
 def test_the_best_constant_need_not_be_the_commoner_label():
-    """Two of five positive: always 0 has accuracy 3/5 and F1 0; always 1 has 2/5 and 4/7, more in the mean."""
+    """Two of five positive: always 0 has accuracy 3/5 and F1 0; always 1 has 2/5 and 4/7, which is more in the mean."""
     assert metrics.majority_score(MEAN, [3, 2]) == pytest.approx(3 / 10)
     assert metrics.constant_score(MEAN, [3, 2]) == pytest.approx((2 / 5 + 4 / 7) / 2)
 

@@ -55,6 +55,17 @@ def test_a_trial_that_ends_at_the_majority_class_diverged() -> None:
     assert trial_row(make_log(logits=constant))["status"] == "diverged"
 
 
+def test_a_trial_that_ends_at_the_best_constant_diverged_though_it_beats_the_commoner_label() -> None:
+    """One of four positive: by the mean of accuracy and F1 always 0 has 3/8, always 1 (1/4 + 2/5) / 2 = 0.325; two of
+    five: 0.3 and about 0.49."""
+    for label in ([1, 0, 0, 0], [1, 1, 0, 0, 0]):
+        constant = np.broadcast_to(np.array([0, 1], np.float32), (2, len(label), 2))
+        log = replace(make_log(logits=constant, task="qqp"), label=np.array(label, np.int8))
+        row = trial_row(log)
+        assert row["status"] == "diverged"
+        assert (row["score"][-1] > row["majority_score"]) == (len(label) == 5)
+
+
 def test_logits_that_are_not_finite_are_a_wrong_prediction_and_a_nan_loss() -> None:
     logits = np.array(make_log().outcome.logits)
     logits[0, 0] = np.nan

@@ -16,11 +16,11 @@ from runners.data import seeds
 from runners.data.glue import load_task, train_size
 from runners.data.reading import DataError, Dataset, dataset_of
 from runners.data.recipe import get_recipe
-from runners.export import trial_row
+from runners.export import rows_of, trial_row
 from runners.table import TableSpec
 from runners.trial_log import Cell, read_log
 from seedbench import evaluate
-from seedbench.trialset import load_trials, validate_folder
+from seedbench.trialset import load_trials, validate_folder, write_trials
 from tests.runners.conftest import WORDS
 from tests.runners.test_sweep import CHANGES, command, run
 
@@ -219,3 +219,32 @@ def test_a_data_set_has_a_name_of_its_own(
     good = spec(three, tiny_model, tmp_path, "reference")
     with pytest.raises(DataError, match=message):
         TableSpec(**{**vars(good), "task": task})
+
+
+def test_mnli_has_three_labels_and_its_dev_set_is_the_matched_one(tiny_model: str, tmp_path: Path) -> None:
+    """GLUE's layout, made up: 60 training examples, of which 6 are held out."""
+    rng, glue = np.random.default_rng(0), tmp_path / "glue"
+    (glue / "mnli").mkdir(parents=True)
+    for split, rows in (("train", 60), ("validation_matched", 12)):
+        frame = pd.DataFrame({part: rng.choice(WORDS, rows) for part in ("premise", "hypothesis")})
+        frame.assign(label=np.arange(rows) % 3).to_parquet(glue / "mnli" / f"{split}-00000-of-00001.parquet")
+    recipe = get_recipe("stable", max_length=24, epochs=1, validations_per_epoch=2, precision="fp32")
+    its = TableSpec(
+        model=tiny_model,
+        model_name="someone/tiny",
+        glue=str(glue),
+        task="mnli",
+        recipe=recipe,
+        engine="stacked",
+        out=tmp_path / "logs",
+    )
+    list(BlockRunner(its, "cpu").run([Cell(0, 0), Cell(1, 0)]))
+    logs = [read_log(path) for path in sorted((tmp_path / "logs").rglob("*.npz"))]
+    assert logs[0].outcome.logits.shape == (2, 12, 3) and logs[0].outcome.test_logits.shape == (2, 6, 3)
+    row = trial_row(logs[0])
+    assert row["score_name"] is None and row["num_labels"] is None and "f1" not in row
+    assert row["majority_score"] == 1 / 3 and row["score"].tolist() == row["accuracy"].tolist()
+    write_trials(tmp_path / "set", rows_of(logs), name="me/mnli", version="1.0.0")
+    assert validate_folder(tmp_path / "set") == []
+    assert load_trials(tmp_path / "set").tables[0].labels == 3
+    assert "accuracy for MNLI" in build_card(tmp_path / "set")

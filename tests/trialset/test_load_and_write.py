@@ -552,3 +552,52 @@ def test_where_curves_start_and_which_are_the_same(tmp_path):
     loss[0] = 0.5  # the same predictions, and yet another trial
     assert same_curves(replace(table, train_loss=loss)) == []
     assert curve_words(replace(table, train_loss=loss)).endswith("3 of 4 rise; no two are the same.")
+
+
+# --- tasks that are not GLUE's ----------------------------------------------------------------------------------------
+
+
+def of_own_task(**columns):
+    """The configs of a 3 × 3 table of two labels, of a task that nobody knows, with other columns in `trials`."""
+    configs = configs_of(split_like_training(3, 3))
+    for config in ("trials", "examples"):
+        rows = configs[config]["sst2"]
+        extra = columns if config == "trials" else {}
+        configs[config]["sst2"] = [{**row, "task": "mine", **extra} for row in rows]
+    return {config: {"mine": splits["sst2"]} for config, splits in configs.items()}
+
+
+def test_a_task_of_any_name_may_have_predictions_from_which_its_score_follows(tmp_path):
+    write_trials(tmp_path / "set", of_own_task(score_name="accuracy", num_labels=2), name="a/b", version="1.0.0")
+    assert validate_folder(tmp_path / "set") == []
+    (table,) = load_trials(tmp_path / "set", predictions=True).tables
+    assert (table.labels, table.metric, table.scored_by) == (2, "accuracy", "accuracy")
+    write_trials(tmp_path / "f1", of_own_task(score_name="f1", num_labels=2), name="a/b", version="1.0.0")
+    assert any("score of trial" in problem for problem in validate_folder(tmp_path / "f1"))  # it is the accuracy
+    write_trials(tmp_path / "other", of_own_task(score_name="mine", num_labels=2), name="a/b", version="1.0.0")
+    assert validate_folder(tmp_path / "other") == []  # whatever that is
+    write_trials(tmp_path / "three", of_own_task(score_name="accuracy", num_labels=3), name="a/b", version="1.0.0")
+    assert [problem.split(": ")[1] for problem in validate_folder(tmp_path / "three")] == [
+        f"{metric} must be null, since the task has 3 labels" for metric in ("f1", "matthews_correlation")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("columns", "rule"),
+    [
+        ({"score_name": "accuracy"}, "examples need num_labels"),
+        ({"score_name": "accuracy", "num_labels": 1}, "column 'num_labels': must be 2 to 128, found 1"),
+        ({"score_name": "f1", "num_labels": 3}, "f1 is of two labels, and the task has 3"),
+    ],
+)
+def test_what_predictions_of_such_a_task_need(tmp_path, columns, rule):
+    with pytest.raises(TrialSetError, match=rule):
+        write_trials(tmp_path / "set", of_own_task(**columns), name="a/b", version="1.0.0")
+    assert not (tmp_path / "set").exists()
+
+
+def test_a_glue_task_has_its_own_number_of_labels(tmp_path):
+    configs = configs_of(split_like_training(3, 3))
+    configs["trials"]["sst2"] = [{**row, "num_labels": 3} for row in configs["trials"]["sst2"]]
+    with pytest.raises(TrialSetError, match="column 'num_labels': sst2 has 2 labels, found 3"):
+        write_trials(tmp_path / "set", configs, name="a/b", version="1.0.0")

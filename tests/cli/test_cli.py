@@ -202,7 +202,7 @@ def test_strategies_and_trials_and_version(run, trials_folder):
     assert code == 0 and "start_many" in out and "_template" not in out
     code, out, _ = run("trials", trials_folder, "--validate")
     assert code == 0 and "valid: every file" in out
-    assert out.splitlines()[0] == "synthetic 1.0.0"
+    assert out.splitlines()[0] == "synthetic 1.0.0: 71 trials of mini"
     table = [line.split() for line in out.splitlines() if line.startswith("      19")]
     assert table[0][:7] == ["19", "4", "×", "5", "1", "4", "5"]  # trials, grid, missing, diverged, checkpoints
     assert run("--version")[:2] == (0, f"seedbench {__version__}\n")

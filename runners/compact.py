@@ -6,6 +6,7 @@ What a trial set can have beyond that, the logits and the losses of every step, 
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -38,11 +39,15 @@ def write_compact(folder: Path, splits: Mapping[str, Mapping[str, pa.Table]]) ->
             if name not in trials.column_names:
                 trials = trials.append_column(predictions.schema.field(name), predictions.column(name))
         sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, splits["examples"][task].schema) as stream:
+        packed = pa.ipc.IpcWriteOptions(compression="zstd")
+        with pa.ipc.new_stream(sink, splits["examples"][task].schema, options=packed) as stream:
             stream.write_table(splits["examples"][task])
         content = pa.BufferOutputStream()
-        table = trials.replace_schema_metadata({_EXAMPLES: sink.getvalue().to_pybytes()})
-        pq.write_table(table, content, compression="zstd", compression_level=19)
+        with pq.ParquetWriter(
+            content, trials.schema, compression="zstd", compression_level=19, store_schema=False
+        ) as writer:
+            writer.write_table(trials)
+            writer.add_key_value_metadata({_EXAMPLES: base64.b64encode(sink.getvalue().to_pybytes())})
         paths.append(folder / f"{task}{SUFFIX}")
         write_file(paths[-1], content.getvalue().to_pybytes())
     return paths
@@ -55,8 +60,9 @@ def read_compact(path: Path) -> dict[str, pa.Table]:
         RunnerError: not such a file, or damaged.
     """
     try:
-        table = pq.read_table(path)
-        examples = pa.ipc.open_stream((table.schema.metadata or {})[_EXAMPLES]).read_all()
+        with pq.ParquetFile(path) as file:
+            table, stored = file.read(), (file.metadata.metadata or {})[_EXAMPLES]
+        examples = pa.ipc.open_stream(base64.b64decode(stored)).read_all()
         found = {name: table.select(arrow_schema(name).names) for name in CONFIGS[:2]} | {"examples": examples}
         return {name: rows.replace_schema_metadata(None).cast(arrow_schema(name)) for name, rows in found.items()}
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:

@@ -23,6 +23,7 @@ ALLOWED = {
     "leaderboard/runs.py": {"rmdir": "the work folder, if it is empty"},
     "leaderboard/site/files.py": {"to_parquet": "to memory", "to_csv": "to memory"},
     "runners/card.py": {"tempfile.TemporaryDirectory": "where a Trainer may write"},
+    "runners/compact.py": {"ParquetWriter": "to memory", "write_table": "to memory"},
     "runners/live/folder.py": {"save_pretrained": "to a folder that new_folder puts in place"},
     "runners/trial_log.py": {
         "savez": "to a file that write_file opened",

@@ -257,6 +257,7 @@ def test_a_table_of_a_plan_file_is_filled(complete: Path, tiny_model: str, tiny_
         (["--model", "{short}", "--out", "{fresh}"], "inputs of 14 tokens, and {short} has 6 positions"),
         (["--task", "rte", "--out", "{fresh}"], "no such file"),
         (["--model", "{broken}", "--out", "{fresh}"], "no model that transformers can load"),
+        (["--model", "{none}", "--out", "{fresh}"], "no tokenizer that transformers can load"),
         (["--out", "{file}"], "Not a directory"),
         (["--out", "/proc/logs"], "no log can be written there"),
     ],
@@ -264,14 +265,18 @@ def test_a_table_of_a_plan_file_is_filled(complete: Path, tiny_model: str, tiny_
 def test_what_cannot_be_is_one_line_and_exit_code_2(
     complete: Path, tiny_model: str, tiny_glue: str, tmp_path: Path, more: list[str], message: str
 ) -> None:
-    (tmp_path / "model").mkdir()
-    (tmp_path / "model" / "config.json").write_text("{")
+    shutil.copytree(tiny_model, tmp_path / "model")
+    weights = tmp_path / "model" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    (tmp_path / "none").mkdir()
+    (tmp_path / "none" / "config.json").write_text("{")
     (tmp_path / "file").write_text("")
     shutil.copytree(tiny_model, tmp_path / "short")
     config = BertConfig.from_pretrained(tiny_model, max_position_embeddings=6)
     BertModel(config).save_pretrained(tmp_path / "short")
     places = {
         "broken": str(tmp_path / "model"),
+        "none": str(tmp_path / "none"),
         "short": str(tmp_path / "short"),
         "fresh": str(tmp_path / "out"),
         "file": str(tmp_path / "file"),

@@ -82,7 +82,7 @@ class Loaded:
         self._read, self._encoded = cache(read_task), cache(self._encode)
 
     def data(self, spec: TableSpec) -> TaskData:
-        """A table's data, the same for all recipes that train on the same examples."""
+        """A table's data, the same object for all recipes that train on all examples of a task."""
         recipe = spec.recipe
         seen = Recipe(
             recipe.name if recipe.train_examples else "all",

@@ -81,8 +81,12 @@ class Loaded:
         self.model, self.tokenizer = cache(load_model), cache(load_tokenizer)
         self._read, self._encoded = cache(read_task), cache(self._encode)
 
+    def labels(self, spec: TableSpec) -> int:
+        """How many labels a table's task has."""
+        return len(self._read(spec.task, spec.source).frames.labels)
+
     def data(self, spec: TableSpec) -> TaskData:
-        """A table's data, the same for all recipes that train on the same examples."""
+        """A table's data, the same object for all recipes that train on all examples of a task."""
         recipe = spec.recipe
         seen = Recipe(
             recipe.name if recipe.train_examples else "all",
@@ -115,8 +119,8 @@ class BlockRunner:
     ):
         self.spec, self.device, self.make_room = spec, device, make_room
         loaded = loaded or Loaded()
+        self.model = loaded.model(spec.model, loaded.labels(spec))
         self.tokenizer, self.data = loaded.tokenizer(spec.model), loaded.data(spec)
-        self.model = loaded.model(spec.model, len(self.data.labels))
         longest = int(max(self.data.train.length.max(), self.data.evaluated.length.max()))
         positions = getattr(self.model.config, "max_position_embeddings", longest)
         if longest > positions:

@@ -291,9 +291,12 @@ def _load_splits(dataset: Dataset) -> tuple[dict[str, pd.DataFrame], list[str] |
     """Splits of what ``datasets`` loads, and the labels' names where they are declared."""
     import datasets
 
-    name, _, configuration = (dataset.name, "", "") if Path(dataset.name).exists() else dataset.name.partition(":")
+    local = Path(dataset.name).exists()
+    name, _, configuration = (dataset.name, "", "") if local else dataset.name.partition(":")
+    # Of a folder `datasets` may not see that its files have changed.
+    mode = datasets.DownloadMode.FORCE_REDOWNLOAD if local else datasets.DownloadMode.REUSE_DATASET_IF_EXISTS
     try:
-        loaded = datasets.load_dataset(name, configuration or None)
+        loaded = datasets.load_dataset(name, configuration or None, download_mode=mode)
     except Exception as error:  # datasets, the Hub's client and pyarrow raise kinds of their own
         raise DataError(f"--dataset {dataset.name}: cannot be loaded ({' '.join(str(error).split())[:300]})") from None
     wanted = {"train": None, dataset.validation: "--validation"}

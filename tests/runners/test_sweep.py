@@ -257,7 +257,7 @@ def test_a_table_of_a_plan_file_is_filled(complete: Path, tiny_model: str, tiny_
         (["--model", "{short}", "--out", "{fresh}"], "inputs of 14 tokens, and {short} has 6 positions"),
         (["--task", "rte", "--out", "{fresh}"], "no such file"),
         (["--model", "{broken}", "--out", "{fresh}"], "no model that transformers can load"),
-        (["--model", "{none}", "--out", "{fresh}"], "no tokenizer that transformers can load"),
+        (["--model", "{none}", "--out", "{fresh}"], "no model that transformers can load"),
         (["--out", "{file}"], "Not a directory"),
         (["--out", "/proc/logs"], "no log can be written there"),
     ],

@@ -158,3 +158,11 @@ def test_the_main_table_is_what_the_bundled_trials_say():
         recorded_gaps = [at.gap_closed for at in summaries[name].budgets]
         # Sums over strategies are taken together, so the others move the last bit.
         assert [at.gap_closed for at in summary.budgets] == pytest.approx(recorded_gaps, abs=1e-12), name
+
+
+def test_the_readme_advises_what_advise_does():
+    from seedbench import advise
+
+    (said,) = re.findall(r"recipe\s+like that of the table above it advises `(.+?)`", README)
+    advised = advise(budget=8).advised
+    assert advised is not None and advised.label == said

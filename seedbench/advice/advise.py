@@ -50,8 +50,9 @@ CANDIDATES: tuple[Setting, ...] = (
     ("thompson", {"over": "columns"}),
     ("top_k_early", {"checkpoints": 2}),
 )
-#: Campaigns of each setting and table, for an answer in seconds.
-REPLICATES = 200
+#: Campaigns of each setting and table, for an answer in seconds; with 200 a setting is marked now and then that 2,000 do
+#: not mark.
+REPLICATES = 500
 #: Of best-of-n: where it has intervals of its own, to say how many full trials a score needs.
 SIZES = (1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64)
 
@@ -79,7 +80,7 @@ def advise(
         candidates: the settings to try, at least one.
         progress: called with the campaigns done so far and their total.
         **options: `revision`, `models`, `tasks`, `recipes`: which of the trials; `replicates`, `seed`, `protocol`,
-            `processes`, `time_limit`: how they are replayed, 200 replicates where their number is not given. See
+            `processes`, `time_limit`: how they are replayed, 500 replicates where their number is not given. See
             `seedbench.replay.ReplayKeywords`.
 
     Raises:

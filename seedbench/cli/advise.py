@@ -25,7 +25,7 @@ def advise(
     score: Annotated[
         float | None, typer.Option(metavar="X", help="How many full trials are needed to expect this score?")
     ] = None,
-    replicates: REPLICATES = 200,
+    replicates: REPLICATES = 500,
     options: ReplayOptions,
     json: JSON = None,
 ) -> None:

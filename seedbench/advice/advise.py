@@ -50,7 +50,7 @@ CANDIDATES: tuple[Setting, ...] = (
     ("thompson", {"over": "columns"}),
     ("top_k_early", {"checkpoints": 2}),
 )
-#: Campaigns of each setting and table, for an answer in seconds; with 200 a setting is marked now and then that 2,000 do
+#: Campaigns of each setting and table, for an answer in seconds. With 200 a setting may be marked that 2,000 do
 #: not mark.
 REPLICATES = 500
 #: Of best-of-n: where it has intervals of its own, to say how many full trials a score needs.

@@ -87,7 +87,7 @@ def from_toml(content: str, kind: type[Document], where: str, *, error: type[Exc
     return _converted(parsed, kind, where, advice, error, open_ended=False)
 
 
-def foreign_json(text: str) -> Any:
+def foreign_json(text: str | bytes) -> Any:
     """JSON that others wrote, as plain values; NaN and Infinity, which Python writes, are taken.
 
     Raises:

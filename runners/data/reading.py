@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from runners.data.tasks import GLUE
 from runners.errors import RunnerError
+from seedbench.documents import foreign_json
 from seedbench.tasks import TASKS
 from seedbench.trialset.schema import TASK_NAME
 
@@ -282,9 +283,10 @@ def _read_files(dataset: Dataset) -> tuple[dict[str, pd.DataFrame], list[str] | 
 
 
 def _read_json(path: Path) -> pd.DataFrame:
-    with path.open(encoding="utf-8") as file:
-        lines = file.read(1) != "["
-    return pd.read_json(path, lines=lines, dtype=False)
+    text = path.read_text(encoding="utf-8")
+    if text.lstrip()[:1] == "[":
+        return pd.DataFrame(foreign_json(text))
+    return pd.DataFrame([foreign_json(line) for line in text.splitlines() if line.strip()])
 
 
 def _load_splits(dataset: Dataset) -> tuple[dict[str, pd.DataFrame], list[str] | None]:

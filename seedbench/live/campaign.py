@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 import subprocess
@@ -14,7 +13,7 @@ from typing import Any
 
 from rich.console import Console
 
-from seedbench.documents import read_json
+from seedbench.documents import foreign_json, read_json
 from seedbench.errors import LiveError
 from seedbench.files import write_file
 from seedbench.live.command import GRACE_SECONDS, Commands, visible_gpus
@@ -268,7 +267,7 @@ def _measure(words: Sequence[str]) -> tuple[float | None, str | None]:
         return None, f"{words[0]}: cannot be started: {error.strerror}"
     for line in reversed(done.stdout.splitlines()):
         try:
-            told = json.loads(line)
+            told = foreign_json(line)
             score = float(told["score"])
         except (ValueError, TypeError, KeyError):
             continue

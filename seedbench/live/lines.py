@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from seedbench.documents import foreign_json
 from seedbench.files import append_line, end_line
 from seedbench.live.contract import Failed, Measurement, outcome_of
 
@@ -74,8 +75,8 @@ def parse(line: bytes | str) -> Measurement | Failed | None:
     if line.lstrip()[:1] not in (b"{", "{"):
         return None
     try:
-        told = json.loads(line)
-    except (ValueError, RecursionError):
+        told = foreign_json(line)
+    except ValueError:
         return None
     if not isinstance(told, dict) or not {"step", "score"} <= told.keys():
         return None

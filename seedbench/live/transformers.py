@@ -14,7 +14,6 @@ when a training starts.
 
 from __future__ import annotations
 
-import json
 import math
 import random
 import threading
@@ -23,6 +22,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seedbench.documents import foreign_json
 from seedbench.errors import LiveError
 from seedbench.files import remove_folder
 from seedbench.live.contract import Measurement, Run
@@ -89,7 +89,7 @@ def training(
         _check(trainer, run)
         checkpoint = _last_checkpoint(run.folder)
         if checkpoint is not None:
-            history = json.loads((checkpoint / _STATE).read_text())["log_history"]
+            history = foreign_json((checkpoint / _STATE).read_text())["log_history"]
             last = run.last.step if run.last else 0
             yield from (one for one in scored.all_of(history) if one.step > last)
         thread = _Thread(trainer, str(checkpoint) if checkpoint else None, scored)
@@ -123,7 +123,7 @@ def _last_checkpoint(folder: Path) -> Path | None:
     found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
     for checkpoint in found:
         with suppress(OSError, ValueError):
-            json.loads((checkpoint / _STATE).read_text())
+            foreign_json((checkpoint / _STATE).read_text())
             return checkpoint
         remove_folder(checkpoint)
     return None

@@ -389,8 +389,9 @@ def test_another_seed_is_another_result(two_tables, evaluation):
 def test_pandas_has_a_line_per_row(evaluation):
     frame = evaluation.to_pandas()
     assert list(frame.columns) == ["strategy", *(item.name for item in fields(Row)), *PAIRED]
-    assert frame["score"].tolist() == [row.score for row in evaluation.rows]
-    assert set(frame["strategy"]) == {"start_many"} and frame["paired"].isna().all()
+    own, others = frame[frame["strategy"] == "start_many"], frame[frame["strategy"] != "start_many"]
+    assert own["score"].tolist() == [row.score for row in evaluation.rows] and own["paired"].isna().all()
+    assert others["score"].tolist() == [row.score for other in evaluation.against for row in other.rows]
     assert frame["compute_multiplier_low"].dtype == "float64"
     assert frame["budget"].dtype == "int64"
 

@@ -19,7 +19,7 @@ from leaderboard.boards import Board, read_board, write_board
 from leaderboard.results import Key, Result, read_result, write_result
 from leaderboard.site.files import CARD, write_site
 from runners.cluster.state import State, cluster_folder, locked, read_state, write_state
-from runners.export import append, rows_of
+from runners.export import append, rows_of, splits_of
 from runners.trial_log import Cell, read_log, write_log
 from seedbench.cli.common import write_text
 from seedbench.cli.strategies import new
@@ -191,7 +191,7 @@ COMMANDS = {
         lambda at: load_trials(at / "set").sha256 if (at / "set").exists() else None,
     ),
     "export --append": Command(
-        _made_of_logs, lambda at: append(_logs(2), at / "set", name="a/b", version="1.1.0"), _trials
+        _made_of_logs, lambda at: append(splits_of(_logs(2)), at / "set", name="a/b", version="1.1.0"), _trials
     ),
     "dataset_card.build": Command(clone, _documents, _read_documents),
     "leaderboard.build": Command(_site, _build_site, _read_site),

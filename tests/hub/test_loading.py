@@ -144,7 +144,7 @@ def test_what_is_in_the_cache_needs_no_hub_and_damage_is_told(
             f"seedbench: error: {REPO}: neither a folder here nor to be had from the Hub at revision v1.1.0 "
             "(it is not in the local cache, and HF_HUB_OFFLINE is set)\n"
         )
-        (path,) = home.rglob("snapshots/*/predictions/sst2-00000-of-00001.parquet")
+        (path,) = home.rglob("snapshots/*/trials/sst2-00000-of-00001.parquet")
         content = path.read_bytes()
         path.resolve().write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
         ended = client.seedbench("trials", REPO, "--revision", "v1.0.0")

@@ -81,18 +81,18 @@ def test_what_no_statement_names_is_not_found(tmp_path: Path) -> None:
 
 
 def test_a_package_counts_whole_and_what_python_finds_elsewhere_not_at_all(tmp_path: Path) -> None:
-    (tmp_path / "rules").mkdir()
+    (tmp_path / "own_rules").mkdir()
     for path, text in {
-        "rules/__init__.py": "from rules.inner import X\n",
-        "rules/inner.py": "import margin\nX = 1\n",
+        "own_rules/__init__.py": "from own_rules.inner import X\n",
+        "own_rules/inner.py": "import margin\nX = 1\n",
         "margin.py": "import numpy, json\n",
         "json.py": "raise SystemExit\n",
         "numpy.py": "raise SystemExit\n",
         "other.py": "",
     }.items():
         (tmp_path / path).write_text(text)
-    found = neighbours_of("import rules, json\nimport numpy as np\nimport nothing_of_the_kind\n", tmp_path)
-    assert list(found) == ["margin.py", "rules/__init__.py", "rules/inner.py"]
+    found = neighbours_of("import own_rules, json\nimport numpy as np\nimport nothing_of_the_kind\n", tmp_path)
+    assert list(found) == ["margin.py", "own_rules/__init__.py", "own_rules/inner.py"]
 
 
 def test_a_failure_in_a_neighbour_is_the_authors_own(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """What `seedbench live` costs beside a MiniLM few-sample training: its own time, and apart from it starts and resumes.
 
-    SEEDBENCH_GLUE=… pytest tests/benchmarks/test_live.py --benchmark-enable --benchmark-only
+    SEEDBENCH_GLUE=… pytest tests/benchmarks/test_live_speed.py --benchmark-enable --benchmark-only
 
 Two epochs of recipe `few128` on SST-2, each with a validation on the whole dev set: once as a generator in this
 process, once as a command. The harness's own time is that in which it neither waits for a training nor starts one, and

@@ -1,7 +1,8 @@
 """A strategy on trials that are trained while it decides: the file that `seedbench evaluate` replays, your training.
 
 contract      what a training is given, what it gives back, what a session asks for
-session       the campaign as questions and answers (ask and tell); `log` what it is saved as, `grid` its seeds
+session       the campaign as questions and answers (ask and tell); `log` what it is and is saved as, `grid` its seeds,
+              `trial` one of those it asked for
 loop          a session and whoever trains for it; `interruption` holds Ctrl-C back meanwhile
 generator     trainings that are generators; `__main__` runs one as a command
 command       trainings that are commands, on this machine; `process` one of them, `lines` what it wrote,
@@ -23,7 +24,8 @@ from seedbench.live.interruption import Interruption
 from seedbench.live.loop import Workers, train_for
 from seedbench.live.progress import LiveProgress
 from seedbench.live.report import LiveReport, text
-from seedbench.live.session import Kept, LiveTrial, Session
+from seedbench.live.session import Session
+from seedbench.live.trial import Kept, LiveTrial
 
 __all__ = [
     "Ended",

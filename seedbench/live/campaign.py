@@ -36,7 +36,8 @@ from seedbench.live.loop import Workers, train_for
 from seedbench.live.process import FIELDS, filled, template
 from seedbench.live.progress import LiveProgress
 from seedbench.live.report import LiveReport, make_report, text
-from seedbench.live.session import GRID, LiveTrial, Session
+from seedbench.live.session import GRID, Session
+from seedbench.live.trial import LiveTrial
 from seedbench.strategy import Strategy
 
 

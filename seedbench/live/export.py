@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from seedbench.live.contract import Failed
-from seedbench.live.session import LiveTrial, Session
+from seedbench.live.session import Session
+from seedbench.live.trial import LiveTrial
 from seedbench.trialset import write_trials
 
 VERSION = "1.0.0"

@@ -16,8 +16,8 @@ from typing import Any
 
 from seedbench.errors import LiveError
 from seedbench.files import locked, make_folder
-from seedbench.live.log import read_log
-from seedbench.live.session import Session, make_plan
+from seedbench.live.log import make_plan, read_log
+from seedbench.live.session import Session
 from seedbench.strategy import Strategy
 
 LOG, PROGRESS, RUNS, TRIALS = "log.jsonl", "progress.log", "runs", "trials"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +14,9 @@ from seedbench.documents import Positive, from_json, plain
 from seedbench.errors import LiveError
 from seedbench.files import write_file
 from seedbench.live.contract import Ended, Failed, Measurement, Outcome, Request
+from seedbench.strategy import Strategy
 
+LARGEST_GRID = 1_000_000
 _ADVICE = "not what a live campaign writes: remove it and start again"
 
 
@@ -48,6 +52,28 @@ class Plan:
     labels: int | None = None
     failed_score: float | None = None
     training: str | None = None
+
+
+def make_plan(strategy: Strategy, *, checkpoints: int | Sequence[int], **options: Any) -> Plan:
+    """What a campaign is, from the arguments of a `Session`.
+
+    Raises:
+        LiveError: an argument outside its range.
+    """
+    steps = tuple(range(1, checkpoints + 1)) if isinstance(checkpoints, int) else tuple(map(int, checkpoints))
+    if not steps or steps[0] < 1 or any(a >= b for a, b in zip(steps, steps[1:], strict=False)):
+        raise LiveError(f"checkpoints {checkpoints!r}: must be a number from 1 on, or ascending training steps")
+    plan = Plan(strategy=strategy.name, strategy_sha256=strategy.sha256, steps=steps, **options)
+    rows, columns = plan.grid
+    if rows < 1 or columns < 1 or rows * columns > LARGEST_GRID:
+        raise LiveError(f"grid {rows}x{columns}: must have from 1 to {LARGEST_GRID:,} trials to choose from")
+    if not 1 <= plan.budget <= rows * columns:
+        raise LiveError(f"budget {plan.budget}: must be from 1 to {rows * columns}, the trials of the grid")
+    if not re.fullmatch(r"[\w.+/=-]+/[a-z0-9]+/[\w.+=-]+", plan.name, re.ASCII):
+        raise LiveError(
+            f"name {plan.name!r}: must be model/task/recipe, the task of small letters and digits, as in bert/rte/mine"
+        )
+    return plan
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from rich.table import Table
 
 from seedbench.files import append_line
 from seedbench.live.contract import Failed, Measurement, Outcome, Request
-from seedbench.live.session import LiveTrial, Session
+from seedbench.live.session import Session
+from seedbench.live.trial import LiveTrial
 
 _SHOWN = 8  # trials, those advanced last
 

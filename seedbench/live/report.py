@@ -13,7 +13,8 @@ from rich.table import Table
 from seedbench.documents import plain, to_json
 from seedbench.live.contract import Failed
 from seedbench.live.log import Plan
-from seedbench.live.session import LiveTrial, Session
+from seedbench.live.session import Session
+from seedbench.live.trial import LiveTrial
 
 
 @dataclass(frozen=True)

@@ -7,91 +7,25 @@ has what was told, and a session is loaded by running the strategy on it again.
 from __future__ import annotations
 
 import os
-import re
 import secrets
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from seedbench.campaign import Around, Labels, Measurements, Settlement, shown_loss
 from seedbench.errors import LiveCampaignFailed, LiveError, StrategyFailed, StrategyStopped
 from seedbench.files import append_line
 from seedbench.live.contract import Ended, Failed, Measurement, Outcome, Request, outcome_of
 from seedbench.live.grid import Grid
-from seedbench.live.log import Event, Plan, event, line_of, read_log, write_log
+from seedbench.live.log import Event, Plan, event, line_of, make_plan, read_log, write_log
+from seedbench.live.trial import Kept, LiveTrial
 from seedbench.replay import Deadline, run_campaign
 from seedbench.strategy import Strategy, load_strategy, refuse_oracle
 
 GRID = (25, 25)  # as in Dodge et al. (2020); a cell that is not started costs nothing
-LARGEST_GRID = 1_000_000
 #: So many trials that fail before anything is measured end a campaign: it is the training that is broken.
 BROKEN = 3
-
-
-@dataclass(eq=False)
-class LiveTrial:
-    """A trial that was asked for.
-
-    Attributes:
-        number: from 1, in the order in which they were first asked for.
-        weight_init_seed, data_order_seed: the real seeds.
-        labels: what the strategy knows them as.
-        measured: at its validation points, as far as it was trained.
-        end: how it ended before its last validation point, if it did.
-        paid: validation points that the strategy has seen; after an early end its last measurement is repeated.
-        seconds: from asking to telling, of all its requests, where that was measured.
-    """
-
-    number: int
-    weight_init_seed: int
-    data_order_seed: int
-    labels: Labels
-    measured: list[Measurement] = field(default_factory=list)
-    end: Ended | Failed | None = None
-    paid: int = 0
-    seconds: float = 0.0
-    _wanted: int = 0
-
-    def has(self, checkpoint: int) -> bool:
-        """Whether it is known what a strategy sees at a validation point."""
-        return checkpoint < len(self.measured) or self.end is not None
-
-    @property
-    def seen(self) -> list[Measurement]:
-        """Its own measurements among what the strategy has paid for."""
-        return self.measured[: self.paid]
-
-
-class Kept(NamedTuple):
-    """What a strategy kept: a trial, which of its validation points, and what was measured there (None: nothing)."""
-
-    trial: LiveTrial
-    checkpoint: int
-    measurement: Measurement | None
-
-
-def make_plan(strategy: Strategy, *, checkpoints: int | Sequence[int], **options: Any) -> Plan:
-    """What a campaign is, from the arguments of a `Session`.
-
-    Raises:
-        LiveError: an argument outside its range.
-    """
-    steps = tuple(range(1, checkpoints + 1)) if isinstance(checkpoints, int) else tuple(map(int, checkpoints))
-    if not steps or steps[0] < 1 or any(a >= b for a, b in zip(steps, steps[1:], strict=False)):
-        raise LiveError(f"checkpoints {checkpoints!r}: must be a number from 1 on, or ascending training steps")
-    plan = Plan(strategy=strategy.name, strategy_sha256=strategy.sha256, steps=steps, **options)
-    rows, columns = plan.grid
-    if rows < 1 or columns < 1 or rows * columns > LARGEST_GRID:
-        raise LiveError(f"grid {rows}x{columns}: must have from 1 to {LARGEST_GRID:,} trials to choose from")
-    if not 1 <= plan.budget <= rows * columns:
-        raise LiveError(f"budget {plan.budget}: must be from 1 to {rows * columns}, the trials of the grid")
-    if not re.fullmatch(r"[\w.+/=-]+/[a-z0-9]+/[\w.+=-]+", plan.name, re.ASCII):
-        raise LiveError(
-            f"name {plan.name!r}: must be model/task/recipe, the task of small letters and digits, as in bert/rte/mine"
-        )
-    return plan
 
 
 class Session:

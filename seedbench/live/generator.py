@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from seedbench.errors import LiveError
+from seedbench.errors import CannotWrite, LiveError
 from seedbench.files import make_folder, write_file
 from seedbench.live.contract import Ended, Failed, Measurement, Outcome, Request, Run
 from seedbench.live.lines import STDERR, Lines, write_line
@@ -50,16 +50,14 @@ class Generators:
             self._close(next(iter(self._held)))
 
     def _to(self, request: Request) -> Outcome:
-        held = request.folder in self._held
-        training, lines = self._held.pop(request.folder) if held else self._started(request)
         try:
+            training, lines = self._held.pop(request.folder, None) or self._started(request)
             while lines.read() <= request.checkpoint:
-                measured = next(training)
-                if not isinstance(measured, Measurement):
-                    raise TypeError(f"train(run) must yield a Measurement, found a {type(measured).__name__}")
-                write_line(request.folder, measured)
+                write_line(request.folder, next(training))
         except StopIteration:
             return Ended()
+        except CannotWrite:  # a full disk is no failure of the training
+            raise
         except Exception as error:
             write_file(request.folder / STDERR, "".join(traceback.format_exception(error)))
             return Failed(failure(error))

@@ -16,7 +16,7 @@ from typing import Any
 from seedbench.campaign import Around, Labels, Measurements, Settlement, shown_loss
 from seedbench.errors import LiveCampaignFailed, LiveError, StrategyFailed, StrategyStopped
 from seedbench.files import append_line
-from seedbench.live.contract import Ended, Failed, Measurement, Outcome, Request, outcome_of
+from seedbench.live.contract import NOTHING_MEASURED, Ended, Failed, Measurement, Outcome, Request, outcome_of
 from seedbench.live.grid import Grid
 from seedbench.live.log import Event, Plan, event, line_of, make_plan, read_log, write_log
 from seedbench.live.trial import Kept, LiveTrial
@@ -196,14 +196,18 @@ class Session:
             failed: why it failed, in one line; likewise.
 
         Raises:
-            LiveError: the request is not open, or not exactly one of the three is given.
+            LiveError: the request is not open, or not exactly one of the three is given, or it is no number.
             CannotWrite: the log cannot be written; nothing was told.
         """
         if (score is not None) + ended + (failed is not None) != 1:
             raise LiveError("session.tell: give score=, or ended=True, or failed=")
         if score is not None:
             step = self.plan.steps[request.checkpoint] if step is None else step
-            self.tell_outcome(request, Measurement(step, float(score), validation_loss, train_loss, saved))
+            try:
+                measured = Measurement(step, score, validation_loss, train_loss, saved)
+            except LiveError as error:
+                raise LiveError(f"session.tell: {error}") from None
+            self.tell_outcome(request, measured)
         else:
             self.tell_outcome(request, Ended() if failed is None else Failed(failed))
 
@@ -216,7 +220,7 @@ class Session:
             if trial is None or not self._is_open(trial) or request != self._request(trial):
                 raise LiveError(f"session.tell: {request} is not open; tell what session.ask returned, once")
             if isinstance(outcome, Ended) and not trial.measured:
-                outcome = Failed("ended before it measured anything")
+                outcome = Failed(NOTHING_MEASURED)
             told = event(request, outcome, seconds)
             if self._log:
                 append_line(self._log, line_of(told))
@@ -278,7 +282,7 @@ class Session:
         source = Around(self._grid.trials.source(), lambda labels, recorded: self._measure(labels))
         source.task = self._grid.task
         try:
-            self._settlement = run_campaign(
+            settlement = run_campaign(
                 self.strategy,
                 self._grid.trials,
                 self.plan.budget,
@@ -286,6 +290,10 @@ class Session:
                 source=source,
                 ahead=self._ahead,
             )
+            if self._broken and not any(trial.measured for trial in self.trials):
+                self._failure = self._nothing_works()
+            else:
+                self._settlement = settlement
         except StrategyFailed as error:
             if self._failure is None:
                 self._failure = LiveCampaignFailed(*error.args)
@@ -324,16 +332,20 @@ class Session:
             score = self.plan.failed_score if self.plan.failed_score is not None else self._lowest
             self._broken.add(trial.number)
             if self._lowest is None and len(self._broken) >= BROKEN:
-                self._failure = LiveError(
-                    f"the first {BROKEN} trials failed before anything was measured: {trial.end.reason}; mend the "
-                    "training and start in a new folder"
-                )
+                self._failure = self._nothing_works()
                 raise StrategyStopped("no trial can be trained")
             return Measurements(score or 0.0, float("nan"), float("nan"), repeated=True)
         measured = trial.measured[min(index, len(trial.measured) - 1)]
         validation, train = (float(shown_loss(loss)) for loss in (measured.validation_loss, measured.train_loss))
         self._lowest = measured.score if self._lowest is None else min(self._lowest, measured.score)
         return Measurements(measured.score, validation, train, index >= len(trial.measured))
+
+    def _nothing_works(self) -> LiveError:
+        *_, reason = (trial.end.reason for trial in self.trials if isinstance(trial.end, Failed))
+        number = f"the first {len(self._broken)} trials" if len(self._broken) > 1 else "the only trial"
+        return LiveError(
+            f"{number} failed before anything was measured: {reason}; mend the training and start in a new folder"
+        )
 
     def _trial(self, labels: Labels) -> LiveTrial:
         if labels not in self._by_labels:

@@ -30,8 +30,8 @@ from seedbench.live.folder import (
     open_session,
 )
 from seedbench.live.generator import Generators, Train, train_file
-from seedbench.live.lines import Lines
 from seedbench.live.interruption import Interruption
+from seedbench.live.lines import Lines
 from seedbench.live.loop import Workers, train_for
 from seedbench.live.process import FIELDS, filled, last_words, run_to_its_end, template
 from seedbench.live.progress import LiveProgress
@@ -99,7 +99,7 @@ def run_live(strategy: Strategy, options: LiveOptions, console: Console) -> Live
         console.print(title, soft_wrap=True, highlight=False, markup=False)
         with LiveProgress(session, title, console, out / PROGRESS) as progress:
             train_for(session, _workers(options), progress, interruption)
-        report = _report(session, options)
+        report = _report(session, options, interruption)
         write_file(out / REPORT_JSON, report.to_json())
         write_file(out / REPORT_TEXT, text(report))
         write_curves(session, out / TRIALS)
@@ -150,7 +150,9 @@ def command_words(train: str) -> tuple[str, ...]:
     if not re.fullmatch(r"\S*\.py(:\w+)?", train):
         words = template(train)
         if not any(f"{{{seed}}}" in word for word in words for seed in FIELDS[:2]):
-            raise LiveError(f"--train {train!r}: names no seed, so all trials would be the same; add --seed {{{FIELDS[0]}}}")
+            raise LiveError(
+                f"--train {train!r}: names no seed, so all trials would be the same; add --seed {{{FIELDS[0]}}}"
+            )
         return words
     path, name = train_file(train)
     literal = str(path.absolute()).replace("{", "{{").replace("}", "}}")
@@ -207,7 +209,7 @@ def _command(options: LiveOptions, request: object) -> str:
 # ---- in the end ------------------------------------------------------------------------------------------------------
 
 
-def _report(session: Session, options: LiveOptions) -> LiveReport:
+def _report(session: Session, options: LiveOptions, interruption: Interruption) -> LiveReport:
     kept, folders = session.kept, {trial: _folder(options.out, trial) for trial in session.trials}
     beyond = 0
     for trial, folder in folders.items():
@@ -222,7 +224,7 @@ def _report(session: Session, options: LiveOptions) -> LiveReport:
             words = command_words(options.train)
             again = shlex.join(filled(words, _Again(*seeds, options.out / "again" / folder.name)))
     report = make_report(session, saved=saved, train_again=again, measured_beyond=beyond)
-    return _tested(report, options, folders[kept.trial])
+    return _tested(report, options, folders[kept.trial], interruption)
 
 
 @dataclass(frozen=True)
@@ -247,7 +249,7 @@ def _there(saved: str | None, folder: Path) -> str | None:
     return None
 
 
-def _tested(report: LiveReport, options: LiveOptions, folder: Path) -> LiveReport:
+def _tested(report: LiveReport, options: LiveOptions, folder: Path, interruption: Interruption) -> LiveReport:
     """The report with the test score: from an earlier end of this campaign, or measured now."""
     kept = report.kept
     if options.test is None or kept is None:
@@ -261,14 +263,14 @@ def _tested(report: LiveReport, options: LiveOptions, folder: Path) -> LiveRepor
     if kept.saved is None and "{saved}" in options.test:
         return replace(report, kept=replace(kept, test_failed="the weights are not there"))
     fields = _Again(trial.weight_init_seed, trial.data_order_seed, folder, kept.saved)
-    score, failed = _measure(filled(template(options.test, (*FIELDS, "saved")), fields))
+    score, failed = _measure(filled(template(options.test, (*FIELDS, "saved")), fields), interruption)
     return replace(report, kept=replace(kept, test_score=score, test_failed=failed))
 
 
-def _measure(words: Sequence[str]) -> tuple[float | None, str | None]:
+def _measure(words: Sequence[str], interruption: Interruption) -> tuple[float | None, str | None]:
     """The score in the last JSON line that a command prints; or why there is none."""
     try:
-        code, out, error = run_to_its_end(words)
+        code, out, error = run_to_its_end(words, interruption)
     except OSError as failed:
         return None, f"{words[0]}: cannot be started: {failed.strerror}"
     for line in reversed(out.splitlines()):

@@ -51,7 +51,8 @@ class Generators:
 
     def _to(self, request: Request) -> Outcome:
         try:
-            training, lines = self._held.pop(request.folder, None) or self._started(request)
+            here = request.folder in self._held
+            training, lines = self._held.pop(request.folder) if here else self._started(request)
             while lines.read() <= request.checkpoint:
                 write_line(request.folder, next(training))
         except StopIteration:

@@ -16,6 +16,7 @@ from pathlib import Path
 from seedbench.errors import LiveError
 from seedbench.files import make_folder
 from seedbench.live.contract import NOTHING_MEASURED, Ended, Failed, Outcome, Request
+from seedbench.live.interruption import Interruption
 from seedbench.live.lines import STDERR, STDOUT, Lines
 from seedbench.live.watchdog import Watchdog
 
@@ -44,7 +45,7 @@ def template(command: str, fields: Sequence[str] = FIELDS) -> tuple[str, ...]:
         raise LiveError("the training command is empty")
     for name, form, conversion in named:
         if name not in fields or form or conversion:
-            whole = name + (f"!{conversion}" if conversion else "") + (f":{form}" if form else "")
+            whole = str(name) + (f"!{conversion}" if conversion else "") + (f":{form}" if form else "")
             raise LiveError(f"{command!r}: has the field {{{whole}}}; there are {', '.join(fields)}")
     return words
 
@@ -234,8 +235,8 @@ def _end_left_over(folder: Path, grace: float) -> None:
             raise LiveError(f"{folder}: is in use by another process; end it first") from None
 
 
-def run_to_its_end(words: Sequence[str]) -> tuple[int, str, str]:
-    """Runs a command that is no training; what it started ends with it, and with this process.
+def run_to_its_end(words: Sequence[str], interruption: Interruption) -> tuple[int, str, str]:
+    """Runs a command that is no training; all that it started ends with it, and with this process.
 
     Returns:
         Its exit code, and what it wrote to standard output and to standard error.
@@ -244,17 +245,21 @@ def run_to_its_end(words: Sequence[str]) -> tuple[int, str, str]:
         OSError: it cannot be started.
     """
     watchdog, pipe = Watchdog(), subprocess.PIPE
-    with subprocess.Popen(
-        words, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True, errors="replace", start_new_session=True
-    ) as process:
-        watchdog.watch(process.pid)
-        try:
-            out, error = process.communicate()
-        finally:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-            watchdog.forget(process.pid)
-            watchdog.close()
+    try:
+        with interruption.held():  # until it is known whom to end
+            process = subprocess.Popen(
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=pipe,
+                stderr=pipe,
+                text=True,
+                errors="replace",
+                start_new_session=True,
+            )
+            watchdog.watch(process.pid)
+        out, error = process.communicate()
+    finally:
+        watchdog.close()  # which ends it
     return process.returncode, out, error
 
 

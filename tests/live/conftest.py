@@ -85,8 +85,8 @@ def start_live(*words: str, **environment: str) -> subprocess.Popen:
     )
 
 
-def processes_in(folder: Path, script: str = "") -> dict[int, str]:
-    """The processes whose command line has this folder, and this script, with their state as /proc has it: R, S, T, …"""
+def processes_in(folder: Path) -> dict[int, str]:
+    """The processes whose command line has this folder, with their state as /proc has it: R, S, T, …"""
     found = {}
     for entry in Path("/proc").glob("[0-9]*"):
         try:
@@ -94,7 +94,7 @@ def processes_in(folder: Path, script: str = "") -> dict[int, str]:
             state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
         except OSError:
             continue
-        if f"{folder}/runs" in words and script in words and state != "Z":
+        if f"{folder}/runs" in words and state != "Z":
             found[int(entry.name)] = state
     return found
 

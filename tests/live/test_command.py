@@ -273,7 +273,10 @@ def test_another_campaigns_folder_is_refused(campaign_folder, tmp_path) -> None:
     for words, said in [
         (live_words("asha", campaign_folder, budget=1), "its strategy is 'full_trials', here it is 'asha'"),
         (live_words("full_trials", campaign_folder, budget=2), "its budget is 1, here it is 2"),
-        (live_words("full_trials", campaign_folder, budget=1, train="true {folder} {data_order_seed}"), "its training is"),
+        (
+            live_words("full_trials", campaign_folder, budget=1, train="true {data_order_seed}"),
+            "its training is",
+        ),
         (live_words("full_trials", tmp_path, budget=1), "is not empty and holds no live campaign"),
         (live_words("full_trials", campaign_folder / "log.jsonl", budget=1), "is a file; give a folder"),
     ]:
@@ -363,11 +366,13 @@ def test_what_a_campaign_leaves(campaign_folder, tmp_path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGKILL])
 def test_nothing_is_left_of_a_test_command_that_is_interrupted(number, campaign_folder, tmp_path) -> None:
-    (tmp_path / "test.py").write_text("import time\ntime.sleep(100)\n")
+    (tmp_path / "test.py").write_text(
+        f"import pathlib, time\npathlib.Path({str(tmp_path / 'begun')!r}).touch()\ntime.sleep(100)\n"
+    )
     test = shlex.join([sys.executable, str(tmp_path / "test.py")]) + " {folder}"
     words = live_words("full_trials", campaign_folder, "--test", test, train=script(tmp_path, line(1)), budget=1)
     first = start_live(*words)
-    until(lambda: processes_in(campaign_folder, "test.py"), "the kept trial is tested")
+    until((tmp_path / "begun").exists, "the kept trial is tested")
     first.send_signal(number)
     first.communicate(timeout=30)
     assert first.returncode == (-number if number == signal.SIGKILL else 130)

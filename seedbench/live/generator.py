@@ -105,7 +105,10 @@ def train_file(text: str) -> tuple[Path, str]:
     except (SyntaxError, ValueError) as error:
         raise LiveError(f"--train {text}: {path} is not Python: {' '.join(str(error).split())}") from None
     if name not in set(_bound(tree.body)):
-        raise LiveError(f"--train {text}: {path} binds no {name}, which is to be a generator function {name}(run)")
+        raise LiveError(
+            f"--train {text}: {path} binds no {name}, which is to be a generator function {name}(run); a script is "
+            f"given with its seeds, as in 'python {path} --seed {{weight_init_seed}}'"
+        )
     return path, name
 
 

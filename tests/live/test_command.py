@@ -232,6 +232,16 @@ def test_how_a_training_can_end(body, status, reason, campaign_folder, tmp_path)
     assert report["spent"] == 2.0 and report["kept"] is not None
 
 
+def test_steps_that_differ_are_said(campaign_folder, tmp_path) -> None:
+    train = script(
+        tmp_path, "for k in range(1, 6):\n    print(json.dumps({'step': 10 * k + seed % 97, 'score': 0.5}))\n"
+    )
+    done = run(*live_words("full_trials", campaign_folder, train=train, budget=2))
+    assert done.exit_code == 0 and "Trials were measured at different steps" in done.output
+    (table,) = load_trials(campaign_folder / "trials").tables
+    assert table.step.tolist() == [1, 2, 3, 4, 5]
+
+
 def test_a_training_without_a_line_is_told_what_a_line_is(campaign_folder, tmp_path, monkeypatch, capsys) -> None:
     """Two trials of it, which is all of the budget: no report of nothing, but an error."""
     train = script(tmp_path, "print(json.dumps({'step': 1, 'accuracy': 0.5}))\n")
@@ -366,10 +376,8 @@ def test_what_a_campaign_leaves(campaign_folder, tmp_path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGKILL])
 def test_nothing_is_left_of_a_test_command_that_is_interrupted(number, campaign_folder, tmp_path) -> None:
-    (tmp_path / "test.py").write_text(
-        f"import pathlib, time\npathlib.Path({str(tmp_path / 'begun')!r}).touch()\ntime.sleep(100)\n"
-    )
-    test = shlex.join([sys.executable, str(tmp_path / "test.py")]) + " {folder}"
+    (tmp_path / "test.py").write_text("import pathlib, sys, time\npathlib.Path(sys.argv[1]).touch()\ntime.sleep(100)\n")
+    test = shlex.join([sys.executable, str(tmp_path / "test.py"), str(tmp_path / "begun")]) + " {folder}"
     words = live_words("full_trials", campaign_folder, "--test", test, train=script(tmp_path, line(1)), budget=1)
     first = start_live(*words)
     until((tmp_path / "begun").exists, "the kept trial is tested")

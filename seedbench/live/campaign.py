@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -30,9 +29,10 @@ from seedbench.live.folder import (
     open_session,
 )
 from seedbench.live.generator import Generators, Train, train_file
+from seedbench.live.interruption import Interruption
 from seedbench.live.lines import Lines
 from seedbench.live.loop import Workers, train_for
-from seedbench.live.process import FIELDS, filled, template
+from seedbench.live.process import FIELDS, filled, last_words, run_to_its_end, template
 from seedbench.live.progress import LiveProgress
 from seedbench.live.report import LiveReport, make_report, text
 from seedbench.live.session import GRID, Session
@@ -91,17 +91,17 @@ def run_live(strategy: Strategy, options: LiveOptions, console: Console) -> Live
         KeyboardInterrupt: nothing is left running, and all that was measured is in the folder.
     """
     _check(options)
-    out = options.out
-    with campaign_folder(out):
+    out, interruption = options.out, Interruption()
+    with campaign_folder(out), interruption.installed():
         session = open_session(out, strategy, **_session_options(options))
         title = f"{strategy.name} on {session.plan.name}, seed {session.plan.seed}, in {out}"
         console.print(title, soft_wrap=True, highlight=False, markup=False)
         with LiveProgress(session, title, console, out / PROGRESS) as progress:
-            train_for(session, _workers(options), progress)
-        report = _report(session, options)
-        write_curves(session, out / TRIALS)
+            train_for(session, _workers(options), progress, interruption)
+        report = _report(session, options, interruption)
         write_file(out / REPORT_JSON, report.to_json())
         write_file(out / REPORT_TEXT, text(report))
+        write_curves(session, out / TRIALS)
     return report
 
 
@@ -147,7 +147,12 @@ def parse_workers(text: str) -> tuple[str, int]:
 def command_words(train: str) -> tuple[str, ...]:
     """The words of a training command; a generator's file is a command, too."""
     if not re.fullmatch(r"\S*\.py(:\w+)?", train):
-        return template(train)
+        words = template(train)
+        if not any(f"{{{seed}}}" in word for word in words for seed in FIELDS[:2]):
+            raise LiveError(
+                f"--train {train!r}: names no seed, so all trials would be the same; add --seed {{{FIELDS[0]}}}"
+            )
+        return words
     path, name = train_file(train)
     literal = str(path.absolute()).replace("{", "{{").replace("}", "}}")
     return (sys.executable, "-m", "seedbench.live", literal, name, *(f"{{{field}}}" for field in FIELDS))
@@ -159,6 +164,8 @@ def _check(options: LiveOptions) -> None:
     if options.grace < 0:
         raise LiveError(f"--grace {options.grace:g}: must be 0 seconds or more")
     kind, number = parse_workers(options.workers)
+    if options.slurm and kind != "slurm":
+        raise LiveError(f"--slurm {min(options.slurm)}: is for --workers slurm:N, found {options.workers}")
     if isinstance(options.train, str):
         command_words(options.train)
     elif (kind, number) != ("local", 1):
@@ -201,7 +208,7 @@ def _command(options: LiveOptions, request: object) -> str:
 # ---- in the end ------------------------------------------------------------------------------------------------------
 
 
-def _report(session: Session, options: LiveOptions) -> LiveReport:
+def _report(session: Session, options: LiveOptions, interruption: Interruption) -> LiveReport:
     kept, folders = session.kept, {trial: _folder(options.out, trial) for trial in session.trials}
     beyond = 0
     for trial, folder in folders.items():
@@ -216,7 +223,7 @@ def _report(session: Session, options: LiveOptions) -> LiveReport:
             words = command_words(options.train)
             again = shlex.join(filled(words, _Again(*seeds, options.out / "again" / folder.name)))
     report = make_report(session, saved=saved, train_again=again, measured_beyond=beyond)
-    return _tested(report, options, folders[kept.trial])
+    return _tested(report, options, folders[kept.trial], interruption)
 
 
 @dataclass(frozen=True)
@@ -241,7 +248,7 @@ def _there(saved: str | None, folder: Path) -> str | None:
     return None
 
 
-def _tested(report: LiveReport, options: LiveOptions, folder: Path) -> LiveReport:
+def _tested(report: LiveReport, options: LiveOptions, folder: Path, interruption: Interruption) -> LiveReport:
     """The report with the test score: from an earlier end of this campaign, or measured now."""
     kept = report.kept
     if options.test is None or kept is None:
@@ -255,17 +262,17 @@ def _tested(report: LiveReport, options: LiveOptions, folder: Path) -> LiveRepor
     if kept.saved is None and "{saved}" in options.test:
         return replace(report, kept=replace(kept, test_failed="the weights are not there"))
     fields = _Again(trial.weight_init_seed, trial.data_order_seed, folder, kept.saved)
-    score, failed = _measure(filled(template(options.test, (*FIELDS, "saved")), fields))
+    score, failed = _measure(filled(template(options.test, (*FIELDS, "saved")), fields), interruption)
     return replace(report, kept=replace(kept, test_score=score, test_failed=failed))
 
 
-def _measure(words: Sequence[str]) -> tuple[float | None, str | None]:
+def _measure(words: Sequence[str], interruption: Interruption) -> tuple[float | None, str | None]:
     """The score in the last JSON line that a command prints; or why there is none."""
     try:
-        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    except OSError as error:
-        return None, f"{words[0]}: cannot be started: {error.strerror}"
-    for line in reversed(done.stdout.splitlines()):
+        code, out, error = run_to_its_end(words, interruption)
+    except OSError as failed:
+        return None, f"{words[0]}: cannot be started: {failed.strerror}"
+    for line in reversed(out.splitlines()):
         try:
             told = foreign_json(line)
             score = float(told["score"])
@@ -273,6 +280,4 @@ def _measure(words: Sequence[str]) -> tuple[float | None, str | None]:
             continue
         if abs(score) < float("inf"):
             return score, None
-    last = [line for line in done.stderr.splitlines() if line.strip()][-1:]
-    said = f": {' '.join(last[0].split())[:200]}" if last else ""
-    return None, f"exit code {done.returncode}, no JSON line with a score{said}"
+    return None, f"exit code {code}, no JSON line with a score{last_words(error)}"

@@ -9,24 +9,33 @@ ended at any time, also while it saves: it saves under another name and renames.
 
 from __future__ import annotations
 
+import json
 import math
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-#: In size; as in a trial set.
-LARGEST_SCORE = 1e100
+from seedbench.errors import LiveError
+from seedbench.trialset import LARGEST_SCORE
+
+NOTHING_MEASURED = "ended before it measured anything"
+LARGEST_STEP = 2**31 - 1  # a trial set has int32
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What a training measured at a validation point.
+    """What a training measured at a validation point; numbers of NumPy and torch become Python's.
 
     Attributes:
         step: training steps done; ascending.
         score: higher is better. A training whose score is not finite has failed.
-        validation_loss: nats; NaN where it is not measured.
+        validation_loss: nats; NaN where it is not measured, or not finite.
         train_loss: nats, mean since the measurement before; likewise.
         saved: where the weights of this step are, for whoever looks for them in the end; None: nowhere.
+
+    Raises:
+        LiveError: one of them is something else.
     """
 
     step: int
@@ -34,6 +43,39 @@ class Measurement:
     validation_loss: float = math.nan
     train_loss: float = math.nan
     saved: str | None = None
+
+    def __post_init__(self) -> None:
+        step = _plain(self.step)
+        if isinstance(step, float) and step.is_integer():
+            step = int(step)
+        if not isinstance(step, int) or isinstance(step, bool) or not 0 <= step <= LARGEST_STEP:
+            raise _refusal("step", step, f"a whole number from 0 to {LARGEST_STEP:,}")
+        saved = os.fspath(self.saved) if isinstance(self.saved, os.PathLike) else self.saved
+        if not isinstance(saved, str | None):
+            raise _refusal("saved", saved, "a path")
+        losses = (_number(name, getattr(self, name)) for name in ("validation_loss", "train_loss"))
+        known = (loss if math.isfinite(loss) else math.nan for loss in losses)
+        for name, value in zip(self.__match_args__, (step, _number("score", self.score), *known, saved), strict=True):
+            object.__setattr__(self, name, value)
+
+
+def _plain(value: Any) -> Any:
+    """A number of NumPy or torch as Python's."""
+    return value.item() if getattr(value, "ndim", None) == 0 else value
+
+
+def _number(name: str, value: Any) -> float:
+    value = math.nan if value is None else _plain(value)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise _refusal(name, value, "a number")
+    try:
+        return float(value)
+    except OverflowError:  # of an integer
+        return math.inf
+
+
+def _refusal(name: str, value: Any, rule: str) -> LiveError:
+    return LiveError(f"{name} {json.dumps(value, default=repr)[:40]}; it must be {rule}")
 
 
 @dataclass(frozen=True)

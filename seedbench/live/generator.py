@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from seedbench.errors import LiveError
+from seedbench.errors import CannotWrite, LiveError
 from seedbench.files import make_folder, write_file
 from seedbench.live.contract import Ended, Failed, Measurement, Outcome, Request, Run
 from seedbench.live.lines import STDERR, Lines, write_line
@@ -50,16 +50,15 @@ class Generators:
             self._close(next(iter(self._held)))
 
     def _to(self, request: Request) -> Outcome:
-        held = request.folder in self._held
-        training, lines = self._held.pop(request.folder) if held else self._started(request)
         try:
+            here = request.folder in self._held
+            training, lines = self._held.pop(request.folder) if here else self._started(request)
             while lines.read() <= request.checkpoint:
-                measured = next(training)
-                if not isinstance(measured, Measurement):
-                    raise TypeError(f"train(run) must yield a Measurement, found a {type(measured).__name__}")
-                write_line(request.folder, measured)
+                write_line(request.folder, next(training))
         except StopIteration:
             return Ended()
+        except CannotWrite:  # a full disk is no failure of the training
+            raise
         except Exception as error:
             write_file(request.folder / STDERR, "".join(traceback.format_exception(error)))
             return Failed(failure(error))
@@ -106,7 +105,10 @@ def train_file(text: str) -> tuple[Path, str]:
     except (SyntaxError, ValueError) as error:
         raise LiveError(f"--train {text}: {path} is not Python: {' '.join(str(error).split())}") from None
     if name not in set(_bound(tree.body)):
-        raise LiveError(f"--train {text}: {path} binds no {name}, which is to be a generator function {name}(run)")
+        raise LiveError(
+            f"--train {text}: {path} binds no {name}, which is to be a generator function {name}(run); a script is "
+            f"given with its seeds, as in 'python {path} --seed {{weight_init_seed}}'"
+        )
     return path, name
 
 

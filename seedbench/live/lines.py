@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from seedbench.documents import foreign_json
+from seedbench.errors import LiveError
 from seedbench.files import append_line, end_line
 from seedbench.live.contract import Failed, Measurement, outcome_of
 
@@ -80,34 +81,21 @@ def parse(line: bytes | str) -> Measurement | Failed | None:
         return None
     if not isinstance(told, dict) or not {"step", "score"} <= told.keys():
         return None
-    step = told["step"]
-    if isinstance(step, float) and step.is_integer():
-        step = int(step)
-    if not isinstance(step, int) or isinstance(step, bool) or step < 0:
-        return _refused("step", step, "a whole number from 0 on")
-    for name in ("score", "validation_loss", "train_loss"):
-        value = told.get(name)
-        if value is not None and (not isinstance(value, int | float) or isinstance(value, bool)):
-            return _refused(name, value, "a number" if name == "score" else "a number or null")
-    if not isinstance(told.get("saved"), str | None):
-        return _refused("saved", told["saved"], "a path")
-    score, validation_loss, train_loss = (_float(told.get(name)) for name in ("score", "validation_loss", "train_loss"))
-    return Measurement(step, score, validation_loss, train_loss, told.get("saved"))
-
-
-def _float(value: int | float | None) -> float:
     try:
-        return math.nan if value is None else float(value)
-    except OverflowError:  # of an integer
-        return math.inf
-
-
-def _refused(name: str, value: Any, rule: str) -> Failed:
-    return Failed(f"its line has {name} {json.dumps(value)[:40]}; it must be {rule}")
+        return Measurement(**{name: told[name] for name in Measurement.__match_args__ if name in told})
+    except LiveError as error:
+        return Failed(f"its line has {error}")
 
 
 def write_line(folder: Path, measured: Measurement) -> None:
-    """Adds a measurement to a training's file, and sees that it is on the disk."""
+    """Adds a measurement to a training's file, and sees that it is on the disk.
+
+    Raises:
+        TypeError: it is none.
+        CannotWrite: as for any file.
+    """
+    if not isinstance(measured, Measurement):
+        raise TypeError(f"train(run) must yield a Measurement, found a {type(measured).__name__}")
     told: dict[str, Any] = {
         name: None if isinstance(value, float) and not math.isfinite(value) else value
         for name, value in asdict(measured).items()

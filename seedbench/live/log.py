@@ -15,6 +15,7 @@ from seedbench.errors import LiveError
 from seedbench.files import write_file
 from seedbench.live.contract import Ended, Failed, Measurement, Outcome, Request
 from seedbench.strategy import Strategy
+from seedbench.trialset import LARGEST_SCORE, SCORE_NAME
 
 LARGEST_GRID = 1_000_000
 _ADVICE = "not what a live campaign writes: remove it and start again"
@@ -60,10 +61,19 @@ def make_plan(strategy: Strategy, *, checkpoints: int | Sequence[int], **options
     Raises:
         LiveError: an argument outside its range.
     """
-    steps = tuple(range(1, checkpoints + 1)) if isinstance(checkpoints, int) else tuple(map(int, checkpoints))
+    steps = tuple(range(1, checkpoints + 1)) if isinstance(checkpoints, int) else tuple(checkpoints)
+    if any(not isinstance(step, int) for step in steps):
+        raise LiveError(f"checkpoints {checkpoints!r}: must be a number from 1 on, or ascending training steps")
     if not steps or steps[0] < 1 or any(a >= b for a, b in zip(steps, steps[1:], strict=False)):
         raise LiveError(f"checkpoints {checkpoints!r}: must be a number from 1 on, or ascending training steps")
     plan = Plan(strategy=strategy.name, strategy_sha256=strategy.sha256, steps=steps, **options)
+    for name in ("majority_score", "failed_score"):
+        value = getattr(plan, name)
+        if isinstance(value, float) and not abs(value) <= LARGEST_SCORE:
+            raise LiveError(f"{name} {value}: must be a finite number")
+    from_json(json.dumps(plain(plan), default=repr), Plan, "session", error=LiveError)
+    if plan.metric is not None and not re.fullmatch(SCORE_NAME, plan.metric, re.ASCII):
+        raise LiveError(f"metric {plan.metric!r}: must be letters, digits and _.+/:@=-, at most 80")
     rows, columns = plan.grid
     if rows < 1 or columns < 1 or rows * columns > LARGEST_GRID:
         raise LiveError(f"grid {rows}x{columns}: must have from 1 to {LARGEST_GRID:,} trials to choose from")

@@ -15,12 +15,14 @@ from pathlib import Path
 
 from seedbench.errors import LiveError
 from seedbench.files import make_folder
-from seedbench.live.contract import Ended, Failed, Outcome, Request
+from seedbench.live.contract import NOTHING_MEASURED, Ended, Failed, Outcome, Request
+from seedbench.live.interruption import Interruption
 from seedbench.live.lines import STDERR, STDOUT, Lines
 from seedbench.live.watchdog import Watchdog
 
 #: A process that dies is started again so often; then its trial has failed.
 RESTARTS = 2
+_NO_LINE = f'{NOTHING_MEASURED}; a line is such as {{"step": 100, "score": 0.81}}'
 FIELDS = ("weight_init_seed", "data_order_seed", "folder")
 LOCK = ".running"  # held by a training's processes; what a killed harness left over is found by it
 
@@ -33,15 +35,18 @@ def template(command: str, fields: Sequence[str] = FIELDS) -> tuple[str, ...]:
     """
     try:
         words = tuple(shlex.split(command))
-        names = {name for word in words for _, name, _, _ in string.Formatter().parse(word) if name is not None}
     except ValueError as error:
-        raise LiveError(
-            f"{command!r}: is no command line: {error}; a brace that is no field is written twice"
-        ) from None
+        raise LiveError(f"{command!r}: is no command line: {error}") from None
+    try:
+        named = [part[1:] for word in words for part in string.Formatter().parse(word) if part[1] is not None]
+    except ValueError as error:
+        raise LiveError(f"{command!r}: {error}; a brace that is no field is written twice") from None
     if not words:
         raise LiveError("the training command is empty")
-    if unknown := names - set(fields):
-        raise LiveError(f"{command!r}: has the field {{{min(unknown)}}}; there are {', '.join(fields)}")
+    for name, form, conversion in named:
+        if name not in fields or form or conversion:
+            whole = str(name) + (f"!{conversion}" if conversion else "") + (f":{form}" if form else "")
+            raise LiveError(f"{command!r}: has the field {{{whole}}}; there are {', '.join(fields)}")
     return words
 
 
@@ -125,9 +130,7 @@ class Training:
         code = self._process.returncode if self._process else 0
         self._gone()
         if code == 0:
-            return (
-                Ended() if self.lines.last else Failed(f"ended before it measured anything{_last_words(self.folder)}")
-            )
+            return Ended() if self.lines.last else Failed(f"{_NO_LINE}{_last_words(self.folder)}")
         self._deaths = self._deaths + 1 if len(self.lines.found) == self._at else 1
         self._at = len(self.lines.found)
         if self._deaths > RESTARTS:
@@ -232,10 +235,42 @@ def _end_left_over(folder: Path, grace: float) -> None:
             raise LiveError(f"{folder}: is in use by another process; end it first") from None
 
 
+def run_to_its_end(words: Sequence[str], interruption: Interruption) -> tuple[int, str, str]:
+    """Runs a command that is no training; all that it started ends with it, and with this process.
+
+    Returns:
+        Its exit code, and what it wrote to standard output and to standard error.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+    watchdog, pipe = Watchdog(), subprocess.PIPE
+    try:
+        with interruption.held():  # until it is known whom to end
+            process = subprocess.Popen(
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=pipe,
+                stderr=pipe,
+                text=True,
+                errors="replace",
+                start_new_session=True,
+            )
+            watchdog.watch(process.pid)
+        out, error = process.communicate()
+    finally:
+        watchdog.close()  # which ends it
+    return process.returncode, out, error
+
+
+def last_words(error: str) -> str:
+    """The last line of what was written to standard error, for a message; "" where there is none."""
+    lines = error.strip().splitlines()
+    return f": {' '.join(lines[-1].split())[:200]}" if lines else ""
+
+
 def _last_words(folder: Path) -> str:
-    """The last line that a training wrote to standard error, for a message; "" where there is none."""
+    """Those of a training."""
     with suppress(OSError):
-        lines = (folder / STDERR).read_text(errors="replace").strip().splitlines()
-        if lines:
-            return f": {' '.join(lines[-1].split())[:200]}"
+        return last_words((folder / STDERR).read_text(errors="replace"))
     return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any, Literal
 
 from rich.console import Console
@@ -83,6 +84,7 @@ class LiveReport:
         measured_beyond: validation points that trainings measured and nobody asked for or paid.
         trials: in the order in which they were first asked for.
         kept: what the strategy kept; null where the trial that it kept has measured nothing.
+        steps_differ: whether trials were measured at different steps; the curves in `trials/` have the plan's then.
     """
 
     format: Literal[1] = field(default=1, kw_only=True)
@@ -92,6 +94,7 @@ class LiveReport:
     measured_beyond: int
     trials: tuple[TrialReport, ...]
     kept: KeptReport | None
+    steps_differ: bool = False
 
     def to_json(self) -> str:
         """As JSON."""
@@ -126,7 +129,7 @@ def make_report(
     """
     plan, kept = session.plan, session.kept
     paid = [trial for trial in session.trials if trial.paid]
-    one = kept.measurement
+    one, measured = kept.measurement, [trial.measured for trial in session.trials]
     return LiveReport(
         plan=plan,
         spent=session.steps_spent / plan.steps[-1],
@@ -158,6 +161,7 @@ def make_report(
             saved=saved,
             train_again=train_again,
         ),
+        steps_differ=any(len({one.step for one in point if one}) > 1 for point in zip_longest(*measured)),
     )
 
 
@@ -189,6 +193,8 @@ def summary(report: LiveReport) -> list[str]:
         f"Training all of them to the end would have cost {report.all_to_the_end:.2f}: "
         f"{1 - report.spent / report.all_to_the_end:.0%} saved."
     )
+    if report.steps_differ:
+        lines.append("Trials were measured at different steps: as curves they stand at the plan's validation points.")
     if report.measured_beyond:
         lines.append(f"Measured by trainings before they could be stopped, and not charged: {report.measured_beyond}.")
     return lines

@@ -13,19 +13,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from seedbench.campaign import Around, Labels, Measurements, Settlement, shown_loss
+from seedbench.campaign import Around, Labels, Measurements, Settlement
 from seedbench.errors import LiveCampaignFailed, LiveError, StrategyFailed, StrategyStopped
 from seedbench.files import append_line
-from seedbench.live.contract import Ended, Failed, Measurement, Outcome, Request, outcome_of
-from seedbench.live.grid import Grid
+from seedbench.live.book import Book
+from seedbench.live.contract import NOTHING_MEASURED, Ended, Failed, Measurement, Outcome, Request, outcome_of
 from seedbench.live.log import Event, Plan, event, line_of, make_plan, read_log, write_log
 from seedbench.live.trial import Kept, LiveTrial
 from seedbench.replay import Deadline, run_campaign
 from seedbench.strategy import Strategy, load_strategy, refuse_oracle
 
 GRID = (25, 25)  # as in Dodge et al. (2020); a cell that is not started costs nothing
-#: So many trials that fail before anything is measured end a campaign: it is the training that is broken.
-BROKEN = 3
 
 
 class Session:
@@ -131,8 +129,8 @@ class Session:
         session = cls.__new__(cls)
         session._open(loaded, plan, events, Path(folder), None)
         session._settle()
-        if session._recorded:
-            (cell, checkpoint), _ = next(iter(session._recorded.items()))
+        if session._book.recorded:
+            cell, checkpoint = next(iter(session._book.recorded))
             session.close()
             raise LiveError(
                 f"{path}: has checkpoint {checkpoint} of seeds {cell[0]} and {cell[1]}, which {loaded.name} does not "
@@ -171,7 +169,7 @@ class Session:
         if self._failure is not None:
             raise self._failure
         with self._turn:
-            return tuple(self._request(trial) for trial in self.trials if self._is_open(trial))
+            return tuple(self._book.request(trial) for trial in self.trials if self._is_open(trial))
 
     def tell(
         self,
@@ -196,14 +194,18 @@ class Session:
             failed: why it failed, in one line; likewise.
 
         Raises:
-            LiveError: the request is not open, or not exactly one of the three is given.
+            LiveError: the request is not open, or not exactly one of the three is given, or it is no number.
             CannotWrite: the log cannot be written; nothing was told.
         """
         if (score is not None) + ended + (failed is not None) != 1:
             raise LiveError("session.tell: give score=, or ended=True, or failed=")
         if score is not None:
             step = self.plan.steps[request.checkpoint] if step is None else step
-            self.tell_outcome(request, Measurement(step, float(score), validation_loss, train_loss, saved))
+            try:
+                measured = Measurement(step, score, validation_loss, train_loss, saved)
+            except LiveError as error:
+                raise LiveError(f"session.tell: {error}") from None
+            self.tell_outcome(request, measured)
         else:
             self.tell_outcome(request, Ended() if failed is None else Failed(failed))
 
@@ -213,15 +215,15 @@ class Session:
             outcome = outcome_of(outcome)
         with self._turn:
             trial = self.trials[request.trial - 1] if 1 <= request.trial <= len(self.trials) else None
-            if trial is None or not self._is_open(trial) or request != self._request(trial):
+            if trial is None or not self._is_open(trial) or request != self._book.request(trial):
                 raise LiveError(f"session.tell: {request} is not open; tell what session.ask returned, once")
             if isinstance(outcome, Ended) and not trial.measured:
-                outcome = Failed("ended before it measured anything")
+                outcome = Failed(NOTHING_MEASURED)
             told = event(request, outcome, seconds)
             if self._log:
                 append_line(self._log, line_of(told))
             self._events.append(told)
-            self._take(trial, told)
+            self._book.take(trial, told)
             self._asked.discard(request)
             self._turn.notify_all()
 
@@ -243,7 +245,7 @@ class Session:
         if self._settlement is None:
             raise LiveError("session.kept: the campaign has not ended")
         settled = self._settlement
-        trial = self._by_labels[settled.weight_init_seed, settled.data_order_seed]
+        trial = self._book.trial((settled.weight_init_seed, settled.data_order_seed))
         index = min(settled.checkpoint, len(trial.measured) - 1)
         return Kept(trial, max(index, 0), trial.measured[index] if trial.measured else None)
 
@@ -257,35 +259,35 @@ class Session:
     def _open(self, strategy: Strategy, plan: Plan, events: list[Event], folder: Path, log: Path | None) -> None:
         refuse_oracle(strategy, "a live campaign")
         self.plan, self.strategy, self.folder, self._log = plan, strategy, folder, log
-        self.trials: list[LiveTrial] = []
-        self.payments: list[tuple[int, int]] = []
-        self._by_labels: dict[Labels, LiveTrial] = {}
+        self._book = Book(plan, events, folder)
+        self.trials, self.payments = self._book.trials, self._book.payments
         self._asked: set[Request] = set()
-        self._recorded = {((e.weight_init_seed, e.data_order_seed), e.checkpoint): e for e in events}
         self._events = list(events)
         self._turn = threading.Condition()
         self._waits_for: tuple[LiveTrial, int] | None = None
         self._closed = self._finished = False
-        self._lowest: float | None = None
-        self._broken: set[int] = set()  # trials that were shown to have failed
         self._failure: LiveError | LiveCampaignFailed | None = None
         self._settlement: Settlement | None = None
-        self._grid = Grid(plan)
         self._thread = threading.Thread(target=self._run, name="strategy", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
-        source = Around(self._grid.trials.source(), lambda labels, recorded: self._measure(labels))
-        source.task = self._grid.task
+        grid = self._book.grid
+        source = Around(grid.trials.source(), lambda labels, recorded: self._measure(labels))
+        source.task = grid.task
         try:
-            self._settlement = run_campaign(
+            settlement = run_campaign(
                 self.strategy,
-                self._grid.trials,
+                grid.trials,
                 self.plan.budget,
                 deadline=Deadline(0),
                 source=source,
                 ahead=self._ahead,
             )
+            self._book.check_end()
+            self._settlement = settlement
+        except LiveError as error:
+            self._failure = error
         except StrategyFailed as error:
             if self._failure is None:
                 self._failure = LiveCampaignFailed(*error.args)
@@ -298,14 +300,14 @@ class Session:
         """Opens what `campaign.advance` is going to ask for, so that it is trained together."""
         with self._turn:
             for labels, number in coming:
-                trial = self._trial(labels)
-                self._want(trial, trial.paid + number)
+                trial = self._book.trial(labels)
+                self._book.want(trial, trial.paid + number)
 
     def _measure(self, labels: Labels) -> Measurements:
         """What a strategy sees at a trial's next validation point; waits until it is told."""
         with self._turn:
-            trial = self._trial(labels)
-            self._want(trial, trial.paid + 1)
+            trial = self._book.trial(labels)
+            self._book.want(trial, trial.paid + 1)
             self._waits_for = trial, trial.paid
             while not trial.has(trial.paid) and not self._closed and self._failure is None:
                 self._turn.notify_all()
@@ -313,58 +315,14 @@ class Session:
             if self._closed or self._failure is not None:
                 raise StrategyStopped("the session was closed")
             self._waits_for = None
-            shown = self._shown(trial)
-            self.payments.append((trial.number, trial.paid))
-            trial.paid += 1
-            return shown
-
-    def _shown(self, trial: LiveTrial) -> Measurements:
-        index = trial.paid
-        if isinstance(trial.end, Failed) and index >= len(trial.measured):
-            score = self.plan.failed_score if self.plan.failed_score is not None else self._lowest
-            self._broken.add(trial.number)
-            if self._lowest is None and len(self._broken) >= BROKEN:
-                self._failure = LiveError(
-                    f"the first {BROKEN} trials failed before anything was measured: {trial.end.reason}; mend the "
-                    "training and start in a new folder"
-                )
-                raise StrategyStopped("no trial can be trained")
-            return Measurements(score or 0.0, float("nan"), float("nan"), repeated=True)
-        measured = trial.measured[min(index, len(trial.measured) - 1)]
-        validation, train = (float(shown_loss(loss)) for loss in (measured.validation_loss, measured.train_loss))
-        self._lowest = measured.score if self._lowest is None else min(self._lowest, measured.score)
-        return Measurements(measured.score, validation, train, index >= len(trial.measured))
-
-    def _trial(self, labels: Labels) -> LiveTrial:
-        if labels not in self._by_labels:
-            trial = LiveTrial(len(self.trials) + 1, *self._grid.cell(labels), labels)
-            self.trials.append(trial)
-            self._by_labels[labels] = trial
-        return self._by_labels[labels]
-
-    def _want(self, trial: LiveTrial, checkpoints: int) -> None:
-        trial._wanted = max(trial._wanted, checkpoints)
-        while self._recorded and self._is_open(trial):  # told before
-            key = (trial.weight_init_seed, trial.data_order_seed), len(trial.measured)
-            if (told := self._recorded.get(key)) is None or told.trial != trial.number:
-                break
-            del self._recorded[key]
-            self._take(trial, told)
-
-    def _take(self, trial: LiveTrial, told: Event) -> None:
-        outcome, trial.seconds = told.outcome, trial.seconds + (told.seconds or 0.0)
-        if isinstance(outcome, Measurement):
-            trial.measured.append(outcome)
-        else:
-            trial.end = outcome
+            try:
+                return self._book.show(trial)
+            except LiveError as error:
+                self._failure = error
+                raise StrategyStopped("no trial can be trained") from None
 
     def _is_open(self, trial: LiveTrial) -> bool:
-        return len(trial.measured) < trial._wanted and trial.end is None and not self._finished
-
-    def _request(self, trial: LiveTrial) -> Request:
-        seeds = trial.weight_init_seed, trial.data_order_seed
-        folder = self.folder / f"wi{seeds[0]}-do{seeds[1]}"
-        return Request(trial.number, *seeds, folder, len(trial.measured), trial._wanted - 1)
+        return self._book.is_open(trial) and not self._finished
 
     def _settle(self) -> None:
         """Waits until the strategy waits, or has ended."""

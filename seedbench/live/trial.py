@@ -21,6 +21,7 @@ class LiveTrial:
         end: how it ended before its last validation point, if it did.
         paid: validation points that the strategy has seen; after an early end its last measurement is repeated.
         seconds: from asking to telling, of all its requests, where that was measured.
+        wanted: validation points that were asked for so far.
     """
 
     number: int
@@ -31,7 +32,7 @@ class LiveTrial:
     end: Ended | Failed | None = None
     paid: int = 0
     seconds: float = 0.0
-    _wanted: int = 0
+    wanted: int = 0
 
     def has(self, checkpoint: int) -> bool:
         """Whether it is known what a strategy sees at a validation point."""

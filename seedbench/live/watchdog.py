@@ -13,21 +13,19 @@ from contextlib import suppress
 
 
 class Watchdog:
-    """Process groups that end with this process, however it ends. Its own process is started with the first."""
+    """Process groups that end with this process, however it ends. It is there before the first of them."""
 
     def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | None = subprocess.Popen(
+            [sys.executable, "-I", "-S", __file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
 
     def watch(self, group: int) -> None:
         """From now on this group ends with this process."""
-        if self._process is None:
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", __file__],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
         self._tell(f"+{group}\n")
 
     def forget(self, group: int) -> None:

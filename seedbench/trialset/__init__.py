@@ -4,6 +4,7 @@
 `add_trials` puts newly run trials into one.
 """
 
+from seedbench.trialset.arrays import LARGEST_SCORE, SCORE_NAME
 from seedbench.trialset.files import MANIFEST, Manifest, ManifestFile, read_folder, read_manifest, read_split
 from seedbench.trialset.identity import TrialsIdentity
 from seedbench.trialset.load import BUNDLED, TrialSet, load_trials, resolve_trials
@@ -19,10 +20,12 @@ from seedbench.trialset.write import changing_trials, put_trials, to_arrow, writ
 __all__ = [
     "BUNDLED",
     "ExamplesError",
+    "LARGEST_SCORE",
     "MANIFEST",
     "Manifest",
     "ManifestFile",
     "Reproduction",
+    "SCORE_NAME",
     "Selection",
     "SelectionKeywords",
     "TableDrawnFrom",

@@ -28,7 +28,8 @@ _LISTS = ("step", "train_loss", "validation_loss", "score", "test_score", "test_
 _TEXTS = ("trial_id", "model", "task", "recipe", "status")
 _NUMBERS = ("weight_init_seed", "data_order_seed", "num_steps")
 _NAME = r"[\w.+/=-]+"
-_SCORE_NAME = r"-?\w[\w.+/:@=-]{0,79}"
+#: What a score may be called, in ASCII.
+SCORE_NAME = r"-?\w[\w.+/:@=-]{0,79}"
 #: In size; squares of scores and their sums must be numbers.
 LARGEST_SCORE = 1e100
 #: A label is an int8 from 0 on.
@@ -151,7 +152,7 @@ class _Trials:
         )
         shared = {column: self._shared(column, rows, name, nulls=True) for column in OF_TABLE}
         score_name, majority = shared["score_name"], shared["majority_score"]
-        if score_name is not None and not re.fullmatch(_SCORE_NAME, score_name, re.ASCII):
+        if score_name is not None and not re.fullmatch(SCORE_NAME, score_name, re.ASCII):
             rule = "must be letters, digits and _.+/:@=-, at most 80"
             raise TrialSetError(f"{self.where} column 'score_name': {rule}, found {score_name[:90]!r}")
         if majority is not None and not abs(majority) <= LARGEST_SCORE:

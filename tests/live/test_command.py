@@ -156,6 +156,16 @@ def script(folder: Path, text: str) -> str:
     return shlex.join([sys.executable, str(path)]) + " {weight_init_seed} {folder}"
 
 
+def refused(monkeypatch, capsys, words: list[str]) -> tuple[int, str]:
+    """The exit code of a command, and the last line that it says; no traceback."""
+    from seedbench.commands import exit_code
+
+    monkeypatch.setattr(sys, "argv", ["seedbench", *words])
+    code, said = exit_code(app, "seedbench"), capsys.readouterr().err
+    assert "Traceback" not in said
+    return code, said.splitlines()[-1]
+
+
 def line(step: int, score: str = "0.5") -> str:
     return f'print(json.dumps({{"step": {step}, "score": {score}}}))\n'
 
@@ -208,7 +218,6 @@ def test_one_that_dies_is_started_again_twice(campaign_folder, tmp_path) -> None
         (line(1) + line(2), "ended", None),
         (line(1) + line(2, "float('nan')"), "failed", "score nan at step 2"),
         (line(1) + line(2, "'good'"), "failed", 'its line has score "good"; it must be a number'),
-        ("", "failed", "ended before it measured anything"),
     ],
 )
 def test_how_a_training_can_end(body, status, reason, campaign_folder, tmp_path) -> None:
@@ -220,15 +229,39 @@ def test_how_a_training_can_end(body, status, reason, campaign_folder, tmp_path)
     assert done.exit_code == 0, done.output
     report = json.loads((campaign_folder / "report.json").read_text())
     assert [(trial["status"], trial["reason"]) for trial in report["trials"]] == [(status, reason)] * 2
-    assert report["spent"] == 2.0 and (report["kept"] is None) == (not body)
+    assert report["spent"] == 2.0 and report["kept"] is not None
+
+
+def test_steps_that_differ_are_said(campaign_folder, tmp_path) -> None:
+    train = script(
+        tmp_path, "for k in range(1, 6):\n    print(json.dumps({'step': 10 * k + seed % 97, 'score': 0.5}))\n"
+    )
+    done = run(*live_words("full_trials", campaign_folder, train=train, budget=2))
+    assert done.exit_code == 0 and "Trials were measured at different steps" in done.output
+    (table,) = load_trials(campaign_folder / "trials").tables
+    assert table.step.tolist() == [1, 2, 3, 4, 5]
+
+
+def test_a_training_without_a_line_is_told_what_a_line_is(campaign_folder, tmp_path, monkeypatch, capsys) -> None:
+    """Two trials of it, which is all of the budget: no report of nothing, but an error."""
+    train = script(tmp_path, "print(json.dumps({'step': 1, 'accuracy': 0.5}))\n")
+    code, line = refused(monkeypatch, capsys, live_words("full_trials", campaign_folder, train=train, budget=2))
+    assert code == 2
+    assert 'measured anything; a line is such as {"step": 100, "score": 0.81}; mend the training' in line
+    assert not (campaign_folder / "report.json").exists()
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"train": "no-such-program {folder}"}, "--train: no-such-program: cannot be started: No such file"),
+        ({"train": "no-such-program {data_order_seed}"}, "--train: no-such-program: cannot be started: No such file"),
         ({"train": "python 'x"}, "is no command line: No closing quotation"),
         ({"train": "python {seed}"}, "has the field {seed}; there are weight_init_seed, data_order_seed, folder"),
+        ({"train": "python {data_order_seed:x}"}, "has the field {data_order_seed:x}; there are"),
+        ({"train": "python {folder"}, "expected '}' before end of string; a brace that is no field is written twice"),
+        ({"train": "python train.py {folder}"}, "names no seed, so all trials would be the same"),
+        ({"more": ["--slurm", "time=9"]}, "--slurm time: is for --workers slurm:N, found local:1"),
+        ({"more": ["--majority-score", "nan"]}, "majority_score nan: must be a finite number"),
         ({"train": "none.py"}, "--train none.py: none.py cannot be read: No such file"),
         ({"train": f"{TRAINING}:nothing"}, "binds no nothing, which is to be a generator function nothing(run)"),
         ({"more": ["--workers", "local:0"]}, "--workers 'local:0': must be local:N or slurm:N"),
@@ -238,13 +271,10 @@ def test_how_a_training_can_end(body, status, reason, campaign_folder, tmp_path)
     ],
 )
 def test_a_wrong_command_is_one_line_and_writes_nothing(change, said, tmp_path, monkeypatch, capsys) -> None:
-    from seedbench.commands import exit_code
-
-    more = change.pop("more", [])
-    monkeypatch.setattr(sys, "argv", ["seedbench", *live_words("full_trials", tmp_path / "out", *more, **change)])
-    assert exit_code(app, "seedbench") == 2
-    lines = capsys.readouterr().err.splitlines()
-    assert said in lines[-1] and len(lines) <= 3
+    change = dict(change)
+    words = live_words("full_trials", tmp_path / "out", *change.pop("more", []), **change)
+    code, line = refused(monkeypatch, capsys, words)
+    assert code == 2 and said in line
     assert not list(tmp_path.glob("out/report*"))
 
 
@@ -253,7 +283,10 @@ def test_another_campaigns_folder_is_refused(campaign_folder, tmp_path) -> None:
     for words, said in [
         (live_words("asha", campaign_folder, budget=1), "its strategy is 'full_trials', here it is 'asha'"),
         (live_words("full_trials", campaign_folder, budget=2), "its budget is 1, here it is 2"),
-        (live_words("full_trials", campaign_folder, budget=1, train="true"), "its training is"),
+        (
+            live_words("full_trials", campaign_folder, budget=1, train="true {data_order_seed}"),
+            "its training is",
+        ),
         (live_words("full_trials", tmp_path, budget=1), "is not empty and holds no live campaign"),
         (live_words("full_trials", campaign_folder / "log.jsonl", budget=1), "is a file; give a folder"),
     ]:
@@ -339,6 +372,19 @@ def test_what_a_campaign_leaves(campaign_folder, tmp_path) -> None:
     trial = report["trials"][kept["trial"] - 1]
     assert gone["saved"] is None and f"--seed {trial['weight_init_seed']} --data-seed" in gone["train_again"]
     assert f"To train it again: {gone['train_again']}" in (campaign_folder / "report.txt").read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGKILL])
+def test_nothing_is_left_of_a_test_command_that_is_interrupted(number, campaign_folder, tmp_path) -> None:
+    (tmp_path / "test.py").write_text("import pathlib, sys, time\npathlib.Path(sys.argv[1]).touch()\ntime.sleep(100)\n")
+    test = shlex.join([sys.executable, str(tmp_path / "test.py"), str(tmp_path / "begun")]) + " {folder}"
+    words = live_words("full_trials", campaign_folder, "--test", test, train=script(tmp_path, line(1)), budget=1)
+    first = start_live(*words)
+    until((tmp_path / "begun").exists, "the kept trial is tested")
+    first.send_signal(number)
+    first.communicate(timeout=30)
+    assert first.returncode == (-number if number == signal.SIGKILL else 130)
+    until(lambda: not processes_in(campaign_folder), "the test has ended, too", 5)
 
 
 def test_the_curves_can_be_worked_on(campaign_folder) -> None:

@@ -14,7 +14,16 @@ from dataset_card.strategies import strategies
 from dataset_card.tasks import TASKS as OF_TASKS
 from seedbench.metrics import best_checkpoint
 from seedbench.tasks import TASKS
-from seedbench.trialset import Manifest, TrialSet, TrialTable, curve_words, diverged_words, read_split, seeds_words
+from seedbench.trialset import (
+    Manifest,
+    TrialSet,
+    TrialTable,
+    curve_words,
+    diverged_words,
+    ended_words,
+    read_split,
+    seeds_words,
+)
 from seedbench.trialset.files import picture_of
 from seedbench.trialset.schema import CONFIGS, RECIPE_COLUMNS
 
@@ -43,6 +52,7 @@ def values(folder: Path, manifest: Manifest, trials: TrialSet) -> dict[str, str]
         "summary": f"{number} fine-tuning trials {_of_what(tasks)}, which differ only in their random seeds, recorded "
         "at every validation point",
         "of_what": _of_what(tasks),
+        "tested": "yes" if any(table.test_score is not None for table in trials.tables) else "",
         "of_models": ", ".join(sorted({table.model for table in trials.tables})),
         "scores": _scores(trials),
         "predictions": "yes" if manifest.shards("predictions") else "",
@@ -228,6 +238,8 @@ def _dev_sets(trials: TrialSet) -> str:
 def _grids(trials: TrialSet) -> str:
     """Which pairs of seeds were run."""
     missing = sum(table.missing for table in trials.tables)
+    if all(table.diagonal for table in trials.tables):
+        return "for a list of seeds, one a trial"
     if not missing:
         return "for every pair of seeds on a grid"
     return f"for the pairs of seeds on a grid, of which {missing} {'is' if missing == 1 else 'are'} missing"
@@ -305,12 +317,17 @@ def _sizes(folder: Path, manifest: Manifest) -> str:
 
 
 def _status(trials: TrialSet, *, ours: bool) -> str:
-    """How many diverged, and what is not recorded."""
+    """How many diverged, failed or ended early, and what is not recorded."""
     diverged = sum(int(table.diverged.sum()) for table in trials.tables)
     text = "No trial diverged" if not diverged else f"{diverged:,} {'trials' if diverged > 1 else 'trial'} diverged"
+    ended = ended_words(trials.tables)
+    ended = f" {ended} Their lists hold what was measured (`ended_at`)." if ended else ""
     if not ours:
         return (
             f"{text}, as far as is recorded (by the file's own word, a NaN among the losses, or a last score no better "
-            "than a constant answer's where that is known); such trials are kept, marked by `status`."
+            f"than a constant answer's where that is known); such trials are kept, marked by `status`.{ended}"
         )
-    return f"{text} (met a NaN, or ended no better than a constant answer); such trials are kept, marked by `status`."
+    return (
+        f"{text} (met a NaN, or ended no better than a constant answer); such trials are kept, marked by "
+        f"`status`.{ended}"
+    )

@@ -151,8 +151,13 @@ def best_of_n(validation: ArrayLike, test: ArrayLike) -> Floats:
         Dodge et al. 2019 (arXiv 1909.03004) for expected validation performance with replacement; without replacement
         and with another score for the result it is a linear rank statistic:
         R(n) = sum over ranks i of C(i-1, n-1) / C(N, n) t_(i).
+
+    Raises:
+        ValueError: a score that is not finite, which has no rank.
     """
     validation, test = np.asarray(validation, dtype=np.float64), np.asarray(test, dtype=np.float64)
+    if not (np.isfinite(validation).all() and np.isfinite(test).all()):
+        raise ValueError("best-of-n needs finite scores: leave failed trials out, or give them the worst score")
     ranked = share_ties(*by_rank(validation, test)[1:])
     return ranked @ best_of_n_weights(ranked.shape[-1]).T
 

@@ -241,3 +241,9 @@ def test_geometric_mean_of_multipliers():
 def test_bounds_in_both_directions_have_no_mean():
     value, bound = metrics.geometric_mean([(2.0, ">"), (0.5, "<")])
     assert isnan(value) and bound is None
+
+
+def test_a_score_that_is_none_has_no_rank():
+    for broken in ([0.5, float("nan")], [0.5, float("inf")]):
+        with pytest.raises(ValueError, match="best-of-n needs finite scores"):
+            metrics.best_of_n(broken, [0.5, 0.6])

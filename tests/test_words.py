@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from seedbench.display.terminal import counted
-from seedbench.trialset import curve_words
+from seedbench.trialset import curve_words, ended_words
 from tests.synthetic import table_by_hand
 
 
@@ -36,3 +36,13 @@ def test_curves_that_do_not_change_neither_rise_nor_fall() -> None:
     assert "; 1 of 2 rise; " in curve_words(rising)
     falling = replace(rising, score=0 - rising.score, score_name="-loss", majority_score=np.nan)
     assert "; 0 of 2 fall; " in curve_words(falling)
+
+
+def test_trials_that_ended_early_or_failed_are_said() -> None:
+    label = [1, 1, 0, 0]
+    table = table_by_hand([[[[1, 1, 1, 1], [1, 1, 0, 0]], [[1, 1, 0, 1]] * 2, [[1, 0, 0, 1]] * 2]], label)
+    assert ended_words([table]) == ""
+    status = np.array(["finished", "finished", "failed"], dtype=object)
+    ended = replace(table, ended_at=np.array([2, 1, 1], dtype=np.int32), status=status)
+    said = "1 ended before the last checkpoint and 1 failed, which is scored as the table's worst."
+    assert ended_words([ended]) == said and curve_words(ended).endswith(said)

@@ -68,6 +68,7 @@ class Row:
             from the trial set's manifest, of the protocol that reports on the test set where there is one.
         ceiling_over_examples: the same of `ceiling`.
         best_of_n_over_examples: the same of `best_of_n`.
+        few_seeds: whether an axis has fewer seeds than tables on which intervals were tried.
         sign: -1 where scores are the negative of what was measured, which is better low; `measured` turns them.
     """
 
@@ -108,6 +109,7 @@ class Row:
     floor_over_examples: float | None = None
     ceiling_over_examples: float | None = None
     best_of_n_over_examples: float | None = None
+    few_seeds: bool = False
     sign: Literal[-1, 1] = 1
 
     def measured(self, score: float) -> float:

@@ -37,6 +37,8 @@ from seedbench.metrics import best_checkpoint
 from seedbench.trialset import ExamplesError, TrialSet, TrialTable
 
 Fields = dict[str, Any]
+#: Of an axis in the smallest grid of tests/simulations.
+TRIED_SEEDS = 12
 
 
 def known(value: float) -> float | None:
@@ -115,6 +117,7 @@ def _of_table(one: TableScores) -> Fields:
         "no_signal": None if one.signal is None else not one.signal,
         "no_interval": base.grid.no_interval,
         "axis_held_fixed": base.grid.axis_held_fixed,
+        "few_seeds": any(1 < seeds < TRIED_SEEDS for seeds in table.grid),
         "sign": table.sign,
     }
 

@@ -111,6 +111,12 @@ def caveats(rows: Sequence[Row]) -> Iterator[str]:
     fixed = _tables(row for row in rows if row.axis_held_fixed)
     if fixed:
         yield f"In {joined(fixed)} all trials share one seed of an axis: intervals say nothing about others of it."
+    few = _tables(row for row in rows if row.few_seeds and row.no_interval is None)
+    if few:
+        yield (
+            f"In {joined(few)} an axis has fewer than 12 seeds, on which intervals were not tried: they may be too "
+            "narrow and differ with --seed, and with them the marks."
+        )
     undefined = sorted({f"{row.task} {row.recipe} {row.undefined_share:.1%}" for row in rows if row.undefined_share})
     if undefined:
         yield f"Checkpoints whose score is undefined and counted as 0 or as wrong: {joined(undefined)}."

@@ -11,7 +11,7 @@ from seedbench.trialset.load import BUNDLED, TrialSet, load_trials, resolve_tria
 from seedbench.trialset.merge import add_trials, merge
 from seedbench.trialset.reproduced import Reproduction, TableDrawnFrom, TrainedAgain, read_reproductions
 from seedbench.trialset.resampled import ExamplesError
-from seedbench.trialset.sanity import curve_words, diverged_words, seeds_words
+from seedbench.trialset.sanity import curve_words, diverged_words, ended_words, seeds_words
 from seedbench.trialset.selection import Selection, SelectionKeywords, refuse_unknown, whole_number
 from seedbench.trialset.table import TrialTable, majority_score_of
 from seedbench.trialset.validate import validate_folder
@@ -37,6 +37,7 @@ __all__ = [
     "changing_trials",
     "curve_words",
     "diverged_words",
+    "ended_words",
     "files",
     "hub",
     "importing",

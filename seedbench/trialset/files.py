@@ -126,7 +126,8 @@ def read_manifest(folder: Path) -> Manifest:
     except CannotWrite as error:
         raise TrialSetError(f"{error}; a change of this trial set was interrupted there") from None
     except OSError as error:
-        raise TrialSetError(f"{folder / MANIFEST}: {error.strerror}; a trial set is a folder with a manifest") from None
+        rule = "a trial set is a folder with a manifest; seedbench trials import makes one of curves"
+        raise TrialSetError(f"{folder / MANIFEST}: {error.strerror}; {rule}") from None
     manifest = from_json(content, ManifestFile, str(folder / MANIFEST), error=TrialSetError, open_ended=True)
     for path in manifest.files:
         if problem := _unfit(path):

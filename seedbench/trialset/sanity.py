@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -68,4 +69,14 @@ def curve_words(table: TrialTable) -> str:
         )
     elif table.num_trials > 1:
         parts.append("no two are the same")
-    return "; ".join(parts) + "."
+    ended = ended_words([table])
+    return "; ".join(parts) + "." + (f" {ended}" if ended else "")
+
+
+def ended_words(tables: Sequence[TrialTable]) -> str:
+    """How many trials ended before the last checkpoint or failed, in a sentence; nothing where none did."""
+    failed = sum(int((table.status == "failed").sum()) for table in tables)
+    early = sum(int(((table.ended_at < table.num_checkpoints) & (table.status != "failed")).sum()) for table in tables)
+    counts = [(early, "ended before the last checkpoint"), (failed, "failed, which is scored as the table's worst")]
+    said = [f"{number:,} {what}" for number, what in counts if number]
+    return f"{' and '.join(said)}." if said else ""

@@ -10,6 +10,7 @@ from seedbench.evaluation import Difference, Evaluation, LeftOut, Row, Summary
 from seedbench.evaluation.report import print_report
 from seedbench.evaluation.result import Against, BudgetSummary, StrategyIdentity, SummaryDifference
 from seedbench.evaluation.words import words
+from seedbench.influences import NoInterval
 from seedbench.trialset import TrialsIdentity
 
 BUDGETS = (2, 4, 8, 16, 32)
@@ -274,3 +275,13 @@ def test_the_picture_puts_the_point_on_its_interval():
 def test_one_strategy_alone_has_no_comparison():
     text = printed(replace(evaluation(FULL), against=()), 100)
     assert "Paired" not in text and "paired" not in text
+
+
+def test_few_seeds_are_said_where_there_are_intervals():
+    said = "In sst2 few64 an axis has fewer than 12 seeds, on which intervals were not tried"
+    few = row(few_seeds=True)
+    said = said.replace("few64", few.recipe)
+    assert any(one.startswith(said) for one in words(evaluation([few])))
+    assert not any("fewer than 12" in one for one in words(evaluation([row()])))
+    without = row(few_seeds=True, no_interval=NoInterval.FEW_ROWS)
+    assert not any("fewer than 12" in one for one in words(evaluation([without])))

@@ -422,7 +422,10 @@ def changed(number: int, field: int, value: str) -> list[str]:
         (changed(5, 5, "-1"), "column 'step', line 5: must be a whole number from 0 on, found '-1'"),
         (changed(5, 5, ""), "column 'step', line 5: must be a whole number from 0 on, found nothing"),
         (changed(5, 5, "1_0"), "column 'step', line 5: must be a number, found '1_0'"),
-        (changed(3, 5, "10"), "line 3: step 10 of this trial has a score already, in line 2 (--keep first or last), "),
+        (
+            changed(3, 5, "10"),
+            "line 3: step 10 of this trial has a score already, in line 2 (if it is of another run, name ",
+        ),
         (changed(2, 1, "SST-2"), "column 'task', line 2: a task must be small letters and digits (or give it with"),
         (changed(2, 0, "my model"), "column 'model', line 2: a model must be letters, digits and ._+=-/ (or give it"),
         (

@@ -341,6 +341,13 @@ def test_the_same_table_in_every_dialect(tmp_path, name):
     assert done.rows == len(LINES) * (1 + (name == "twice.csv")) + 3 * (name in ("losses-between.csv", "na.csv"))
 
 
+def test_a_study_of_what_is_no_storage_is_refused(tmp_path):
+    (tmp_path / "curves.csv").write_text(text([HEADER, *LINES]))
+    options = ImportOptions(model="m", task="rte", recipe="r", score="acc", study="s")
+    with pytest.raises(TrialSetError, match="--study s: .*curves.csv is no storage of an Optuna study; leave"):
+        import_curves(tmp_path / "curves.csv", tmp_path / "set", options)
+
+
 def test_lines_are_counted_from_excel_s_own(tmp_path):
     (tmp_path / "curves.csv").write_text("sep=;\n" + text([HEADER, [1, 10, "0.5"], [1, 20, "much"]], ";"))
     options = ImportOptions(model="m", task="rte", recipe="r", score="acc")

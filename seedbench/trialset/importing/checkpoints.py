@@ -124,7 +124,10 @@ def _scored(table: TableRows, rows: Sequence[int]) -> dict[int, Checkpoint]:
         if old.score == new.score or math.isnan(old.score) and math.isnan(new.score):
             again.append(row)
         elif table.options.keep is None:
-            rule = f"step {step} of this trial has a score already, in {file.place[old.row]} (--keep first or last)"
+            rule = (
+                f"step {step} of this trial has a score already, in {file.place[old.row]} (if it is of another run, "
+                "name what tells runs apart by the seeds' columns or --run; else --keep first or last)"
+            )
             raise file.error(column, row, rule)
         else:
             kept, gone = (old, new) if table.options.keep == "first" else (new, old)

@@ -38,10 +38,12 @@ def read_source(source: str, options: ImportOptions) -> CurveFile:
 
 
 def _read(path: Path, options: ImportOptions) -> CurveFile:
-    if path.is_dir():
-        return _folder(path, options)
     if path.is_file() and is_database(path):
         return read_database(path, options.study)
+    if options.study is not None:
+        raise TrialSetError(f"--study {options.study}: {path} is no storage of an Optuna study; leave --study out")
+    if path.is_dir():
+        return _folder(path, options)
     if path.is_file() and EVENTS in path.name:
         return in_rows(read_events(path), options.layout)
     file = in_rows(_without(read_table(path), options), options.layout)

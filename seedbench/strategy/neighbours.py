@@ -11,9 +11,10 @@ import hashlib
 import importlib
 import os
 import sys
-from collections.abc import Iterator, Mapping
-from importlib.machinery import ModuleSpec, PathFinder
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
+from typing import Any
 
 from seedbench.errors import StrategyFileError
 
@@ -78,8 +79,22 @@ class _Beside:
     folders: dict[str, str] = {}
 
     @classmethod
-    def find_spec(cls, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
-        return PathFinder.find_spec(name, [cls.folders[name]]) if name in cls.folders else None
+    def find_spec(cls, name: str, path: Sequence[str] | None = None, target: object = None) -> ModuleSpec | None:
+        top = name.split(".")[0]
+        if top not in cls.folders:
+            return None
+        spec = PathFinder.find_spec(name, [cls.folders[name]] if name == top else path)
+        if spec is not None and isinstance(spec.loader, SourceFileLoader):
+            spec.loader = _Uncached(spec.loader.name, spec.loader.path)
+        return spec
+
+
+class _Uncached(SourceFileLoader):
+    """Compiles what is in the file now. Bytecode that is kept beside it is told by the second and the size, which two
+    versions of a file that somebody is editing may share."""
+
+    def path_stats(self, path: str) -> Mapping[str, Any]:  # type: ignore[override]
+        raise OSError
 
 
 def find_beside(folder: str, neighbours: Mapping[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -50,12 +51,14 @@ def test_what_stands_beside_it_is_part_of_what_it_is(tmp_path: Path) -> None:
     )
 
 
-def test_what_changed_meanwhile_is_read_again(tmp_path: Path) -> None:
-    """In a notebook: evaluate, edit the neighbour, evaluate again."""
+def test_what_changed_meanwhile_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a notebook: evaluate, edit the neighbour, evaluate again; within a second, and in a file of the same size."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     body = "def strategy(campaign):\n    raise RuntimeError(str(MARGIN))\n"
     for margin in "0.02", "0.03":
         file = project(tmp_path / "rules", f"MARGIN = {margin}\n")
         file.write_text(f"from margin import MARGIN\n{body}")
+        os.utime(file.with_name("margin.py"), (1, 1))
         with pytest.raises(StrategyFailed, match=f"raised RuntimeError: {margin}"):
             evaluate(file, replicates=3, budgets=2)
 

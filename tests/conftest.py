@@ -11,11 +11,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from seedbench.cli import main
 from seedbench.trialset import TrialSet, load_trials
 from tests.browser import browser  # noqa: F401 - a fixture
 from tests.synthetic import split_like_training, write
+
+settings.register_profile("shared", deadline=None)  # other work on the machine must fail no test
+settings.load_profile("shared")
 
 SLURM_ONE_NODE = Path(__file__).with_name("slurm_one_node.sh")
 

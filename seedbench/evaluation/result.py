@@ -30,6 +30,10 @@ REPORT = "seedbench.evaluation.report.evaluation_report"
 PAIRED = ("paired", "paired_low", "paired_high", "paired_p", "paired_detectable")
 
 
+#: Of an axis in the smallest grid of tests/simulations: below, nobody has tried what intervals hold.
+TRIED_SEEDS = 12
+
+
 @dataclass(frozen=True)
 class Row:
     """One strategy on one trial table under one budget. Whatever is undefined or unknown is None.

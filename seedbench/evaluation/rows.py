@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from seedbench.evaluation.result import BudgetSummary, Difference, Row, Summary, SummaryDifference
+from seedbench.evaluation.result import TRIED_SEEDS, BudgetSummary, Difference, Row, Summary, SummaryDifference
 from seedbench.evaluation.scores import (
     TableScores,
     gap,
@@ -37,8 +37,6 @@ from seedbench.metrics import best_checkpoint
 from seedbench.trialset import ExamplesError, TrialSet, TrialTable
 
 Fields = dict[str, Any]
-#: Of an axis in the smallest grid of tests/simulations.
-TRIED_SEEDS = 12
 
 
 def known(value: float) -> float | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from seedbench.display.terminal import MARKED, UNDEFINED, full_trials, joined, percent, percent_range, seconds
+from seedbench.evaluation.result import TRIED_SEEDS
 from seedbench.influences import NoInterval
 from seedbench.metrics import ROUNDING
 
@@ -114,7 +115,7 @@ def caveats(rows: Sequence[Row]) -> Iterator[str]:
     few = _tables(row for row in rows if row.few_seeds and row.no_interval is None)
     if few:
         yield (
-            f"In {joined(few)} an axis has fewer than 12 seeds, on which intervals were not tried: they may be too "
+            f"In {joined(few)} an axis has fewer than {TRIED_SEEDS} seeds, on which intervals were not tried: they may be too "
             "narrow and differ with --seed, and with them the marks."
         )
     undefined = sorted({f"{row.task} {row.recipe} {row.undefined_share:.1%}" for row in rows if row.undefined_share})

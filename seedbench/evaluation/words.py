@@ -115,8 +115,8 @@ def caveats(rows: Sequence[Row]) -> Iterator[str]:
     few = _tables(row for row in rows if row.few_seeds and row.no_interval is None)
     if few:
         yield (
-            f"In {joined(few)} an axis has fewer than {TRIED_SEEDS} seeds, on which intervals were not tried: they may be "
-            "too narrow and differ with --seed, and with them the marks."
+            f"In {joined(few)} an axis has fewer than {TRIED_SEEDS} seeds, on which intervals were not tried: they may "
+            "be too narrow and differ with --seed, and with them the marks."
         )
     undefined = sorted({f"{row.task} {row.recipe} {row.undefined_share:.1%}" for row in rows if row.undefined_share})
     if undefined:

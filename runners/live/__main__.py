@@ -22,7 +22,7 @@ from runners.live.trials import GlueTrainings, LiveTrials, open_folder
 from runners.table import TableSpec, table_spec
 from runners.trial_log import Cell
 from seedbench.commands import run
-from seedbench.errors import SeedbenchError
+from seedbench.errors import LiveError, SeedbenchError
 from seedbench.files import new_folder, remove_folder
 from seedbench.live import Interruption, LiveProgress, Session, train_for
 from seedbench.strategy import Strategy, load_strategy, refuse_oracle
@@ -30,10 +30,6 @@ from seedbench.tasks import TASKS
 from seedbench.trialset import majority_score_of
 
 GRID = (25, 25)  # as in Dodge et al. (2020); a cell that is not started costs nothing
-
-
-class LiveError(RunnerError):
-    """A live campaign that cannot start or go on; the message names the option and the value."""
 
 
 def live(

@@ -28,14 +28,14 @@ from runners.data.recipe import get_recipe
 from runners.engines import dropout
 from runners.engines.reference import ReferenceTrial, finetune, predict
 from runners.export import rows_of, trial_row
-from runners.live.__main__ import LiveError, live, main, parse_grid
+from runners.live.__main__ import live, main, parse_grid
 from runners.live.folder import TEMPLATES
 from runners.live.report import Report
 from runners.live.trials import LiveTrialError, LiveTrials
 from runners.table import TableSpec
 from runners.trial_log import Cell, TrialLog, read_log
 from seedbench.campaign import Around, shown_loss
-from seedbench.errors import StrategyFailed
+from seedbench.errors import LiveError, StrategyFailed
 from seedbench.live import fresh_seeds
 from seedbench.replay import Deadline, RecordedTrials, run_campaign, whole_table
 from seedbench.strategy import load_strategy

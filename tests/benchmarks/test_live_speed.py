@@ -106,8 +106,8 @@ def test_a_resume(benchmark, tmp_path) -> None:
 
     def to(checkpoint: int) -> float:
         workers, began = Commands(words, 1), time.time()
-        while (request := session.open()[0]).checkpoint <= checkpoint:
-            workers.start(request)
+        while (waiting := session.open()) and waiting[0].checkpoint <= checkpoint:
+            workers.start(waiting[0])
             while not (outcomes := workers.wait()):
                 pass
             session.tell_outcome(*outcomes[0])

@@ -55,7 +55,7 @@ def exit_code(command: Callable[..., None] | typer.Typer, called: str) -> int:
     except FileNotFoundError:
         return refuse(name, "the folder that this runs in is gone; change to another one")
     try:
-        code = _application_of(command)(standalone_mode=False, prog_name=called)
+        code = application_of(command)(standalone_mode=False, prog_name=called)
         sys.stdout.flush()
     except (typer.Abort, KeyboardInterrupt):
         return INTERRUPTED
@@ -78,7 +78,8 @@ def exit_code(command: Callable[..., None] | typer.Typer, called: str) -> int:
     return code or 0
 
 
-def _application_of(command: Callable[..., None] | typer.Typer) -> typer.Typer:
+def application_of(command: Callable[..., None] | typer.Typer) -> typer.Typer:
+    """The application that `run` makes of a function; of an application itself."""
     if isinstance(command, typer.Typer):
         return command
     app = application()

@@ -30,11 +30,12 @@ PAGES = {
 
 
 LIVE = ".github/docs/live.md"  # executed by tests/live/test_page.py
+REFERENCES = {".github/docs/api.md", ".github/docs/commands.md"}  # compared by tests/test_references.py
 
 
 def test_every_page_is_executed_or_a_notebook_and_linked():
     pages = {path.relative_to(ROOT).as_posix() for path in DOCS.iterdir() if path.suffix == ".md"}
-    assert pages == {*PAGES, LIVE} - {"README.md"}
+    assert pages == {*PAGES, *REFERENCES, LIVE} - {"README.md"}
     assert all(f"({page})" in README for page in (*pages, ".github/docs/notebook.ipynb"))
 
 

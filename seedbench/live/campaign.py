@@ -50,7 +50,12 @@ class LiveOptions:
         checkpoints: validation points of a full trial.
         budget: in full trials.
         out: the campaign's folder: a new one, or one to go on with.
-        grid, seed, name, metric, majority_score, failed_score: as of `Session`.
+        grid: as of `Session`; so are all that follow, up to `failed_score`.
+        seed: of the real seeds, their labels and order, and `campaign.rng`.
+        name: of what is trained.
+        metric: name of the score.
+        majority_score: of always predicting the most frequent label.
+        failed_score: what a failed trial is shown with.
         workers: `local:N`, or `slurm:N`: so many trials are trained at a time.
         in_memory: so many processes are there at most on this machine, training or stopped.
         grace: seconds from SIGTERM to SIGKILL.

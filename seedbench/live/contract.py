@@ -91,6 +91,7 @@ class Failed:
 
 
 Outcome = Measurement | Ended | Failed
+"""What becomes of a request."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,8 @@ class Request:
 
     Attributes:
         trial: its number, from 1, in the order in which trials were first asked for.
-        weight_init_seed, data_order_seed: the real seeds.
+        weight_init_seed: the real seed.
+        data_order_seed: likewise.
         folder: of this trial alone; it need not be there.
         checkpoint: which validation point, from 0 as `Checkpoint.index`; all before it are measured.
         until: the last one that is going to be asked for whatever comes out of this one: it may be trained at once.

@@ -29,9 +29,10 @@ GRID = (25, 25)  # as in Dodge et al. (2020); a cell that is not started costs n
 class Session:
     """A live campaign that somebody else trains for.
 
-    >>> session = Session("my_strategy.py", budget=8, checkpoints=5)     # doctest: +SKIP
-    >>> while request := session.ask():
-    ...     session.tell(request, score=train_to(request))
+    Examples:
+        >>> session = Session("my_strategy.py", budget=8, checkpoints=5)     # doctest: +SKIP
+        >>> while request := session.ask():
+        ...     session.tell(request, score=train_to(request))
 
     Args:
         strategy: what `seedbench evaluate` takes: a file, a shipped name, a callable.
@@ -189,7 +190,9 @@ class Session:
             request: an open one.
             score: higher is better; one that is not finite is a failure.
             step: training steps done; None: as planned.
-            validation_loss, train_loss, saved: as in `Measurement`.
+            validation_loss: as in `Measurement`.
+            train_loss: likewise.
+            saved: likewise.
             ended: the training ended by itself before this validation point; it is never asked for again.
             failed: why it failed, in one line; likewise.
 

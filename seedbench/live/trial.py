@@ -15,7 +15,8 @@ class LiveTrial:
 
     Attributes:
         number: from 1, in the order in which they were first asked for.
-        weight_init_seed, data_order_seed: the real seeds.
+        weight_init_seed: the real seed.
+        data_order_seed: likewise.
         labels: what the strategy knows them as.
         measured: at its validation points, as far as it was trained.
         end: how it ended before its last validation point, if it did.

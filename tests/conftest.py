@@ -16,6 +16,7 @@ from hypothesis import settings
 from seedbench.cli import main
 from seedbench.trialset import TrialSet, load_trials
 from tests.browser import browser  # noqa: F401 - a fixture
+from tests.skips import pytest_addoption, pytest_sessionfinish  # noqa: F401 - hooks
 from tests.synthetic import split_like_training, write
 
 settings.register_profile("shared", deadline=None)  # other work on the machine must fail no test

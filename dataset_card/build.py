@@ -41,7 +41,7 @@ def build_card(folder: Path) -> str:
         TrialSetError: the folder is no valid trial set.
     """
     manifest, trials = read_manifest(folder), load_trials(folder, predictions=True)
-    return _card(folder, manifest, trials, _values(folder, manifest, trials)).content
+    return str(_card(folder, manifest, trials, _values(folder, manifest, trials)).content)
 
 
 def build(folder: Path) -> dict[str, bytes]:

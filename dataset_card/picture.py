@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from seedbench import display
-from seedbench.display import charts
+from seedbench.display import axes, charts
 from seedbench.display.terminal import counted
 from seedbench.trialset import TrialSet
 
@@ -37,8 +37,8 @@ def draw(trials: TrialSet, task: str, path: Path) -> None:
             )
     chart = charts.lines(
         rows,
-        charts.Axis("fraction", "share of the training", format="%"),
-        charts.Axis("score", tables[0].metric_words, format=".2f"),
+        axes.Axis("fraction", "share of the training", format="%"),
+        axes.Axis("score", tables[0].metric_words, format=".2f"),
         series="table",
         low="low",
         high="high",

@@ -133,7 +133,8 @@ def _example(strategy: Strategy, measured: Evaluation, trials: TrialSet, board: 
     table = next(table for table in trials.tables if table.name == name)
     replayed = replay_one(strategy, table, budget, 0, board.options(), history=trials.tables, decisions=True)
     assert replayed.decisions is not None  # they were asked for
-    return replayed.decisions.item()
+    decisions: Decisions = replayed.decisions.item()
+    return decisions
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 import transformers
-from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
+from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 import seedbench
 from runners.data.glue import TaskData, encode_task, read_task
@@ -46,8 +46,8 @@ def load_model(source: str, num_labels: int = 2) -> PreTrainedModel:
         ModelError: no such model, or damaged.
     """
     verbosity = transformers.logging.get_verbosity()
-    transformers.logging.set_verbosity_error()  # every trial draws the head: that it is missing is no news
-    transformers.logging.disable_progress_bar()
+    transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # every trial draws the head: that it is missing is no news
+    transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         model, loading = AutoModelForSequenceClassification.from_pretrained(
             source, num_labels=num_labels, output_loading_info=True
@@ -58,10 +58,11 @@ def load_model(source: str, num_labels: int = 2) -> PreTrainedModel:
     finally:
         transformers.logging.set_verbosity(verbosity)
     set_missing(model, loading["missing_keys"])
-    return model.float().eval()
+    loaded: PreTrainedModel = model.float().eval()
+    return loaded
 
 
-def load_tokenizer(source: str):  # noqa: ANN201
+def load_tokenizer(source: str) -> PreTrainedTokenizerBase:
     """The model's tokenizer.
 
     Raises:

@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -60,7 +60,9 @@ def made_up_model(hidden: int, layers: int) -> PreTrainedModel:
         intermediate_size=4 * hidden,
         max_position_embeddings=128,
     )
-    return BertForSequenceClassification(config).eval()
+    model: PreTrainedModel = BertForSequenceClassification(config)
+    model.train(False)
+    return model
 
 
 def made_up_data(task: str, train: int, evaluated: int) -> TaskData:
@@ -118,7 +120,9 @@ def measured_card(device: str, width: int = 8192) -> floor.Card:
     return floor.Card(bandwidth, 2 * width**3 / seconds_of(lambda: matrix @ matrix, device))
 
 
-def timed_task(model: PreTrainedModel, task: str, trials: int, steps: int, device: str, card: floor.Card) -> dict:
+def timed_task(
+    model: PreTrainedModel, task: str, trials: int, steps: int, device: str, card: floor.Card
+) -> dict[str, Any]:
     """Milliseconds a step and a validation, trials an hour of ``stable``, and the floor's share of that time."""
     whole = get_recipe("stable")
     data = made_up_data(task, steps * whole.batch_size, EVALUATED[task])
@@ -181,7 +185,7 @@ def trainer_step(model: PreTrainedModel, task: str, device: str) -> float | None
     bounds = zip(data.start, data.start[1:], data.label, strict=False)
     rows = [{"input_ids": data.token_ids[start:end].tolist(), "labels": int(label)} for start, end, label in bounds]
 
-    def collate(batch: list[dict]) -> dict[str, torch.Tensor]:
+    def collate(batch: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         words = [torch.tensor(row["input_ids"]) for row in batch]
         padded = torch.nn.utils.rnn.pad_sequence(words, batch_first=True, padding_value=-1)
         labels = torch.tensor([row["labels"] for row in batch])
@@ -222,7 +226,12 @@ def main(
 ) -> None:
     """Compare the stacked engine with the CPU's reference on a card, then time it against its floor and a Trainer."""
     console, model = Console(stderr=True), made_up_model(hidden, layers)
-    found: dict = {"device": device_name(device), "torch": torch.__version__, "hidden": hidden, "layers": layers}
+    found: dict[str, Any] = {
+        "device": device_name(device),
+        "torch": torch.__version__,
+        "hidden": hidden,
+        "layers": layers,
+    }
     found["largest_difference"] = largest_difference(model, device)
     console.print(f"{found['device']}: largest difference to the reference {found['largest_difference']:.1e}")
     card = measured_card(device, 8192 if device.startswith("cuda") else 256)

@@ -43,7 +43,7 @@ class CannotWrite(SeedbenchError):
         self.reason = reason
 
     def __str__(self) -> str:
-        return self.args[0]
+        return str(self.args[0])
 
 
 class TrialSetError(SeedbenchError):

@@ -49,7 +49,8 @@ def correct_counts(predicted: ArrayLike, label: ArrayLike) -> tuple[NDArray[np.i
 def accuracy(right: ArrayLike, examples: ArrayLike) -> Floats:
     """Counts [..., labels] -> [...], the share of examples predicted right, in [0, 1]."""
     right, examples = _integers(right, examples)
-    return right.sum(axis=-1) / examples.sum(axis=-1)
+    share: Floats = right.sum(axis=-1) / examples.sum(axis=-1)
+    return share
 
 
 def f1(right: ArrayLike, examples: ArrayLike) -> Floats:
@@ -134,7 +135,8 @@ def _constant_scores(metric: str, examples: NDArray[np.int64]) -> Floats:
 
 def best_checkpoint(validation: ArrayLike) -> NDArray[np.intp]:
     """Scores [..., checkpoints] -> index [...] of the best checkpoint, the earliest among ties."""
-    return np.argmax(np.asarray(validation), axis=-1)
+    chosen: NDArray[np.intp] = np.argmax(np.asarray(validation), axis=-1)
+    return chosen
 
 
 # --- best of n --------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import Any
 
 from leaderboard.site.data import Entry, Standing, rows_of, summary_of
 from seedbench.display import Chart, Link, charts
-from seedbench.display.charts import Axis
+from seedbench.display.axes import Axis
 from seedbench.evaluation import Row
 
 IN_COLOUR = 5

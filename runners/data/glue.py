@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,9 @@ from runners.data import seeds
 from runners.data.held_out import split, split_sizes
 from runners.data.reading import DataError, Dataset, Frames, first_texts, num_rows, read_frames
 from runners.data.recipe import Recipe
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,7 @@ def _join(first: Examples, second: Examples) -> Examples:
     )
 
 
-def load_task(task: str, source: str | Dataset, tokenizer, recipe: Recipe) -> TaskData:
+def load_task(task: str, source: str | Dataset, tokenizer: PreTrainedTokenizerBase, recipe: Recipe) -> TaskData:
     """Reads, checks and tokenises one task, its test set held out.
 
     Args:
@@ -133,7 +137,7 @@ def read_task(task: str, source: str | Dataset) -> ReadTask:
     return ReadTask(task, frames, parts.train, parts.test)
 
 
-def encode_task(read: ReadTask, tokenizer, recipe: Recipe) -> TaskData:
+def encode_task(read: ReadTask, tokenizer: PreTrainedTokenizerBase, recipe: Recipe) -> TaskData:
     """Tokenises what a recipe trains on and the dev and test examples; arguments and errors as of `load_task`."""
     frames, rows = read.frames, read.train
     if recipe.train_examples is not None:
@@ -174,7 +178,9 @@ def train_size(task: str, source: str | Dataset, recipe: Recipe) -> int:
     return split_sizes(task, num_rows(task, source))[0]
 
 
-def _encode(frame: pd.DataFrame, text: tuple[str, ...], tokenizer, max_length: int) -> Examples:
+def _encode(
+    frame: pd.DataFrame, text: tuple[str, ...], tokenizer: PreTrainedTokenizerBase, max_length: int
+) -> Examples:
     texts = [frame[column].tolist() for column in text]
     encoded = tokenizer(*texts, truncation=True, max_length=max_length)
     length = [len(ids) for ids in encoded["input_ids"]]

@@ -155,7 +155,7 @@ def num_rows(task: str, source: str) -> int:
     """
     path = glue_file(task, "train", source)
     try:
-        return pq.read_metadata(path).num_rows
+        return int(pq.read_metadata(path).num_rows)
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from None
 

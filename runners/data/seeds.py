@@ -91,4 +91,5 @@ def _splitmix64(x: np.ndarray) -> np.ndarray:
         x = x + UINT64(0x9E3779B97F4A7C15)
         x = (x ^ (x >> UINT64(30))) * UINT64(0xBF58476D1CE4E5B9)
         x = (x ^ (x >> UINT64(27))) * UINT64(0x94D049BB133111EB)
-        return x ^ (x >> UINT64(31))
+        mixed: np.ndarray = x ^ (x >> UINT64(31))
+        return mixed

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import ModuleType
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -115,13 +116,13 @@ class _Lookup(torch.autograd.Function):
     """Rows of a table [K, rows, H] at ``index`` [T]. The gradient is a matrix product: summed in one fixed order."""
 
     @staticmethod
-    def forward(ctx, table: Tensor, index: Tensor) -> Tensor:  # noqa: ANN001
+    def forward(ctx: Any, table: Tensor, index: Tensor) -> Tensor:
         ctx.save_for_backward(index)
         ctx.rows = table.shape[1]
         return table.index_select(1, index)
 
     @staticmethod
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:  # noqa: ANN001
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         (index,) = ctx.saved_tensors
         one_hot = torch.arange(ctx.rows, device=index.device).unsqueeze(1) == index
         one_hot = one_hot.to(gradient.dtype).expand(gradient.shape[0], -1, -1)

@@ -11,6 +11,8 @@ C. Wellons (2018). It is meant for dropout, not for cryptography.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import transformers
 from torch import Tensor, nn
@@ -144,7 +146,16 @@ def install(model: nn.Module, probability: float, max_length: int) -> list[Dropo
     return sites
 
 
-def _attention(module, query, key, value, attention_mask, scaling=None, dropout=0.0, **kwargs):  # noqa: ANN001
+def _attention(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    scaling: float | None = None,
+    dropout: float = 0.0,
+    **kwargs: Any,
+) -> tuple[Tensor, Tensor]:
     """Plain attention, [examples, heads, length, head size], with the module's own dropout.
 
     Raises:

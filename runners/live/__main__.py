@@ -91,7 +91,7 @@ def live(
     interruption = Interruption()
 
     def after_step(cell: Cell, step: int) -> None:
-        paid = next((t.paid for t in session.trials if (t.weight_init_seed, t.data_order_seed) == cell), 0)
+        paid = next((t.paid for t in session.trials if Cell(t.weight_init_seed, t.data_order_seed) == cell), 0)
         progress.fill(step - (steps[paid - 1] if paid else 0))
         interruption.check()
 

@@ -254,7 +254,8 @@ class LiveTrials:
         """A file's content; mapped, its tensors stay on disk until they are used."""
         path = self._path(cell)
         try:
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+            return state
         except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
             reason = str(error).splitlines()[0]
             raise LiveTrialError(f"{path}: not a paused trial ({reason}); remove it, and it is trained again") from None

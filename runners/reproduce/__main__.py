@@ -82,7 +82,9 @@ def draw(tables: Sequence[TrialTable], folder: Path, number: int, seed: int) -> 
 
 
 def _row(split: Any, trial_id: str) -> dict[str, Any]:
-    return split.filter(pc.field("trial_id") == trial_id).to_pylist()[0]
+    (row,) = split.filter(pc.field("trial_id") == trial_id).to_pylist()
+    found: dict[str, Any] = row
+    return found
 
 
 def spec_of(drawn: Drawn, model: str, glue: str, engine: str | None, out: Path, **how: Any) -> TableSpec:

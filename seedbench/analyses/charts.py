@@ -10,7 +10,7 @@ from seedbench.analyses.answers import Diverged, EarlyLate, Factors, Heatmap
 from seedbench.analyses.factors import NAMES, SHARED
 from seedbench.analyses.result import SharedFactor, SharedSeeds, TableFindings
 from seedbench.display import Chart, Link, charts
-from seedbench.display.charts import Axis
+from seedbench.display.axes import Axis
 
 DODGE_2019 = Link("Dodge et al. 2019", "https://arxiv.org/abs/1909.03004")
 DODGE_2020 = Link("Dodge et al. 2020", "https://arxiv.org/abs/2002.06305")

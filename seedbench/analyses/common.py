@@ -33,7 +33,8 @@ def with_scores(table: TrialTable) -> tuple[TrialTable, int]:
 
 def values(table: TrialTable) -> Floats:
     """The value of each trial [trials]: its best score over its checkpoints."""
-    return table.score.max(axis=1)
+    best: Floats = table.score.max(axis=1)
+    return best
 
 
 def complete_part(cell: NDArray[np.int32]) -> tuple[Indices, Indices]:

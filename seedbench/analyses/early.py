@@ -70,4 +70,5 @@ def spearman(early: Floats, late: Floats) -> Floats:
     first, second = rankdata(early, axis=0), rankdata(late)
     first, second = first - first.mean(axis=0), second - second.mean()
     spread = np.sqrt((first**2).sum(axis=0) * (second**2).sum())
-    return np.clip(second @ first / np.where(spread > 0, spread, np.nan), -1, 1)
+    correlation: Floats = np.clip(second @ first / np.where(spread > 0, spread, np.nan), -1, 1)
+    return correlation

@@ -8,7 +8,7 @@ from typing import Any
 from seedbench.analyses.answers import Search
 from seedbench.analyses.charts import DODGE_2020, SCORE
 from seedbench.display import Chart, charts
-from seedbench.display.charts import Axis
+from seedbench.display.axes import Axis
 
 
 def search_charts(search: Search, metric: str) -> Iterator[Chart]:

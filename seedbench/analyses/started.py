@@ -155,7 +155,8 @@ def _best_in_group(best: Floats, start: int, size: int, most: int, log_factorial
         - _log_binomial(np.maximum(start + place - 1, continued - 1), continued - 1, log_factorial)
     )
     before = np.clip(continued - inside, 0, len(best) - 1)[:, 0, :]
-    return np.einsum("kqi,ki->kq", chance, best[before, np.arange(best.shape[1])])
+    expected: Floats = np.einsum("kqi,ki->kq", chance, best[before, np.arange(best.shape[1])])
+    return expected
 
 
 def _log_binomial(n: ArrayLike, k: ArrayLike, log_factorial: Floats) -> Floats:

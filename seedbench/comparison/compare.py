@@ -212,7 +212,8 @@ def compare_selected(
 def _decisions(replayed: TableReplay) -> Sequence[Sequence[Decisions]]:
     """[budgets][replicates]."""
     assert replayed.decisions is not None  # they were asked for
-    return replayed.decisions.tolist()
+    decisions: Sequence[Sequence[Decisions]] = replayed.decisions.tolist()
+    return decisions
 
 
 def _parted(table: TrialTable, pairs: Sequence[tuple[Decisions, Decisions]]) -> Parted:

@@ -70,7 +70,7 @@ def decisions_chart(
     y = alt.Y("trial:N", title="trial, in the order started", axis=alt.Axis(**labels), scale=_band(names))
 
     def layer(rows: list[dict[str, Any]]) -> alt.Chart:
-        return alt.Chart(alt.Data(values=rows)).encode(x=x, y=y)
+        return alt.Chart(alt.Data(values=rows)).encode(x=x, y=y)  # type: ignore[no-untyped-call]
 
     low, high = scores or score_range(decisions)
     colour = alt.Color(

@@ -21,6 +21,7 @@ from seedbench.display import (
     Paragraph,
     Part,
     Table,
+    axes,
     charts,
     render,
 )
@@ -77,7 +78,7 @@ def _table_parts(
         }
         for difference, part in pairs
     ]
-    value = charts.Axis("score", "difference in mean test score", format="+.4f")
+    value = axes.Axis("score", "difference in mean test score", format="+.4f")
     yield Chart(
         charts.intervals(rows, value, levels={"": 0}),
         f"Mean difference at each budget, {names[0]} minus {names[1]}",
@@ -169,9 +170,9 @@ def _histogram(differences: Sequence[float], widest: float) -> alt.LayerChart | 
             if (at > 0) - (at < 0) == sign
         ]
         if rows:
-            bars = alt.Chart(alt.Data(values=rows)).mark_bar(style=style, binSpacing=1)
+            bars = alt.Chart(alt.Data(values=rows)).mark_bar(style=style, binSpacing=1)  # type: ignore[no-untyped-call]
             shown.append(bars.encode(x=x, x2="to", y=y, tooltip=tips))
-    rule = alt.Chart(alt.Data(values=[{"from": 0}])).mark_rule(style="reference")
+    rule = alt.Chart(alt.Data(values=[{"from": 0}])).mark_rule(style="reference")  # type: ignore[no-untyped-call]
     return alt.layer(*shown, rule.encode(x=alt.X("from:Q"))).properties(height=140)
 
 

@@ -6,7 +6,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seedbench.display.charts import HOVER, ROOM
+from seedbench.display.axes import ROOM
+from seedbench.display.charts import HOVER
 from seedbench.display.page import require, vega_lite_version
 from seedbench.display.theme import THEMES, dark_rules, vega_config
 from seedbench.errors import SeedbenchError

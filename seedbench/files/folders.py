@@ -165,7 +165,8 @@ def _changing() -> set[Path]:
     """The folders that this thread is changing."""
     if not hasattr(_here, "folders"):
         _here.folders = set()
-    return _here.folders
+    folders: set[Path] = _here.folders
+    return folders
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,8 @@ def without_each_trial(validation: Floats, test: Floats, n: int) -> Floats:
     others = np.repeat(sizes - 1, sizes)
     total = np.repeat(np.add.reduceat(test, starts), sizes)
     own = (cumulated[last - 1] - cumulated[first]) * (total - test) / np.maximum(others, 1)
-    return below + np.where(others > 0, own, 0.0) + above
+    values: Floats = below + np.where(others > 0, own, 0.0) + above
+    return values
 
 
 def without_each_seed(validation: Floats, test: Floats, seed: Ints, seeds: int, n: int) -> Floats:
@@ -71,7 +72,8 @@ def jackknife_variance(without: Floats) -> float:
 
 
 def _weights(trials: int, n: int) -> Floats:
-    return best_of_n_top_weights(trials, [n], trials)[0]
+    weights: Floats = best_of_n_top_weights(trials, [n], trials)[0]
+    return weights
 
 
 def _tie_groups(validation: Floats) -> tuple[Ints, Ints]:

@@ -167,7 +167,8 @@ class Jobs:
         kind, result = pickle_load(path)
         if kind == "success":
             del self._jobs[request]
-            first, *more = result
+            outcomes: list[Outcome] = result
+            first, *more = outcomes
             for checkpoint, outcome in enumerate(more, request.checkpoint + 1):
                 self._known[request.folder, checkpoint] = outcome
             return first

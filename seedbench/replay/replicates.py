@@ -132,4 +132,5 @@ def _inside(place: np.ndarray, chosen: np.ndarray, size: int) -> np.ndarray:
     """The row (column) of each trial [trials], those chosen -> bool [trials]."""
     mask = np.zeros(size, dtype=bool)
     mask[chosen] = True
-    return mask[place]
+    held: np.ndarray = mask[place]
+    return held

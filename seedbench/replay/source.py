@@ -80,7 +80,7 @@ class RecordedTrials:
 
     def trial(self, weight_init_seed: int, data_order_seed: int) -> int:
         """The trial with these labels: its index in the table."""
-        return self._by_cell[weight_init_seed, data_order_seed]
+        return int(self._by_cell[weight_init_seed, data_order_seed])
 
     def past(self) -> tuple[PastArrays, ...]:
         """What campaigns are shown of other tables, as arrays; empty on the cold track."""
@@ -120,7 +120,7 @@ class RecordedTrials:
             if None not in wanted:
                 if wanted not in by_cell:
                     raise UnknownCell(f"the trial of {AXES[0]} {wanted[0]}, {AXES[1]} {wanted[1]} is missing here")
-                return by_cell[wanted]  # type: ignore[index]
+                return int(by_cell[wanted])
             axis = 0 if wanted[0] is not None else 1
             line = (axis, to_index(wanted[axis]))  # type: ignore[arg-type]
             if line not in lines:

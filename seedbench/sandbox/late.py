@@ -213,7 +213,7 @@ def open_campaign(job: Run, told: int, said: int) -> tuple[seen.Campaign, Callab
         ask()
         for number, booked in enumerate(books):
             if checkpoint in booked:
-                return Keep(number, booked.index(checkpoint))  # type: ignore[arg-type]
+                return Keep(number, booked.index(checkpoint))
         raise not_paid_for()
 
     campaign = seen.Campaign()

@@ -84,7 +84,8 @@ class Zygote:
             content = self._link.recv(_REPORT_BYTES)
         except TimeoutError:
             raise CannotSeal(f"the process to fork sealed ones from has not answered in {seconds:g} s") from None
-        return decode_report(content) if content else self._gone()
+        report: Ready | Ended = decode_report(content) if content else self._gone()
+        return report
 
     def close(self) -> None:
         """Ends it, and with it what it has forked."""
@@ -168,7 +169,8 @@ class SealedProcess:
             Breach: it is none.
         """
         try:
-            return decode_said(content)
+            said: Said = decode_said(content)
+            return said
         except Exception as error:  # of msgspec, of text that is not UTF-8, of nesting: whatever it is, no message
             text = f"sent something from its sealed process that is no message of a campaign ({visible(str(error))})"
             raise Breach("malformed message", text) from None

@@ -75,7 +75,8 @@ class AdditiveSeeds:
         weight /= weight.sum()
         row_effect = (weight * ratios[:, 0]) @ pull @ rows
         column_effect = (weight * ratios[:, 1]) @ pull @ columns
-        return weight @ level + row_effect[:, None] + column_effect
+        expected: np.ndarray = weight @ level + row_effect[:, None] + column_effect
+        return expected
 
 
 strategy = AdditiveSeeds()

@@ -73,7 +73,7 @@ def bound(strategy: Strategy) -> Callable[..., Any]:
         others = [name for name, value in vars(module).items() if _defined_here(value, module)]
         hint = f"; it has {', '.join(others)}: select one with {filename}:{others[0]}" if others else ""
         raise StrategyFileError(f"{filename}: binds no {attribute!r}; expected {CONTRACT}{hint}")
-    target = module.__dict__[attribute]
+    target: Callable[..., Any] = module.__dict__[attribute]
     check_callable(target, f"{filename}: {attribute!r}")
     return target
 

@@ -80,7 +80,8 @@ class Strategy:
     def _prototype(self) -> Callable[..., Any]:
         if self.sealed:
             raise RuntimeError(f"{self.name} must not run outside a sealed process")
-        return with_given(self.given if self.given is not None else bound(self), self)
+        found: Callable[..., Any] = with_given(self.given if self.given is not None else bound(self), self)
+        return found
 
     @cached_property
     def oracle(self) -> bool:

@@ -93,7 +93,7 @@ class _Uncached(SourceFileLoader):
     """Compiles what is in the file now. Bytecode that is kept beside it is told by the second and the size, which two
     versions of a file that somebody is editing may share."""
 
-    def path_stats(self, path: str) -> Mapping[str, Any]:  # type: ignore[override]
+    def path_stats(self, path: str) -> Mapping[str, Any]:
         raise OSError
 
 

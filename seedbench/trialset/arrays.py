@@ -205,7 +205,8 @@ class _Trials:
         require_trials(np.all(np.diff(step, prepend=0) > 0, axis=1), where, "must rise from above 0", names)
         where, rule = f"{self.where} column 'num_steps'", f"must be the last checkpoint's step {step[0, -1]}"
         require_trials(self.numbers["num_steps"][rows] == step[:, -1], where, rule, names)
-        return step[0].astype(np.int64)
+        first: np.ndarray = step[0].astype(np.int64)
+        return first
 
     def _ended_at(self, rows: np.ndarray, names: np.ndarray, width: int) -> np.ndarray:
         """int32 [trials], own checkpoints of each; none only where it failed."""
@@ -213,7 +214,8 @@ class _Trials:
         where, failed = f"{self.where} column 'ended_at'", self.texts["status"][rows] == "failed"
         rule = f"must be from 1 to the table's {width} checkpoints, or from 0 where the trial failed"
         require_trials((given >= np.where(failed, 0, 1)) & (given <= width), where, rule, names)
-        return given.astype(np.int32)
+        ends: np.ndarray = given.astype(np.int32)
+        return ends
 
     def _own(self, column: str, rows: np.ndarray, ended_at: np.ndarray) -> np.ndarray | None:
         """[trials, checkpoints] with the last own value repeated, or None where no trial of the table has any."""

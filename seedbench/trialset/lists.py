@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -37,7 +37,8 @@ class Curves:
         if (length == width).all():
             if width and (np.diff(start) == width).all():  # as the writer leaves them: a view, no copy
                 return self.values[start[0] : start[0] + len(rows) * width].reshape(len(rows), width, *self._shape)
-            return self.values[start[:, None] + np.arange(width)]
+            table: np.ndarray = self.values[start[:, None] + np.arange(width)]
+            return table
         found = np.zeros((len(rows), width, *self._shape), dtype=self.values.dtype)
         some = length > 0
         found[some] = self.values[start[some, None] + np.minimum(np.arange(width), length[some, None] - 1)]
@@ -108,7 +109,7 @@ def _leaves(values: pa.ChunkedArray, what: str) -> np.ndarray:
     return arrays[0] if len(arrays) == 1 else np.concatenate([np.empty(0, values.type.to_pandas_dtype()), *arrays])
 
 
-def nested(values: Sequence[np.ndarray | Sequence | None], type_name: str) -> pa.Array:
+def nested(values: Sequence[np.ndarray | Sequence[Any] | None], type_name: str) -> pa.Array:
     """Arrays, one a row, all of the type's number of dimensions (None: null) -> an Arrow array of nested lists."""
     import pyarrow as pa
 

@@ -36,13 +36,16 @@ def different(ours: pa.ChunkedArray, theirs: pa.ChunkedArray) -> np.ndarray:
         return _different_lists(ours, theirs, nulls)
     if pa.types.is_floating(ours.type):
         mine, other = (column.to_numpy() for column in (ours, theirs))
-        return nulls | ~((mine == other) | (np.isnan(mine) & np.isnan(other)))
-    return nulls | pc.fill_null(pc.not_equal(ours, theirs), False).to_numpy()
+        differs: np.ndarray = ~((mine == other) | (np.isnan(mine) & np.isnan(other)))
+    else:
+        differs = pc.fill_null(pc.not_equal(ours, theirs), False).to_numpy()
+    either: np.ndarray = nulls | differs
+    return either
 
 
 def _different_lists(ours: pa.ChunkedArray, theirs: pa.ChunkedArray, nulls: np.ndarray) -> np.ndarray:
     (mine, lengths), (other, other_lengths) = flatten(ours), flatten(theirs)
-    differs = nulls | (lengths != other_lengths)
+    differs: np.ndarray = nulls | (lengths != other_lengths)
     if differs.any():
         comparable = np.flatnonzero(~differs)
         differs[comparable] = different(ours.take(comparable), theirs.take(comparable))

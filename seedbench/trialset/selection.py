@@ -115,7 +115,7 @@ def _budgets(given: object) -> tuple[int, ...]:
     rule = "a budget must be a whole number of full trials from 1, found"
     # An array of no dimensions, too, is one alone; text is none, and no sequence of any.
     alone = not isinstance(given, Iterable) or isinstance(given, str | bytes) or getattr(given, "ndim", 1) == 0
-    every: Iterable[Any] = [given] if alone else given  # type: ignore[assignment,list-item]
+    every: Iterable[Any] = [given] if alone else given  # type: ignore[assignment]
     budgets = {whole_number(budget, rule) for budget in every}
     if budgets and min(budgets) < 1:
         raise SelectionError(f"{rule} {min(budgets)}")

@@ -146,7 +146,8 @@ class TrialTable:
     @property
     def diverged(self) -> np.ndarray:
         """bool [trials], whether a trial is known to have diverged."""
-        return self.status == "diverged"
+        diverged: np.ndarray = self.status == "diverged"
+        return diverged
 
     @property
     def unknown(self) -> np.ndarray:

@@ -257,6 +257,7 @@ def _values(column: pa.ChunkedArray) -> list[Any]:
     import pyarrow as pa
 
     try:
-        return column.to_pylist()
+        values: list[Any] = column.to_pylist()
+        return values
     except (pa.ArrowException, ValueError, OverflowError):
         return [str(column.type)] * len(column)

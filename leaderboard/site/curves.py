@@ -9,7 +9,7 @@ from leaderboard.site.data import Entry, Standing, rows_of, summary_of
 from seedbench.display import Chart, Link, charts
 from seedbench.display.charts import Axis
 from seedbench.evaluation import Row
-from seedbench.evaluation.table_figure import READ, bought
+from seedbench.evaluation.table_figure import bought, how_to_read
 
 AT_MOST = 18  # rules in one figure
 DODGE = Link("Dodge et al. 2020", "https://arxiv.org/abs/2002.06305")
@@ -33,9 +33,9 @@ def bought_chart(standing: Standing, table: str, title: str) -> Chart | None:
         return None
     shown = there[:AT_MOST]
     rows = {label_of(entry, shown): rows_of(entry.public.measured, table) for entry in shown}
-    drawn, some = bought(rows), rows[label_of(shown[0], shown)][0]
+    drawn, some = bought(rows), rows[label_of(shown[0], shown)]
     left = f" The best {AT_MOST} of {len(there)} entries are drawn." if len(there) > AT_MOST else ""
-    return Chart(drawn, title, f"{READ}{left}", sources=(DODGE,), notes=_notes(some))
+    return Chart(drawn, title, f"{how_to_read(some)}{left}", sources=(DODGE,), notes=_notes(some[0]))
 
 
 def score_chart(standing: Standing, table: str, entry: Entry, title: str) -> Chart | None:

@@ -150,8 +150,8 @@ def beside(
         shown.append(band.mark_rect(style="muted", opacity=0.22).encode(y=upwards(y, low), y2=alt.Y2(high)))
     shown += levels_across(levels, y=y)
     shown.append(base.mark_rule(style="ink", strokeWidth=2.5).encode(y=upwards(y), tooltip=tips))
-    if label and known:
-        last = alt.Chart(alt.InlineData(values=known[-1:])).encode(x=along(RIGHT), y=upwards(y, low))
+    if label:
+        last = alt.Chart(alt.InlineData(values=bars[-1:])).encode(x=along(RIGHT), y=upwards(y, low if known else None))
         shown.append(last.mark_text(align="right", baseline="top", dy=4).encode(text=alt.value(label)))
     placed = [{**row, LEFT: row[x.field] * moved[str(row[series])]} for row in points]
     dots = alt.Chart(alt.InlineData(values=values_of(placed))).encode(x=along(LEFT), y=upwards(y))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +20,7 @@ if TYPE_CHECKING:
     from seedbench.evaluation.result import Evaluation, Row
 
 WIDTH = 760  # pixels
-#: How the picture is read, for whoever shows it.
-BOUGHT = "What a budget buys"
-READ = (
-    "At each budget a bar is the score that best-of-n is expected to reach, in its 95% interval, and a point the mean "
-    "score of what a strategy keeps; points stand side by side. Dashed levels are what one full trial and the oracle "
-    "(the best test score in the pool) score."
-)
+BOUGHT = "What a budget buys"  # the picture's title
 
 
 def bought(strategies: Mapping[str, Sequence[Row]], *, score: str = "score on the test set") -> Drawn:
@@ -53,8 +47,22 @@ def bought(strategies: Mapping[str, Sequence[Row]], *, score: str = "score on th
         Axis("score", score, format=".3f"),
         series="which",
         levels={"one full trial": some.floor, "oracle": some.oracle},
-        label="best-of-n, 95%",
+        label="best-of-n, 95%" if _with_intervals(best.values()) else "best-of-n",
     )
+
+
+def how_to_read(rows: Sequence[Row]) -> str:
+    """How the picture with these rows is read, in sentences, for whoever shows it."""
+    interval = ", in its 95% interval," if _with_intervals(rows) else ""
+    return (
+        f"At each budget a bar is the score that best-of-n is expected to reach{interval} and a point the mean score "
+        "of what a strategy keeps; points stand side by side. Dashed levels are what one full trial and the oracle "
+        "(the best test score in the pool) score."
+    )
+
+
+def _with_intervals(rows: Iterable[Row]) -> bool:
+    return any(row.best_of_n_low is not None for row in rows)
 
 
 def table_figure(evaluation: Evaluation, table: str) -> alt.TopLevelMixin:

@@ -67,7 +67,7 @@ def test_a_figure_of_all_and_one_of_a_table(evaluation: Evaluation):
     pytest.importorskip("altair")
     assert "Gap closed at each budget" in evaluation.plot().to_json()
     figure = evaluation.plot("sst2/few").to_json()
-    for shown in ("best-of-n", "start_many", "full_trials", "asha", "oracle", "one full trial"):
+    for shown in ("best-of-n, 95%", "start_many", "full_trials", "asha", "oracle", "one full trial"):
         assert f'"{shown}"' in figure
     with pytest.raises(SelectionError, match="0 tables of the evaluation end in 'rte/few'; it has mini/mrpc/few"):
         evaluation.plot("rte/few")

@@ -33,7 +33,10 @@ def as_html(result: object, report: str) -> str:
     """The same as HTML for a notebook: colours and weights in its own style attributes, no style sheet."""
     from rich.console import Console
 
-    console = Console(file=StringIO(), width=NOTEBOOK, record=True, force_terminal=True, color_system="standard")
+    # Not Jupyter's: there rich shows by itself whatever is printed, beside what this returns.
+    console = Console(
+        file=StringIO(), width=NOTEBOOK, record=True, force_terminal=True, force_jupyter=False, color_system="standard"
+    )
     console.print(_function(report)(result, NOTEBOOK))
     return console.export_html(inline_styles=True, code_format=_HTML)
 

@@ -22,6 +22,7 @@ from typing import Any, TypedDict, Unpack
 import numpy as np
 
 from seedbench.campaign import Around, Labels, Measurements, PastArrays
+from seedbench.display.terminal import counted
 from seedbench.errors import CannotSeal, SeedbenchError, StrategyFailed, StrategyFileError
 from seedbench.replay import (
     Deadline,
@@ -165,7 +166,11 @@ def check_strategy(
     if traces[-1].failed is not None:
         raise traces[-1].failed
     tables, spent = len({case.batch.table.name for case in cases}), np.mean([trace.spent for trace in traces])
-    results = [CheckResult(True, f"runs: {len(cases)} campaigns on {tables} trial tables, {spent:.0%} of budget spent")]
+    results = [
+        CheckResult(
+            True, f"runs: {len(cases)} campaigns on {counted(tables, 'trial table')}, {spent:.0%} of budget spent"
+        )
+    ]
 
     again = _in_another_process(strategy, cases[::-1], hash_seed=2)[::-1]
     if parted := _first_difference(cases, traces, again):

@@ -151,7 +151,7 @@ def side_by_side(names, **options):
 def test_points_side_by_side_stand_on_their_bar_and_none_is_hidden(browser, tmp_path, width):
     names = [f"rule {number}" for number in range(15)]
     (tmp_path / "page.html").write_text(
-        render(Page("A page", "", (Chart(side_by_side(names), "Beside", "Up."),))), encoding="utf-8"
+        render(Page(title="A page", parts=(Chart(side_by_side(names), "Beside", "Up."),))), encoding="utf-8"
     )
     with opened(browser, tmp_path / "page.html", width=width) as found:
         plot = found.page.locator(".plot")
@@ -291,7 +291,7 @@ class Elements(HTMLParser):
 def test_hostile_text_makes_no_element_and_no_attribute():
     hostile, tame = Elements(render(hostile_page())), Elements(render(a_page()))
     assert set(hostile.tags) <= set(tame.tags)
-    assert hostile.tags.count("script") == 3 + 3  # the charts' data, the themes' and the page's own two
+    assert hostile.tags.count("script") == 4 + 3  # the charts' data, the themes' and the page's own two
     assert hostile.attributes <= tame.attributes
     assert hostile.text.count(HOSTILE) > 10
 

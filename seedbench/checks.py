@@ -22,6 +22,7 @@ from typing import Any, TypedDict, Unpack
 import numpy as np
 
 from seedbench.campaign import Around, Labels, Measurements, PastArrays
+from seedbench.display.terminal import counted
 from seedbench.errors import CannotSeal, SeedbenchError, StrategyFailed, StrategyFileError
 from seedbench.replay import (
     Deadline,
@@ -38,7 +39,7 @@ from seedbench.replay import (
     without_secrets,
 )
 from seedbench.sandbox import Limits, breach_of_exit, open_sandbox
-from seedbench.sandbox.imports import ALLOWED_SAID, refused
+from seedbench.sandbox.submittable import check_source
 from seedbench.strategy import Strategy, load_strategy
 from seedbench.trialset import Selection, TrialSet, resolve_trials
 
@@ -165,7 +166,11 @@ def check_strategy(
     if traces[-1].failed is not None:
         raise traces[-1].failed
     tables, spent = len({case.batch.table.name for case in cases}), np.mean([trace.spent for trace in traces])
-    results = [CheckResult(True, f"runs: {len(cases)} campaigns on {tables} trial tables, {spent:.0%} of budget spent")]
+    results = [
+        CheckResult(
+            True, f"runs: {len(cases)} campaigns on {counted(tables, 'trial table')}, {spent:.0%} of budget spent"
+        )
+    ]
 
     again = _in_another_process(strategy, cases[::-1], hash_seed=2)[::-1]
     if parted := _first_difference(cases, traces, again):
@@ -190,12 +195,13 @@ def check_strategy(
 
 
 def _sealable(strategy: Strategy, cases: Sequence[Case], traces: Sequence[Trace]) -> CheckResult:
-    """Whether it does the same in sealed processes, as a leaderboard runs it; what it keeps is compared."""
+    """Whether a leaderboard takes its file, and it does the same in sealed processes; what it keeps is compared."""
     try:
         sealed = load_strategy(strategy, sealed=True)
-        if (found := refused(strategy.source)) is not None:
-            line, module = found
-            raise StrategyFileError(f"{strategy.filename}, line {line}: imports {module}; there is {ALLOWED_SAID}")
+        check_source(strategy.source.encode(), strategy.filename)
+    except SeedbenchError as error:
+        return CheckResult(None, f"submit refuses it: {error}")
+    try:
         with open_sandbox(Limits(cases[0].time_limit, ceil(cases[0].time_limit))) as sandbox:
             sandbox.load(sealed)
             for case, trace in zip(cases, traces, strict=False):
@@ -207,8 +213,6 @@ def _sealable(strategy: Strategy, cases: Sequence[Case], traces: Sequence[Trace]
         return CheckResult(None, f"not tried in sealed processes: {error}")
     except StrategyFailed as failed:
         return CheckResult(None, f"cannot be sealed, so --sandbox and submit refuse it: {failed.reason}")
-    except StrategyFileError as error:
-        return CheckResult(None, f"cannot be sealed, so --sandbox and submit refuse it: {error}")
     return CheckResult(True, f"sealed: keeps the same in sealed processes, {len(cases)} campaigns")
 
 

@@ -47,6 +47,9 @@ def run(command: Callable[..., None] | typer.Typer, called: str) -> NoReturn:
 def exit_code(command: Callable[..., None] | typer.Typer, called: str) -> int:
     """What `run` ends with; arguments as there."""
     name = called.removeprefix("python -m ")
+    for closed, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):  # in the order of their numbers
+        if getattr(sys, closed) is None:  # `seedbench … >&-`: else the next file that is opened takes its number
+            setattr(sys, closed, open(os.devnull, mode))
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal that cannot show a character shows ? and not a traceback
             stream.reconfigure(errors="replace")

@@ -23,12 +23,11 @@ from seedbench.documents import Sha256, from_json, plain, to_json
 from seedbench.errors import SeedbenchError
 from seedbench.evaluation import Evaluation, parameters_field
 from seedbench.files import new_folder, write_file
-from seedbench.sandbox.imports import ALLOWED_SAID, refused
+from seedbench.sandbox.submittable import SOURCE_BYTES, check_source
 from seedbench.strategy import checked_parameters
 from seedbench.text import first_hidden, scripts
 
 SOURCE, ENTRY = "strategy.py", "submission.json"
-SOURCE_BYTES = 64 * 1024
 ENTRY_BYTES = 4 * 2**20
 TEXT = 60  # characters of a name
 URL = 200
@@ -36,7 +35,6 @@ CLAIMED = 10**12  # no score, share or count is beyond
 
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
 _URL = re.compile(r"https?://[A-Za-z0-9.-]+(?::\d+)?(?:/[\w.~!$&()*+,;=:@%/?#-]*)?", re.ASCII)
-_CODING = re.compile(r"[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)", re.ASCII)  # as in the reference, of the first two lines
 #: Of these, no two in one name.
 _MIXED = {"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE"}
 #: What Windows gives to devices: no folder there can have such a name.
@@ -109,36 +107,6 @@ def slug_of(name: str) -> str:
     return slug
 
 
-def decode_source(content: bytes, where: str) -> str:
-    """A strategy's source from the bytes of its file.
-
-    Args:
-        content: of the file.
-        where: the file's name, for what is said.
-
-    Raises:
-        SeedbenchError: too large, no UTF-8, another encoding declared, or characters that hide what it does.
-    """
-    if len(content) > SOURCE_BYTES:
-        raise SeedbenchError(f"{where}: {len(content):,} bytes; a leaderboard strategy has at most {SOURCE_BYTES:,}")
-    try:
-        source = content.decode()
-    except UnicodeDecodeError as error:
-        raise SeedbenchError(f"{where}: byte {error.start} is not UTF-8; save the file as UTF-8 text") from None
-    if source.startswith("\ufeff"):
-        raise SeedbenchError(f"{where}: begins with a byte-order mark; save it as UTF-8 without one")
-    for number, line in enumerate(re.split("\r\n?|\n", source)[:2], start=1):  # the lines that Python sees
-        if (coding := _CODING.match(line)) and coding[1].lower() not in ("utf-8", "utf8"):
-            raise SeedbenchError(f"{where}, line {number}: declares the encoding {coding[1]!r}; it must be UTF-8")
-    if hidden := first_hidden(source.replace("\r\n", "\n")):
-        line, column, character = hidden
-        raise SeedbenchError(
-            f"{where}, line {line}, column {column}: {character} is not seen by whoever reads the source; write it as "
-            "an escape, or leave it out"
-        )
-    return source
-
-
 def spdx(license: str) -> str | None:
     """The SPDX identifier or expression as it is spelled, whatever the case given; None where it is none."""
     from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
@@ -147,21 +115,6 @@ def spdx(license: str) -> str | None:
         return canonicalize_license_expression(license) if len(license) <= URL else None
     except InvalidLicenseExpression:
         return None
-
-
-def check_imports(source: str, where: str) -> None:
-    """Raises `SeedbenchError` where a source imports what a leaderboard strategy may not."""
-    try:
-        found = refused(source)
-    except SyntaxError as error:
-        raise SeedbenchError(f"{where}, line {error.lineno}: not Python: {error.msg}") from None
-    except (ValueError, RecursionError, MemoryError) as error:
-        raise SeedbenchError(f"{where}: not Python: {type(error).__name__}") from None
-    if found is not None:
-        line, module = found
-        raise SeedbenchError(
-            f"{where}, line {line}: imports {module[:TEXT]}; it may import {ALLOWED_SAID}, and no file beside it"
-        )
 
 
 def check(submission: Submission) -> None:
@@ -242,7 +195,7 @@ def write_submission(parent: Path, submission: Submission) -> Path:
         SeedbenchError: it is there already, cannot be written, or something in it is wrong.
     """
     check(submission)
-    check_imports(submission.source, f"{submission.slug}/{SOURCE}")
+    check_source(submission.source.encode(), f"{submission.slug}/{SOURCE}")
     folder = parent / submission.slug
     if folder.exists() or folder.is_symlink():
         raise SeedbenchError(f"{folder}: exists already, and is left as it is")
@@ -267,7 +220,7 @@ def read_submission(folder: Path) -> Submission:
     """
     _check_folder(folder)
     where = f"{folder.name}/{SOURCE}"
-    source = decode_source(read_file(folder / SOURCE, SOURCE_BYTES), where)
+    source = check_source(read_file(folder / SOURCE, SOURCE_BYTES), where)
     entry = from_json(
         read_file(folder / ENTRY, ENTRY_BYTES), SubmissionFile, f"{folder.name}/{ENTRY}", error=SeedbenchError
     )
@@ -278,7 +231,6 @@ def read_submission(folder: Path) -> Submission:
     if entry.source_sha256 != submission.source_sha256:
         raise SeedbenchError(f"{where}: its SHA-256 is not the one in {ENTRY}")
     check(submission)
-    check_imports(source, where)
     return submission
 
 

@@ -118,6 +118,11 @@ def test_how_much_was_tried_and_spent(trials):
     assert blind.text.endswith("3 ways × 20 campaigns")
 
 
+def test_one_is_no_plural(trials):
+    runs, *_ = check_strategy(load_strategy("full_trials"), trials.select(tasks="sst2", recipes="few"))
+    assert " campaigns on 1 trial table, " in runs.text
+
+
 def test_a_failure_is_the_authors_own(trials, tmp_path):
     with pytest.raises(StrategyFailed, match="ZeroDivisionError") as caught:
         check(tmp_path, "def strategy(campaign):\n    campaign.start().advance()\n    return 1 / 0\n", trials)

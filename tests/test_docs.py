@@ -76,6 +76,7 @@ def test_the_notebook_runs_and_shows_what_it_should(monkeypatch, tmp_path):
     assert not any(cell.get("outputs") for cell in notebook.cells), "clear its outputs"
     done = nbclient.NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
     shown = [cell.outputs[-1] for cell in done.cells if cell.cell_type == "code" and cell.outputs]
+    assert [len(cell.outputs) for cell in done.cells if cell.cell_type == "code" and cell.outputs] == [1] * len(shown)
     kinds = [set(out.get("data", {})) for out in shown]
     assert ["text/html" in kind for kind in kinds] == [True, False, True, True, True, False]
     assert "1,020 trials" in shown[0].data["text/html"] or "trials of" in shown[0].data["text/html"]

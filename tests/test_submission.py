@@ -12,14 +12,12 @@ from pathlib import Path
 import pytest
 
 from seedbench import SeedbenchError, evaluate
+from seedbench.sandbox.submittable import SOURCE_BYTES, check_source
 from seedbench.submission import (
     ENTRY,
     SOURCE,
-    SOURCE_BYTES,
     Submission,
-    check_imports,
     contents,
-    decode_source,
     read_submission,
     slug_of,
     write_submission,
@@ -141,6 +139,7 @@ def test_a_name_without_a_slug():
 # --- the source -------------------------------------------------------------------------------------------------------
 
 BAD_SOURCES = {
+    "nothing": (b"", "is empty"),
     "10 MB": (b"#" * 10**7, "10,000,000 bytes; a leaderboard strategy has at most 65,536"),
     "one byte too many": (b"#" * (SOURCE_BYTES + 1), "65,537 bytes"),
     "invalid UTF-8": (b"x = '\xff'", "byte 5 is not UTF-8"),
@@ -169,12 +168,12 @@ BAD_SOURCES = {
 def test_bad_sources(name):
     content, rule = BAD_SOURCES[name]
     with pytest.raises(SeedbenchError, match=f"^mine.py.*{rule}"):
-        decode_source(content, "mine.py")
+        check_source(content, "mine.py")
 
 
 def test_a_source_of_just_the_largest_size():
-    assert decode_source(b"#" * SOURCE_BYTES, "mine.py") == "#" * SOURCE_BYTES
-    assert decode_source(b"# coding: utf-8\n", "mine.py") and decode_source(b"", "mine.py") == ""
+    assert check_source(b"#" * SOURCE_BYTES, "mine.py") == "#" * SOURCE_BYTES
+    assert check_source(b"# coding: utf-8\n", "mine.py")
 
 
 BAD_IMPORTS = {
@@ -194,7 +193,7 @@ BAD_IMPORTS = {
 @pytest.mark.parametrize("source", BAD_IMPORTS, ids=lambda source: source[:20])
 def test_bad_imports(source):
     with pytest.raises(SeedbenchError, match="^mine.py.*" + BAD_IMPORTS[source].replace("(", r"\(")):
-        check_imports(source, "mine.py")
+        check_source(source.encode(), "mine.py")
 
 
 # --- the folder, as a stranger might send it --------------------------------------------------------------------------

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
-from leaderboard.site.curves import gap_chart, in_colour, score_chart
+from leaderboard.site.curves import bought_chart, gap_chart
 from leaderboard.site.data import Entry, Standing, rows_of, summary_of, tables_of
 from leaderboard.site.words import by, points, rank, score, share, short
 from seedbench.display import Cell, Column, Grid, Heading, Link, Note, Page, Paragraph, Part, Source, Table, Text
 from seedbench.display.terminal import UNDEFINED, difference, multiplier
 from seedbench.evaluation import Row
+from seedbench.evaluation.table_figure import BOUGHT
 
 if TYPE_CHECKING:
     from leaderboard.results import Result
@@ -58,9 +59,9 @@ def _board_parts(standing: Standing) -> Iterator[Part]:
         yield from map(Note, _caveats(standing))
         if (gaps := gap_chart(standing)) is not None:
             yield gaps
-        yield Heading("Scores over the budget", anchor="budgets")
+        yield Heading(BOUGHT, anchor="budgets")
         tables = tables_of(standing)
-        figures = [score_chart(standing, table, in_colour(standing), short(table)) for table in tables]
+        figures = [bought_chart(standing, table, short(table)) for table in tables]
         yield Grid(tuple(figure for figure in figures if figure is not None), min_width=420)
         yield Heading("Trial tables", anchor="tables")
         yield Table(
@@ -222,7 +223,7 @@ def table_page(standing: Standing, table: str) -> Page:
     rows = {entry.slug: rows_of(entry.public.measured, table) for entry in standing.entries}
     budgets = sorted({row.budget for some in rows.values() for row in some})
     parts: list[Part] = []
-    figure = score_chart(standing, table, in_colour(standing), "Scores over the budget")
+    figure = bought_chart(standing, table, BOUGHT)
     if figure is not None:
         parts.append(figure)
     columns = (

@@ -1,4 +1,4 @@
-"""Charts of scores over the budget: the best entries in colour, baselines and levels to see them against."""
+"""Charts of the board: what a budget buys on a table, an entry among the baselines, and gaps closed."""
 
 from __future__ import annotations
 
@@ -9,14 +9,10 @@ from leaderboard.site.data import Entry, Standing, rows_of, summary_of
 from seedbench.display import Chart, Link, charts
 from seedbench.display.axes import Axis
 from seedbench.evaluation import Row
+from seedbench.evaluation.table_figure import bought, how_to_read
 
-IN_COLOUR = 5
+AT_MOST = 18  # rules in one figure
 DODGE = Link("Dodge et al. 2020", "https://arxiv.org/abs/2002.06305")
-
-
-def in_colour(standing: Standing) -> list[Entry]:
-    """The best entries that are not the organisers'."""
-    return [entry for entry in standing.entries if not entry.public.organisers][:IN_COLOUR]
 
 
 def baselines(standing: Standing) -> dict[str, Entry]:
@@ -27,48 +23,57 @@ def baselines(standing: Standing) -> dict[str, Entry]:
     return {entry.public.name: entry for entry in (*plain[:1], *others[:1])}
 
 
-def score_chart(standing: Standing, table: str, entries: Sequence[Entry], title: str) -> Chart | None:
-    """Scores of some entries on one table of the public trials; None where none of them has it."""
-    rows: list[dict[str, Any]] = []
-    for entry in entries:
-        rows += [_point(row) | {"which": label_of(entry, entries)} for row in rows_of(entry.public.measured, table)]
-    marked: list[dict[str, Any]] = []
-    for label, entry in baselines(standing).items():
-        if entry not in entries:
-            marked += [_point(row) | {"label": label} for row in rows_of(entry.public.measured, table)]
-    if not rows and not marked:
+def bought_chart(standing: Standing, table: str, title: str) -> Chart | None:
+    """What a budget buys on one table of the public trials, every rule a point; None where no entry has it.
+
+    Of more than `AT_MOST` entries, the best.
+    """
+    there = [entry for entry in standing.entries if rows_of(entry.public.measured, table)]
+    if not there:
         return None
-    if not rows:  # baselines alone
-        rows, marked = [{**row, "which": row["label"]} for row in marked], []
-    some = next(row for entry in standing.entries for row in rows_of(entry.public.measured, table))
+    shown = there[:AT_MOST]
+    rows = {label_of(entry, shown): rows_of(entry.public.measured, table) for entry in shown}
+    drawn, some = bought(rows), rows[label_of(shown[0], shown)]
+    left = f" The best {AT_MOST} of {len(there)} entries are drawn." if len(there) > AT_MOST else ""
+    return Chart(drawn, title, f"{how_to_read(some)}{left}", sources=(DODGE,), notes=_notes(some[0]))
+
+
+def score_chart(standing: Standing, table: str, entry: Entry, title: str) -> Chart | None:
+    """An entry's scores on one table of the public trials, among baselines'; None where it has none."""
+    rows = [_point(row) for row in rows_of(entry.public.measured, table)]
+    if not rows:
+        return None
+    marked: list[dict[str, Any]] = []
+    for label, baseline in baselines(standing).items():
+        if baseline is not entry:
+            marked += [_point(row) | {"label": label} for row in rows_of(baseline.public.measured, table)]
+    some = rows_of(entry.public.measured, table)[0]
     budgets = tuple(sorted({row["budget"] for row in (*rows, *marked)}))
-    several = {row["which"] for row in rows}
     drawn = charts.lines(
         rows,
         Axis("budget", "budget, in full trials", format=",d", scale="log", values=budgets),
         Axis("score", "score on the test set", format=".3f"),
-        series="which",
         low="low",
         high="high",
         points=True,
         levels=_levels(some),
         marked=marked,
-        banded=rows[0]["which"] if len(several) > 1 else None,
-    )
-    band = "its 95% interval over replicates and seeds" + (
-        " is the band, drawn for one at a time" if len(several) > 1 else " is the band"
     )
     return Chart(
         drawn,
         title,
-        f"A line is the mean score of what a strategy keeps; {band}.{' Grey lines are baselines.' if marked else ''} "
-        "Dashed levels are what one full trial, the best of many and the oracle (the best test score in the pool) "
-        "score.",
+        "The line is the mean score of what the strategy keeps, the band its 95% interval over replicates and seeds."
+        f"{' Grey lines are baselines.' if marked else ''} Dashed levels are what one full trial, the best of many and "
+        "the oracle (the best test score in the pool) score.",
         sources=(DODGE,),
-        notes=("Full trials of this table differ too little for any choice among them to matter.",)
-        if some.no_signal
-        else (),
+        notes=_notes(some),
     )
+
+
+def _notes(row: Row) -> tuple[str, ...]:
+    """What cannot be concluded from a table's figure."""
+    too_little = "Full trials of this table differ too little for any choice among them to matter."
+    return (too_little,) if row.no_signal else ()
 
 
 def label_of(entry: Entry, among: Sequence[Entry]) -> str:

@@ -58,7 +58,7 @@ def _parts(standing: Standing, entry: Entry) -> Iterator[Part]:
         if frames:
             yield Details("Where it failed, in the strategy's own lines", (Source(frames),))
     tables = tables_of(standing)
-    figures = [score_chart(standing, table, [entry], short(table)) for table in tables]
+    figures = [score_chart(standing, table, entry, short(table)) for table in tables]
     if entry.public.measured:
         yield Heading("Scores over the budget", anchor="scores")
         yield Grid(tuple(figure for figure in figures if figure is not None), min_width=380)

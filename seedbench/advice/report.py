@@ -23,7 +23,7 @@ from seedbench.display.terminal import (
     percent,
 )
 from seedbench.evaluation.words import left_out_words
-from seedbench.strategy import load_strategy
+from seedbench.strategy import load_strategy, with_parameters_said
 
 if TYPE_CHECKING:
     from seedbench.advice.result import Advice, BestOfN, Candidate, Needed
@@ -41,7 +41,7 @@ LEGEND = {
 
 def print_advice(advice: Advice, console: Console) -> None:
     """Prints the whole report to a console, fitted to its width."""
-    console.print(advice_report(advice, console.width), soft_wrap=False)
+    console.print(advice_report(advice, console.width), crop=False)  # what is to be copied is never cut
 
 
 def advice_report(advice: Advice, width: int) -> Group:
@@ -54,7 +54,11 @@ def advice_report(advice: Advice, width: int) -> Group:
     for term, meaning in LEGEND.items():
         legend.add_row(Text(term, style="dim", no_wrap=True), Text(meaning, style="dim"))
     return Group(
-        *parts, Text(), legend, Text(), *(Text(line, no_wrap=True, overflow="ignore") for line in live_words(advice))
+        *parts,
+        Text(),
+        legend,
+        Text(),
+        *(_to_copy(line) if line.startswith(" ") else Text(line) for line in live_words(advice)),
     )
 
 
@@ -201,7 +205,13 @@ def _use(best: Candidate | None) -> Iterator[Text]:
     kind = type(load_strategy(best.name).build()).__name__
     given = ", ".join(f"{key}={value!r}" for key, value in best.parameters.items())
     yield Text("\nAs a strategy file:", style="dim")
-    yield Text(f"    from seedbench.strategies.{best.name} import {kind}\n    strategy = {kind}({given})")
+    lines = f"    from seedbench.strategies.{best.name} import {kind}\n    strategy = {kind}({given})"
+    yield _to_copy(lines)
+
+
+def _to_copy(lines: str) -> Text:
+    """Code or a command, which no terminal is too narrow for."""
+    return Text(lines, no_wrap=True, overflow="ignore")
 
 
 def _tables(advice: Advice) -> Iterator[Text]:
@@ -225,8 +235,10 @@ def _candidate_table(advice: Advice, width: int) -> Table:
     wide = width >= 118  # room for a plot, and for the multiplier's interval
     plot_width = min(33, width - 103)
     grid = Table(box=None, header_style="dim", padding=(0, 1))
-    grid.add_column("strategy", no_wrap=True)
-    grid.add_column("with", overflow="fold")
+    narrow = width < 58  # no room for the parameters beside the name
+    grid.add_column("strategy", no_wrap=not narrow, overflow="fold" if narrow else "ellipsis")
+    if not narrow:
+        grid.add_column("with")
     grid.add_column("difference", width=18, no_wrap=True)
     grid.add_column("finds", width=6, no_wrap=True)
     if wide:
@@ -244,8 +256,7 @@ def _candidate_table(advice: Advice, width: int) -> Table:
             (
                 one.difference,
                 [
-                    one.name,
-                    ", ".join(f"{key}={value}" for key, value in one.parameters.items()),
+                    *_named(one, narrow),
                     Text("the same", style="dim")
                     if same
                     else difference(one.difference, high, one.difference_p, 1, "+.4f"),
@@ -259,8 +270,7 @@ def _candidate_table(advice: Advice, width: int) -> Table:
         )
     plot = [interval_plot(0.0, None, None, (-reach, reach), plot_width, ())] if wide else []
     baseline: list[RenderableType] = [
-        "plain best-of-n",
-        "",
+        *(["plain best-of-n"] if narrow else ["plain best-of-n", ""]),
         "",
         "",
         *plot,
@@ -270,7 +280,14 @@ def _candidate_table(advice: Advice, width: int) -> Table:
     at = sum(value > 0 for value, _ in lines)
     for row in [*(line for _, line in lines[:at]), baseline, *(line for _, line in lines[at:])]:
         grid.add_row(*row, style="bold" if row is baseline else "")
-    return fitted(grid, width, ("finds", "gap", "compute"))
+    return fitted(grid, width, ("gap", "finds", "compute"))
+
+
+def _named(one: Candidate, together: bool) -> list[RenderableType]:
+    """The name and the parameters of a setting, in one cell or in two."""
+    if together:
+        return [with_parameters_said(one.name, one.parameters)]
+    return [one.name, ", ".join(f"{key}={value}" for key, value in one.parameters.items())]
 
 
 def _ends(candidate: Candidate) -> tuple[float | None, float | None]:

@@ -23,6 +23,7 @@ from seedbench.analyses.words import (
     size_words,
 )
 from seedbench.display import Cell, Column, Details, Grid, Heading, Link, Note, Page, Paragraph, Part, Table, render
+from seedbench.display.terminal import counted
 
 FISHER = Link("Fisher 1925", "https://psychclassics.yorku.ca/Fisher/Methods/")
 PHIPSON = Link("Phipson and Smyth 2010", "https://doi.org/10.2202/1544-6115.1585")
@@ -199,7 +200,10 @@ def _diverged_parts(diverged: Diverged, step: Sequence[int]) -> Iterator[Part]:
             )
             for one in diverged.partings
         )
-        yield Details(f"The {len(rows)} diverged trials", (Table(columns, rows, sortable=True),))
+        yield Details(
+            counted(len(rows), "diverged trial"),
+            (Table(columns, rows, sortable=True),),
+        )
 
 
 def _early_table(early: EarlyLate, step: Sequence[int]) -> Table:

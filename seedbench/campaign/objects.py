@@ -128,6 +128,11 @@ class Campaign:
     _new_rng: Callable[[], np.random.Generator]
     _rng: np.random.Generator | None
 
+    def __repr__(self) -> str:
+        rows, columns = self.grid
+        trained = f"{len(self.trials)} of {rows} × {columns} trials trained"
+        return f"<Campaign: budget {self.budget}, {self.remaining:.2f} left, {trained}>"
+
     def start(self, weight_init_seed: int | None = None, data_order_seed: int | None = None) -> Trial:
         """Starts a trial, which costs nothing until it is advanced.
 

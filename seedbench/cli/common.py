@@ -66,6 +66,15 @@ def _check_writable(path: Path) -> None:
         raise SeedbenchError(f"{path}: cannot be written: permission denied")
 
 
+def check_new_folder(folder: Path) -> None:
+    """Refuses a folder that could not be made: before the work, not after."""
+    if os.path.lexists(folder):
+        raise SeedbenchError(f"{folder}: exists already, and is left as it is; give a new folder")
+    parent = next(parent for parent in folder.absolute().parents if os.path.lexists(parent))
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise SeedbenchError(f"{folder}: cannot be made in {parent}")
+
+
 def write_text(path: Path | None, text: str) -> None:
     """Writes a text file; - is standard output, None nowhere."""
     if str(path) == "-":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seedbench.cli.app import app
-from seedbench.cli.common import check_outputs, prints_to_stderr, progress, write_text
+from seedbench.cli.common import check_new_folder, check_outputs, prints_to_stderr, progress, write_text
 from seedbench.cli.options import JSON, SET, STRATEGY, with_options
 from seedbench.errors import SeedbenchError
 
@@ -42,6 +42,10 @@ def evaluate(
     figure: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw the gap closed at each budget (.svg or .png).")
     ] = None,
+    figures: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Draw what a budget buys, an .svg for each table, in a new folder."),
+    ] = None,
     only: Annotated[str | None, typer.Option(metavar="TABLE:BUDGET:REPLICATE", help="Run this one campaign.")] = None,
 ) -> None:
     """Score a strategy by replaying trials.
@@ -55,10 +59,13 @@ def evaluate(
 
     inputs = [strategy, *against, str(selection.trials or "")]
     to_stdout = check_outputs(json, inputs=inputs, replicates_out=replicates_out, figure=figure)
-    if figure is not None:
+    if figures is not None:
+        check_new_folder(figures)
+    if figure is not None or figures is not None:
         from seedbench import display
 
-        display.check_ending(figure)
+        if figure is not None:
+            display.check_ending(figure)
         display.require()
     loaded = load_strategy(strategy, parameters=parse_settings(set_), sealed=options.sandbox)
     console = Console(stderr=to_stdout)
@@ -79,6 +86,10 @@ def evaluate(
         from seedbench.evaluation.figure import save_figure
 
         save_figure(result, figure)
+    if figures is not None:
+        from seedbench.evaluation.table_figure import save_table_figures
+
+        save_table_figures(result, figures)
     print_report(result, console)
     for one in (loaded, *others):
         if options.track == "cold" and one.without_history:

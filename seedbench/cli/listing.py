@@ -29,7 +29,7 @@ def campaign_table(done: TableReplay, replicate: int) -> Table:
     grid.add_row("", f"its checkpoint {checkpoint + 1} of {table.num_checkpoints}, at step {table.step[checkpoint]}")
     grid.add_row("score", f"{done.score.item():.4f}; it was chosen for {done.validation_score.item():.4f}")
     grid.add_row("started", counted(done.trials_started.item(), "trial"))
-    grid.add_row("spent", f"{done.steps_spent.item() / table.num_steps:.2f} of {budget} full trials")
+    grid.add_row("spent", f"{done.steps_spent.item() / table.num_steps:.2f} of {counted(budget, 'full trial')}")
     return grid
 
 

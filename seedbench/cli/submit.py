@@ -46,17 +46,16 @@ def submit(
     Checks the file, evaluates it (in sealed processes, as the leaderboard will, where this machine has them), writes a
     folder with both and opens a pull request with it on the Hub.
     """
+    from seedbench.sandbox.submittable import check_source
     from seedbench.strategy import load_strategy, parse_settings
-    from seedbench.submission import check_imports, contents, decode_source, slug_of, write_submission
+    from seedbench.submission import contents, slug_of, write_submission
     from seedbench.trialset import resolve_trials
 
     if not dry_run:
         _require_token()
     sealed = _can_seal()
     loaded = load_strategy(strategy, parameters=parse_settings(set_), sealed=sealed)
-    if not loaded.source:
-        raise SeedbenchError(f"{strategy}: has no source to submit; give a file")
-    check_imports(decode_source(loaded.source.encode(), loaded.filename), loaded.filename)
+    check_source(loaded.source.encode(), loaded.filename)
     folder = Path(slug_of(name))
     if not os.access(folder.parent, os.W_OK):
         raise SeedbenchError(

@@ -256,7 +256,7 @@ def _example(example: Example, names: tuple[str, str]) -> Group:
     words = Text(example_words(example, names))
     grid = Table.grid(padding=(0, 2))
     for name, decisions in zip(names, (example.one, example.other), strict=True):
-        grid.add_row(Text(name, no_wrap=True), _bars(decisions))
+        grid.add_row(Text(name, overflow="fold"), _bars(decisions))
         grid.add_row("", Text(kept_words(decisions), style="dim"))
     return Group(head, Padding(words, (0, 0, 0, 2)), Padding(grid, (0, 0, 0, 2)))
 

@@ -3,7 +3,7 @@
 terminal    numbers and plots in characters
 parts       what a page is made of
 page        a page as one self-contained HTML file
-charts      charts (Vega-Lite), their axes and theme
+charts      charts (Vega-Lite), their axes, layers and theme
 save        a chart as a static picture
 shown       a terminal's report as text, and in a notebook
 """

@@ -6,7 +6,10 @@ that no string from a trial set is ever read as part of Vega-Lite's language; ti
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -17,14 +20,13 @@ from seedbench.display.axes import (
     Rows,
     across,
     domain_of,
-    legend_of,
     number_format,
     tip,
     upwards,
     values_of,
     with_room,
 )
-from seedbench.display.theme import CATEGORIES, DASHES, SHAPES
+from seedbench.display.layers import levels_across, marked_lines, told_apart
 
 if TYPE_CHECKING:
     import altair as alt
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 HOVER = "hover"  # layers of this name are there for a pointer only; a static picture leaves them out
 _ABOVE = 30  # pixels between a legend and a chart that has labels above it
+LEFT, RIGHT = "left", "right"  # where along x a point stands that is beside others, or a bar begins and ends
 _CROSS = "M-1,-1L1,1M-1,1L1,-1"
 
 
@@ -47,7 +50,6 @@ def lines(
     points: bool = False,
     levels: Mapping[str, float] = MappingProxyType({}),
     marked: Rows = (),
-    banded: str | None = None,
     height: int = 280,
 ) -> Drawn:
     """Lines over x, one for each value of `series` in the order of their appearance, with a band from low to high.
@@ -62,7 +64,6 @@ def lines(
         points: whether values are marked, by shapes instead of dashes.
         levels: values of y to draw across, by what they are ("" goes without saying).
         marked: more lines to see the others against, in grey; the key "label" says at its end what each is.
-        banded: the one line whose band is drawn, of many; a menu chooses another. None: all bands.
         height: in pixels.
     """
     import altair as alt
@@ -76,17 +77,12 @@ def lines(
     marks: dict[str, Any] = {}
     dashes: dict[str, Any] = {}
     if series:
-        colour, told = _told_apart(series, names, points)
+        colour, told = told_apart(series, names, points)
         marks, dashes = (told, {}) if points else ({}, told)
     cut = _beyond(rows, x) or _beyond(rows, y)  # else nothing is cut, and no point on an edge is halved
     known = any(row.get(low) is not None and row.get(high) is not None for row in rows) if low and high else False
     if known:
         band = base.mark_area(opacity=min(0.2, 0.4 / max(len(names), 1)), clip=cut or y.domain is not None)
-        if banded is not None and series:
-            menu = alt.binding_select(options=names, name="Band of ")
-            chosen = alt.selection_point(fields=[series], value=[{series: banded}], bind=menu, empty=False)
-            shades = alt.condition(chosen, alt.value(0.25), alt.value(0))
-            band = band.encode(opacity=shades).add_params(chosen)
         shown.append(band.encode(y=upwards(y, low), y2=alt.Y2(high or ""), **colour))
     shown.append(base.mark_line(clip=cut).encode(y=upwards(y), **colour, **dashes))
     if points:
@@ -96,10 +92,74 @@ def lines(
     if known:
         tips += [tip(y, low, "from"), tip(y, high, "to")]
     shown.append(base.mark_point(size=150, opacity=0).encode(y=upwards(y), tooltip=tips).properties(name=HOVER))
-    shown += _levels(levels, y=y)
+    shown += levels_across(levels, y=y)
     if marked:
-        shown += _marked(marked, x, y)
+        shown += marked_lines(marked, x, y)
     return alt.layer(*shown, data=data, height=height).add_params(alt.param(name=ROOM, value=600))
+
+
+def beside(
+    rows: Rows,
+    points: Rows,
+    x: Axis,
+    y: Axis,
+    *,
+    series: str,
+    low: str = "low",
+    high: str = "high",
+    levels: Mapping[str, float] = MappingProxyType({}),
+    label: str = "",
+    height: int = 340,
+) -> Drawn:
+    """A bar across with its band at every x, and before it points of several series, side by side so that all are seen.
+
+    Args:
+        rows: of the bars, one per x; y, low and high may be None.
+        points: one per series and x; y, low and high may be None. A pointer finds the interval.
+        x: the axis to the right, of numbers above 0 whose ratios count: its ticks are where the rows are.
+        y: the axis upwards.
+        series: key of the name of a point; told apart by colour and shape.
+        low: key of the lower end of an interval.
+        high: key of its upper end.
+        levels: values of y to draw across, by what they are.
+        label: what a bar and its band are, said below the last one.
+        height: in pixels.
+    """
+    import altair as alt
+
+    y = with_room(y, [*rows, *points], (y.field, low, high), tuple(levels.values()))
+    places = sorted({row[x.field] for row in (*rows, *points)})
+    names = list(dict.fromkeys(str(row[series]) for row in points))
+    room = min((math.log2(two / one) for one, two in pairwise(places)), default=1.0)
+    step = min(room / 8, 0.72 * room / max(len(names), 1))  # between two points
+    moved = {name: 2 ** ((number - (len(names) - 1) / 2) * step) for number, name in enumerate(names)}
+    half = 2 ** (0.44 * room)
+    ends = (places[0] * 2 ** (-room / 2), places[-1] * 2 ** (room / 2))
+    x = replace(x, scale="log", domain=ends, values=tuple(places))
+
+    def along(field: str | None = None) -> alt.X:
+        return across(x, field).axis(labelOverlap=True, grid=False, values=places, **number_format(x))
+
+    bars = [{**row, LEFT: row[x.field] / half, RIGHT: row[x.field] * half} for row in values_of(rows)]
+    known = [row for row in bars if row.get(low) is not None and row.get(high) is not None]
+    base = alt.Chart(alt.InlineData(values=bars)).encode(x=along(LEFT), x2=alt.X2(RIGHT))
+    tips = [tip(x), tip(y), *([tip(y, low, "from"), tip(y, high, "to")] if known else [])]
+    shown: list[alt.Chart] = []
+    if known:
+        band = alt.Chart(alt.InlineData(values=known)).encode(x=along(LEFT), x2=alt.X2(RIGHT), tooltip=tips)
+        shown.append(band.mark_rect(style="muted", opacity=0.22).encode(y=upwards(y, low), y2=alt.Y2(high)))
+    shown += levels_across(levels, y=y)
+    shown.append(base.mark_rule(style="ink", strokeWidth=2.5).encode(y=upwards(y), tooltip=tips))
+    if label:
+        last = alt.Chart(alt.InlineData(values=bars[-1:])).encode(x=along(RIGHT), y=upwards(y, low if known else None))
+        shown.append(last.mark_text(align="right", baseline="top", dy=4).encode(text=alt.value(label)))
+    placed = [{**row, LEFT: row[x.field] * moved[str(row[series])]} for row in points]
+    dots = alt.Chart(alt.InlineData(values=values_of(placed))).encode(x=along(LEFT), y=upwards(y))
+    colour, marks = told_apart(series, names, True)
+    shown.append(dots.mark_point(size=60).encode(**colour, **marks))
+    found = dots.mark_point(size=150, opacity=0).properties(name=HOVER)
+    shown.append(found.encode(tooltip=[alt.Tooltip(series, type="nominal", title=" "), *tips]))
+    return alt.layer(*shown, height=height).add_params(alt.param(name=ROOM, value=600))
 
 
 def intervals(
@@ -135,12 +195,12 @@ def intervals(
     tips = [alt.Tooltip(label, type="nominal", title=" "), tip(value)]
     tips += [tip(value, low, "from"), tip(value, high, "to")]
     ends = [row[key] for row in rows for key in (value.field, low, high) if row.get(key) is not None]
-    shown = _levels(levels, x=value, middle=(min(ends) + max(ends)) / 2 if ends else 0.0)
+    shown = levels_across(levels, x=value, middle=(min(ends) + max(ends)) / 2 if ends else 0.0)
     groups = sorted({str(row[series]) for row in rows}) if series else []  # the same colours whatever the order
     colour: dict[str, Any] = {}
     marks: dict[str, Any] = {}
     if series:
-        colour, marks = _told_apart(series, groups, True, _ABOVE if any(levels) else 18)
+        colour, marks = told_apart(series, groups, True, _ABOVE if any(levels) else 18)
     if bars:
         shown.append(base.mark_bar(opacity=0.55, height={"band": 0.6}).encode(x=across(value), tooltip=tips))
     style = "muted" if bars else "accent"
@@ -209,68 +269,7 @@ def heatmap(
     return alt.layer(*shown, data=data, height=max(height * len(downwards), LETTER * len(y.title)))
 
 
-def _told_apart(
-    series: str, names: Sequence[str], points: bool, offset: int = 18
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The colours of a series, and the shapes of its points or the dashes of its lines, as encodings.
-
-    Where the colours begin again, the others are one further. Legends of one domain become one, if those of the same
-    channel agree in all layers.
-    """
-    import altair as alt
-
-    same: dict[str, Any] = {
-        "type": "nominal",
-        "sort": list(names),
-        "title": None,
-        "legend": legend_of(names, points, offset),
-    }
-    others: Sequence[Any] = SHAPES if points else DASHES
-    kinds = [others[(number + number // CATEGORIES) % CATEGORIES] for number in range(len(names))]
-    scale = alt.Scale(domain=list(names), range=kinds)
-    colour = {"color": alt.Color(series, scale=alt.Scale(domain=list(names)), **same)}
-    if points:
-        return colour, {"shape": alt.Shape(series, scale=scale, **same)}
-    return colour, {"strokeDash": alt.StrokeDash(series, scale=scale, **same)}
-
-
 def _beyond(rows: Rows, axis: Axis) -> bool:
     """Whether a value lies beyond the ends that an axis is given."""
     values = [row[axis.field] for row in rows if row[axis.field] is not None]
     return axis.domain is not None and any(not axis.domain[0] <= value <= axis.domain[1] for value in values)
-
-
-def _levels(
-    levels: Mapping[str, float], *, x: Axis | None = None, y: Axis | None = None, middle: float = 0.0
-) -> list[alt.Chart]:
-    """Lines at values of one axis, and what they are; labels beyond the middle stand to the left."""
-    import altair as alt
-
-    drawn = []
-    for label, at in levels.items():
-        base = alt.Chart(alt.InlineData(values=[{"at": at, "label": label}]))
-        if y is not None:
-            base = base.encode(y=upwards(y, "at"))
-            text = base.mark_text(align="left", baseline="top", dx=5, dy=4).encode(x=alt.value(0))
-        elif x is not None:
-            base = base.encode(x=across(x, "at"))
-            text = base.mark_text(align="right" if at > middle else "center", baseline="bottom", dy=-5).encode(
-                y=alt.value(0)
-            )
-        drawn += [base.mark_rule(style="reference"), *([text.encode(text="label:N")] if label else [])]
-    return drawn
-
-
-def _marked(rows: Rows, x: Axis, y: Axis) -> list[alt.Chart]:
-    """Grey lines, each with its label at its end: above the one that ends highest, below the others."""
-    import altair as alt
-
-    values = [row for row in values_of(rows) if row[y.field] is not None]
-    last = {row["label"]: row for row in sorted(values, key=lambda row: row[x.field])}
-    base = alt.Chart(alt.InlineData(values=values)).encode(x=across(x), y=upwards(y), detail="label:N")
-    drawn = [base.mark_line(style="muted", strokeDash=[2, 3])]
-    for place, row in enumerate(sorted(last.values(), key=lambda row: -row[y.field])):
-        side: dict[str, Any] = {"baseline": "top", "dy": 4} if place else {"baseline": "bottom", "dy": -4}
-        end = alt.Chart(alt.InlineData(values=[row])).encode(x=across(x), y=upwards(y), text="label:N")
-        drawn.append(end.mark_text(style="muted", align="right", **side))
-    return drawn

@@ -25,7 +25,7 @@ def as_text(result: object, report: str) -> str:
     width = max(60, Console().width)
     console = Console(file=StringIO(), width=width, color_system=None)
     with console.capture() as capture:
-        console.print(_function(report)(result, width))
+        console.print(_function(report)(result, width), crop=False)
     return "\n".join(line.rstrip() for line in capture.get().splitlines())
 
 
@@ -33,8 +33,11 @@ def as_html(result: object, report: str) -> str:
     """The same as HTML for a notebook: colours and weights in its own style attributes, no style sheet."""
     from rich.console import Console
 
-    console = Console(file=StringIO(), width=NOTEBOOK, record=True, force_terminal=True, color_system="standard")
-    console.print(_function(report)(result, NOTEBOOK))
+    # Not Jupyter's: there rich shows by itself whatever is printed, beside what this returns.
+    console = Console(
+        file=StringIO(), width=NOTEBOOK, record=True, force_terminal=True, force_jupyter=False, color_system="standard"
+    )
+    console.print(_function(report)(result, NOTEBOOK), crop=False)
     return console.export_html(inline_styles=True, code_format=_HTML)
 
 

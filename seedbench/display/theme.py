@@ -105,7 +105,7 @@ def vega_config(name: str) -> dict[str, Any]:
         "rule": {"color": theme["muted"]},
         "range": {"category": theme["category"], "symbol": SHAPES},
         "style": {
-            **{meaning: {"color": theme[meaning]} for meaning in ("accent", "muted", "good", "bad")},
+            **{meaning: {"color": theme[meaning]} for meaning in ("accent", "ink", "muted", "good", "bad")},
             "reference": {"color": theme["ink"], "strokeDash": [4, 3], "strokeWidth": 1.2},
         },
     }

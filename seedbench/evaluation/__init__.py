@@ -8,7 +8,7 @@ apart       strategies that were evaluated apart, compared
 undefined   how many scores are a convention
 result      the result, to and from JSON
 report      what a person sees of it; words says it in sentences
-figure      the same as a picture
+figure      the same as a picture; table_figure one of a single table
 """
 
 from seedbench.evaluation.apart import Apart, compared_apart, held_together
@@ -37,5 +37,6 @@ __all__ = [
     "rows",
     "scored",
     "scores",
+    "table_figure",
     "words",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from seedbench.display.terminal import MARKED, UNDEFINED, full_trials, joined, percent, percent_range, seconds
+from seedbench.display.terminal import MARKED, UNDEFINED, counted, full_trials, joined, percent, percent_range, seconds
 from seedbench.evaluation.result import TRIED_SEEDS
 from seedbench.influences import NoInterval
 from seedbench.metrics import ROUNDING
@@ -51,12 +51,15 @@ def words(evaluation: Evaluation) -> list[str]:
     idle = [row for row in rows if row.budget_spent < 0.9 * row.budget]
     if idle:
         worst = min(idle, key=lambda row: row.budget_spent / row.budget)
-        spent, where = f"{worst.budget_spent:.1f} of {worst.budget}", f"{worst.task} {worst.recipe}"
-        sentences.append(f"It left budget unspent: in {where} it spent {spent} full trials.")
+        spent, where = (
+            f"{worst.budget_spent:.1f} of {counted(worst.budget, 'full trial')}",
+            f"{worst.task} {worst.recipe}",
+        )
+        sentences.append(f"It left budget unspent: in {where} it spent {spent}.")
     longest = max((row for row in rows if row.validation_seconds), key=_looking, default=None)
     if longest is not None and longest.validation_seconds is not None:
         sentences.append(
-            f"The budget does not count validation: with {longest.budget} full trials in {longest.task} "
+            f"The budget does not count validation: with {counted(longest.budget, 'full trial')} in {longest.task} "
             f"{longest.recipe} it asked for {longest.validations:.0f}, {seconds(longest.validation_seconds)} where the "
             "trials were trained."
         )
@@ -142,11 +145,12 @@ def _worth(name: str, summary: Summary) -> str:
     if not summary.budgets:
         return ""
     at = min(summary.budgets, key=lambda at: (abs(at.budget - 8), at.budget))
+    where = f"At a budget of {counted(at.budget, 'full trial')} {name} finds"
     if at.compute_multiplier_bound == "<":
-        return f"At a budget of {at.budget} full trials {name} finds no more than one full trial does."
+        return f"{where} no more than one full trial does."
     needed = full_trials(at.compute_multiplier * at.budget, at.compute_multiplier_bound)
     needed = f"at least{needed.lstrip('≥')}" if needed.startswith("≥") else needed
-    return f"At a budget of {at.budget} full trials {name} finds what plain best-of-n needs {needed.strip()} for."
+    return f"{where} what plain best-of-n needs {needed.strip()} for."
 
 
 def points_of_gap(difference: SummaryDifference, other: str, together: int = 1) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
+from seedbench.display.terminal import counted
 from seedbench.documents import foreign_json, read_json
 from seedbench.errors import LiveError
 from seedbench.files import write_file
@@ -124,13 +125,17 @@ def dry_run(strategy: Strategy, options: LiveOptions) -> list[str]:
     seeds = "another one is drawn for each new campaign" if drawn else "of seeds, labels, order and campaign.rng"
     lines = [
         f"strategy: {plan.strategy}",
-        f"budget: {plan.budget} full trials of {len(plan.steps)} checkpoints each, of a grid of "
+        f"budget: {counted(plan.budget, 'full trial')} of {counted(len(plan.steps), 'checkpoint')} each, of a grid of "
         f"{plan.grid[0]} x {plan.grid[1]} seeds",
         f"seed: {plan.seed} ({seeds})",
-        f"spent so far: {session.steps_spent / plan.steps[-1]:.2f} on {sum(t.paid > 0 for t in session.trials)} trials",
+        f"spent so far: {session.steps_spent / plan.steps[-1]:.2f} on "
+        f"{counted(sum(t.paid > 0 for t in session.trials), 'trial')}",
         f"workers: {options.workers}, processes in memory: {max(options.in_memory, parse_workers(options.workers)[1])}",
     ]
-    lines += [f"folder: {options.out.absolute()}", f"first asked for: {len(waiting)} trials" if waiting else "ended"]
+    lines += [
+        f"folder: {options.out.absolute()}",
+        f"first asked for: {counted(len(waiting), 'trial')}" if waiting else "ended",
+    ]
     for request in waiting:
         lines.append(f"  trial {request.trial}, checkpoint {request.checkpoint + 1}: {_command(options, request)}")
     session.close()

@@ -15,6 +15,7 @@ shows it), and chance of its own, such as the addresses of objects: a leaderboar
     filter      which system calls there are
     kernel      what a process asks the kernel to take away from it
     imports     what may be imported
+    submittable what source a leaderboard takes
     zygote      the process that sealed ones are forked from
     rehearsal   what that does in advance, so that it is done once
     inside      what runs in a sealed process
@@ -45,10 +46,10 @@ __all__ = [
     "Limits",
     "breach_of_exit",
     "campaigns",
-    "imports",
     "kernel",
     "open_sandbox",
     "process",
+    "submittable",
 ]
 
 # What a Python on Linux nearly always has, and what sealing takes.

@@ -154,7 +154,8 @@ def silence_vdso() -> bool:
         return not pages
     ((start, end),) = pages.pop("[vdso]")
     vdso = ctypes.CDLL("linux-vdso.so.1")
-    if _LIBC.mprotect(start, end - start, _READ | _WRITE):
+    # Executable meanwhile: an interpreter may look at the clock between two calls, as Python 3.12 does.
+    if _LIBC.mprotect(start, end - start, _READ | _WRITE | _EXECUTE):
         return False
     for name, number in _VDSO_FUNCTIONS.items():
         if address := _address(vdso, f"__vdso_{name}"):

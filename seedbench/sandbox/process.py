@@ -91,7 +91,8 @@ class Zygote:
         """Ends it, and with it what it has forked."""
         self._link.close()
         self._process.kill()
-        self._process.communicate()
+        with self._process:  # which closes what is open still, and waits
+            pass
 
     def _gone(self) -> NoReturn:
         self._process.kill()

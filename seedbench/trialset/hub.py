@@ -22,7 +22,9 @@ def require_client() -> None:
         import huggingface_hub.constants  # noqa: F401
     except ValueError as error:
         said = _first_line(error)
-        wrong = [f"{name}={value}" for name, value in os.environ.items() if name.startswith("HF_") and value in said]
+        wrong = [
+            f"{name}={value}" for name, value in os.environ.items() if name.startswith("HF_") and repr(value) in said
+        ]
         named = f"{', '.join(wrong)}: " if wrong else ""
         raise SeedbenchError(f"{named}the Hub's client does not start ({said}); mend the environment") from None
 

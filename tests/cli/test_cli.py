@@ -285,6 +285,8 @@ def test_without_a_command_it_helps(run):
         (("--replicates-out", "out.csv"), "--replicates-out takes a file whose name ends in .parquet"),
         (("--figure", "out.pdf"), "out.pdf: a picture ends in .svg or .png"),
         (("--figure", "no/such/out.svg"), "no such folder"),
+        (("--figures", "."), ".: exists already, and is left as it is; give a new folder"),
+        (("--figures", "/dev/null/out"), "/dev/null/out: cannot be made in /dev/null"),
         (("--replicates-out", "no/such/out.parquet"), "no such folder"),
         (("--only", "mini/sst2/few"), "TABLE:BUDGET:REPLICATE"),
         (("--only", "mini/rte/few:2:0"), "no trial table 'mini/rte/few'; there are mini/mrpc/few"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import shutil
@@ -119,11 +120,24 @@ def test_a_new_strategy_where_there_is_no_room(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_standard_stream_that_is_closed(closed: str, small_folder: Path, tmp_path: Path) -> None:
+    """It is as good as /dev/null, and nothing that is written takes its place."""
+    out = tmp_path / "out.json"
+    prefix = ("sh", "-c", f'exec "$@" {closed}', "sh")
+    options = ("evaluate", "full_trials", "--trials", small_folder, *QUICK, "--processes", 2, "--json", out)
+    done = seedbench(*options, prefix=prefix)
+    assert (done.returncode, done.stderr) == (0, "") and ("gap" in done.stdout) == (
+        ">&-" not in closed.replace("2>", "")
+    )
+    assert json.loads(out.read_text())["strategy"]["name"] == "full_trials"
+
+
 def test_an_environment_that_the_hubs_client_does_not_read() -> None:
     wrong = {"HF_HUB_DOWNLOAD_TIMEOUT": "abc"}
     one_line(
         seedbench("evaluate", "asha", "--trials", "nobody/nothing", env=wrong),
-        "HF_HUB_DOWNLOAD_TIMEOUT=abc: the Hub's client does not start",
+        "seedbench: error: HF_HUB_DOWNLOAD_TIMEOUT=abc: the Hub's client does not start",
         "mend the environment",
     )
     missing = {"SSL_CERT_FILE": "/nowhere/ca.pem", "HF_HUB_OFFLINE": "0", "HF_ENDPOINT": "https://127.0.0.1:1"}

@@ -12,6 +12,7 @@ from rich.console import Console
 from seedbench.comparison.compare import Fates, FirstDecisions, compare
 from seedbench.comparison.report import comparison_words, histogram, print_comparison
 from seedbench.trialset import TrialSet
+from tests.browser import DESKTOP, PHONE, opened
 from tests.synthetic import table_by_hand
 
 QUICK = {"replicates": 6, "processes": 1}
@@ -207,6 +208,26 @@ def test_the_page(trials):
         for decisions in (example.one, example.other):
             (row, column), checkpoint = decisions.kept
             assert f"{decisions.strategy} keeps {row}/{column} at checkpoint {checkpoint + 1}: chosen for" in page
+
+
+@pytest.mark.parametrize("width", [PHONE, DESKTOP])
+def test_the_last_column_can_be_read(browser, run, tmp_path, width):
+    """On the bundled set, whose names are long: at 1,200 pixels as it stands, on a phone when it is scrolled to."""
+    pytest.importorskip("altair")
+    out = tmp_path / "out.html"
+    assert run("compare", "start_many", "full_trials", "--replicates", 8, "--processes", 1, "--html", out)[0] == 0
+    with opened(browser, out, width=width) as seen:
+        column = seen.page.locator("table").first.locator("tr > :last-child")
+        assert column.first.inner_text() == "spent" and column.count() > 1
+        if width == PHONE:
+            column.first.evaluate("cell => cell.scrollIntoView({inline: 'end', block: 'nearest'})")
+        box = column.first.evaluate_handle("cell => cell.closest('.scroll')").as_element().bounding_box()
+        end = min(box["x"] + box["width"], width)
+        for cell in column.all():
+            its = cell.bounding_box()
+            assert max(box["x"], 0) <= its["x"] and its["x"] + its["width"] <= end + 0.5
+            assert cell.evaluate("cell => cell.scrollWidth <= cell.clientWidth")
+        assert seen.overflow() == 0
 
 
 # --- the command line -------------------------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ from seedbench.display import (
 from seedbench.display.charts import Axis
 from seedbench.display.theme import CATEGORIES, DASHES, SHAPES, THEMES
 from seedbench.errors import SeedbenchError
-from tests.browser import DESKTOP, PHONE, opened
+from tests.browser import DESKTOP, PHONE, WIDE, opened
 
 HOSTILE = (
     """</script><script>window.hacked=1</script><img src="https://x.test/a.png" onerror="window.hacked=1">'"><b>&"""
@@ -140,6 +140,43 @@ def test_what_charts_draw(browser, page):
         assert lines.locator('[role="graphics-document"]').get_attribute("aria-label") == "Lines. Up is better."
 
 
+def side_by_side(names, **options):
+    """Bars at 2, 4 and 8 with bands of ±1, and for each name a point on each bar."""
+    bars = [{"n": n, "score": float(n), "low": n - 1.0, "high": n + 1.0} for n in (2, 4, 8)]
+    points = [{**bar, "which": name} for name in names for bar in bars]
+    return charts.beside(bars, points, N, SCORE, series="which", levels={"level": 0.5}, label="bars, 95%", **options)
+
+
+@pytest.mark.parametrize("width", [PHONE, DESKTOP, WIDE])
+def test_points_side_by_side_stand_on_their_bar_and_none_is_hidden(browser, tmp_path, width):
+    names = [f"rule {number}" for number in range(15)]
+    (tmp_path / "page.html").write_text(
+        render(Page(title="A page", parts=(Chart(side_by_side(names), "Beside", "Up."),))), encoding="utf-8"
+    )
+    with opened(browser, tmp_path / "page.html", width=width) as found:
+        plot = found.page.locator(".plot")
+        room = plot.bounding_box()
+        ends = (room["x"], room["x"] + room["width"])
+
+        def middles(what: str) -> list[tuple[float, float]]:
+            boxes = [one.bounding_box() for one in plot.locator(what).all()]
+            assert all(ends[0] <= box["x"] and box["x"] + box["width"] <= ends[1] for box in boxes)
+            return sorted((box["x"] + box["width"] / 2, box["y"] + box["height"] / 2) for box in boxes)
+
+        bands = [one.bounding_box() for one in plot.locator(".role-mark.mark-rect path").all()]
+        bands.sort(key=lambda box: box["x"])
+        points = middles('.role-mark.mark-symbol path:not([opacity="0"])')
+        assert len(bands) == 3 and len(points) == 3 * len(names)
+        assert all(two - one > 2 for (one, _), (two, _) in itertools.pairwise(points))
+        for number, band in enumerate(bands):
+            its = points[number * len(names) : (number + 1) * len(names)]
+            assert all(band["x"] < at < band["x"] + band["width"] for at, _ in its)
+            assert all(abs(up - band["y"] - band["height"] / 2) < 2 for _, up in its)  # the bar is in its middle
+        texts = [one.bounding_box() for one in plot.locator(".role-mark.mark-text text").all()]
+        assert len(texts) == 2 and all(ends[0] <= box["x"] and box["x"] + box["width"] <= ends[1] for box in texts)
+        assert plot.locator(".role-legend-label text").all_text_contents() == names
+
+
 def test_a_folded_chart_is_drawn_when_it_is_opened(browser, page):
     with opened(browser, page) as found:
         found.page.locator("summary").click()
@@ -214,6 +251,7 @@ def hostile_page() -> Page:
         Axis("v", HOSTILE),
         digits=True,
     )
+    beside = side_by_side([HOSTILE, "other" + HOSTILE])
     link = Link(HOSTILE, 'https://x.test/"><script>window.hacked=1</script>')
     text = (HOSTILE, link, Code(HOSTILE))
     return Page(
@@ -224,7 +262,7 @@ def hostile_page() -> Page:
             Heading(HOSTILE, anchor="two"),
             Paragraph(text),
             Note(text),
-            *(Chart(chart, HOSTILE, HOSTILE, (link,), (HOSTILE,), HOSTILE) for chart in (lines, dots, cells)),
+            *(Chart(chart, HOSTILE, HOSTILE, (link,), (HOSTILE,), HOSTILE) for chart in (lines, dots, cells, beside)),
             Table((Column(HOSTILE, note=HOSTILE),), ((Cell(HOSTILE, HOSTILE),), (text,)), HOSTILE, sortable=True),
             Details(HOSTILE, (Source(HOSTILE),)),
         ),
@@ -253,7 +291,7 @@ class Elements(HTMLParser):
 def test_hostile_text_makes_no_element_and_no_attribute():
     hostile, tame = Elements(render(hostile_page())), Elements(render(a_page()))
     assert set(hostile.tags) <= set(tame.tags)
-    assert hostile.tags.count("script") == 3 + 3  # the charts' data, the themes' and the page's own two
+    assert hostile.tags.count("script") == 4 + 3  # the charts' data, the themes' and the page's own two
     assert hostile.attributes <= tame.attributes
     assert hostile.text.count(HOSTILE) > 10
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
 from seedbench.evaluation import Evaluation
@@ -20,11 +21,12 @@ FULL, OTHERS = "full_trials", ["asha", "start_many"]
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory, trials_folder) -> Path:
-    """The folder with out.json and out.svg of a command."""
+    """The folder with out.json, out.svg and tables/ of a command."""
     folder = tmp_path_factory.mktemp("figure")
     command = [sys.executable, "-m", "seedbench", "evaluate", FULL, "--against", "asha", "--against", "start_many"]
     command += ["--trials", str(trials_folder), "--replicates", "4", "--processes", "1"]
     command += ["--json", str(folder / "out.json"), "--figure", str(folder / "out.svg")]
+    command += ["--figures", str(folder / "tables")]
     subprocess.run(command, check=True, capture_output=True)
     return folder
 
@@ -92,3 +94,36 @@ def test_nine_strategies_take_two_lines(evaluation):
     many = replace(evaluation, rows=silent, against=evaluation.against[:1] * 9)
     lines = evaluation_figure(many).to_dict()["vconcat"]
     assert [len(line["hconcat"]) for line in lines] == [8, 1]
+
+
+def test_what_a_budget_buys_is_one_picture_for_each_table(drawn, evaluation):
+    """Read back: bands from low to high, bars and points where the evaluation has them, the levels, all names."""
+    files = sorted(file.name for file in (drawn / "tables").iterdir())
+    assert files == ["mrpc-few.svg", "sst2-few.svg", "sst2-other.svg"]
+    for task, recipe in (("mrpc", "few"), ("sst2", "few"), ("sst2", "other")):
+        root = ElementTree.parse(drawn / "tables" / f"{task}-{recipe}.svg").getroot()
+        rows = [row for row in evaluation.rows if (row.task, row.recipe) == (task, recipe)]
+        text = " ".join(root.itertext())
+        best = "best-of-n" if rows[0].best_of_n_low is None else "best-of-n, 95%"
+        for words in (FULL, *OTHERS, "oracle", "one full trial", best, f"{task} · {recipe}"):
+            assert words in text
+        points = _heights(root, "mark-symbol", "role-mark")
+        bands = _heights(root, "mark-rect", "role-mark")
+        every = (row for one in (evaluation, *evaluation.against) for row in one.rows)
+        scores = [row.score for row in every if (row.task, row.recipe) == (task, recipe)]
+        scale = np.polyfit(scores, points, 1)  # pixels downwards of a score
+        assert scale[0] < 0 and np.allclose(np.polyval(scale, scores), points, atol=0.1)
+        tops = [np.polyval(scale, row.best_of_n_high) for row in rows if row.best_of_n_high is not None]
+        assert np.allclose(bands, tops, atol=0.1)
+
+
+def _heights(root: ElementTree.Element, *kinds: str) -> list[float]:
+    """Where the marks of a kind are, downwards: of a path that is moved its place, of another one its first point."""
+    found = []
+    for group in root.iter():
+        if all(kind in group.get("class", "") for kind in kinds):
+            for path in group:
+                place = re.search(r"translate\(([-\d.e]+),([-\d.e]+)\)", path.get("transform", ""))
+                start = place or re.match(r"M([-\d.e]+),([-\d.e]+)", path.get("d", ""))
+                found.append(float(start[2]))
+    return found

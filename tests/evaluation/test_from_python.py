@@ -31,6 +31,10 @@ def test_what_is_looked_at_is_one_short_line(trials: TrialSet, evaluation: Evalu
     ]
     for one in shown:
         assert len(repr(one)) < 240 and "\n" not in repr(one)
+    campaign = shown[-1]
+    assert repr(campaign) == "<Campaign: budget 4, 4.00 left, 0 of 5 × 5 trials trained>"
+    campaign.start().advance()
+    assert repr(campaign) == "<Campaign: budget 4, 3.80 left, 1 of 5 × 5 trials trained>"
     assert repr(trials) == "<TrialSet synthetic 1.0.0: 71 trials of mini in 3 tables>"
     assert len(str(trials).splitlines()) == 4
 
@@ -67,7 +71,7 @@ def test_a_figure_of_all_and_one_of_a_table(evaluation: Evaluation):
     pytest.importorskip("altair")
     assert "Gap closed at each budget" in evaluation.plot().to_json()
     figure = evaluation.plot("sst2/few").to_json()
-    for shown in ("best-of-n", "start_many", "full_trials", "asha", "oracle", "one full trial"):
+    for shown in ("best-of-n, 95%", "start_many", "full_trials", "asha", "oracle", "one full trial"):
         assert f'"{shown}"' in figure
     with pytest.raises(SelectionError, match="0 tables of the evaluation end in 'rte/few'; it has mini/mrpc/few"):
         evaluation.plot("rte/few")

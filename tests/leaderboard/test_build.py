@@ -17,7 +17,7 @@ from leaderboard.boards import Board, write_board
 from leaderboard.build import main, read_standings
 from leaderboard.ranks import keep_comparisons, read_comparisons
 from leaderboard.results import Key, Result, write_result
-from leaderboard.site.curves import _levels, score_chart
+from leaderboard.site.curves import AT_MOST, _levels, bought_chart, score_chart
 from leaderboard.site.data import results_frame, standing, tables_of
 from leaderboard.site.files import BUILT, CARD, site_files, write_site
 from seedbench.errors import SeedbenchError
@@ -153,10 +153,22 @@ def test_the_ranking_comes_first(browser, world, site):
 def test_a_caption_speaks_of_grey_lines_where_there_are_some(world):
     standing = world.standings()[0]
     table = next(iter(tables_of(standing)))
-    every = [entry for entry in standing.entries]
-    alone = [entry for entry in every if not entry.public.organisers]
-    for entries, grey in ((every, False), (alone, True)):
-        assert ("Grey lines are baselines." in score_chart(standing, table, entries, "").read) == grey
+    best = standing.entries[0]
+    alone = replace(standing, entries=(best,))
+    for shown, grey in ((alone, False), (standing, True)):
+        assert ("Grey lines are baselines." in score_chart(shown, table, best, "").read) == grey
+
+
+def test_of_many_entries_the_best_are_drawn(world):
+    (standing,) = world.standings()
+    table = next(iter(tables_of(standing)))
+    assert "are drawn" not in bought_chart(standing, table, "").read
+    best = standing.entries[0]
+    entries = tuple(replace(best, slug=f"rule-{number}") for number in range(AT_MOST + 2))
+    chart = bought_chart(replace(standing, entries=entries), table, "")
+    assert f"The best {AT_MOST} of {AT_MOST + 2} entries are drawn." in chart.read
+    drawn = chart.chart.to_json()
+    assert f"(rule-{AT_MOST - 1})" in drawn and f"(rule-{AT_MOST})" not in drawn
 
 
 def test_every_link_leads_to_a_file(site):
@@ -214,14 +226,21 @@ def test_an_entry_has_its_source_its_decisions_and_both_results(browser, world, 
         assert said in seen.page.locator(".note").first.inner_text()
 
 
-def test_the_levels_are_drawn(browser, world, site):
+def test_what_a_budget_buys_is_drawn_with_every_rule_and_an_entry_among_baselines(browser, world, site):
     (shown,) = world.standings()
-    for name, page in tables_of(shown).items():
+    for table, page in tables_of(shown).items():
         with opened(browser, site / world.board.name / "tables" / f"{page}.html") as seen:
             labels = set(seen.page.locator(".role-mark.mark-text text").all_text_contents())
-            assert labels == {"oracle", "full_trials", "asha", "one full trial", "best of many"}, name
-            assert seen.page.locator(".role-legend-label text").all_text_contents()  # the two entries, in colour
-            assert "the best of many and the oracle" in seen.page.locator("main").inner_text()
+            assert labels == {"oracle", "one full trial", "best-of-n, 95%" if table == "mini/sst2/few" else "best-of-n"}
+            names = seen.page.locator(".role-legend-label text").all_text_contents()
+            assert len(names) == 4  # a long one is cut
+            for name, entry in zip(names, shown.entries, strict=True):
+                assert entry.public.name.startswith(name.removesuffix("…"))
+            assert "what one full trial and the oracle" in seen.page.locator("main").inner_text()
+    with opened(browser, site / world.board.name / "strategies" / "patience.html") as seen:
+        labels = set(seen.page.locator(".role-mark.mark-text text").all_text_contents())
+        assert labels >= {"oracle", "full_trials", "asha", "one full trial", "best of many"}
+        assert "the best of many and the oracle" in seen.page.locator("main").inner_text()
 
 
 def test_one_level_where_seeds_make_no_difference(world):
@@ -378,16 +397,3 @@ def test_the_rules_are_a_page(browser, site):
     for line in rules.splitlines():
         for words in re.split(r"[`*|#-]+|bash$", line):
             assert " ".join(words.split()) in plain, words
-
-
-def test_a_menu_chooses_the_band(browser, world, site):
-    """Two entries: the band of the best is drawn, and that of the other one when it is chosen, by keyboard."""
-    with opened(browser, site / world.board.name / "index.html") as seen:
-        figure = seen.page.locator("figure", has=seen.page.locator("select")).first
-        bands = figure.locator(".mark-area path")
-        before = [band.get_attribute("opacity") for band in bands.all()]
-        figure.locator("select").focus()
-        seen.page.keyboard.press("ArrowDown")
-        after = [band.get_attribute("opacity") for band in bands.all()]
-        assert sorted(before) == sorted(after) and before != after
-        assert seen.complaints == []

@@ -303,6 +303,37 @@ def test_a_process_that_ends_before_it_is_sealed_is_not_the_strategy_s_fault(san
         open_sandbox()
 
 
+def test_a_process_that_crashes_before_it_has_said_anything(sandbox, monkeypatch):
+    monkeypatch.setattr(process, "_BOOTSTRAP", "import os; os.kill(os.getpid(), 11)")
+    with pytest.raises(CannotSeal, match="the process to fork sealed ones from has ended: exit code -11"):
+        open_sandbox()
+
+
+def test_the_clock_can_be_looked_at_while_it_is_taken_away(sandbox):
+    """As an interpreter may by itself, between any two calls of the C library."""
+    program = """
+import time
+from seedbench.sandbox import kernel
+
+class Looking:
+    def __init__(self, library):
+        self.library = library
+    def __getattr__(self, name):
+        return getattr(self.library, name)
+    def mprotect(self, *arguments):
+        result = self.library.mprotect(*arguments)
+        time.monotonic()
+        return result
+
+kernel._LIBC = Looking(kernel._LIBC)
+kernel.silence_vdso()
+time.monotonic()
+print("alive")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "alive\n"), done.stderr
+
+
 def test_a_long_traceback_is_cut_in_the_middle(sealed_run, write):
     lines = "".join(f"    def f{n}():\n        f{n + 1}()\n" for n in range(200))
     file = write(

@@ -111,7 +111,7 @@ def test_one_file_travels(tmp_path: Path, run, trials_folder: Path) -> None:
     with pytest.raises(StrategyFileError, match=r"mine.py: imports margin.py beside it; .* takes one file"):
         load_strategy(file, sealed=True)
     *_, last = check(file, trials_folder)
-    assert last.passed is None and last.text.startswith("cannot be sealed, so --sandbox and submit refuse it: ")
+    assert last.passed is None and last.text.startswith(f"submit refuses it: {file}: imports ")
     assert "imports margin.py beside it" in last.text
     code, _, err = run("submit", file, "--name", "Mine", "--authors", "Me", "--dry-run", "--trials", trials_folder)
     assert code == 2 and "imports margin.py beside it" in err
@@ -146,17 +146,21 @@ CLOSED = {
     "process has no files, no clock",
     "import subprocess; subprocess.run(['true'])": "a sealed process has no files, no clock, no network, no "
     "threads and no other processes",
-    "import pandas": "imports pandas; there is the standard library, numpy, scipy and seedbench.strategies",
-    "from seedbench import evaluate": "imports seedbench.evaluate; there is",
+    "import pandas": "submit refuses it: {file}, line 2: imports pandas; it may import the standard library",
+    "from seedbench import evaluate": "submit refuses it: {file}, line 2: imports seedbench.evaluate; it may import",
+    "pass  # " + "-" * 2**16: "submit refuses it: {file}: 65,611 bytes; a leaderboard strategy has at most 65,536",
+    "# coding: latin-1": "submit refuses it: {file}, line 2: declares the encoding 'latin-1'; it must be UTF-8",
+    "pass  # \u200b": "submit refuses it: {file}, line 2, column 13: U+200B is not seen by whoever reads the source",
 }
 
 
-@pytest.mark.parametrize("line", CLOSED)
+@pytest.mark.parametrize("line", CLOSED, ids=lambda line: ascii(line[:40]))
 def test_check_says_what_a_leaderboard_refuses(line: str, trials_folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text(f"def strategy(campaign):\n    {line}\n    return campaign.start().advance()\n")
-    *passed, last = check(tmp_path / "mine.py", trials_folder)
+    file = tmp_path / "mine.py"
+    file.write_text(f"def strategy(campaign):\n    {line}\n    return campaign.start().advance()\n", encoding="utf-8")
+    *passed, last = check(file, trials_folder)
     assert [one.passed for one in passed] == [True, True, True] and last.passed is None
-    assert CLOSED[line] in last.text
+    assert CLOSED[line].format(file=file) in last.text
 
 
 def test_good_seeds_says_what_it_is_without_a_history(run, trials_folder: Path) -> None:

@@ -53,6 +53,7 @@ MAY_KNOW = {
         "tasks",
         "display",
         "evaluation",
+        "text",
     },
     "leaderboard": {
         "errors",

@@ -8,7 +8,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from seedbench.display.terminal import counted, fitted, joined
+from seedbench.display.terminal import fitted, joined
+from seedbench.text import counted
 
 if TYPE_CHECKING:
     from seedbench.replay import TableReplay

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from seedbench.display import Chart
-from seedbench.display.terminal import counted
 from seedbench.replay import Decisions, decision
+from seedbench.text import counted
 
 if TYPE_CHECKING:
     import altair as alt

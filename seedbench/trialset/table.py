@@ -121,6 +121,14 @@ class TrialTable:
         return score if self.sign > 0 else 0.0 - score
 
     @property
+    def score_limits(self) -> tuple[float, float]:
+        """The lowest and the highest score there can be: 1 is perfect where scores are shares of it; infinite where
+        nobody knows."""
+        if self.sign < 0 or self.score.max() > 1:
+            return -np.inf, np.inf
+        return 0.0 if self.metric in METRICS and self.metric != "matthews_correlation" else -1.0, 1.0
+
+    @property
     def num_trials(self) -> int:
         return len(self.row)
 

@@ -28,7 +28,6 @@ from seedbench.trialset import (
     TrialTable,
     refuse_unknown,
     resolve_trials,
-    seed_labels,
     whole_number,
 )
 
@@ -114,7 +113,7 @@ def _of_table(
         search=search(table, rng=stream(seed, table.name, "halves of the seeds"), done=done),
         notes=tuple(notes),
         sign=-1 if table.sign < 0 else 1,
-        seed_names=SeedNames(*seed_labels(table)),
+        seed_names=SeedNames(*table.seed_labels),
     )
 
 

@@ -8,7 +8,7 @@ from seedbench.analyses.answers import Component, Factors, FactorTest, Heatmap, 
 from seedbench.analyses.common import Floats, Indices, complete_part, curve, plain, values
 from seedbench.analyses.jackknife import LEVEL
 from seedbench.text import counted
-from seedbench.trialset import TrialTable, seed_labels
+from seedbench.trialset import TrialTable
 
 NAMES = {"weight_init": "weight-init seed", "data_order": "data-order seed"}
 #: What seeds are compared between tasks: where no two trials share one, a seed stands for both.
@@ -271,7 +271,8 @@ def seed_densities(table: TrialTable, grid: Floats) -> tuple[tuple[float, ...], 
     if usable:
         reach = 3 * max(float(np.sqrt(kernel.covariance[0, 0])) for kernel, _ in usable)
         ends = min(value[0] for _, value in usable) - reach, max(value[-1] for _, value in usable) + reach
-        points = np.linspace(*np.clip(ends, *table.score_limits).tolist(), DENSITY_POINTS)
+        first, last = np.clip(ends, *table.score_limits).tolist()
+        points = np.linspace(first, last, DENSITY_POINTS)
     densities = tuple(
         SeedDensity(
             factor=factor,
@@ -283,7 +284,7 @@ def seed_densities(table: TrialTable, grid: Floats) -> tuple[tuple[float, ...], 
         )
         for kernel, (factor, seed, place, value) in zip(kernels, chosen, strict=True)
     )
-    labels = dict(zip(NAMES, seed_labels(table), strict=True))
+    labels = dict(zip(NAMES, table.seed_labels, strict=True))
     without = [
         f"{NAMES[one.factor]} {labels[one.factor].get(one.seed, one.seed)}" for one in densities if one.density is None
     ]

@@ -204,7 +204,7 @@ def _diverged_parts(diverged: Diverged, step: Sequence[int], names: SeedNames) -
             )
             for one in diverged.partings
         )
-        yield Details(f"The {len(rows)} diverged trials", (Table(columns, rows, sortable=True),))
+        yield Details(f"The {counted(len(rows), 'diverged trial')}", (Table(columns, rows, sortable=True),))
 
 
 def _early_table(early: EarlyLate, step: Sequence[int]) -> Table:

@@ -82,11 +82,10 @@ def _factors(table: TableFindings, width: int) -> Iterator[RenderableType]:
     factors, names = table.factors, table.seed_names
     yield title("Weight initialisation against data order")
     if factors.components:
+        sd = "sd × 100" if table.shares else "sd"
         tests = {test.factor: test for test in factors.tests}
         yield Text(factors_sentence(factors))
-        grid = numbers(
-            "", "share", "sd × 100" if table.shares else "sd", "95% interval", "F", "p (F test)", "p (permutation)"
-        )
+        grid = numbers("", "share", sd, "95% interval", "F", "p (F test)", "p (permutation)")
         for one in factors.components:
             test = tests.get(one.source)
             grid.add_row(
@@ -121,7 +120,7 @@ def _diverged(diverged: Diverged, step: Sequence[int]) -> Iterator[RenderableTyp
     yield title("Diverged trials")
     yield Text(diverged_sentence(diverged, len(step)))
     yield from notes(diverged.notes)
-    grid = numbers("mean ", "", "first", f"{len(step)} checkpoints ", "last", "not finite")
+    grid = numbers("mean ", "", "first", f"{counted(len(step), 'checkpoint')} ", "last", "not finite")
     for measure, name in _MEASURES.items():
         curves = [one for one in diverged.curves if one.measure == measure]
         known = [value for one in curves for value in one.mean if value is not None]

@@ -13,7 +13,7 @@ from seedbench.analyses.common import Floats, Indices, complete_part, number, pl
 from seedbench.analyses.factors import NAMES
 from seedbench.analyses.result import SharedFactor, SharedSeeds, TaskCorrelation
 from seedbench.text import counted
-from seedbench.trialset import TrialTable, seed_labels
+from seedbench.trialset import TrialTable
 
 _FEWEST = 5  # seeds whose rank correlation has an interval
 _DECIMALS = 12  # means that are equal in truth must tie
@@ -72,7 +72,7 @@ def _by_seed(tables: Sequence[TrialTable], *, rng: np.random.Generator, permutat
 
 def _names(tables: Sequence[TrialTable], axis: int) -> dict[int, str]:
     """Seed -> label, where all tables have the same."""
-    every = [seed_labels(table)[axis] for table in tables]
+    every = [table.seed_labels[axis] for table in tables]
     names = {seed: label for of_table in every for seed, label in of_table.items()}
     alike = all(of_table.get(seed, label) == label for of_table in every for seed, label in names.items())
     return names if all(every) and alike else {}

@@ -41,7 +41,7 @@ def deviation(variance: float, shares: bool) -> str:
     """The standard deviation, in hundredths where scores are `shares` of 1; 0 where an estimate of the variance is
     negative, which a note says."""
     root = max(variance, 0.0) ** 0.5
-    return f"{root * 100:.2f}" if shares else f"{root:.4f}"
+    return f"{root * 100:.2f}" if shares else f"{root:.3g}"
 
 
 def expected_sentence(table: TableFindings) -> str:

@@ -38,6 +38,7 @@ from seedbench.live.report import LiveReport, make_report, text
 from seedbench.live.session import GRID, Session
 from seedbench.live.trial import LiveTrial
 from seedbench.strategy import Strategy
+from seedbench.text import counted
 
 
 @dataclass(frozen=True)
@@ -117,15 +118,19 @@ def dry_run(strategy: Strategy, options: LiveOptions) -> list[str]:
     waiting, plan = session.open(), session.plan
     drawn = options.seed is None and not (options.out / LOG).exists()
     seeds = "another one is drawn for each new campaign" if drawn else "of seeds, labels, order and campaign.rng"
+    paid = sum(trial.paid > 0 for trial in session.trials)
     lines = [
         f"strategy: {plan.strategy}",
         f"budget: {plan.budget} full trials of {len(plan.steps)} checkpoints each, of a grid of "
         f"{plan.grid[0]} x {plan.grid[1]} seeds",
         f"seed: {plan.seed} ({seeds})",
-        f"spent so far: {session.steps_spent / plan.steps[-1]:.2f} on {sum(t.paid > 0 for t in session.trials)} trials",
+        f"spent so far: {session.steps_spent / plan.steps[-1]:.2f} on {counted(paid, 'trial')}",
         f"workers: {options.workers}, processes in memory: {max(options.in_memory, parse_workers(options.workers)[1])}",
     ]
-    lines += [f"folder: {options.out.absolute()}", f"first asked for: {len(waiting)} trials" if waiting else "ended"]
+    lines += [
+        f"folder: {options.out.absolute()}",
+        f"first asked for: {counted(len(waiting), 'trial')}" if waiting else "ended",
+    ]
     for request in waiting:
         lines.append(f"  trial {request.trial}, checkpoint {request.checkpoint + 1}: {_command(options, request)}")
     session.close()

@@ -16,6 +16,7 @@ from seedbench.live.contract import Failed
 from seedbench.live.log import Plan
 from seedbench.live.session import Session
 from seedbench.live.trial import LiveTrial
+from seedbench.text import counted
 
 
 @dataclass(frozen=True)
@@ -189,7 +190,8 @@ def summary(report: LiveReport) -> list[str]:
     ways = {"stopped": "stopped", "ended": "ended early by themselves", "failed": "failed"}
     said = ", ".join(f"{number} {ways[name]}" for name, number in counts.items() if number) or "none stopped"
     lines.append(
-        f"Spent: {report.spent:.2f} of the budget's {plan.budget} full trials on {len(report.trials)} trials, {said}. "
+        f"Spent: {report.spent:.2f} of the budget's {counted(plan.budget, 'full trial')} on "
+        f"{counted(len(report.trials), 'trial')}, {said}. "
         f"Training all of them to the end would have cost {report.all_to_the_end:.2f}: "
         f"{1 - report.spent / report.all_to_the_end:.0%} saved."
     )

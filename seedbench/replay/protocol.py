@@ -11,6 +11,7 @@ import numpy as np
 from seedbench.errors import SelectionError
 from seedbench.influences import SubGrids, draw_subgrids, pool_size, subgrid_size, trial_grid
 from seedbench.randomness import stream
+from seedbench.text import counted
 from seedbench.trialset import TrialTable
 
 #: `held-out-2`: chosen by the dev set, reported on the test set. `dodge2020`: the dev set for both.
@@ -99,8 +100,8 @@ def _too_small(table: TrialTable, size: PoolSize, budget: int) -> str:
     largest = size.trials // TRIALS_PER_BUDGET
     said = f"enough for a budget of {largest}" if largest else "too few for any budget"
     return (
-        f"budget {budget} needs pools of {needed} trials, as of {enough}; {table.name} has {table.num_trials} "
-        f"{'trial' if table.num_trials == 1 else 'trials'} on {rows} × {columns} seeds, of which a pool has "
+        f"budget {budget} needs pools of {needed} trials, as of {enough}; {table.name} has "
+        f"{counted(table.num_trials, 'trial')} on {rows} × {columns} seeds, of which a pool has "
         f"{size.trials}, {said}"
     )
 

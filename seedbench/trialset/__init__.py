@@ -7,7 +7,6 @@
 from seedbench.trialset.arrays import LARGEST_SCORE, SCORE_NAME
 from seedbench.trialset.files import MANIFEST, Manifest, ManifestFile, read_folder, read_manifest, read_split
 from seedbench.trialset.identity import TrialsIdentity
-from seedbench.trialset.labels import seed_labels
 from seedbench.trialset.load import BUNDLED, TrialSet, load_trials, resolve_trials
 from seedbench.trialset.merge import add_trials, merge
 from seedbench.trialset.reproduced import Reproduction, TableDrawnFrom, TrainedAgain, read_reproductions
@@ -54,7 +53,6 @@ __all__ = [
     "refuse_unknown",
     "resolve_trials",
     "schema",
-    "seed_labels",
     "seeds_words",
     "to_arrow",
     "validate_folder",

@@ -202,8 +202,8 @@ def _worth(trials: TrialSet) -> str:
             parts.append(f"the mean best score lies {abs(above):.{digits}f}{unit} {side} the majority class")
         if table.num_trials > 1:
             parts.append(
-                f"best scores have a standard deviation of {best.std(ddof=1):.{digits}f}{unit} over the seeds and a range of "
-                f"{np.ptp(best):.{digits}f}"
+                f"best scores have a standard deviation of {best.std(ddof=1):.{digits}f}{unit} over the seeds and a "
+                f"range of {np.ptp(best):.{digits}f}"
             )
             parts.append(_first_difference(table))
         else:

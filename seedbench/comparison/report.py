@@ -66,8 +66,8 @@ def comparison_words(comparison: Comparison) -> list[str]:
     evaluation, (one, other) = comparison.evaluation, comparison.names
     over_all = evaluation.against[0].summary_difference
     if evaluation.is_itself(evaluation.against[0]):
-        return [itself_words(one, other), *left_out_words(evaluation.left_out)]
-    if over_all.gap_closed is None:
+        sentences = [itself_words(one, other)]
+    elif over_all.gap_closed is None:
         sentences = [no_signal_words(evaluation.rows)]
     else:
         sentences = [f"All tables with signal together, {one} closes {points_of_gap(over_all, other)}."]

@@ -110,16 +110,18 @@ def _left_out(folder: Path, files: Sequence[Path], patterns: Sequence[str]) -> t
     out: set[Path] = set()
     for pattern in patterns:
         wanted = pattern.rstrip("/")
-        some = {path for path in files if _is_called(path.relative_to(folder), wanted) or _is_called(path, wanted)}
+        some = {path for path in files if _is_called(path, folder, wanted)}
         if not some:
             raise TrialSetError(f"--leave-out {pattern}: there is no such file of curves in {folder}")
         out |= some
     return [path for path in files if path not in out], [path for path in files if path in out]
 
 
-def _is_called(path: Path, wanted: str) -> bool:
-    """Whether a file, or a folder that it is in, is called so."""
-    return any(fnmatchcase(one.as_posix(), wanted) for one in (path, *path.parents))
+def _is_called(path: Path, folder: Path, wanted: str) -> bool:
+    """Whether a file, or a folder that it is in, is called so: in the folder that is read, or as errors name it."""
+    inside = path.relative_to(folder)
+    whole = (one.as_posix() == wanted for one in (path, *path.parents[: len(inside.parts) - 1]))
+    return any(whole) or any(fnmatchcase(one.as_posix(), wanted) for one in (inside, *inside.parents[:-1]))
 
 
 def _named(what: str, folder: Path, files: Sequence[Path]) -> list[str]:

@@ -45,7 +45,7 @@ def values(folder: Path, manifest: Manifest, trials: TrialSet) -> dict[str, str]
     number = f"{sum(table.num_trials for table in trials.tables):,}"
     return {
         "name": trials.name,
-        "owner": trials.name.split("/")[0],
+        "owner": trials.name.split("/")[0] if on_hub(manifest) else "those who recorded them",
         "version": trials.version,
         "sha256": trials.sha256,
         "trials": number,

@@ -50,9 +50,10 @@ def expected_sentence(table: TableFindings) -> str:
         return f"The one trial reached {expected.best:.4f}."
     names, seeds = table.seed_names, (expected.best_weight_init_seed, expected.best_data_order_seed)
     one, other = (names.of(factor, seed) for factor, seed in zip(NAMES, seeds, strict=True))
+    whose = f"seed {one}" if names.weight_init and one == other else f"weight-init seed {one}, data-order seed {other}"
     return (
         f"One trial can be expected to reach {expected.without_replacement[0]:.4f}; the best of all {table.trials:,} "
-        f"reached {expected.best:.4f} (weight-init seed {one}, data-order seed {other}, step {expected.best_step:,})."
+        f"reached {expected.best:.4f} ({whose}, step {expected.best_step:,})."
     )
 
 

@@ -88,7 +88,7 @@ class TrialTable:
         rows, columns = self.grid
         trials, checkpoints = counted(self.num_trials, "trial"), counted(self.num_checkpoints, "checkpoint")
         test = "" if self.test_score is None else ", test scores"
-        return f"{self.name}: {trials} on {rows} × {columns} seeds, {checkpoints}{test}"
+        return f"{self.name}: {trials} on {rows if self.diagonal else f'{rows} × {columns}'} seeds, {checkpoints}{test}"
 
     @property
     def name(self) -> str:

@@ -416,6 +416,12 @@ def test_revisit_bert_finetuning(tmp_path):
     assert np.allclose(tables[0].train_loss, [[0.7, 0.4]] * 2)
 
 
+def test_options_that_a_published_set_has_no_use_for_are_refused(tmp_path):
+    options = ImportOptions(score="val_acc", leave_out=("SEED1",), keep="last")
+    with pytest.raises(TrialSetError, match="it is known how that is read; leave --score, --leave-out out$"):
+        import_public("revisit-bert-finetuning", tmp_path, tmp_path / "set", options)
+
+
 def test_public_sets_are_named(run, tmp_path):
     code, out, _ = run("trials", "import", "--from", "list")
     assert code == 0 and "arXiv 2006.05987" in out and "https://github.com/asappresearch/revisit-bert-finetuning" in out

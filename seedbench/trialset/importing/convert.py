@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ from seedbench.trialset.importing.units import direction_note, without_percent
 
 _NOT_IN_AN_ID = re.compile(r"[^\w.+=-]", re.ASCII)
 _SHOWN = 8
+#: What can be said of a published set, whose layout is known.
+_OF_PUBLIC = {"majority_score", "common_steps", "empty_is_nan", "where", "keep", "fields", "name", "version"}
 
 
 @dataclass(frozen=True)
@@ -73,13 +75,17 @@ def import_public(
         name: of it.
         folder: where it lies.
         out: the new folder.
-        options: those that are not about the layout: majority_score, common_steps, where, keep, fields, name, version.
+        options: those that are not about the layout, `_OF_PUBLIC`.
 
     Raises:
         TrialSetError: as `import_curves`.
     """
     if Path(out).exists():
         raise TrialSetError(f"{out}: exists already; a trial set is written to a new folder")
+    default = ImportOptions()
+    given = (one.name for one in fields(options) if getattr(options, one.name) != getattr(default, one.name))
+    if told := [f"--{one.replace('_', '-')}" for one in given if one not in _OF_PUBLIC]:
+        raise TrialSetError(f"--from {name}: it is known how that is read; leave {', '.join(told)} out")
     return _written(read_public(name, Path(folder), options), out, options)
 
 

@@ -121,6 +121,15 @@ class Row:
         """A score of this row as it was measured."""
         return score if self.sign > 0 else 0.0 - score
 
+    def band(self, low: float | None, high: float | None) -> tuple[float | None, float | None]:
+        """The ends of an interval of scores as they were measured, for a picture: where the best test score is a share
+        of 1, none passes 1."""
+        if low is None or high is None:
+            return None, None
+        if self.sign < 0:
+            return self.measured(high), self.measured(low)
+        return low, min(high, 1.0) if self.oracle <= 1 else high
+
 
 @dataclass(frozen=True)
 class BudgetSummary:

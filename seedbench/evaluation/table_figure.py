@@ -38,16 +38,16 @@ def table_figure(evaluation: Evaluation, table: str) -> alt.TopLevelMixin:
     first = [row for row in evaluation.rows if _name(row) == name]
     rows: list[dict[str, Any]] = [
         {
-            "budget": r.budget,
-            "score": r.best_of_n,
-            "low": r.best_of_n_low,
-            "high": r.best_of_n_high,
+            "budget": row.budget,
+            "score": row.measured(row.best_of_n),
+            "low": low,
+            "high": high,
             "which": "best-of-n",
         }
-        for r in first
+        for row, (low, high) in ((row, row.band(row.best_of_n_low, row.best_of_n_high)) for row in first)
     ]
     rows += [
-        {"budget": row.budget, "score": row.score, "low": None, "high": None, "which": strategy}
+        {"budget": row.budget, "score": row.measured(row.score), "low": None, "high": None, "which": strategy}
         for strategy, its in strategies
         for row in its
         if _name(row) == name
@@ -60,7 +60,7 @@ def table_figure(evaluation: Evaluation, table: str) -> alt.TopLevelMixin:
         low="low",
         high="high",
         points=True,
-        levels={"one full trial": first[0].floor, "oracle": first[0].oracle},
+        levels={"one full trial": first[0].measured(first[0].floor), "oracle": first[0].measured(first[0].oracle)},
     )
     trials = evaluation.trials
     title = alt.TitleParams(

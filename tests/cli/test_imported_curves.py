@@ -3,11 +3,14 @@ said."""
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+import seedbench
 
 NAMES = ("--model", "m", "--task", "mine", "--recipe", "r", "--weight-init-seed", "wi", "--data-order-seed", "do")
 QUICK = ("--replicates", "20", "--processes", "1")
@@ -155,3 +158,14 @@ def test_one_is_no_plural(imported, said, command):
     text = said(*command.split(), *options, *(() if command == "trials show" else ("--trials", folder)), *how)
     plurals = "trials|seeds|tables|campaigns|checkpoints|rows|replicates|points"
     assert not re.search(rf"(?<![\d.,])1 (?!is|has|was)[a-z]{{0,12}} ?({plurals})\b", text)
+
+
+@pytest.mark.parametrize(("options", "low", "high"), [(ACCURACY, 0.8, 1.0), (PERPLEXITY, 9.9, 13.0)])
+def test_a_table_s_picture_has_the_scores_that_can_be(imported, options, low, high):
+    """Accuracies up to 1; perplexities from 10 on, which are not drawn below 0."""
+    folder, _ = imported("set", *options)
+    protocol = "dodge2020" if options is PERPLEXITY else "held-out-2"
+    evaluation = seedbench.evaluate("start_many", folder, protocol=protocol, replicates=20, processes=1)
+    drawn = json.dumps(evaluation.plot("r").to_dict())
+    values = [float(value) for value in re.findall(r'"(?:score|low|high)": (-?[\d.]+)', drawn)]
+    assert len(values) > 6 and low < min(values) and max(values) <= high

@@ -8,6 +8,7 @@ from typing import Any
 
 import mlcroissant as mlc
 
+from dataset_card.facts import on_hub
 from seedbench.errors import TrialSetError
 from seedbench.trialset import MANIFEST, Manifest
 from seedbench.trialset.schema import CONFIGS, Column
@@ -27,7 +28,8 @@ _TYPES = {
 def croissant(
     folder: Path, manifest: Manifest, *, description: str, citation: str, keywords: list[str], ours: bool
 ) -> str:
-    """The Croissant file of a trial set, as JSON. Its files are those of the version's tag on the Hub.
+    """The Croissant file of a trial set, as JSON. Its files are those of the version's tag on the Hub; of a
+    set without a name there, those beside it.
 
     Args:
         folder: of the trial set.
@@ -40,7 +42,8 @@ def croissant(
     Raises:
         TrialSetError: mlcroissant finds it invalid.
     """
-    url = f"https://huggingface.co/datasets/{manifest.name}"
+    url = f"https://huggingface.co/datasets/{manifest.name}" if on_hub(manifest) else None
+    files_at = f"{url}/resolve/v{manifest.version}/" if url else ""
     paths = [MANIFEST, *(path for path in manifest.files if path.endswith(".parquet"))]
     try:
         metadata = mlc.Metadata(
@@ -53,7 +56,7 @@ def croissant(
             keywords=keywords,
             in_language=["en"] if ours else None,
             creators=[mlc.Organization(name="seedbench", url=url)],
-            distribution=[_file(folder, manifest, path, f"{url}/resolve/v{manifest.version}/{path}") for path in paths],
+            distribution=[_file(folder, manifest, path, f"{files_at}{path}") for path in paths],
             record_sets=[
                 _records(config, path, task if len(shards) == 1 else f"{task}-{number:05d}")
                 for config in CONFIGS

@@ -45,7 +45,7 @@ def values(folder: Path, manifest: Manifest, trials: TrialSet) -> dict[str, str]
     number = f"{sum(table.num_trials for table in trials.tables):,}"
     return {
         "name": trials.name,
-        "owner": trials.name.split("/")[0],
+        "owner": trials.name.split("/")[0] if on_hub(manifest) else "those who recorded them",
         "version": trials.version,
         "sha256": trials.sha256,
         "trials": number,
@@ -56,6 +56,7 @@ def values(folder: Path, manifest: Manifest, trials: TrialSet) -> dict[str, str]
         "of_models": ", ".join(sorted({table.model for table in trials.tables})),
         "scores": _scores(trials),
         "predictions": "yes" if manifest.shards("predictions") else "",
+        **_whereabouts(manifest),
         "our_runs": "yes" if our_runs(folder, manifest) else "",
         "of_glue": "yes" if TASKS.keys() & set(tasks) else "",
         "labels": _labels(trials),
@@ -65,6 +66,7 @@ def values(folder: Path, manifest: Manifest, trials: TrialSet) -> dict[str, str]
         "first_file": manifest.shards("trials")[task][0],
         "tables": _tables(trials),
         "worth": _worth(trials),
+        "in_points": ", in points (hundredths of a score)" if any(map(_in_points, trials.tables)) else "",
         "two_way": "\n\n".join(_two_way(table) for table in trials.tables if not table.sparse),
         "strategies": strategies(folder, trials),
         "reproduced": reproduced(folder, trials),
@@ -85,6 +87,23 @@ def values(folder: Path, manifest: Manifest, trials: TrialSet) -> dict[str, str]
             for model in sorted({table.model for table in trials.tables})
         ),
     }
+
+
+def _whereabouts(manifest: Manifest) -> dict[str, str]:
+    """How a trial set is loaded: one called `owner/name` from the Hub, any other from its folder."""
+    if not on_hub(manifest):
+        return {"on_hub": "", "source": '"."', "revision": "", "files_at": ""}
+    return {
+        "on_hub": "yes",
+        "source": f'"{manifest.name}"',
+        "revision": f', revision="v{manifest.version}"',
+        "files_at": f"hf://datasets/{manifest.name}@v{manifest.version}/",
+    }
+
+
+def on_hub(manifest: Manifest) -> bool:
+    """Whether a trial set has the name of a dataset on the Hub, `owner/name`."""
+    return "/" in manifest.name
 
 
 def our_runs(folder: Path, manifest: Manifest) -> bool:
@@ -174,17 +193,17 @@ def _worth(trials: TrialSet) -> str:
     """One line a table: what there is to be learned, and from which checkpoint on."""
     lines = []
     for table in trials.tables:
-        scale, unit = (100, " points") if np.abs(table.score).max() <= 1 else (1, "")
+        scale, unit, digits = (100, " points", 1) if _in_points(table) else (1, "", 2)
         best, majority = table.score.max(axis=1) * scale, table.majority_score * scale
         parts = []
         if not np.isnan(majority):
             above = best.mean() - majority
             side = "above" if above * table.sign >= 0 else "below"
-            parts.append(f"the mean best score lies {abs(above):.1f}{unit} {side} the majority class")
+            parts.append(f"the mean best score lies {abs(above):.{digits}f}{unit} {side} the majority class")
         if table.num_trials > 1:
             parts.append(
-                f"best scores have a standard deviation of {best.std(ddof=1):.1f}{unit} over the seeds and a range of "
-                f"{np.ptp(best):.1f}"
+                f"best scores have a standard deviation of {best.std(ddof=1):.{digits}f}{unit} over the seeds and a "
+                f"range of {np.ptp(best):.{digits}f}"
             )
             parts.append(_first_difference(table))
         else:
@@ -193,17 +212,23 @@ def _worth(trials: TrialSet) -> str:
     return "\n".join(lines)
 
 
+def _in_points(table: TrialTable) -> bool:
+    """Whether scores are shares of 1, of which a hundredth is a point."""
+    return bool(np.abs(table.score).max() <= 1)
+
+
 def _two_way(table: TrialTable) -> str:
     """The best score of every trial, folded away: rows are weight-init seeds, columns data-order seeds; a list of seeds
     where no two trials share one."""
     best = table.as_measured(table.score.max(axis=1))
+    weight_inits, data_orders = table.seed_labels
     if table.diagonal:
         columns, cells = ["best"], np.arange(table.num_trials)[:, None]
     else:
-        columns, cells = [str(seed) for seed in table.data_order_seeds], table.cell
+        columns, cells = [data_orders.get(seed, str(seed)) for seed in table.data_order_seeds.tolist()], table.cell
     rows = [
-        [f"**{seed}**", *("" if trial < 0 else f"{best[trial]:.3f}" for trial in of_row)]
-        for seed, of_row in zip(table.weight_init_seeds, cells, strict=True)
+        [f"**{weight_inits.get(seed, str(seed))}**", *("" if trial < 0 else f"{best[trial]:.3f}" for trial in of_row)]
+        for seed, of_row in zip(table.weight_init_seeds.tolist(), cells, strict=True)
     ]
     shown = _markdown(["", *columns], rows)
     return f"<details><summary>{table.model}, {table.task}, {table.recipe}</summary>\n\n{shown}\n\n</details>"

@@ -8,7 +8,7 @@ import numpy as np
 
 from seedbench import display
 from seedbench.display import axes, charts
-from seedbench.display.terminal import counted
+from seedbench.text import counted
 from seedbench.trialset import TrialSet
 
 

@@ -29,6 +29,7 @@ from seedbench.documents import to_json
 from seedbench.errors import SeedbenchError
 from seedbench.files import write_file
 from seedbench.replay import admitted_budgets, pool_size_of, scored_tables
+from seedbench.text import counted
 from seedbench.trialset import BUNDLED, TrialSet, TrialsIdentity, TrialTable, load_trials
 
 SMALL = 2**32  # one of 100 random 63-bit seeds is below it once in 20 million pools
@@ -148,7 +149,7 @@ def revealed(board: Board, pool: TrialsIdentity) -> Board:
 
 def _grid(table: TrialTable) -> str:
     rows, columns = table.grid
-    return f"{rows} × {columns} seeds, {table.num_trials} trials"
+    return f"{rows} × {columns} seeds, {counted(table.num_trials, 'trial')}"
 
 
 if __name__ == "__main__":

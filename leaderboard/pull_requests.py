@@ -19,7 +19,8 @@ from leaderboard.results import NOT_MEASURED, Result, comparable_claim, gap_clos
 from leaderboard.runs import WORK, Verification, verify
 from seedbench.errors import SeedbenchError
 from seedbench.files import remove_folder, write_file
-from seedbench.submission import ENTRY, ENTRY_BYTES, SOURCE, SOURCE_BYTES, is_slug
+from seedbench.sandbox.submittable import SOURCE_BYTES
+from seedbench.submission import ENTRY, ENTRY_BYTES, SOURCE, is_slug
 from seedbench.trialset.hub import explain
 
 if TYPE_CHECKING:

@@ -19,7 +19,8 @@ from leaderboard.results import BAD_SUBMISSION, NOT_MEASURED, Key, Result, read_
 from seedbench.documents import to_json
 from seedbench.errors import SeedbenchError
 from seedbench.files import remove_folder
-from seedbench.submission import ENTRY, ENTRY_BYTES, SOURCE, SOURCE_BYTES, read_file
+from seedbench.sandbox.submittable import SOURCE_BYTES
+from seedbench.submission import ENTRY, ENTRY_BYTES, SOURCE, read_file
 from seedbench.trialset import TrialSet
 
 RUNS = 2

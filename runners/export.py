@@ -24,6 +24,7 @@ from seedbench import metrics
 from seedbench.commands import run
 from seedbench.errors import SeedbenchError
 from seedbench.tasks import TASKS
+from seedbench.text import counted
 from seedbench.trialset import (
     changing_trials,
     load_trials,
@@ -235,7 +236,8 @@ def main(
         if compact:
             for path in write_compact(out, splits):
                 size = path.stat().st_size
-                console.print(f"{path}: {pq.read_metadata(path).num_rows} trials, {size:,} bytes", soft_wrap=True)
+                trials = counted(pq.read_metadata(path).num_rows, "trial")
+                console.print(f"{path}: {trials}, {size:,} bytes", soft_wrap=True)
             return
         assert name and version
         if append_:
@@ -246,7 +248,8 @@ def main(
         console.print(f"error: {error}", style="red", soft_wrap=True, highlight=False)
         raise typer.Exit(2) from None
     for table in load_trials(out).tables:
-        console.print(f"{table.name}: {table.num_trials} trials × {table.num_checkpoints} checkpoints", soft_wrap=True)
+        checkpoints = counted(table.num_checkpoints, "checkpoint")
+        console.print(f"{table.name}: {counted(table.num_trials, 'trial')} × {checkpoints}", soft_wrap=True)
     console.print(f"{out}: manifest sha256 {digest}", soft_wrap=True)
 
 

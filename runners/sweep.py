@@ -38,6 +38,7 @@ from runners.workers import Block, Pace, SweepError, run_blocks
 from seedbench.commands import run
 from seedbench.errors import SeedbenchError
 from seedbench.tasks import TASKS
+from seedbench.text import counted
 
 
 def sweep(spec: TableSpec, cells: Sequence[Cell], devices: Sequence[str], threads: int, console: Console) -> int:
@@ -68,7 +69,7 @@ def fill(
         return 0
     expected = {table.spec: 3600 / table.trials_per_hour for table in tables if table.trials_per_hour}
     (spec, *others) = [table.spec for table in tables]
-    title = f"{len(tables)} tables" if others else f"{spec.model_name} {spec.task} {spec.recipe.name}"
+    title = counted(len(tables), "table") if others else f"{spec.model_name} {spec.task} {spec.recipe.name}"
     display = Display(title, total, None if until is None else until - time.monotonic())
     with Live(display, console=console, refresh_per_second=2, transient=not console.is_terminal):
         for block in run_blocks(blocks, devices, threads, display.tick, Pace(until, expected)):
@@ -233,9 +234,10 @@ def main(
         total = sum(len(table.cells) for table in tables)
         folder = tables[0].spec.out if len(tables) > 1 else tables[0].folder
         if left:
-            console.print(f"{ran} trials run; {left} of {total} are left: run the same command again to go on")
+            said = f"{left} of {total} are left: run the same command again to go on"
+            console.print(f"{counted(ran, 'trial')} run; {said}")
             return
-        console.print(f"{ran} trials run; the logs of all {total} are in {folder}", soft_wrap=True)
+        console.print(f"{counted(ran, 'trial')} run; the logs of all {total} are in {folder}", soft_wrap=True)
         if plan is not None and of_pilots:
             for line in record_pilots(plan, of_pilots):
                 console.print(line, soft_wrap=True)

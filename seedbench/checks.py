@@ -22,7 +22,6 @@ from typing import Any, TypedDict, Unpack
 import numpy as np
 
 from seedbench.campaign import Around, Labels, Measurements, PastArrays
-from seedbench.display.terminal import counted
 from seedbench.errors import CannotSeal, SeedbenchError, StrategyFailed, StrategyFileError
 from seedbench.replay import (
     Deadline,
@@ -41,6 +40,7 @@ from seedbench.replay import (
 from seedbench.sandbox import Limits, breach_of_exit, open_sandbox
 from seedbench.sandbox.submittable import check_source
 from seedbench.strategy import Strategy, load_strategy
+from seedbench.text import counted
 from seedbench.trialset import Selection, TrialSet, resolve_trials
 
 CAMPAIGNS = 20
@@ -166,11 +166,8 @@ def check_strategy(
     if traces[-1].failed is not None:
         raise traces[-1].failed
     tables, spent = len({case.batch.table.name for case in cases}), np.mean([trace.spent for trace in traces])
-    results = [
-        CheckResult(
-            True, f"runs: {len(cases)} campaigns on {counted(tables, 'trial table')}, {spent:.0%} of budget spent"
-        )
-    ]
+    what = f"{counted(len(cases), 'campaign')} on {counted(tables, 'trial table')}"
+    results = [CheckResult(True, f"runs: {what}, {spent:.0%} of budget spent")]
 
     again = _in_another_process(strategy, cases[::-1], hash_seed=2)[::-1]
     if parted := _first_difference(cases, traces, again):
@@ -189,7 +186,7 @@ def check_strategy(
     blind = _in_another_process(strategy, changed, hash_seed=1)
     if parted := _first_difference(changed, traces * len(WAYS), blind):
         return [*results, CheckResult(False, f"not blind: {parted}, though only what it had not paid for was changed")]
-    tried = f"{len(WAYS)} ways × {len(cases)} campaigns"
+    tried = f"{len(WAYS)} ways × {counted(len(cases), 'campaign')}"
     results.append(CheckResult(True, f"blind: the same calls when what it had not paid for is changed, {tried}"))
     return [*results, _sealable(strategy, cases[:SEALED], traces)]
 
@@ -213,7 +210,9 @@ def _sealable(strategy: Strategy, cases: Sequence[Case], traces: Sequence[Trace]
         return CheckResult(None, f"not tried in sealed processes: {error}")
     except StrategyFailed as failed:
         return CheckResult(None, f"cannot be sealed, so --sandbox and submit refuse it: {failed.reason}")
-    return CheckResult(True, f"sealed: keeps the same in sealed processes, {len(cases)} campaigns")
+    except StrategyFileError as error:
+        return CheckResult(None, f"cannot be sealed, so --sandbox and submit refuse it: {error}")
+    return CheckResult(True, f"sealed: keeps the same in sealed processes, {counted(len(cases), 'campaign')}")
 
 
 def _cases(trials: TrialSet, options: ReplayOptions, campaigns: int) -> list[Case]:
@@ -346,7 +345,8 @@ def _in_another_process(
         )
     except subprocess.TimeoutExpired:
         limit = f"{PROCESS_TIME_LIMIT:.0f} seconds"
-        raise SeedbenchError(f"{strategy.name}: {len(cases)} campaigns in another process took over {limit}") from None
+        ran = counted(len(cases), "campaign")
+        raise SeedbenchError(f"{strategy.name}: {ran} in another process took over {limit}") from None
     traces: list[Trace] = []
     with BytesIO(done.stdout) as answers:
         while answers.tell() < len(done.stdout):

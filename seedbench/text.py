@@ -1,4 +1,4 @@
-"""Text that strangers wrote: what nobody would see in it, and names that look like others."""
+"""Counts in words; and text that strangers wrote: what nobody would see in it, and names that look like others."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ _ALIKE = str.maketrans(
     "\u0261\u0131",
     "aeopcyxijshdqwbkmhtabezhikmnoptyxagi",
 )
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 trial`, `2 trials`."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
 def is_hidden(character: str) -> bool:

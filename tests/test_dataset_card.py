@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -184,7 +185,8 @@ def test_the_card_of_imported_curves_that_are_better_low_and_have_a_test_set(tmp
     assert "| 2.000–4.000 | not known | 4.000 |" in card  # the test scores 3 and 5 of those two
     assert "|  | best |\n|---|---|\n| **1** | 2.000 |\n| **2** | 4.000 |" in card
     assert "Which examples the test scores of lm are of is not recorded here." in card
-    assert "best scores have a standard deviation of 1.4 over the seeds and a range of 2.0" in card
+    assert "best scores have a standard deviation of 1.41 over the seeds and a range of 2.00" in card
+    assert "What there is to win:\n" in card and "hundredths" not in card
 
 
 def test_a_set_of_imported_curves_of_unknown_tasks_has_all_its_documents(curves: Path) -> None:
@@ -230,6 +232,35 @@ def test_the_documents_of_imported_curves_claim_no_licence(curves: Path) -> None
 def test_the_code_in_the_card_of_imported_curves_runs(curves: Path) -> None:
     card = build_card(curves).split("import seedbench\n", 1)[1].split("```")[0]
     exec(f"import seedbench\n{card}".replace("somebody/curves", str(curves)).replace(', revision="v1.0.0"', ""), {})
+
+
+def test_the_documents_of_a_folder_name_no_place_on_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A set that has no name there, as `trials import` makes it; the code of its card runs in its folder."""
+    lines = [
+        f"m,mine,r,{seed % 4},{seed // 4},{at},{0.5 + seed / 100 + at / 50}" for seed in range(16) for at in (1, 2)
+    ]
+    (tmp_path / "c.csv").write_text(
+        "\n".join(["model,task,recipe,weight_init_seed,data_order_seed,step,score", *lines])
+    )
+    import_curves(tmp_path / "c.csv", tmp_path / "set", ImportOptions())
+    documents = {name: content.decode() for name, content in build(tmp_path / "set").items() if name[-4:] != ".png"}
+    for name, text in documents.items():
+        assert not re.search(r"huggingface\.co/datasets|hf://|CHANGELOG|revision=", text), name
+    assert yaml.safe_load(documents["CITATION.cff"])["authors"] == [{"name": "those who recorded them"}]
+    monkeypatch.chdir(tmp_path / "set")
+    with_pandas, with_seedbench = re.findall(r"```python\n(.*?)```", documents["README.md"], re.DOTALL)[1:3]
+    exec(with_pandas, {})
+    exec(with_seedbench, {})
+
+
+def test_the_card_calls_seeds_as_their_user_does(tmp_path: Path) -> None:
+    lines = ["wi,step,acc", "init-a,1,0.5", "init-b,1,0.6"]
+    (tmp_path / "c.csv").write_text("\n".join(lines))
+    seeds = {"weight_init_seed": "wi", "data_order_seed": "wi"}
+    import_curves(
+        tmp_path / "c.csv", tmp_path / "set", ImportOptions(model="m", task="t", recipe="r", score="acc", **seeds)
+    )
+    assert "| **init-a** | 0.500 |\n| **init-b** | 0.600 |" in build_card(tmp_path / "set")
 
 
 @pytest.mark.parametrize("template", ["template.md", "citation.bib", "citation.cff"])

@@ -42,7 +42,7 @@ ON_USE = {("live", "transformers"): {"torch", "transformers"}}  # what a module 
 EVERYBODYS = {"errors", "documents", "docstrings", "text"}
 PUBLIC = {"", "__version__"}  # what anybody may take from the package itself: its version
 MAY_KNOW = {
-    "runners": {"errors", "commands", "documents", "files", "trialset", "metrics", "tasks"},
+    "runners": {"errors", "commands", "documents", "files", "trialset", "metrics", "tasks", "text"},
     "dataset_card": {
         "errors",
         "commands",
@@ -53,6 +53,7 @@ MAY_KNOW = {
         "tasks",
         "display",
         "evaluation",
+        "text",
     },
     "leaderboard": {
         "errors",

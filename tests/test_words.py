@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from seedbench.display.terminal import counted
+from seedbench.text import counted
 from seedbench.trialset import curve_words, ended_words
 from tests.synthetic import table_by_hand
 

@@ -83,14 +83,15 @@ def label_of(entry: Entry, among: Sequence[Entry]) -> str:
 
 
 def _point(row: Row) -> dict[str, Any]:
-    return {"budget": row.budget, "score": row.score, "low": row.score_low, "high": row.score_high}
+    low, high = row.band(row.score_low, row.score_high)
+    return {"budget": row.budget, "score": row.measured(row.score), "low": low, "high": high}
 
 
 def _levels(row: Row) -> dict[str, float]:
     between = {"one full trial": row.floor, "best of many": row.ceiling}
     if row.no_signal:  # as good as one, and their names would be written over each other
         between = {"one full trial, best of many": (row.floor + row.ceiling) / 2}
-    return between | {"oracle": row.oracle}
+    return {name: row.measured(level) for name, level in (between | {"oracle": row.oracle}).items()}
 
 
 def gap_chart(standing: Standing) -> Chart | None:

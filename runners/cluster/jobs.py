@@ -22,6 +22,7 @@ from submitit.core.utils import DelayedSubmission, FailedJobError, FailedSubmiss
 from runners.cluster.state import Batch, Block, Options, State, Wanted, cluster_folder, write_state
 from runners.errors import RunnerError
 from runners.table import TableSpec, pending_cells
+from seedbench.text import counted
 
 EXECUTORS = ("slurm", "local", "debug")
 #: SLURM's states (squeue --helpstate) of a job that has not ended; every other one is an end.
@@ -72,7 +73,7 @@ class BlockJob:
             torch.set_num_threads(self.threads)
         runner = BlockRunner(self.spec, self.device or ("cuda" if torch.cuda.is_available() else "cpu"))
         runner.check_folder()
-        print(f"{len(cells)} trials on {runner.provenance['device']}", flush=True)
+        print(f"{counted(len(cells), 'trial')} on {runner.provenance['device']}", flush=True)
         for number, cell in enumerate(runner.run(cells), 1):
             seeds = f"weight_init_seed={cell.weight_init_seed} data_order_seed={cell.data_order_seed}"
             print(f"{number}/{len(cells)} {seeds}", flush=True)

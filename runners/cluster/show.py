@@ -15,6 +15,7 @@ from runners.cluster.jobs import job_paths, last_words
 from runners.cluster.rounds import View
 from runners.cluster.state import WORDS, Batch
 from runners.trial_log import Cell
+from seedbench.text import counted
 
 
 def overview(view: View) -> Table:
@@ -52,10 +53,10 @@ def _failure(out: Path, view: View, batch: Batch, number: int, failed: Sequence[
     count = len(set(batch.blocks[number]).intersection(failed))
     paths = job_paths(out, batch, number)
     if paths is None:
-        return f"{count} trials: {batch.name} was never submitted"
+        return f"{counted(count, 'trial')}: {batch.name} was never submitted"
     end = view.queue.ended.get((batch.name, number), "ended")
     reason = view.errors.get((batch.name, number)) or last_words(paths)
-    return f"{count} trials, job {paths.job_id} {end}: {reason} (log: {paths.stderr})"
+    return f"{counted(count, 'trial')}, job {paths.job_id} {end}: {reason} (log: {paths.stderr})"
 
 
 def summary(view: View) -> str:

@@ -17,6 +17,7 @@ from runners.trial_log import Cell
 from seedbench.documents import plain, to_json
 from seedbench.live import LiveTrial, Session, fresh_seeds
 from seedbench.tasks import TASKS
+from seedbench.text import counted
 
 
 @dataclass(frozen=True)
@@ -248,7 +249,7 @@ def _of_two_labels(row: Mapping[str, Any], metric: str, checkpoint: int) -> floa
 def summary(report: Report) -> list[str]:
     """What was kept, spent and saved, in sentences."""
     kept, trial, length = report.kept, report.kept_trial(), report.steps_per_trial
-    trials = "1 trial" if len(report.trials) == 1 else f"{len(report.trials)} trials"
+    trials = counted(len(report.trials), "trial")
     lines = [
         f"Kept: trial {kept.trial} (weight_init_seed {trial.weight_init_seed}, data_order_seed "
         f"{trial.data_order_seed}) at step {kept.step:,} of {length:,}, score {kept.score:.4f} "

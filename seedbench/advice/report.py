@@ -24,6 +24,7 @@ from seedbench.display.terminal import (
 )
 from seedbench.evaluation.words import left_out_words
 from seedbench.strategy import load_strategy, with_parameters_said
+from seedbench.text import counted
 
 if TYPE_CHECKING:
     from seedbench.advice.result import Advice, BestOfN, Candidate, Needed
@@ -217,7 +218,7 @@ def _to_copy(lines: str) -> Text:
 def _tables(advice: Advice) -> Iterator[Text]:
     """What best-of-n does, table by table."""
     facts = [f"{advice.trials.name} {advice.trials.version}", f"protocol {advice.protocol}"]
-    facts += [f"{advice.replicates} replicates", f"seed {advice.seed}"]
+    facts += [counted(advice.replicates, "replicate"), f"seed {advice.seed}"]
     yield Text(f"\n{', '.join(facts)}", style="dim")
     for table in advice.tables:
         yield Text(f"\n{table.model} · {table.task} · {table.recipe}", style="bold")

@@ -15,12 +15,12 @@ from seedbench.analyses.diverged import diverged_trials
 from seedbench.analyses.early import early_late
 from seedbench.analyses.expected import expected_performance
 from seedbench.analyses.factors import factors
-from seedbench.analyses.result import Findings, SharedSeeds, TableFindings
+from seedbench.analyses.result import Findings, SeedNames, SharedSeeds, TableFindings
 from seedbench.analyses.search import parts, search
 from seedbench.analyses.shared import shared_seeds
-from seedbench.display.terminal import counted
 from seedbench.errors import SelectionError
 from seedbench.randomness import SEED_RULE, stream
+from seedbench.text import counted
 from seedbench.trialset import (
     Selection,
     SelectionKeywords,
@@ -113,6 +113,7 @@ def _of_table(
         search=search(table, rng=stream(seed, table.name, "halves of the seeds"), done=done),
         notes=tuple(notes),
         sign=-1 if table.sign < 0 else 1,
+        seed_names=SeedNames(*table.seed_labels),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from seedbench.analyses.answers import Diverged, EarlyLate, Factors, Heatmap
 from seedbench.analyses.factors import NAMES, SHARED
-from seedbench.analyses.result import SharedFactor, SharedSeeds, TableFindings
+from seedbench.analyses.result import SeedNames, SharedFactor, SharedSeeds, TableFindings
 from seedbench.display import Chart, Link, charts
 from seedbench.display.axes import Axis
 
@@ -66,10 +66,10 @@ def powers(last: int) -> list[int]:
     return [2**power for power in range(last.bit_length()) if 2**power <= last]
 
 
-def heatmap_chart(grid: Heatmap, metric: str, sign: int) -> Chart:
+def heatmap_chart(grid: Heatmap, metric: str, sign: int, names: SeedNames) -> Chart:
     """The grid of seeds, rows and columns from the best mean to the worst, what is best in the same colour."""
     rows = [
-        {"data_order": column, "weight_init": row, "score": value}
+        {"data_order": names.of("data_order", column), "weight_init": names.of("weight_init", row), "score": value}
         for row, line in zip(grid.weight_init_seeds, grid.value, strict=True)
         for column, value in zip(grid.data_order_seeds, line, strict=True)
     ]
@@ -90,14 +90,14 @@ def heatmap_chart(grid: Heatmap, metric: str, sign: int) -> Chart:
     )
 
 
-def density_charts(factors: Factors) -> Iterator[Chart]:
+def density_charts(factors: Factors, names: SeedNames) -> Iterator[Chart]:
     """The densities of the best and the worst seeds, a chart for either factor."""
     for factor, name in NAMES.items():
         mine = [one for one in factors.densities if one.factor == factor and one.density is not None]
         if not mine:
             continue
         rows = [
-            {"score": point, "density": height, "which": f"{one.place}: seed {one.seed}"}
+            {"score": point, "density": height, "which": f"{one.place}: seed {names.of(factor, one.seed)}"}
             for one in mine
             for point, height in zip(factors.points, one.density or (), strict=True)
         ]
@@ -117,24 +117,25 @@ def density_charts(factors: Factors) -> Iterator[Chart]:
         )
 
 
-def components_chart(factors: Factors) -> Chart:
-    """Variance components as bars with their intervals."""
+def components_chart(factors: Factors, shares: bool) -> Chart:
+    """Variance components as bars with their intervals, in squared points where scores are `shares` of 1."""
+    unit = 1e4 if shares else 1.0
     names = {**{key: f"{name}s" for key, name in NAMES.items()}, "residual": "the rest"}
     rows = [
         {
             "label": names[one.source],
-            "variance": one.variance * 1e4,
-            "low": one.low * 1e4,
-            "high": one.high * 1e4,
+            "variance": one.variance * unit,
+            "low": one.low * unit,
+            "high": one.high * unit,
         }
         for one in factors.components
     ]
-    chart = charts.intervals(rows, Axis("variance", "variance, in squared points", zero=True), bars=True)
+    chart = charts.intervals(rows, Axis("variance", f"variance{', in squared points' * shares}", zero=True), bars=True)
     return Chart(
         chart,
         "Where the variance comes from",
-        "A bar is what one source adds to the variance between trials (a point is 0.01), the line its 95% interval; a "
-        "bar left of 0 is an estimate that chance made negative.",
+        f"A bar is what one source adds to the variance between trials{' (a point is 0.01)' * shares}, the line its "
+        "95% interval; a bar left of 0 is an estimate that chance made negative.",
         sources=(DODGE_2020, TING),
     )
 
@@ -213,7 +214,7 @@ def shared_charts(shared: SharedSeeds, factor: SharedFactor) -> Iterator[Chart]:
     name = SHARED[factor.factor]
     lines: Iterable[tuple[str, Sequence[float]]] = zip(shared.tasks, factor.rank, strict=True)
     rows = [
-        {"seed": seed, "task": task, "rank": rank}
+        {"seed": factor.name(seed), "task": task, "rank": rank}
         for task, ranks in [("mean", factor.mean_rank), *lines]
         for seed, rank in zip(factor.seeds, ranks, strict=True)
     ]

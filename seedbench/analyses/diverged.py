@@ -8,7 +8,7 @@ import numpy as np
 
 from seedbench.analyses.answers import Diverged, GroupCurves, Parting
 from seedbench.analyses.common import Floats, curve, plain
-from seedbench.display.terminal import counted
+from seedbench.text import counted
 from seedbench.trialset import TrialTable
 
 QUANTILE = 0.05  # of the finished trials; a trial below it is behind

@@ -6,7 +6,7 @@ import numpy as np
 
 from seedbench.analyses.answers import Curve, EarlyLate
 from seedbench.analyses.common import Floats, Indices, curve, no_interval, over_seeds, values
-from seedbench.display.terminal import counted
+from seedbench.text import counted
 from seedbench.trialset import TrialTable
 
 

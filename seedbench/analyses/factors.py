@@ -7,7 +7,7 @@ import numpy as np
 from seedbench.analyses.answers import Component, Factors, FactorTest, Heatmap, SeedDensity, SeedValue
 from seedbench.analyses.common import Floats, Indices, complete_part, curve, plain, values
 from seedbench.analyses.jackknife import LEVEL
-from seedbench.display.terminal import counted
+from seedbench.text import counted
 from seedbench.trialset import TrialTable
 
 NAMES = {"weight_init": "weight-init seed", "data_order": "data-order seed"}
@@ -270,9 +270,9 @@ def seed_densities(table: TrialTable, grid: Floats) -> tuple[tuple[float, ...], 
     points = np.empty(0)
     if usable:
         reach = 3 * max(float(np.sqrt(kernel.covariance[0, 0])) for kernel, _ in usable)
-        points = np.linspace(
-            min(value[0] for _, value in usable) - reach, max(value[-1] for _, value in usable) + reach, DENSITY_POINTS
-        )
+        ends = min(value[0] for _, value in usable) - reach, max(value[-1] for _, value in usable) + reach
+        first, last = np.clip(ends, *table.score_limits).tolist()
+        points = np.linspace(first, last, DENSITY_POINTS)
     densities = tuple(
         SeedDensity(
             factor=factor,
@@ -284,7 +284,10 @@ def seed_densities(table: TrialTable, grid: Floats) -> tuple[tuple[float, ...], 
         )
         for kernel, (factor, seed, place, value) in zip(kernels, chosen, strict=True)
     )
-    without = [f"{NAMES[one.factor]} {one.seed}" for one in densities if one.density is None]
+    labels = dict(zip(NAMES, table.seed_labels, strict=True))
+    without = [
+        f"{NAMES[one.factor]} {labels[one.factor].get(one.seed, one.seed)}" for one in densities if one.density is None
+    ]
     notes = []
     if densities and len(without) == len(densities):
         notes.append("No seed has enough different values for a density.")

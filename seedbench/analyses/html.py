@@ -8,7 +8,7 @@ from seedbench.analyses import charts
 from seedbench.analyses.answers import Diverged, EarlyLate, Factors, Search
 from seedbench.analyses.factors import NAMES
 from seedbench.analyses.measured import as_measured
-from seedbench.analyses.result import Findings, SharedSeeds, TableFindings
+from seedbench.analyses.result import Findings, SeedNames, SharedSeeds, TableFindings
 from seedbench.analyses.search_charts import search_charts
 from seedbench.analyses.words import (
     deviation,
@@ -23,7 +23,7 @@ from seedbench.analyses.words import (
     size_words,
 )
 from seedbench.display import Cell, Column, Details, Grid, Heading, Link, Note, Page, Paragraph, Part, Table, render
-from seedbench.display.terminal import counted
+from seedbench.text import counted
 
 FISHER = Link("Fisher 1925", "https://psychclassics.yorku.ca/Fisher/Methods/")
 PHIPSON = Link("Phipson and Smyth 2010", "https://doi.org/10.2202/1544-6115.1585")
@@ -78,9 +78,9 @@ def _table_parts(table: TableFindings, anchor: str) -> Iterator[Part]:
     yield charts.expected_chart(table)
     yield Details("The numbers", (_expected_table(table),))
     yield Heading("Weight initialisation or data order?", level=3)
-    yield from _factors_parts(table.factors, table.metric, table.sign)
+    yield from _factors_parts(table)
     yield Heading("Diverged trials", level=3)
-    yield from _diverged_parts(table.diverged, table.step)
+    yield from _diverged_parts(table.diverged, table.step, table.seed_names)
     yield Heading("Does an early score tell the last?", level=3)
     yield from _answer(early_sentence(table.early, table.step))
     yield from map(Note, table.early.notes)
@@ -127,32 +127,36 @@ def _interval(low: float | None, high: float | None, format_: str) -> str | None
     return None if low is None or high is None else f"{low:{format_}} to {high:{format_}}"
 
 
-def _factors_parts(factors: Factors, metric: str, sign: int) -> Iterator[Part]:
+def _factors_parts(table: TableFindings) -> Iterator[Part]:
+    factors, names = table.factors, table.seed_names
     yield from _answer(factors_sentence(factors))
     yield from map(Note, factors.notes)
     if factors.by_seed:
-        columns = (Column("seed", numeric=True), Column(f"best {metric}", numeric=True))
-        rows = tuple((Cell(str(one.seed), one.seed), Cell(f"{one.value:.4f}", one.value)) for one in factors.by_seed)
-        yield Details(f"The {len(rows)} seeds", (Table(columns, rows, sortable=True),))
+        columns = (Column("seed", numeric=True), Column(f"best {table.metric}", numeric=True))
+        rows = tuple(
+            (Cell(names.of("weight_init", one.seed), one.seed), Cell(f"{one.value:.4f}", one.value))
+            for one in factors.by_seed
+        )
+        yield Details(f"The {counted(len(rows), 'seed')}", (Table(columns, rows, sortable=True),))
     if factors.heatmap:
-        yield charts.heatmap_chart(factors.heatmap, metric, sign)
+        yield charts.heatmap_chart(factors.heatmap, table.metric, table.sign, names)
     if factors.components:
-        yield charts.components_chart(factors)
-        yield _components_table(factors)
+        yield charts.components_chart(factors, table.shares)
+        yield _components_table(factors, table.shares)
         yield Paragraph(
             ("F tests of the two-way analysis of variance: ", FISHER, "; permutation tests within the levels of the ")
             + ("other factor: ", PHIPSON, ".")
         )
-    if densities := tuple(charts.density_charts(factors)):
+    if densities := tuple(charts.density_charts(factors, names)):
         yield Grid(densities, min_width=380)
 
 
-def _components_table(factors: Factors) -> Table:
+def _components_table(factors: Factors, shares: bool) -> Table:
     tests = {test.factor: test for test in factors.tests}
     columns = (
         Column("source"),
         Column("share", numeric=True, note="of the variance; negative estimates count as 0"),
-        Column("standard deviation", numeric=True, note="in hundredths of the score; minus: negative variance"),
+        Column("standard deviation", numeric=True, note="in hundredths of the score" if shares else "of the score"),
         Column("95% interval", numeric=True),
         Column("F", numeric=True, note="mean square over that of the residual"),
         Column("p, F test", numeric=True),
@@ -165,8 +169,8 @@ def _components_table(factors: Factors) -> Table:
             (
                 NAMES.get(one.source, "the rest (interaction, chance)"),
                 number(one.share, ".0%"),
-                deviation(one.variance),
-                f"{deviation(one.low)} to {deviation(one.high)}",
+                deviation(one.variance, shares),
+                f"{deviation(one.low, shares)} to {deviation(one.high, shares)}",
                 f"{number(test.f, '.2f')} ({test.degrees_of_freedom[0]}, {test.degrees_of_freedom[1]})"
                 if test
                 else None,
@@ -177,7 +181,7 @@ def _components_table(factors: Factors) -> Table:
     return Table(columns, tuple(rows))
 
 
-def _diverged_parts(diverged: Diverged, step: Sequence[int]) -> Iterator[Part]:
+def _diverged_parts(diverged: Diverged, step: Sequence[int], names: SeedNames) -> Iterator[Part]:
     if sentence := diverged_sentence(diverged, len(step)):
         yield Paragraph((f"{sentence} Interval of the share: ", WILSON, "."))
     yield from map(Note, diverged.notes)
@@ -193,17 +197,14 @@ def _diverged_parts(diverged: Diverged, step: Sequence[int]) -> Iterator[Part]:
         )
         rows = tuple(
             (
-                Cell(str(one.weight_init_seed), one.weight_init_seed),
-                Cell(str(one.data_order_seed), one.data_order_seed),
+                Cell(names.of("weight_init", one.weight_init_seed), one.weight_init_seed),
+                Cell(names.of("data_order", one.data_order_seed), one.data_order_seed),
                 one.checkpoint,
                 None if one.step is None else Cell(f"{one.step:,}", one.step),
             )
             for one in diverged.partings
         )
-        yield Details(
-            counted(len(rows), "diverged trial"),
-            (Table(columns, rows, sortable=True),),
-        )
+        yield Details(f"The {counted(len(rows), 'diverged trial')}", (Table(columns, rows, sortable=True),))
 
 
 def _early_table(early: EarlyLate, step: Sequence[int]) -> Table:

@@ -14,14 +14,15 @@ from seedbench.analyses.result import Findings, SharedFactor, SharedSeeds
 from seedbench.analyses.sections import MAX_LINES, notes, numbers, table_parts
 from seedbench.analyses.words import number, shared_sentence
 from seedbench.display.terminal import UNDEFINED, fitted
+from seedbench.text import counted
 
 LEGEND = {
     "score of a trial": "its best over its checkpoints, on the whole dev set: chosen and scored on the same examples",
     "±, 95% interval": "for other seeds: rows and columns of the grid left out in turn; dev examples held fixed",
     "–": "cannot be told: too few trials, or no differences between them",
     "expected": "without replacement, unbiased; published: with replacement; spread: standard deviation of a best of n",
-    "sd": "between seeds, in hundredths of the score; the residual holds all that is not one seed's alone; the "
-    "interval takes effects for normal (Searle et al. 1992; Ting et al. 1990)",
+    "sd": "standard deviation between seeds; × 100: in hundredths of the score; the residual holds all that is not one "
+    "seed's alone; the interval takes effects for normal (Searle et al. 1992; Ting et al. 1990)",
     "p": "chance of as much without any effect; permutations: Phipson and Smyth 2010",
     "diverged": "the interval of their share takes trials for independent (Wilson 1927)",
     "rho": "Spearman's, over trials, of a checkpoint's score with the trial's best; so far: of the best until then; "
@@ -70,7 +71,7 @@ def _shared_factor(factor: SharedFactor, tasks: tuple[str, ...]) -> Iterator[Ren
     grid = numbers(SHARED[factor.factor], "mean rank", *tasks)
     for at in range(min(len(factor.seeds), MAX_LINES)):
         cells = [f"{mean[at]:.4f} ({rank[at]:g})" for mean, rank in zip(factor.mean, factor.rank, strict=True)]
-        grid.add_row(str(factor.seeds[at]), f"{factor.mean_rank[at]:.2f}", *cells)
+        grid.add_row(factor.name(factor.seeds[at]), f"{factor.mean_rank[at]:.2f}", *cells)
     yield grid
     if len(factor.seeds) > MAX_LINES:
-        yield Text(f" … and {len(factor.seeds) - MAX_LINES} more seeds", style="dim")
+        yield Text(f" … and {counted(len(factor.seeds) - MAX_LINES, 'more seed')}", style="dim")

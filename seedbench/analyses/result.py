@@ -8,10 +8,29 @@ from typing import Literal
 from seedbench.analyses.answers import Diverged, EarlyLate, ExpectedPerformance, Factors, Numbers, Search
 from seedbench.display import shown
 from seedbench.documents import Count, Positive, Share, to_json
+from seedbench.text import counted
 from seedbench.trialset import TrialsIdentity
 
 #: What prints it, by name: the report knows its result, so the result cannot import it.
 REPORT = "seedbench.analyses.report.findings_report"
+
+
+@dataclass(frozen=True)
+class SeedNames:
+    """What the user calls the seeds of a table; empty where they are called by their numbers.
+
+    Attributes:
+        weight_init: seed -> its label.
+        data_order: likewise.
+    """
+
+    weight_init: dict[int, str] = field(default_factory=dict)
+    data_order: dict[int, str] = field(default_factory=dict)
+
+    def of(self, factor: str, seed: int | None) -> str:
+        """The name of a seed of "weight_init" or "data_order"."""
+        names = self.weight_init if factor == "weight_init" else self.data_order
+        return str(seed) if seed is None else names.get(seed, str(seed))
 
 
 @dataclass(frozen=True)
@@ -34,6 +53,7 @@ class TableFindings:
         early: early against late.
         search: start many, stop early, continue some.
         notes: on the table as a whole: missing cells, trials left out.
+        seed_names: labels of seeds.
     """
 
     model: str
@@ -51,6 +71,12 @@ class TableFindings:
     search: Search
     notes: tuple[str, ...] = ()
     sign: Literal[-1, 1] = 1
+    seed_names: SeedNames = SeedNames()
+
+    @property
+    def shares(self) -> bool:
+        """Whether scores are shares of a perfect 1, which are told in hundredths."""
+        return self.sign > 0 and self.expected.best is not None and self.expected.best <= 1
 
     @property
     def name(self) -> str:
@@ -93,6 +119,7 @@ class SharedFactor:
         expected_best_mean_rank: what the best of as many seeds gets by luck; None as `p_value`.
         p_value: of the permutation test whether the best mean rank is better than luck; None where it cannot be told.
         notes: what cannot be concluded, and why.
+        names: seed -> its label; empty where they are called by their numbers, or otherwise in another task.
     """
 
     factor: str
@@ -104,6 +131,11 @@ class SharedFactor:
     expected_best_mean_rank: float | None
     p_value: Share | None
     notes: tuple[str, ...] = ()
+    names: dict[int, str] = field(default_factory=dict)
+
+    def name(self, seed: int) -> str:
+        """What the user calls a seed."""
+        return self.names.get(seed, str(seed))
 
 
 @dataclass(frozen=True)
@@ -148,7 +180,7 @@ class Findings:
     shared_seeds: tuple[SharedSeeds, ...]
 
     def __repr__(self) -> str:
-        tables = f"{len(self.tables)} {'table' if len(self.tables) == 1 else 'tables'}"
+        tables = counted(len(self.tables), "table")
         return f"<Findings in {self.trials.name} {self.trials.version}: {tables}; print() shows all of it>"
 
     def __str__(self) -> str:

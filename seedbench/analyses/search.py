@@ -73,6 +73,7 @@ def search(table: TrialTable, *, rng: np.random.Generator, done: Callable[[], No
     rows = []
     for at, budget in enumerate(budgets):
         own = Interval(*(getattr(interval, field.name)[:, at] for field in fields(interval)))
+        own.low[0], own.high[0] = np.clip([own.low[0], own.high[0]], *table.score_limits)
         rows.append(_row(budget, len(by_budget[at]), chosen[at], table, float(plain[at]), own, held_out[:, at]))
     return Search(tuple(rows), _notes(table))
 
@@ -89,7 +90,8 @@ def _best_of_n(value: Floats, budgets: list[int]) -> Floats:
 
 def _perfect(table: TrialTable) -> float:
     """The perfect score, 1; NaN where scores are no fractions of 1, and no score is known to be perfect."""
-    return 1.0 if table.sign > 0 and table.score.max() <= 1 else np.nan
+    _, highest = table.score_limits
+    return highest if np.isfinite(highest) else np.nan
 
 
 def _error_reduction(score: Floats, best_of_n: Floats, perfect: float) -> Floats:

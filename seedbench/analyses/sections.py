@@ -8,7 +8,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from seedbench.analyses.answers import Diverged, EarlyLate, Factors
+from seedbench.analyses.answers import Diverged, EarlyLate
 from seedbench.analyses.drawing import curve_bars, density_table, heatmap_text
 from seedbench.analyses.result import TableFindings
 from seedbench.analyses.words import (
@@ -23,6 +23,7 @@ from seedbench.analyses.words import (
     size_words,
 )
 from seedbench.display.terminal import UNDEFINED, interval_plot
+from seedbench.text import counted
 
 MAX_LINES = 12  # of a table over budgets or checkpoints
 _BUDGETS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 25, 30)
@@ -36,7 +37,7 @@ def table_parts(table: TableFindings, width: int) -> Iterator[RenderableType]:
     yield Text(size_words(table), style="dim")
     yield from notes(table.notes)
     yield from _expected(table, width)
-    yield from _factors(table.factors, width)
+    yield from _factors(table, width)
     yield from _diverged(table.diverged, table.step)
     yield from _early(table.early, table.step, width)
     yield from _search(table)
@@ -70,26 +71,28 @@ def _expected(table: TableFindings, width: int) -> Iterator[RenderableType]:
     for n in [n for n in (2**power for power in range(trials.bit_length())) if n < trials] + [trials]:
         value, low, high = (curve[n - 1] for curve in (expected.without_replacement, expected.low, expected.high))
         drawn = interval_plot(value, low, high, limits, plot, ()) if limits[1] > limits[0] else ""
-        error = _half(value, high)
+        error = _half(value, low, high)
         published, spread = expected.with_replacement[n - 1], expected.deviation[n - 1]
         grid.add_row(str(n), number(value, ".4f"), error, drawn, f"{published:.4f}", f"{spread:.4f}")
     yield grid
     yield from notes(expected.notes)
 
 
-def _factors(factors: Factors, width: int) -> Iterator[RenderableType]:
+def _factors(table: TableFindings, width: int) -> Iterator[RenderableType]:
+    factors, names = table.factors, table.seed_names
     yield title("Weight initialisation against data order")
     if factors.components:
+        sd = "sd × 100" if table.shares else "sd"
         tests = {test.factor: test for test in factors.tests}
         yield Text(factors_sentence(factors))
-        grid = numbers("", "share", "sd", "95% interval", "F", "p (F test)", "p (permutation)")
+        grid = numbers("", "share", sd, "95% interval", "F", "p (F test)", "p (permutation)")
         for one in factors.components:
             test = tests.get(one.source)
             grid.add_row(
                 one.source.replace("_", "-"),
                 number(one.share, ".0%"),
-                deviation(one.variance),
-                f"{deviation(one.low)} to {deviation(one.high)}",
+                deviation(one.variance, table.shares),
+                f"{deviation(one.low, table.shares)} to {deviation(one.high, table.shares)}",
                 number(test.f, ".2f") if test else "",
                 p_value(test.p_value) if test else "",
                 p_value(test.permutation_p_value) if test else "",
@@ -99,16 +102,16 @@ def _factors(factors: Factors, width: int) -> Iterator[RenderableType]:
     if factors.by_seed:
         grid = numbers("seed", "best score")
         for seed in factors.by_seed[:MAX_LINES]:
-            grid.add_row(str(seed.seed), f"{seed.value:.4f}")
+            grid.add_row(names.of("weight_init", seed.seed), f"{seed.value:.4f}")
         yield grid
         if len(factors.by_seed) > MAX_LINES:
-            yield Text(f" … and {len(factors.by_seed) - MAX_LINES} more seeds", style="dim")
+            yield Text(f" … and {counted(len(factors.by_seed) - MAX_LINES, 'more seed')}", style="dim")
     if factors.heatmap:
-        picture = heatmap_text(factors.heatmap, width)
+        picture = heatmap_text(factors.heatmap, width, names)
         yield Text() if picture else Text("The grid is too wide to draw here: --html draws it.", style="dim")
         if picture:
             yield picture
-    if densities := density_table(factors.densities, factors.points, width):
+    if densities := density_table(factors.densities, factors.points, width, names):
         yield Text()
         yield densities
 
@@ -117,7 +120,7 @@ def _diverged(diverged: Diverged, step: Sequence[int]) -> Iterator[RenderableTyp
     yield title("Diverged trials")
     yield Text(diverged_sentence(diverged, len(step)))
     yield from notes(diverged.notes)
-    grid = numbers("mean ", "", "first", f"{len(step)} checkpoints ", "last", "not finite")
+    grid = numbers("mean ", "", "first", f"{counted(len(step), 'checkpoint')} ", "last", "not finite")
     for measure, name in _MEASURES.items():
         curves = [one for one in diverged.curves if one.measure == measure]
         known = [value for one in curves for value in one.mean if value is not None]
@@ -179,7 +182,7 @@ def _search(table: TableFindings) -> Iterator[RenderableType]:
                 "never" if plain else f"{row.fraction:.0%}",
                 str(row.continued),
                 f"{row.score:.4f}",
-                _half(row.score, row.high),
+                _half(row.score, row.low, row.high),
                 f"{row.best_of_n:.4f}",
                 number(row.error_reduction, ".1%"),
                 _signed(row.held_out_error_reduction),
@@ -188,9 +191,10 @@ def _search(table: TableFindings) -> Iterator[RenderableType]:
     yield grid
 
 
-def _half(value: float | None, high: float | None) -> str:
-    """Half of an interval; one that four decimals round to nothing is none."""
-    half = 0.0 if value is None or high is None else high - value
+def _half(value: float | None, low: float | None, high: float | None) -> str:
+    """Half of an interval, of one that ends at a perfect score the other half; one that four decimals round to nothing
+    is none."""
+    half = 0.0 if value is None or low is None or high is None else max(high - value, value - low)
     return f"{half:.4f}" if half >= 0.00005 else UNDEFINED
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from seedbench.analyses.common import Floats, Indices, complete_part, number, plain, values
 from seedbench.analyses.factors import NAMES
 from seedbench.analyses.result import SharedFactor, SharedSeeds, TaskCorrelation
-from seedbench.display.terminal import counted
+from seedbench.text import counted
 from seedbench.trialset import TrialTable
 
 _FEWEST = 5  # seeds whose rank correlation has an interval
@@ -43,7 +44,8 @@ def shared_seeds(tables: Sequence[TrialTable], *, rng: np.random.Generator, perm
                 "is nothing to compare."
             )
         else:
-            factors.append(_shared_factor(factor, tasks, seeds, mean, rng=rng, permutations=permutations))
+            one = _shared_factor(factor, tasks, seeds, mean, rng=rng, permutations=permutations)
+            factors.append(replace(one, names=_names(tables, axis)))
     return SharedSeeds(first.model, first.recipe, tasks, tuple(factors), tuple(notes))
 
 
@@ -65,7 +67,15 @@ def _by_seed(tables: Sequence[TrialTable], *, rng: np.random.Generator, permutat
         return SharedSeeds(first.model, first.recipe, tasks, (), (note,))
     mean = np.array([[value[seed] for seed in common] for value in of_seed])
     factor = _shared_factor("seed", tasks, np.array(common, dtype=np.intp), mean, rng=rng, permutations=permutations)
-    return SharedSeeds(first.model, first.recipe, tasks, (factor,))
+    return SharedSeeds(first.model, first.recipe, tasks, (replace(factor, names=_names(tables, 0)),))
+
+
+def _names(tables: Sequence[TrialTable], axis: int) -> dict[int, str]:
+    """Seed -> label, where all tables have the same."""
+    every = [table.seed_labels[axis] for table in tables]
+    names = {seed: label for of_table in every for seed, label in of_table.items()}
+    alike = all(of_table.get(seed, label) == label for of_table in every for seed, label in names.items())
+    return names if all(every) and alike else {}
 
 
 def _means(tables: Sequence[TrialTable], axis: int) -> tuple[Indices, Floats]:

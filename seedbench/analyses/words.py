@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from seedbench.analyses.answers import Diverged, EarlyLate, Factors
 from seedbench.analyses.factors import NAMES, SHARED
 from seedbench.analyses.result import SharedFactor, TableFindings
-from seedbench.display.terminal import UNDEFINED, counted
+from seedbench.display.terminal import UNDEFINED
+from seedbench.text import counted
 from seedbench.trialset import seeds_words
 
 
@@ -36,19 +37,23 @@ def p_value(value: float | None) -> str:
     return UNDEFINED if value is None else "< 0.0001" if value < 0.0001 else f"{value:.4f}"
 
 
-def deviation(variance: float) -> str:
-    """The standard deviation in hundredths of the score; of a negative variance with a minus, so that it is seen."""
-    return f"{'-' if variance < 0 else ''}{abs(variance) ** 0.5 * 100:.2f}"
+def deviation(variance: float, shares: bool) -> str:
+    """The standard deviation, in hundredths where scores are `shares` of 1; 0 where an estimate of the variance is
+    negative, which a note says."""
+    root = max(variance, 0.0) ** 0.5
+    return f"{root * 100:.2f}" if shares else f"{root:.3g}"
 
 
 def expected_sentence(table: TableFindings) -> str:
     expected = table.expected
     if table.trials == 1:
         return f"The one trial reached {expected.best:.4f}."
+    names, seeds = table.seed_names, (expected.best_weight_init_seed, expected.best_data_order_seed)
+    one, other = (names.of(factor, seed) for factor, seed in zip(NAMES, seeds, strict=True))
+    whose = f"seed {one}" if names.weight_init and one == other else f"weight-init seed {one}, data-order seed {other}"
     return (
         f"One trial can be expected to reach {expected.without_replacement[0]:.4f}; the best of all {table.trials:,} "
-        f"reached {expected.best:.4f} (weight-init seed {expected.best_weight_init_seed}, data-order seed "
-        f"{expected.best_data_order_seed}, step {expected.best_step:,})."
+        f"reached {expected.best:.4f} ({whose}, step {expected.best_step:,})."
     )
 
 
@@ -117,7 +122,8 @@ def search_sentence(table: TableFindings) -> str:
 
 def shared_sentence(factor: SharedFactor) -> str:
     name = SHARED[factor.factor]
-    text = f"Of {len(factor.seeds)} {name}s, seed {factor.seeds[0]} has the best mean rank, {factor.mean_rank[0]:.2f}"
+    best = factor.name(factor.seeds[0])
+    text = f"Of {counted(len(factor.seeds), name)}, seed {best} has the best mean rank, {factor.mean_rank[0]:.2f}"
     if factor.expected_best_mean_rank is not None:
         luck = f"{factor.expected_best_mean_rank:.2f}"
         text += f"; luck alone gives the best seed {luck} on average ({chance(factor.p_value)})"

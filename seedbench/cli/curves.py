@@ -50,6 +50,14 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
     "field": (_option(list[str], "NAME=COLUMN|VALUE", "A recipe field or the like; may be repeated."), []),
     "where": (_option(list[str], "COLUMN=VALUE", "Only such rows (or COLUMN!=VALUE); may be repeated."), []),
     "ignore": (_option(list[str], "COLUMN", "As if it were not there; may be repeated."), []),
+    "leave_out": (
+        _option(list[str], "FILE|PATTERN", "Of a folder: not to be read, as 'run-7/*'; may be repeated."),
+        [],
+    ),
+    "empty_is_nan": (
+        _option(bool, "", "An empty score where other trials have one is a NaN: that trial failed.", "--empty-is-nan"),
+        False,
+    ),
     "common_steps": (
         _option(bool, "", "Cut all trials of a table to the steps that they share.", "--common-steps"),
         False,
@@ -72,7 +80,7 @@ def _command(source: str, out: Path, public: str | None, options: dict[str, Any]
         if not equal or [one[0] for one in fields].count(name) > 1:
             raise SeedbenchError(f"--field: must be NAME=COLUMN or NAME=VALUE, each name once, found {name!r}")
     made = ImportOptions(
-        **options | {"where": tuple(options["where"]), "ignore": tuple(options["ignore"])},
+        **options | {name: tuple(options[name]) for name in ("where", "ignore", "leave_out")},
         fields={name: value for name, _, value in fields},
     )
     imported = import_public(public, source, out, made) if public else import_curves(source, out, made)

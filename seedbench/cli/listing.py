@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from seedbench.display.terminal import counted, fitted, joined
+from seedbench.display.terminal import fitted, joined
+from seedbench.text import counted
 
 if TYPE_CHECKING:
     from seedbench.replay import TableReplay
@@ -20,14 +22,17 @@ def campaign_table(done: TableReplay, replicate: int) -> Table:
     """One campaign, replayed alone."""
     table, (budget,) = done.table, done.budgets
     trial, checkpoint = done.trial.item(), done.checkpoint.item()
-    row, column = table.weight_init_seeds[table.row[trial]], table.data_order_seeds[table.column[trial]]
+    seeds = table.weight_init_seeds[table.row[trial]], table.data_order_seeds[table.column[trial]]
+    row, column = (labels.get(int(seed), seed) for labels, seed in zip(table.seed_labels, seeds, strict=True))
+    scores = table.as_measured(np.array([done.score.item(), done.validation_score.item()]))
+    lower = "" if table.sign > 0 else " (lower is better)"
     grid = Table(box=None, show_header=False, padding=(0, 1))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
     grid.add_row("campaign", f"{table.name}, budget {budget}, replicate {replicate}")
     grid.add_row("kept", f"trial of weight_init_seed {row}, data_order_seed {column}")
     grid.add_row("", f"its checkpoint {checkpoint + 1} of {table.num_checkpoints}, at step {table.step[checkpoint]}")
-    grid.add_row("score", f"{done.score.item():.4f}; it was chosen for {done.validation_score.item():.4f}")
+    grid.add_row("score", f"{scores[0]:.4f}; it was chosen for {scores[1]:.4f}{lower}")
     grid.add_row("started", counted(done.trials_started.item(), "trial"))
     grid.add_row("spent", f"{done.steps_spent.item() / table.num_steps:.2f} of {counted(budget, 'full trial')}")
     return grid
@@ -78,7 +83,10 @@ def trials_table(trials: TrialSet, width: int) -> Group:
         parts += [heading, fitted(grid, width, ("checkpoints", "missing", "seeds"))]
         parts.append(Text(f" {curve_words(table)}", style="dim"))
     parts.append(Text("\nlowest, mean, highest: of the best score on the whole dev set of each trial", style="dim"))
-    parts.append(Text("diverged: met a NaN, or ended no better than always the commoner label", style="dim"))
+    parts.append(Text("diverged: met a NaN loss, or ended no better than always the commoner label", style="dim"))
+    if any((table.status == "failed").any() for table in trials.tables):
+        note = "failed: ended by itself, or its scores became NaN; neither diverged nor finished"
+        parts.append(Text(note, style="dim"))
     if any(table.test_score is None for table in trials.tables):
         note = "Some tables have no test scores: protocol dodge2020 works on them, held-out-2 leaves them out."
         parts.append(Text(note, style="dim"))

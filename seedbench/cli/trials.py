@@ -12,6 +12,7 @@ from seedbench.cli.app import NAME, app
 from seedbench.cli.options import REVISION, TRIALS
 from seedbench.commands import refuse
 from seedbench.errors import SeedbenchError
+from seedbench.text import counted
 
 
 class ShowByDefault(TyperGroup):
@@ -89,7 +90,7 @@ def add(
 
     added = add_trials(folder, sources, version=version)
     for table, number in added.trials.items():
-        print(f"{table}: {number} new {'trial' if number == 1 else 'trials'}")
+        print(f"{table}: {counted(number, 'new trial')}")
     if added.trials:
         print(
             f"{folder}: version {added.version}; its card is to be built again: python -m dataset_card.build {folder}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from seedbench.display import Chart
-from seedbench.display.terminal import counted
 from seedbench.replay import Decisions, decision
+from seedbench.text import counted
 
 if TYPE_CHECKING:
     import altair as alt
@@ -36,17 +36,17 @@ def decisions_figure(
         SeedbenchError: altair is not installed.
     """
     read = (
-        "A row is a trial (weight_init_seed/data_order_seed), a cell a checkpoint paid for, its colour the score that "
+        "A row is a trial (weight-init seed/data-order seed), a cell a checkpoint paid for, its colour the score that "
         "the strategy saw there; × is where a trial was left, ★ what was kept"
     )
     if parted_after is not None:
         read += ", the frame the first decision in which the two strategies differ"
     head = title or f"{decisions.strategy}, budget {decisions.budget}, replicate {decisions.replicate}"
-    (row, column), checkpoint = decisions.kept
+    seeds, checkpoint = decisions.kept
+    chosen_for, scored = map(decisions.measured, (decisions.validation_score, decisions.score))
     description = (
-        f"{head}: {counted(len(decisions.trials), 'trial')} started, trial {row}/{column} kept at checkpoint "
-        f"{checkpoint + 1} of {len(decisions.steps)}, chosen for {decisions.validation_score:.4f}, scores "
-        f"{decisions.score:.4f}."
+        f"{head}: {counted(len(decisions.trials), 'trial')} started, trial {decisions.name_of(seeds)} kept at "
+        f"checkpoint {checkpoint + 1} of {len(decisions.steps)}, chosen for {chosen_for:.4f}, scores {scored:.4f}."
     )
     return Chart(decisions_chart(decisions, parted_after, scores), head, f"{read}.", description=description)
 
@@ -60,7 +60,7 @@ def decisions_chart(
     display.require()
     import altair as alt
 
-    names = [f"{at}. {trial.weight_init_seed}/{trial.data_order_seed}" for at, trial in enumerate(decisions.trials, 1)]
+    names = [f"{at}. {trial.name}" for at, trial in enumerate(decisions.trials, 1)]
     length = len(decisions.steps)
     height = min(max(_HEIGHT // len(names), _ROW[0]), _ROW[1])
     labels: dict[str, Any] = {"grid": False, "domain": False, "ticks": False, "labelOverlap": True}
@@ -76,7 +76,7 @@ def decisions_chart(
     colour = alt.Color(
         "score:Q",
         title="score that the strategy saw",
-        scale=alt.Scale(scheme="viridis", domain=[low, high], nice=False),
+        scale=alt.Scale(scheme="viridis", domain=[low, high], nice=False, reverse=decisions.sign < 0),
         legend=alt.Legend(tickCount=3, format=".3f"),
     )
     tips = [
@@ -106,7 +106,7 @@ def decisions_chart(
 
 def score_range(*campaigns: Decisions) -> tuple[float, float]:
     """The lowest and the highest score that was seen in any of some campaigns; a little apart if they are the same."""
-    seen = [score for each in campaigns for trial in each.trials for score in trial.validation_score]
+    seen = [each.measured(score) for each in campaigns for trial in each.trials for score in trial.validation_score]
     return min(seen), max(max(seen), min(seen) + 1e-3)
 
 
@@ -114,7 +114,7 @@ def _cells(decisions: Decisions, names: list[str]) -> list[dict[str, Any]]:
     trained = [0] * len(names)
     cells = []
     for paid, trial in enumerate(decisions.paid(), 1):
-        score = decisions.trials[trial].validation_score[trained[trial]]
+        score = decisions.measured(decisions.trials[trial].validation_score[trained[trial]])
         trained[trial] += 1
         cells.append({"trial": names[trial], "checkpoint": trained[trial], "score": round(score, 6), "paid": paid})
     return cells

@@ -25,6 +25,7 @@ from seedbench.display import (
     charts,
     render,
 )
+from seedbench.text import counted
 
 if TYPE_CHECKING:
     import altair as alt
@@ -107,7 +108,7 @@ def _table_parts(
     for _, part in pairs:
         folded = tuple(_folded(example, names) for example in part.examples)
         if folded:
-            yield Details(f"Budget {part.budget}: {len(folded)} example{'s' * (len(folded) > 1)}", folded)
+            yield Details(f"Budget {part.budget}: {counted(len(folded), 'example')}", folded)
     if not any(part.examples for _, part in pairs):
         yield Paragraph("There is none: what they keep scores the same in every replicate.")
 

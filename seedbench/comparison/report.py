@@ -13,7 +13,15 @@ from rich.table import Table
 from rich.text import Text
 
 from seedbench.display.terminal import UNDEFINED, difference, fitted, interval_plot, joined, place, sparkline
-from seedbench.evaluation.words import caveats, left_out_words, no_signal_words, points_of_gap
+from seedbench.evaluation.words import (
+    caveats,
+    itself_words,
+    left_out_words,
+    no_signal_words,
+    not_tried_words,
+    points_of_gap,
+)
+from seedbench.text import counted
 
 if TYPE_CHECKING:
     from seedbench.comparison.compare import Comparison, Example, Fates, Parted
@@ -29,7 +37,7 @@ LEGEND = {
     "each replicate": "histogram of their differences, zero in the middle",
     "parted": "replicates in which they pay for, or keep, different checkpoints",
     "after": "full trials that both had spent alike by then (median)",
-    "trial 3/7": "of weight_init_seed 3 and data_order_seed 7",
+    "trial 3/7": "of weight-init seed 3 and data-order seed 7, or of what these are called",
     "▁▂▄█★": "the trials in the order started, as high as trained; ★ follows the one kept",
 }
 
@@ -57,7 +65,9 @@ def comparison_words(comparison: Comparison) -> list[str]:
     """The comparison as sentences."""
     evaluation, (one, other) = comparison.evaluation, comparison.names
     over_all = evaluation.against[0].summary_difference
-    if over_all.gap_closed is None:
+    if evaluation.is_itself(evaluation.against[0]):
+        sentences = [itself_words(one, other)]
+    elif over_all.gap_closed is None:
         sentences = [no_signal_words(evaluation.rows)]
     else:
         sentences = [f"All tables with signal together, {one} closes {points_of_gap(over_all, other)}."]
@@ -69,7 +79,7 @@ def comparison_words(comparison: Comparison) -> list[str]:
     parted, kept, won, lost = (
         sum(getattr(part, name) for part in comparison.parted) for name in ("parted", "other_kept", "won", "lost")
     )
-    campaigns = f"{len(comparison.parted) * evaluation.replicates} campaigns"
+    campaigns = counted(len(comparison.parted) * evaluation.replicates, "campaign")
     if parted:
         sentences.append(
             f"Their decisions part in {parted} of {campaigns}. In {kept} they keep different checkpoints: "
@@ -80,7 +90,12 @@ def comparison_words(comparison: Comparison) -> list[str]:
         sentences += _fates_words(other, one, [part.lost_by for part in comparison.parted])
     else:
         sentences.append(f"They decide the same in all {campaigns}.")
-    return [*sentences, *caveats(evaluation.rows), *left_out_words(evaluation.left_out)]
+    return [
+        *sentences,
+        *caveats(evaluation.rows),
+        *left_out_words(evaluation.left_out),
+        *not_tried_words(evaluation.not_tried),
+    ]
 
 
 _DID = {
@@ -118,9 +133,9 @@ def _fates_words(better: str, worse: str, fates: Sequence[Fates]) -> list[str]:
     return [f"Where what {better} kept scores better, {worse} {joined(became)}."] if became else []
 
 
-def decision_words(decision: Decision, length: int) -> str:
-    """One decision as the end of a sentence, for trials of `length` checkpoints."""
-    trial = f"{decision.seeds[0]}/{decision.seeds[1]}"
+def decision_words(decision: Decision, decisions: Decisions) -> str:
+    """One of a campaign's decisions as the end of a sentence."""
+    trial, length = decisions.name_of(decision.seeds), len(decisions.steps)
     at = f"checkpoint {decision.checkpoint + 1} of {length}"
     done = {
         "starts": f"starts {trial}",
@@ -130,16 +145,15 @@ def decision_words(decision: Decision, length: int) -> str:
     }[decision.kind]
     if decision.left is None or decision.left_at is None:
         return done
-    return f"leaves {decision.left[0]}/{decision.left[1]} at checkpoint {decision.left_at + 1} of {length} and {done}"
+    return f"leaves {decisions.name_of(decision.left)} at checkpoint {decision.left_at + 1} of {length} and {done}"
 
 
 def example_words(example: Example, names: tuple[str, str]) -> str:
     """Where the decisions of two strategies part in one replicate, and what became of the better choice."""
-    length = len(example.one.steps)
-    alike = f"Alike for {example.parted_after} checkpoint{'s' * (example.parted_after != 1)}"
+    alike = f"Alike for {counted(example.parted_after, 'checkpoint')}"
+    both = (example.decision, example.one), (example.other_decision, example.other)
     did = (
-        f"{name} {decision_words(decision, length)}"
-        for name, decision in zip(names, (example.decision, example.other_decision), strict=True)
+        f"{name} {decision_words(decision, decisions)}" for name, (decision, decisions) in zip(names, both, strict=True)
     )
     return f"{alike} ({example.spent_before:.1f} full trials), then {'; '.join(did)}. {_fate_words(example, names)}"
 
@@ -148,21 +162,22 @@ def _fate_words(example: Example, names: tuple[str, str]) -> str:
     """What became of the better choice with the strategy that did not make it."""
     better, worse = (example.one, example.other) if example.difference > 0 else (example.other, example.one)
     name, other = names if example.difference > 0 else reversed(names)
-    (row, column), checkpoint = better.kept
-    trained = worse.trained((row, column))
+    seeds, checkpoint = better.kept
+    choice, trained = better.name_of(seeds), worse.trained(seeds)
     if not trained:
-        return f"{name}'s choice, {row}/{column}, {other} did not start."
+        return f"{name}'s choice, {choice}, {other} did not start."
     if trained <= checkpoint:
-        return f"{name}'s choice, {row}/{column}, {other} left at checkpoint {trained}."
-    return f"{name}'s choice, {row}/{column} at checkpoint {checkpoint + 1}, {other} passed over."
+        return f"{name}'s choice, {choice}, {other} left at checkpoint {trained}."
+    return f"{name}'s choice, {choice} at checkpoint {checkpoint + 1}, {other} passed over."
 
 
 def kept_words(decisions: Decisions) -> str:
     """What was kept, why, and what it is worth."""
-    (row, column), checkpoint = decisions.kept
+    seeds, checkpoint = decisions.kept
+    chosen_for, scores = map(decisions.measured, (decisions.validation_score, decisions.score))
     return (
-        f"keeps {row}/{column} at checkpoint {checkpoint + 1}: chosen for {decisions.validation_score:.4f}, "
-        f"scores {decisions.score:.4f}"
+        f"keeps {decisions.name_of(seeds)} at checkpoint {checkpoint + 1}: chosen for {chosen_for:.4f}, "
+        f"scores {scores:.4f}"
     )
 
 
@@ -173,7 +188,7 @@ def _heading(comparison: Comparison) -> Text:
     evaluation, (one, other) = comparison.evaluation, comparison.names
     trials = evaluation.trials
     facts = [f"{trials.name} {trials.version}", f"protocol {evaluation.protocol}", f"{evaluation.track} track"]
-    facts += [f"{evaluation.replicates} replicates", f"seed {evaluation.seed}"]
+    facts += [counted(evaluation.replicates, "replicate"), f"seed {evaluation.seed}"]
     return Text.assemble((one, "bold"), " against ", (other, "bold"), f" on {', '.join(facts)}")
 
 
@@ -184,7 +199,10 @@ def _difference_tables(comparison: Comparison, width: int) -> Iterator[Renderabl
     pairs = list(zip(comparison.evaluation.against[0].differences, comparison.parted, strict=True))
     for number, (table, group) in enumerate(groupby(pairs, key=lambda pair: _table(pair[1]))):
         members = list(group)
-        yield Text(f"\n{' · '.join(table)}", style="bold")
+        rows = comparison.evaluation.rows
+        sign = next(row.sign for row in rows if (row.model, row.task, row.recipe) == table)
+        lower = " (lower is better)" if sign < 0 else ""
+        yield Text.assemble((f"\n{' · '.join(table)}", "bold"), (lower, "dim"))
         grid = Table(box=None, show_header=number == 0, header_style="dim", padding=(0, 1))
         grid.add_column("budget", justify="right", width=6)
         grid.add_column("difference", width=18, no_wrap=True)

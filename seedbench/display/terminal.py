@@ -127,11 +127,6 @@ def _cells(cell: object) -> int:
     return max((cell_len(line) for line in str(cell).splitlines()), default=0)
 
 
-def counted(count: int, noun: str) -> str:
-    """`1 trial`, `2 trials`."""
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
-
-
 def joined(names: Sequence[str]) -> str:
     """a, b and c."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

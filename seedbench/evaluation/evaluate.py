@@ -102,6 +102,7 @@ def scored(replayed: Replayed) -> Evaluation:
             for number in others
         ),
         left_out=replayed.left_out,
+        not_tried=replayed.not_tried,
         campaigns=_campaigns(every),
     )
 

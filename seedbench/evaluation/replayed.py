@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from threadpoolctl import threadpool_limits
 
-from seedbench.evaluation.result import LeftOut
+from seedbench.evaluation.result import LeftOut, NotTried
 from seedbench.evaluation.scores import TableScores, baseline_of, table_scores
-from seedbench.replay import Replay, ReplayOptions, replay, saying_how, scored_tables, unscored
+from seedbench.replay import BUDGETS, Replay, ReplayOptions, replay, saying_how, scored_tables, unscored
 from seedbench.strategy import Strategy
 from seedbench.trialset import Selection, TrialSet, TrialTable, resolve_trials
 
@@ -24,6 +24,7 @@ class Replayed:
         replays: one for each strategy.
         scores: of the tables that admit a budget, all strategies together.
         left_out: the other tables that were selected.
+        not_tried: budgets that were not asked for, and that tables are too small for.
     """
 
     trials: TrialSet
@@ -31,6 +32,7 @@ class Replayed:
     replays: tuple[Replay, ...]
     scores: tuple[TableScores, ...]
     left_out: tuple[LeftOut, ...]
+    not_tried: tuple[NotTried, ...]
 
 
 def replay_selected(
@@ -75,9 +77,13 @@ def replay_selected(
             for table, of_table in zip(tables, by_table, strict=True)
             if of_table[0].budgets
         )
-    return Replayed(
-        trials, options, replays, scores, left_out_of(selected, [one.table for one in scores], options.protocol)
+    left_out = left_out_of(selected, [one.table for one in scores], options.protocol)
+    not_tried = tuple(
+        NotTried(one.table.name, one.size.trials, missing)
+        for one in replays[0].tables
+        if one.budgets and not selection.budgets and (missing := tuple(b for b in BUDGETS if b not in one.budgets))
     )
+    return Replayed(trials, options, replays, scores, left_out, not_tried)
 
 
 def left_out_of(selected: Sequence[TrialTable], used: Sequence[TrialTable], protocol: str) -> tuple[LeftOut, ...]:

@@ -25,6 +25,7 @@ from seedbench.display.terminal import (
     sparkline,
 )
 from seedbench.evaluation.words import words
+from seedbench.text import counted
 
 if TYPE_CHECKING:
     from seedbench.evaluation.result import Against, Difference, Evaluation, Row, Summary
@@ -74,7 +75,7 @@ def evaluation_report(evaluation: Evaluation, width: int) -> Group:
 def _heading(evaluation: Evaluation) -> Text:
     trials = evaluation.trials
     facts = [f"{trials.name} {trials.version}", evaluation.protocol, f"{evaluation.track} track"]
-    facts += [f"{evaluation.replicates} replicates", f"seed {evaluation.seed}"]
+    facts += [counted(evaluation.replicates, "replicate"), f"seed {evaluation.seed}"]
     return Text.assemble((evaluation.strategy.name, "bold"), f" on {', '.join(facts)}")
 
 

@@ -17,6 +17,7 @@ from seedbench.files import write_file
 from seedbench.influences import NoInterval
 from seedbench.metrics import Bound
 from seedbench.replay import PROTOCOLS, TRACKS
+from seedbench.text import counted
 from seedbench.trialset import TrialsIdentity
 
 if TYPE_CHECKING:
@@ -120,6 +121,15 @@ class Row:
         """A score of this row as it was measured."""
         return score if self.sign > 0 else 0.0 - score
 
+    def band(self, low: float | None, high: float | None) -> tuple[float | None, float | None]:
+        """The ends of an interval of scores as they were measured, for a picture: where the best test score is a share
+        of 1, none passes 1."""
+        if low is None or high is None:
+            return None, None
+        if self.sign < 0:
+            return self.measured(high), self.measured(low)
+        return low, min(high, 1.0) if self.oracle <= 1 else high
+
 
 @dataclass(frozen=True)
 class BudgetSummary:
@@ -214,6 +224,21 @@ class LeftOut:
     reason: Literal["no test scores", "too few trials"]
 
 
+@dataclass(frozen=True)
+class NotTried:
+    """Budgets of the usual ones that a table is too small for.
+
+    Attributes:
+        table: `model/task/recipe`.
+        pool_trials: in each of its pools.
+        budgets: that take larger pools.
+    """
+
+    table: str
+    pool_trials: Positive
+    budgets: tuple[int, ...]
+
+
 def parameters_field() -> Any:
     """A field for the parameters that a strategy is given; where there are none, it is left out of the JSON."""
     return field(default_factory=dict, hash=False, metadata={OMIT_EMPTY: True})
@@ -269,6 +294,7 @@ class Evaluation:
         summary: all tables together.
         against: the strategies it was compared with.
         left_out: selected tables that take no part.
+        not_tried: where no budgets were asked for, those of the usual ones that a table is too small for.
         campaigns: column name -> array, one entry per table, budget and replicate; not part of the JSON.
     """
 
@@ -284,6 +310,7 @@ class Evaluation:
     summary: Summary
     against: tuple[Against, ...]
     left_out: tuple[LeftOut, ...]
+    not_tried: tuple[NotTried, ...] = field(default=(), metadata={OMIT_EMPTY: True})
     campaigns: Mapping[str, np.ndarray] | None = field(default=None, compare=False, repr=False)
 
     def to_json(self) -> str:
@@ -304,8 +331,8 @@ class Evaluation:
         tables = len({(row.model, row.task, row.recipe) for row in self.rows})
         on = f"{self.trials.name} {self.trials.version}, {self.protocol}"
         return (
-            f"<Evaluation of {self.strategy.name}{against} on {on}: {tables} {'table' if tables == 1 else 'tables'}, "
-            f"{self.replicates} replicates; print() shows all of it>"
+            f"<Evaluation of {self.strategy.name}{against} on {on}: {counted(tables, 'table')}, "
+            f"{counted(self.replicates, 'replicate')}; print() shows all of it>"
         )
 
     def __str__(self) -> str:
@@ -313,6 +340,11 @@ class Evaluation:
 
     def _repr_html_(self) -> str:
         return shown.as_html(self, REPORT)
+
+    def is_itself(self, other: Against) -> bool:
+        """Whether a strategy was compared with itself."""
+        mine, same = self.strategy, all(one.score == 0 for one in other.differences)
+        return same and (mine.sha256, mine.parameters) == (other.sha256, other.parameters)
 
     def plot(self, table: str | None = None) -> alt.TopLevelMixin:
         """A figure, as a chart of altair (extra `html`): a notebook shows it, `.save("figure.svg")` writes it.

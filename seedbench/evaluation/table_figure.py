@@ -46,7 +46,7 @@ def bought(strategies: Mapping[str, Sequence[Row]], *, score: str = "score on th
         Axis("budget", "budget, in full trials", format=",d"),
         Axis("score", score, format=".3f"),
         series="which",
-        levels={"one full trial": some.floor, "oracle": some.oracle},
+        levels={"one full trial": some.measured(some.floor), "oracle": some.measured(some.oracle)},
         label="best-of-n, 95%" if _with_intervals(best.values()) else "best-of-n",
     )
 
@@ -124,7 +124,9 @@ def _named(table: str, evaluation: Evaluation) -> str:
 
 
 def _point(row: Row, score: float | None, low: float | None, high: float | None) -> dict[str, Any]:
-    return {"budget": row.budget, "score": score, "low": low, "high": high}
+    """As measured: where lower is better the ends change places."""
+    low, high = row.band(low, high)
+    return {"budget": row.budget, "score": None if score is None else row.measured(score), "low": low, "high": high}
 
 
 def _name(row: Row) -> str:

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from seedbench.display.terminal import MARKED, UNDEFINED, counted, full_trials, joined, percent, percent_range, seconds
+from seedbench.display.terminal import MARKED, UNDEFINED, full_trials, joined, percent, percent_range, seconds
 from seedbench.evaluation.result import TRIED_SEEDS
 from seedbench.influences import NoInterval
 from seedbench.metrics import ROUNDING
+from seedbench.replay import TRIALS_PER_BUDGET
+from seedbench.text import counted
 
 if TYPE_CHECKING:
     from seedbench.evaluation.result import (
         Against,
         Evaluation,
         LeftOut,
+        NotTried,
         Row,
         StrategyIdentity,
         Summary,
@@ -45,9 +48,11 @@ def words(evaluation: Evaluation) -> list[str]:
     else:
         sentences += _summary_words(name, summary, evaluation.replicates, len(ran))
     for other in evaluation.against:
-        if other.summary_difference.gap_closed is not None:
+        if evaluation.is_itself(other):
+            sentences.append(itself_words(name, other.name))
+        elif other.summary_difference.gap_closed is not None:
             sentences.append(f"That is {points_of_gap(other.summary_difference, other.name, len(ran) - 1)}.")
-    sentences += [*caveats(rows), *left_out_words(evaluation.left_out)]
+    sentences += [*caveats(rows), *left_out_words(evaluation.left_out), *not_tried_words(evaluation.not_tried)]
     idle = [row for row in rows if row.budget_spent < 0.9 * row.budget]
     if idle:
         worst = min(idle, key=lambda row: row.budget_spent / row.budget)
@@ -59,9 +64,9 @@ def words(evaluation: Evaluation) -> list[str]:
     longest = max((row for row in rows if row.validation_seconds), key=_looking, default=None)
     if longest is not None and longest.validation_seconds is not None:
         sentences.append(
-            f"The budget does not count validation: with {counted(longest.budget, 'full trial')} in {longest.task} "
-            f"{longest.recipe} it asked for {longest.validations:.0f}, {seconds(longest.validation_seconds)} where the "
-            "trials were trained."
+            f"The budget does not count validation: with {counted(longest.budget, 'full trial')} in "
+            f"{longest.task} {longest.recipe} it asked for {longest.validations:.0f}, "
+            f"{seconds(longest.validation_seconds)} where the trials were trained."
         )
     return sentences
 
@@ -78,7 +83,7 @@ def no_signal_words(rows: Sequence[Row]) -> str:
 
 
 def _summary_words(name: str, summary: Summary, replicates: int, strategies: int) -> Iterator[str]:
-    tables = "one trial table" if summary.tables == 1 else f"{summary.tables} trial tables"
+    tables = "one trial table" if summary.tables == 1 else counted(summary.tables, "trial table")
     spread = percent_range(summary.gap_closed_low, summary.gap_closed_high)
     if replicates >= ENOUGH_REPLICATES and (sentence := _worth(name, summary)):
         yield sentence
@@ -134,6 +139,24 @@ def left_out_words(left_out: Sequence[LeftOut]) -> Iterator[str]:
     unscored = [one.table for one in left_out if one.reason == "no test scores"]
     if unscored:
         yield f"Left out, having no test scores: {joined(unscored)}; --protocol dodge2020 takes them."
+
+
+def not_tried_words(not_tried: Sequence[NotTried]) -> Iterator[str]:
+    """Which of the usual budgets a table is too small for."""
+    for trials, budgets in dict.fromkeys((one.pool_trials, one.budgets) for one in not_tried):
+        tables = [one.table for one in not_tried if (one.pool_trials, one.budgets) == (trials, budgets)]
+        several = len(budgets) > 1
+        needed = joined([str(TRIALS_PER_BUDGET * budget) for budget in budgets])
+        yield (
+            f"{'Budgets' if several else 'Budget'} {joined(list(map(str, budgets)))} "
+            f"{'are' if several else 'is'} not tried in {joined(tables)}: {'they take' if several else 'it takes'} "
+            f"pools of {needed} trials, and a pool has {trials} there."
+        )
+
+
+def itself_words(name: str, other: str) -> str:
+    """That two strategies are one."""
+    return f"{other} is the same strategy as {name}: nothing is compared, and every difference is 0."
 
 
 def _tables(rows: Iterable[Row]) -> list[str]:

@@ -12,7 +12,6 @@ from typing import Any
 
 from rich.console import Console
 
-from seedbench.display.terminal import counted
 from seedbench.documents import foreign_json, read_json
 from seedbench.errors import LiveError
 from seedbench.files import write_file
@@ -39,6 +38,7 @@ from seedbench.live.report import LiveReport, make_report, text
 from seedbench.live.session import GRID, Session
 from seedbench.live.trial import LiveTrial
 from seedbench.strategy import Strategy
+from seedbench.text import counted
 
 
 @dataclass(frozen=True)
@@ -123,13 +123,13 @@ def dry_run(strategy: Strategy, options: LiveOptions) -> list[str]:
     waiting, plan = session.open(), session.plan
     drawn = options.seed is None and not (options.out / LOG).exists()
     seeds = "another one is drawn for each new campaign" if drawn else "of seeds, labels, order and campaign.rng"
+    paid = sum(trial.paid > 0 for trial in session.trials)
     lines = [
         f"strategy: {plan.strategy}",
         f"budget: {counted(plan.budget, 'full trial')} of {counted(len(plan.steps), 'checkpoint')} each, of a grid of "
         f"{plan.grid[0]} x {plan.grid[1]} seeds",
         f"seed: {plan.seed} ({seeds})",
-        f"spent so far: {session.steps_spent / plan.steps[-1]:.2f} on "
-        f"{counted(sum(t.paid > 0 for t in session.trials), 'trial')}",
+        f"spent so far: {session.steps_spent / plan.steps[-1]:.2f} on {counted(paid, 'trial')}",
         f"workers: {options.workers}, processes in memory: {max(options.in_memory, parse_workers(options.workers)[1])}",
     ]
     lines += [

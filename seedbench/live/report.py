@@ -11,12 +11,12 @@ from typing import Any, Literal
 from rich.console import Console
 from rich.table import Table
 
-from seedbench.display.terminal import counted
 from seedbench.documents import plain, to_json
 from seedbench.live.contract import Failed
 from seedbench.live.log import Plan
 from seedbench.live.session import Session
 from seedbench.live.trial import LiveTrial
+from seedbench.text import counted
 
 
 @dataclass(frozen=True)

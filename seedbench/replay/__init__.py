@@ -23,7 +23,9 @@ from seedbench.replay.decisions import Decision, Decisions, Kind, decision, part
 from seedbench.replay.options import EvaluationKeywords, ReplayKeywords, ReplayOptions, from_keywords
 from seedbench.replay.play import open_campaign
 from seedbench.replay.protocol import (
+    BUDGETS,
     PROTOCOLS,
+    TRIALS_PER_BUDGET,
     PoolSize,
     admitted_budgets,
     pool_size_of,
@@ -38,7 +40,9 @@ from seedbench.replay.source import RecordedTrials
 from seedbench.replay.transfer import TRACKS, ShownTables, without_secrets
 
 __all__ = [
+    "BUDGETS",
     "PROTOCOLS",
+    "TRIALS_PER_BUDGET",
     "TRACKS",
     "Deadline",
     "Decision",

@@ -30,11 +30,18 @@ class TrainedTrial:
         weight_init_seed: the real seed, not the label that the strategy saw.
         data_order_seed: likewise.
         validation_score: of each checkpoint paid for, as the strategy saw it.
+        label: what its user calls it; empty: by its seeds.
     """
 
     weight_init_seed: int
     data_order_seed: int
     validation_score: tuple[float, ...]
+    label: str = ""
+
+    @property
+    def name(self) -> str:
+        """Its label, or its seeds, as `3/7`."""
+        return self.label or f"{self.weight_init_seed}/{self.data_order_seed}"
 
     @property
     def seeds(self) -> Seeds:
@@ -57,6 +64,7 @@ class Decisions:
         kept_checkpoint: index of the checkpoint that was kept.
         score: of that checkpoint on the test set, or on the dev set where that is reported.
         steps_spent: training steps paid for.
+        sign: -1 where scores are the negative of what was measured, which is better low; `measured` turns them.
     """
 
     strategy: str
@@ -70,6 +78,15 @@ class Decisions:
     kept_checkpoint: int
     score: float
     steps_spent: int
+    sign: Literal[-1, 1] = 1
+
+    def measured(self, score: float) -> float:
+        """A score as it was measured."""
+        return score if self.sign > 0 else 0.0 - score
+
+    def name_of(self, seeds: Seeds) -> str:
+        """What the trial of these seeds is called."""
+        return next((trial.name for trial in self.trials if trial.seeds == seeds), f"{seeds[0]}/{seeds[1]}")
 
     @property
     def kept(self) -> tuple[Seeds, int]:
@@ -205,7 +222,8 @@ def decisions_of(
     for labels, its_scores in zip(places, scores, strict=True):
         trial = recorded.trial(*labels)
         row, column = table.weight_init_seeds[table.row[trial]], table.data_order_seeds[table.column[trial]]
-        trials.append(TrainedTrial(int(row), int(column), tuple(its_scores)))
+        label = table.trial_name(int(trial)) if any(table.seed_labels) else ""
+        trials.append(TrainedTrial(int(row), int(column), tuple(its_scores), label))
     kept = (settled.weight_init_seed, settled.data_order_seed)
     return Decisions(
         strategy=name,
@@ -219,4 +237,5 @@ def decisions_of(
         kept_checkpoint=settled.checkpoint,
         score=float(batch.test_score[recorded.trial(*kept), settled.checkpoint]),
         steps_spent=settled.steps_spent,
+        sign=-1 if table.sign < 0 else 1,
     )

@@ -70,7 +70,8 @@ def bound(strategy: Strategy) -> Callable[..., Any]:
     filename, attribute = strategy.filename, strategy.attribute
     module = execute(strategy)
     if attribute not in module.__dict__:
-        others = [name for name, value in vars(module).items() if _defined_here(value, module)]
+        here = ((name, value) for name, value in vars(module).items() if _defined_here(value, module))
+        others = [name for name, value in here if _takes_a_campaign(value)]
         hint = f"; it has {', '.join(others)}: select one with {filename}:{others[0]}" if others else ""
         raise StrategyFileError(f"{filename}: binds no {attribute!r}; expected {CONTRACT}{hint}")
     target: Callable[..., Any] = module.__dict__[attribute]
@@ -119,6 +120,15 @@ def _defined_here(value: object, module: ModuleType) -> bool:
     if inspect.isclass(value):
         return False
     return callable(value) and module.__name__ in (getattr(value, "__module__", None), type(value).__module__)
+
+
+def _takes_a_campaign(value: Any) -> bool:
+    """Whether a callable looks like a strategy and not like a helper: its one argument is called or annotated so."""
+    try:
+        taken = [one for one in inspect.signature(value).parameters.values() if one.default is one.empty]
+    except (TypeError, ValueError):
+        return False
+    return len(taken) == 1 and ("campaign" in taken[0].name.lower() or "Campaign" in str(taken[0].annotation))
 
 
 def check_callable(bound: object, what: str) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from seedbench.documents import from_json
 from seedbench.errors import TrialSetError
+from seedbench.text import counted
 from seedbench.trialset.files import MANIFEST, SHARD_NAME, Configs, Manifest, read_folder, read_manifest
 from seedbench.trialset.merge import OF_TABLE, cells_of, first_rows, short
 from seedbench.trialset.rows import different, of_trials
@@ -166,7 +167,7 @@ def _table_changes(
 
 
 def _trials(number: int) -> str:
-    return f"{number:,} {'trial' if number == 1 else 'trials'}"
+    return counted(number, "trial")
 
 
 def _column_changes(old: Path, new: Path) -> Iterator[Change]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seedbench.errors import SelectionError, TrialSetError
+from seedbench.text import counted
 from seedbench.trialset.arrays import load_tables
 from seedbench.trialset.files import CARD, MANIFEST, read_manifest
 from seedbench.trialset.hub import download, explain, require_client
@@ -51,7 +52,7 @@ class TrialSet:
 
     def __repr__(self) -> str:
         trials = sum(table.num_trials for table in self.tables)
-        tables = f"{len(self.tables)} {'table' if len(self.tables) == 1 else 'tables'}"
+        tables = counted(len(self.tables), "table")
         models = ", ".join(sorted({table.model for table in self.tables}))
         return f"<TrialSet {self.name} {self.version}: {trials:,} trials of {models} in {tables}>"
 

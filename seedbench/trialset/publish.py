@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seedbench.errors import PublishError, TrialSetError
+from seedbench.text import counted
 from seedbench.trialset import read_manifest, validate_folder
 from seedbench.trialset.changes import Change, changes, schema_version, unlike
 from seedbench.trialset.files import CARD, CHANGELOG, MANIFEST, SHARD_NAME, is_document
@@ -205,7 +206,7 @@ def push(plan: Push, say: Say = lambda line: None) -> str:
             api.create_repo(plan.repo, repo_type="dataset", private=plan.private)
             head = api.dataset_info(plan.repo).sha
         if plan.added or plan.deleted:
-            say(f"pushing {len(plan.added)} files, {sum(plan.added.values()):,} bytes, in one commit")
+            say(f"pushing {counted(len(plan.added), 'file')}, {sum(plan.added.values()):,} bytes, in one commit")
             contents = {
                 path: plan.changelog.encode() if path == CHANGELOG else plan.folder / path for path in plan.added
             }

@@ -41,11 +41,12 @@ def rising(table: TrialTable) -> int:
 
 
 def diverged_words(table: TrialTable) -> str:
-    """How many trials diverged, and of how many that is not known."""
-    unknown = int(table.unknown.sum())
+    """How many trials diverged, how many failed, and of how many that is not known."""
+    unknown, failed = int(table.unknown.sum()), int((table.status == "failed").sum())
     if unknown == table.num_trials:
         return "not known"
-    return f"{int(table.diverged.sum())}{f', {unknown} not known' if unknown else ''}"
+    others = f"{f', {failed} failed' if failed else ''}{f', {unknown} not known' if unknown else ''}"
+    return f"{int(table.diverged.sum())}{others}"
 
 
 def seeds_words(rows: int, columns: int, trials: int) -> str:

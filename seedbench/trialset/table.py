@@ -10,6 +10,7 @@ import numpy as np
 
 from seedbench.metrics import METRICS, majority_score
 from seedbench.tasks import TASKS
+from seedbench.text import counted
 from seedbench.trialset.schema import NEGATED
 
 
@@ -85,9 +86,9 @@ class TrialTable:
 
     def __str__(self) -> str:
         rows, columns = self.grid
-        trials = f"{self.num_trials:,} {'trial' if self.num_trials == 1 else 'trials'}"
+        trials, checkpoints = counted(self.num_trials, "trial"), counted(self.num_checkpoints, "checkpoint")
         test = "" if self.test_score is None else ", test scores"
-        return f"{self.name}: {trials} on {rows} × {columns} seeds, {self.num_checkpoints} checkpoints{test}"
+        return f"{self.name}: {trials} on {rows if self.diagonal else f'{rows} × {columns}'} seeds, {checkpoints}{test}"
 
     @property
     def name(self) -> str:
@@ -119,6 +120,14 @@ class TrialTable:
     def as_measured(self, score: np.ndarray) -> np.ndarray:
         """Scores of any shape -> what was measured: the same, or their negatives."""
         return score if self.sign > 0 else 0.0 - score
+
+    @property
+    def score_limits(self) -> tuple[float, float]:
+        """The lowest and the highest score there can be: 1 is perfect where scores are shares of it; infinite where
+        nobody knows."""
+        if self.sign < 0 or self.score.max() > 1:
+            return -np.inf, np.inf
+        return 0.0 if self.metric in METRICS and self.metric != "matthews_correlation" else -1.0, 1.0
 
     @property
     def num_trials(self) -> int:
@@ -203,6 +212,29 @@ class TrialTable:
         trial = np.searchsorted(places, wanted)
         there = places[np.minimum(trial, self.num_trials - 1)] == wanted
         return np.where(there, trial, -1).astype(np.int32)
+
+    @cached_property
+    def seed_labels(self) -> tuple[dict[int, str], dict[int, str]]:
+        """Of each axis, seed -> the label that it stands for, as the ids `model/recipe/label/label` of imported trials
+        have them; empty where seeds are their own numbers."""
+        start = f"{self.model}/{self.recipe}/"
+        found: tuple[dict[int, str], dict[int, str]] = ({}, {})
+        for trial_id, row, column in zip(self.trial_id, self.row, self.column, strict=True):
+            labels = str(trial_id).removeprefix(start).split("/")
+            seeds = int(self.weight_init_seeds[row]), int(self.data_order_seeds[column])
+            if not str(trial_id).startswith(start) or len(labels) != 2:
+                return {}, {}
+            for of_axis, seed, label in zip(found, seeds, labels, strict=True):
+                if of_axis.setdefault(seed, label) != label:
+                    return {}, {}
+        one, other = ({} if all(label == str(seed) for seed, label in axis.items()) else axis for axis in found)
+        return one, other
+
+    def trial_name(self, trial: int) -> str:
+        """What a trial's seeds are called, `3/7`: by their labels, which are one where both are the same."""
+        seeds = int(self.weight_init_seeds[self.row[trial]]), int(self.data_order_seeds[self.column[trial]])
+        one, other = (labels.get(seed, str(seed)) for labels, seed in zip(self.seed_labels, seeds, strict=True))
+        return one if one == other and any(self.seed_labels) else f"{one}/{other}"
 
     @cached_property
     def cell(self) -> np.ndarray:

@@ -39,10 +39,12 @@ def test_error_of_a_two_by_two_grid_by_hand():
     """
     found = expected_performance(table_of([[0.1, 0.2], [0.3, 0.6]]))
     assert found.standard_error[0] == pytest.approx(sqrt(0.0325))
-    assert found.low[0] == pytest.approx(0.3 - T_1 * sqrt(0.0325))
-    assert found.high[0] == pytest.approx(0.3 + T_1 * sqrt(0.0325))
+    assert (found.low[0], found.high[0]) == (0, 1)  # no accuracy is lower, or higher
     assert found.standard_error[1] is not None
     assert found.standard_error[2:] == found.low[2:] == found.high[2:] == (None, None)
+    tenfold = expected_performance(table_of([[1.0, 2.0], [3.0, 6.0]]))  # no shares of 1: nobody knows their limits
+    assert tenfold.low[0] == pytest.approx(3 - T_1 * sqrt(3.25))
+    assert tenfold.high[0] == pytest.approx(3 + T_1 * sqrt(3.25))
 
 
 def test_trials_with_two_seeds_of_their_own_are_left_out_once():

@@ -298,7 +298,7 @@ def test_a_budget_that_one_table_is_too_small_for_is_refused(two_tables):
 def test_json_has_the_shape_it_is_documented_with(evaluation):
     content = json.loads(evaluation.to_json())
     identity = ["format", "protocol", "track", "trials", "strategy", "seed", "replicates", "seedbench"]
-    assert list(content) == [*identity, "rows", "summary", "against", "left_out"]
+    assert list(content) == [*identity, "rows", "summary", "against", "left_out", "not_tried"]
     assert content["trials"] == {"name": "small", "version": "1.0.0", "sha256": "ab" * 32, "revision": None}
     assert set(content["strategy"]) == {"name", "sha256", "oracle"}
     assert {

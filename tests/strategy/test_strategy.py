@@ -101,6 +101,8 @@ REFUSED = {
     b"x = '\xff'": r"byte 5 is not UTF-8",
     "other = 3": r"binds no 'strategy'; expected strategy\(campaign\)",
     "def other(campaign): pass": r"binds no 'strategy'.*; it has other: select one with .*mine\.py:other$",
+    "def helper(trial): pass\ndef mean(values): pass\ndef other(campaign): pass": r"; it has other: select one with",
+    "def helper(trial): pass": r"binds no 'strategy'; expected [^;]*$",
     "strategy = 3": r"must be callable.*found 3 of type int",
     "def strategy(): pass": r"must take one argument.*found \(\)",
     "def strategy(campaign, trials): pass": r"must take one argument.*found \(campaign, trials\)",

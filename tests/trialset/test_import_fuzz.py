@@ -132,6 +132,8 @@ NUMBERS = st.sampled_from(
         "0,5",
         "high",
         "-0.0",
+        "75.4%",
+        "n/a",
     ]
 )
 STATES = st.sampled_from(["", "finished", "FAILED", "diverged", "killed", "running", "lost"])
@@ -143,6 +145,7 @@ OPTIONS = st.fixed_dictionaries(
     optional={
         "minimize": st.booleans(),
         "common_steps": st.booleans(),
+        "empty_is_nan": st.booleans(),
         "keep": st.sampled_from(["first", "last"]),
         "scale": st.sampled_from([0.01, 1.0, 1e300, 1e-300]),
         "majority_score": st.sampled_from([0.5, -1e300, 0.5000001]),
@@ -172,13 +175,16 @@ def as_csv(rows: list[tuple[str, ...]], header: tuple[str, ...]) -> str:
     rows=st.lists(st.tuples(SEEDS, STEPS, NUMBERS, NUMBERS, NUMBERS, STATES), max_size=8),
     plain=st.lists(PLAIN, max_size=12),
     options=OPTIONS,
+    step=st.sampled_from(["step", "epoch"]),
 )
-@example(rows=[], plain=[("0", "10", "nan"), ("1", "20", "0.5")], options={"common_steps": True})
-def test_odd_values_and_options(rows: list[Any], plain: list[Any], options: dict[str, Any], tmp_path: Path) -> None:
+@example(rows=[], plain=[("0", "10", "nan"), ("1", "20", "0.5")], options={"common_steps": True}, step="step")
+def test_odd_values_and_options(
+    rows: list[Any], plain: list[Any], options: dict[str, Any], step: str, tmp_path: Path
+) -> None:
     some = rows + [(*one, "0.7", "0.4", "") for one in plain]
     with tempfile.TemporaryDirectory(dir=tmp_path) as folder:
         file = Path(folder) / "curves.csv"
-        file.write_text(as_csv(some, ("seed", "step", "acc", "loss", "test", "state")), encoding="utf-8")
+        file.write_text(as_csv(some, ("seed", step, "acc", "loss", "test", "state")), encoding="utf-8")
         made = outcome(file, Path(folder), **{"model": "m", "task": "lm", "recipe": "r", "score": "acc"} | options)
         if made and options.get("layout") != "wide":
             assert made[0].rows == len(some)

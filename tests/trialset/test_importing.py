@@ -139,14 +139,17 @@ def test_a_test_score_must_be_there_at_every_checkpoint(tmp_path):
     """Most people measure it once, at the end: that says nothing of the other checkpoints."""
     table, done = imported(tmp_path, "1,10,0.7,", "1,20,0.8,0.75", header="seed,step,acc,test", test_score="test")
     assert table.test_score is None
-    assert "m/qnli/r: test_score (test) left out: it is not known at every checkpoint (line 2)" in done.notes
+    assert (
+        "m/qnli/r: test_score (test) left out of the whole table: 1 of 2 checkpoints has none (the first: line 2); it "
+        "takes one at every checkpoint"
+    ) in done.notes
 
 
 def test_a_test_score_that_is_no_number_is_the_worst(tmp_path):
     lines = ["1,10,0.7,nan", "1,20,0.8,0.75", "2,10,0.6,0.5", "2,20,0.7,0.6"]
     table, done = imported(tmp_path, *lines, header="seed,step,acc,test", test_score="test")
     assert table.test_score.tolist() == [[0.5, 0.75], [0.5, 0.6]]
-    assert "m/qnli/r: 1 test scores are no numbers: taken for 0.5, the worst there is" in done.notes
+    assert "m/qnli/r: 1 test score without a number: taken for 0.5, the worst there is" in done.notes
 
 
 def test_only_rows_that_are_asked_for(tmp_path):
@@ -224,8 +227,8 @@ def test_common_steps_cut_all_and_say_what_goes(tmp_path):
     lines = ["1,10,0.5", "1,15,0.9", "1,20,0.6", "2,10,0.5", "2,20,0.7", "2,30,0.8"]
     table, done = imported(tmp_path, *lines, common_steps=True)
     assert table.step.tolist() == [10, 20] and table.score.tolist() == [[0.5, 0.6], [0.5, 0.7]]
-    gone = "m/qnli/r: steps 15 to 30 are not shared by all trials; score 0.8 to 0.9"
-    assert f"2 rows left out (the first: line 3): {gone.replace('score', 'scores')}" in done.notes
+    gone = "m/qnli/r: steps 15 and 30 are not shared by all trials that did not fail; scores 0.8 to 0.9"
+    assert f"2 rows left out (the first: line 3): {gone}" in done.notes
 
 
 def test_losses_of_checkpoints_that_are_cut_are_of_the_next_one(tmp_path):
@@ -252,7 +255,7 @@ def test_a_score_that_is_no_number_for_a_while_is_the_worst(tmp_path):
     """The correlation of a constant prediction, from which the trial recovers: it has not failed."""
     table, done = imported(tmp_path, "1,10,nan", "1,20,0.6", "2,10,0.3", "2,20,0.7")
     assert table.score.tolist() == [[0.3, 0.6], [0.3, 0.7]] and table.unknown.all()
-    assert "1 scores are no numbers" in done.notes[1] and "taken for 0.3" in done.notes[1]
+    assert "1 score without a number" in done.notes[1] and "taken for 0.3" in done.notes[1]
 
 
 def test_a_run_without_any_score_is_a_failed_trial(tmp_path):
@@ -263,7 +266,7 @@ def test_a_run_without_any_score_is_a_failed_trial(tmp_path):
 def test_the_same_row_twice_is_one_row(tmp_path):
     table, done = imported(tmp_path, "1,10,0.4", "1,10,0.4", "1,20,0.5")
     assert table.score.tolist() == [[0.4, 0.5]]
-    assert "1 rows are the same as another in every column (the first: line 3): taken once" in done.notes
+    assert "1 row the same as another in every column (the first: line 3): taken once" in done.notes
 
 
 def test_the_same_score_at_the_same_step_is_one(tmp_path):
@@ -294,7 +297,8 @@ def test_a_loss_known_at_some_checkpoints_only_is_left_out_and_said(tmp_path):
     lines = ["1,10,0.4,0.5", "1,20,0.5,"]
     table, done = imported(tmp_path, *lines, header="seed,step,acc,loss", validation_loss="loss")
     assert np.isnan(table.validation_loss).all()
-    assert "m/qnli/r: validation_loss (loss) left out: it is not known at every checkpoint (line 3)" in done.notes
+    left_out = "m/qnli/r: validation_loss (loss) left out of the whole table: 1 of 2 checkpoints has none"
+    assert any(note.startswith(left_out) for note in done.notes)
 
 
 # --- what is not known ------------------------------------------------------------------------------------------------

@@ -67,7 +67,7 @@ def test_checkpoints_of_one_run_are_one_run(tmp_path):
             (folder / "trainer_state.json").write_text(json.dumps(early))
         (folder.parent / "trainer_state.json").write_text(json.dumps(state))
     _, done = read(tmp_path / "runs", tmp_path / "set", score="eval_accuracy")
-    assert any("rows are the same as another in every column" in note for note in done.notes)
+    assert any("rows the same as another in every column" in note for note in done.notes)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("tensorboard") is None, reason="TensorBoard is not installed")
@@ -224,7 +224,7 @@ def test_a_chart_of_weights_and_biases(tmp_path):
 def test_a_chart_of_averages_says_so(tmp_path):
     (tmp_path / "chart.csv").write_text(wandb_chart(off=0.1))
     _, done = read(tmp_path / "chart.csv", tmp_path / "set")
-    assert "8 values are averages: their MIN and MAX differ, so single measurements are lost" in done.notes
+    assert "8 values are averages: MIN and MAX differ, so single measurements are lost" in done.notes
 
 
 def test_a_chart_over_time_knows_the_steps_beside(tmp_path):
@@ -414,6 +414,12 @@ def test_revisit_bert_finetuning(tmp_path):
     assert [table.metric for table in tables] == ["val_acc"] * 2 + ["val_spearmanr"] * 2
     assert tables[0].score.tolist() == [[0.5, 0.6], [0.6, 0.7]] and tables[0].step.tolist() == [40, 80]
     assert np.allclose(tables[0].train_loss, [[0.7, 0.4]] * 2)
+
+
+def test_options_that_a_published_set_has_no_use_for_are_refused(tmp_path):
+    options = ImportOptions(score="val_acc", leave_out=("SEED1",), keep="last")
+    with pytest.raises(TrialSetError, match="it is known how that is read; leave --score, --leave-out out$"):
+        import_public("revisit-bert-finetuning", tmp_path, tmp_path / "set", options)
 
 
 def test_public_sets_are_named(run, tmp_path):

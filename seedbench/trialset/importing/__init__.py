@@ -1,8 +1,9 @@
 """Anybody's curves as a trial set: `seedbench trials import`.
 
 `sources` and what it asks (`reading`, `layouts`, `events`, `databases`) make rows of whatever is there, one a trial
-and logged step; `naming` says which trial a row is of, `measures` which column is what; `checkpoints` and `trials` make
-trials of them, and `accounts` sees to it that no row leaves quietly. `public` knows sets that others published.
+and logged step; `naming` says which trial a row is of, `measures` which column is what, `units` what it is counted in;
+`rows` are those of one table, of which `checkpoints`, `common_steps` and `trials` make trials; `accounts` sees to it
+that none leaves quietly. `public` knows sets that others published.
 
 There are no predictions in such a trial set. Protocol dodge2020 works on it; those that report a test score do where
 the curves have one.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from seedbench.text import counted
+
 
 class Accounts:
     """The rows of a file.
@@ -26,8 +28,7 @@ class Accounts:
         """These rows are left out, and it is said why."""
         if rows:
             self.left.update(rows)
-            some = f"{len(rows):,} {'row' if len(rows) == 1 else 'rows'}"
-            self.notes.append(f"{some} left out (the first: {self.place[rows[0]]}): {why}")
+            self.notes.append(f"{counted(len(rows), 'row')} left out (the first: {self.place[rows[0]]}): {why}")
 
     def close(self) -> None:
         """Every row was used or named, and none was both."""

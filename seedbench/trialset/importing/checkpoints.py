@@ -4,75 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Mapping, Sequence
+from contextlib import suppress
 
 from seedbench.errors import TrialSetError
 from seedbench.tasks import TASKS
 from seedbench.trialset.arrays import LARGEST_SCORE
-from seedbench.trialset.importing.accounts import Accounts
-from seedbench.trialset.importing.measures import Measures
-from seedbench.trialset.importing.options import ImportOptions
-from seedbench.trialset.importing.reading import CurveFile
-
-Seeds = tuple[int, int]
-Steps = tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """A row that has a score, and that score as the file has it: NaN where it is no finite number."""
-
-    row: int
-    score: float
-
-
-@dataclass(frozen=True)
-class TableRows:
-    """The rows of one trial table.
-
-    Attributes:
-        file: all rows.
-        measures: their columns.
-        options: what was asked for.
-        name: model/task/recipe.
-        trials: seeds -> rows of a trial.
-        accounts: what becomes of each row.
-    """
-
-    file: CurveFile
-    measures: Measures
-    options: ImportOptions
-    name: str
-    trials: Mapping[Seeds, Sequence[int]]
-    accounts: Accounts
-
-    def note(self, text: str) -> None:
-        self.accounts.notes.append(f"{self.name}: {text}")
-
-    def step(self, row: int) -> int:
-        """As it stands in the file."""
-        return self.file.integer(self.measures.step, row, lowest=0, bits=32)
-
-    def seed_words(self, seeds: Seeds) -> str:
-        return f"weight-init seed {seeds[0]}, data-order seed {seeds[1]}"
-
-
-@dataclass(frozen=True)
-class Checkpoints:
-    """Who was measured when.
-
-    Attributes:
-        step: of the table, ascending.
-        own: seeds -> step -> checkpoint, those with a score; those of a trial that failed end before it did.
-        failed: seeds -> rows that tell that a trial failed: scores that are no numbers, to its end.
-        shift: what is added to the file's steps.
-    """
-
-    step: Steps
-    own: Mapping[Seeds, Mapping[int, Checkpoint]]
-    failed: Mapping[Seeds, Sequence[int]]
-    shift: int
+from seedbench.trialset.importing.common_steps import cut_to, shared_steps
+from seedbench.trialset.importing.layouts import EMPTY_EVERYWHERE
+from seedbench.trialset.importing.rows import Checkpoint, Checkpoints, Seeds, Steps, TableRows, score_range
 
 
 def find_checkpoints(table: TableRows) -> Checkpoints:
@@ -83,6 +23,9 @@ def find_checkpoints(table: TableRows) -> Checkpoints:
             otherwise than by ending earlier.
     """
     scored = {seeds: _scored(table, rows) for seeds, rows in table.trials.items()}
+    if table.options.empty_is_nan:
+        measured = {step for by_step in scored.values() for step in by_step}
+        scored = {seeds: _with_empty(table, seeds, by_step, measured) for seeds, by_step in scored.items()}
     shift = _from_zero(table, scored)
     own: dict[Seeds, dict[int, Checkpoint]] = {}
     failed: dict[Seeds, list[int]] = {}
@@ -98,11 +41,11 @@ def find_checkpoints(table: TableRows) -> Checkpoints:
         row = next(iter(table.trials.values()))[0]
         raise table.file.error(table.measures.score, row, f"no trial of {table.name} has a finite score after step 0")
     if table.options.common_steps:
-        steps = _shared(table, [reached[seeds] for seeds in reached if seeds not in failed])
-        _cut(table, own, failed, scored, steps, shift)
+        steps = shared_steps(table, [reached[seeds] for seeds in reached if seeds not in failed])
+        cut_to(table, own, failed, scored, steps, shift)
     else:
         steps = _of_all(table, reached, scored, shift)
-    _say(table, own, failed, steps)
+    _say(table, own, failed, steps, shift)
     return Checkpoints(steps, own, failed, shift)
 
 
@@ -134,8 +77,29 @@ def _scored(table: TableRows, rows: Sequence[int]) -> dict[int, Checkpoint]:
             by_step[step] = kept
             replaced.append(gone.row)
     table.accounts.leave(again, "the same score of the same trial and step again")
-    table.accounts.leave(replaced, f"another score of the same step is kept, {_range(file, column, replaced)} are not")
+    table.accounts.leave(
+        replaced, f"another score of the same step is kept, {score_range(file, column, replaced)} are not"
+    )
     return dict(sorted(by_step.items()))
+
+
+def _with_empty(
+    table: TableRows, seeds: Seeds, by_step: Mapping[int, Checkpoint], measured: Container[int]
+) -> dict[int, Checkpoint]:
+    """A trial's checkpoints, and NaN where its score is empty at a step at which any trial was measured."""
+    empty = {step: Checkpoint(row, math.nan) for step, row in _empty(table, seeds).items() if step in measured}
+    return dict(sorted((empty | {**by_step}).items()))
+
+
+def _empty(table: TableRows, seeds: Seeds) -> dict[int, int]:
+    """Step in the file -> row of a trial that has no score there, where the step is one."""
+    scores, steps = table.file.columns[table.measures.score], table.file.columns[table.measures.step]
+    found: dict[int, int] = {}
+    for row in table.trials[seeds]:
+        if scores[row] is None and steps[row] is not None:
+            with suppress(TrialSetError):  # a row without a score may have whatever it likes for a step
+                found.setdefault(table.step(row), row)
+    return found
 
 
 def _checked(table: TableRows, row: int, score: float) -> float:
@@ -153,13 +117,16 @@ def _checked(table: TableRows, row: int, score: float) -> float:
 def _from_zero(table: TableRows, scored: dict[Seeds, dict[int, Checkpoint]]) -> int:
     """1 where steps are counted from 0, as epochs are; else what was measured before training goes."""
     steps = {step for by_step in scored.values() for step in by_step}
+    if (parts := table.measures.steps_in_one) > 1:
+        table.note(f"{table.measures.step} has fractions: counted in parts of 1/{parts}")
     if 0 not in steps:
         return 0
-    if table.file.from_zero or "epoch" in table.measures.step.lower() or steps == set(range(len(steps))):
+    by_name = "epoch" in table.measures.step.lower() or steps == set(range(len(steps)))
+    if table.file.from_zero or (by_name and parts == 1):  # epoch 0 of 0, 0.5, 1 is before training
         table.note(f"{table.measures.step} is counted from 0: 1 is added")
         return 1
     gone = [by_step.pop(0).row for by_step in scored.values() if 0 in by_step]
-    scores = _range(table.file, table.measures.score, gone)
+    scores = score_range(table.file, table.measures.score, gone)
     table.accounts.leave(gone, f"step 0 is before any training; {scores}")
     return 0
 
@@ -179,12 +146,14 @@ def _of_all(
         lacks = next((step for step in longest if step not in steps), None)
         rows = table.trials[seeds]
         row = scored[seeds][odd[0] - shift].row if odd else _row_at(table, rows, lacks - shift if lacks else 0)
+        empty = not odd and row in _empty(table, seeds).values()
+        advice = "; --empty-is-nan takes its empty score for NaN" if empty else ""
         what = f"step {odd[0] - shift} is none of theirs" if odd else f"step {(lacks or 0) - shift} has no score"
         raise TrialSetError(
             f"{table.file.path}: column {table.measures.step!r}, {table.file.place[row]}: the trials of {table.name} "
             f"must have the same checkpoints, each up to where it ended; {table.seed_words(seeds)} has {len(steps)}, "
             f"the longest {len(longest)} ({longest[0] - shift} to {longest[-1] - shift}); {what}: complete it, leave "
-            "the trial out with --where, or cut all to what they share with --common-steps"
+            f"the trial out with --where, or cut all to what they share with --common-steps{advice}"
         )
     return longest
 
@@ -200,62 +169,29 @@ def _row_at(table: TableRows, rows: Sequence[int], step: int) -> int:
     return next((row for row in some if table.step(row) == step), rows[-1])
 
 
-def _shared(table: TableRows, reached: Sequence[Steps]) -> Steps:
-    shared = sorted(set.intersection(*map(set, reached))) if reached else []
-    if not shared:
-        raise TrialSetError(
-            f"{table.file.path}: the trials of {table.name} share no step at which all have a score; leave some out "
-            "with --where"
-        )
-    return tuple(shared)
-
-
-def _cut(
+def _say(
     table: TableRows,
-    own: dict[Seeds, dict[int, Checkpoint]],
-    failed: dict[Seeds, list[int]],
-    scored: Mapping[Seeds, Mapping[int, Checkpoint]],
+    own: Mapping[Seeds, Mapping[int, Checkpoint]],
+    failed: Mapping[Seeds, object],
     steps: Steps,
     shift: int,
-) -> None:
-    """Takes from all trials what is not at these steps, and says what that was."""
-    kept = set(steps)
-    gone = sorted(one.row for by_step in scored.values() for step, one in by_step.items() if step + shift not in kept)
-    out = set(gone)
-    for seeds in scored:
-        own[seeds] = {step: one for step, one in own[seeds].items() if step in kept}
-        if seeds in failed:
-            failed[seeds] = [row for row in failed[seeds] if row not in out]
-            present = [step for step in steps if step in own[seeds]]
-            if present != list(steps[: len(present)]):
-                raise TrialSetError(
-                    f"{table.file.path}: {table.seed_words(seeds)} of {table.name} failed, and lacks a score at a step "
-                    "that all others share: leave it out with --where"
-                )
-    at = sorted(table.step(row) for row in gone)
-    if gone:
-        where = f"steps {at[0]} to {at[-1]} are not shared by all trials"
-        table.accounts.leave(gone, f"{table.name}: {where}; {_range(table.file, table.measures.score, gone)}")
-
-
-def _say(
-    table: TableRows, own: Mapping[Seeds, Mapping[int, Checkpoint]], failed: Mapping[Seeds, object], steps: Steps
 ) -> None:
     early = [seeds for seeds in own if len(own[seeds]) < len(steps) and seeds not in failed]
     number = len(own)
     if early:
         table.note(f"{len(early)} of {number} trials ended before the last of {len(steps)} checkpoints, and are kept")
+        unclear = early
+        if table.file.layout not in EMPTY_EVERYWHERE:
+            left = {seeds: set(steps) - set(own[seeds]) for seeds in early}
+            unclear = [seeds for seeds in early if any(step + shift in left[seeds] for step in _empty(table, seeds))]
+        if unclear:
+            table.note(
+                f"{len(unclear)} of these ({table.some_words(unclear)}) have empty scores "
+                "from there on, and may as well have diverged: NaN is empty in what pandas writes; if so, "
+                "--empty-is-nan makes them failed trials"
+            )
     if failed:
-        first = table.seed_words(next(iter(failed)))
         table.note(
-            f"{len(failed)} of {number} trials end without a score that is a number ({first}): kept as failed, and "
-            "from there scored as the worst"
+            f"{len(failed)} of {number} trials end without a score that is a number ({table.some_words([*failed])}): "
+            "kept as failed, and from there scored as the worst"
         )
-
-
-def _range(file: CurveFile, column: str, rows: Iterable[int]) -> str:
-    """The scores of rows, as they stand in the file."""
-    scores = [score for row in rows if (score := file.number(column, row)) is not None and math.isfinite(score)]
-    if not scores:
-        return "no score was a number"
-    return f"score {scores[0]:g}" if len(scores) == 1 else f"scores {min(scores):g} to {max(scores):g}"

@@ -9,24 +9,28 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from seedbench.errors import TrialSetError
+from seedbench.text import counted
 from seedbench.trialset import write_trials
 from seedbench.trialset.importing.accounts import Accounts
-from seedbench.trialset.importing.checkpoints import Seeds, TableRows
-from seedbench.trialset.importing.measures import Measures, find_measures, require
+from seedbench.trialset.importing.measures import Measures, find_measures, require, score_column
 from seedbench.trialset.importing.naming import Naming, name_trials
 from seedbench.trialset.importing.options import ImportOptions
 from seedbench.trialset.importing.public import Part, read_public
 from seedbench.trialset.importing.reading import CurveFile
+from seedbench.trialset.importing.rows import Seeds, TableRows
 from seedbench.trialset.importing.sources import read_source
 from seedbench.trialset.importing.trials import trial_rows
+from seedbench.trialset.importing.units import direction_note, without_percent
 
-_IN_AN_ID = re.compile(r"[\w.+=-]+", re.ASCII)
+_NOT_IN_AN_ID = re.compile(r"[^\w.+=-]", re.ASCII)
 _SHOWN = 8
+#: What can be said of a published set, whose layout is known.
+_OF_PUBLIC = {"majority_score", "common_steps", "empty_is_nan", "where", "keep", "fields", "name", "version"}
 
 
 @dataclass(frozen=True)
@@ -71,13 +75,17 @@ def import_public(
         name: of it.
         folder: where it lies.
         out: the new folder.
-        options: those that are not about the layout: majority_score, common_steps, where, keep, fields, name, version.
+        options: those that are not about the layout, `_OF_PUBLIC`.
 
     Raises:
         TrialSetError: as `import_curves`.
     """
     if Path(out).exists():
         raise TrialSetError(f"{out}: exists already; a trial set is written to a new folder")
+    default = ImportOptions()
+    given = (one.name for one in fields(options) if getattr(options, one.name) != getattr(default, one.name))
+    if told := [f"--{one.replace('_', '-')}" for one in given if one not in _OF_PUBLIC]:
+        raise TrialSetError(f"--from {name}: it is known how that is read; leave {', '.join(told)} out")
     return _written(read_public(name, Path(folder), options), out, options)
 
 
@@ -102,17 +110,26 @@ def _rows(read: CurveFile, options: ImportOptions) -> tuple[list[dict[str, Any]]
     if not file.place:
         raise TrialSetError(f"{file.path}: no row is left that --where asks for")
     require(file, options)
+    scores = (score_column(file, options), options.test_score)
+    file = without_percent(file, [column for column in scores if column in file.columns], options.scale)
     measures, naming = find_measures(file, options), name_trials(file, options)
     accounts = Accounts(file.place)
     rows: list[dict[str, Any]] = []
     for (model, task, recipe), trials in _by_table(naming).items():
-        table = TableRows(file, measures, options, f"{model}/{task}/{recipe}", trials, accounts)
+        table = TableRows(file, measures, options, f"{model}/{task}/{recipe}", trials, naming.labels, accounts)
         for trial in trial_rows(table):
             seeds = trial["weight_init_seed"], trial["data_order_seed"]
             names = {"trial_id": f"{model}/{recipe}/{_own_name(seeds, naming)}", "model": model, "task": task}
             rows.append({**names, "recipe": recipe, **trial})
     accounts.close()
-    return rows, [*file.notes, *naming.notes, *accounts.notes, *_unused(file, measures, naming)]
+    direction = direction_note(measures.score, measures.negated)
+    return rows, [
+        *filter(None, [direction]),
+        *file.notes,
+        *naming.notes,
+        *accounts.notes,
+        *_unused(file, measures, naming),
+    ]
 
 
 def _where(file: CurveFile, options: ImportOptions) -> CurveFile:
@@ -125,7 +142,7 @@ def _where(file: CurveFile, options: ImportOptions) -> CurveFile:
     rows = list(kept)
     if gone := len(file.place) - len(rows):
         asked = " and ".join(options.where)
-        file = replace(file, notes=(*file.notes, f"{gone:,} rows left out: not {asked}"))
+        file = replace(file, notes=(*file.notes, f"{counted(gone, 'row')} left out: not {asked}"))
     return file.rows(rows)
 
 
@@ -151,7 +168,9 @@ def _once(file: CurveFile, keep: str | None) -> CurveFile:
     kept = set(places.values())
     if twice := len(file.place) - len(kept):
         again = next(row for row in range(len(file.place)) if row not in kept)
-        note = f"{twice:,} rows are the same as another in every column (the first: {file.place[again]}): taken once"
+        note = (
+            f"{counted(twice, 'row')} the same as another in every column (the first: {file.place[again]}): taken once"
+        )
         file = replace(file, notes=(*file.notes, note))
     return file.rows(sorted(kept))
 
@@ -165,11 +184,12 @@ def _by_table(naming: Naming) -> dict[tuple[str, str, str], dict[Seeds, list[int
 
 
 def _own_name(seeds: Seeds, naming: Naming) -> str:
-    """A trial's seeds in its id: the labels that they were made of, where all of those can stand in one."""
-    texts = [
-        labels[seed] if labels and all(map(_IN_AN_ID.fullmatch, labels.values())) else str(seed)
-        for labels, seed in zip(naming.labels, seeds, strict=True)
-    ]
+    """A trial's seeds in its id: the labels that they were made of, as far as an id can hold them, where those are
+    still as many."""
+    texts = []
+    for labels, seed in zip(naming.labels, seeds, strict=True):
+        short = {number: _NOT_IN_AN_ID.sub("_", text) for number, text in labels.items()}
+        texts.append(short[seed] if labels and len(set(short.values())) == len(short) else str(seed))
     return ("/" if any(naming.labels) else "-").join(texts)
 
 

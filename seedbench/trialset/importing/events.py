@@ -11,6 +11,14 @@ from seedbench.trialset.importing.reading import CurveFile
 EVENTS = "events.out.tfevents"
 
 
+def require_tensorboard(path: Path) -> None:
+    """Raises `TrialSetError` where nothing can read an event file."""
+    try:
+        import tensorboard.backend.event_processing.event_file_loader  # noqa: F401
+    except ImportError:
+        raise TrialSetError(f"{path}: event files are read by TensorBoard: pip install tensorboard") from None
+
+
 def read_events(path: Path) -> CurveFile:
     """Every scalar of an event file, none sampled away, a row each; the run is the folder.
 
@@ -20,11 +28,10 @@ def read_events(path: Path) -> CurveFile:
     Raises:
         TrialSetError: it cannot be read, or TensorBoard is not installed.
     """
-    try:
-        from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
-        from tensorboard.util.tensor_util import make_ndarray
-    except ImportError:
-        raise TrialSetError(f"{path}: event files are read by TensorBoard: pip install tensorboard") from None
+    require_tensorboard(path)
+    from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+    from tensorboard.util.tensor_util import make_ndarray
+
     logged: list[tuple[int, str, float]] = []
     try:
         for event in EventFileLoader(str(path)).Load():

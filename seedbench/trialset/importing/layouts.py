@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from seedbench.errors import TrialSetError
@@ -15,6 +16,8 @@ STEPS = (
     *("step", "_step", "Step", "global_step", "train/global_step", "trainer/global_step"),
     *("iteration", "Iteration", "epoch", "Epoch"),
 )
+#: Layouts in which every run has a cell at every step: an empty one says nothing of why it is empty.
+EMPTY_EVERYWHERE = ("charts", "wide", "optuna")
 _NAMES = ("key", "tag", "metric", "metric_name", "variable", "name")
 _RUNS = ("run_uuid", "run_id", "run_name", "run")
 _INTERMEDIATE = re.compile(r"intermediate_values_(\d+)")
@@ -23,12 +26,13 @@ _SCALARS = ["wall time", "step", "value"]
 _TAGGED_FILE = re.compile(r"(?:run-)?(?P<run>.+?)-tag-(?P<tag>.+)")
 
 
-def in_rows(file: CurveFile, layout: str | None) -> CurveFile:
+def in_rows(file: CurveFile, layout: str | None, empty: bool = False) -> CurveFile:
     """A file as it was read -> one row per trial and logged step, a column a measure.
 
     Args:
         file: of any layout.
         layout: which; None: recognised by its columns.
+        empty: whether empty cells of a run's column are rows, too.
 
     Raises:
         TrialSetError: it is not of the layout that was given.
@@ -36,9 +40,9 @@ def in_rows(file: CurveFile, layout: str | None) -> CurveFile:
     layout = layout or _recognised(file)
     reshape: dict[str, Callable[[CurveFile], CurveFile]] = {
         "names": _names,
-        "charts": _charts,
-        "wide": _wide,
-        "optuna": _optuna,
+        "charts": partial(_charts, empty=empty),
+        "wide": partial(_wide, empty=empty),
+        "optuna": partial(_optuna, empty=empty),
         "scalars": _scalars,
     }
     return replace(reshape.get(layout, _as_it_is)(file), layout=layout)
@@ -97,7 +101,7 @@ def _names(file: CurveFile) -> CurveFile:
     return replace(file, columns=columns, run=runs or file.run, step=_step(file), metrics=metrics)
 
 
-def _charts(file: CurveFile) -> CurveFile:
+def _charts(file: CurveFile, empty: bool) -> CurveFile:
     """One row a run and line that has a value. MIN and MAX that differ are of an average over points or runs."""
     parts = {name: match for name in file.columns if (match := _CHART.fullmatch(name))}
     others = [name for name in file.columns if name not in parts]
@@ -106,7 +110,7 @@ def _charts(file: CurveFile) -> CurveFile:
     averaged = 0
     for name, match in parts.items():
         for row, value in enumerate(file.columns[name]):
-            if value is None:
+            if value is None and not empty:
                 continue
             if match["bound"] is None:
                 cells.setdefault((row, match["run"]), {})[match["metric"]] = value
@@ -114,7 +118,8 @@ def _charts(file: CurveFile) -> CurveFile:
                 low = file.columns.get(name.removesuffix("__MAX") + "__MIN")
                 averaged += low is not None and low[row] != value
     metrics = tuple(dict.fromkeys(match["metric"] for match in parts.values() if not match["bound"]))
-    notes = (f"{averaged} values are averages: their MIN and MAX differ, so single measurements are lost",)
+    what = "value is an average" if averaged == 1 else "values are averages"
+    notes = (f"{averaged:,} {what}: MIN and MAX differ, so single measurements are lost",)
     return replace(
         _cells(file, cells, metrics, others),
         step=next((name for some in (others, metrics) for name in STEPS if name in some), others[0]),
@@ -123,18 +128,21 @@ def _charts(file: CurveFile) -> CurveFile:
     )
 
 
-def _wide(file: CurveFile) -> CurveFile:
+def _wide(file: CurveFile, empty: bool) -> CurveFile:
     """A column a run, all of the measure `value`."""
     step = _step(file) or next(iter(file.columns))
     runs = [name for name in file.columns if name != step]
     _need(file, "wide", runs, "a column of steps, and a column a run")
     cells = {
-        (row, run): {"value": value} for run in runs for row, value in enumerate(file.columns[run]) if value is not None
+        (row, run): {"value": value}
+        for run in runs
+        for row, value in enumerate(file.columns[run])
+        if value is not None or empty
     }
     return replace(_cells(file, cells, ("value",), [step]), step=step, metrics=("value",))
 
 
-def _optuna(file: CurveFile) -> CurveFile:
+def _optuna(file: CurveFile, empty: bool) -> CurveFile:
     """One row an intermediate value; a trial without any has a row of its own."""
     parts = {name: match[1] for name in file.columns if (match := _INTERMEDIATE.fullmatch(name))}
     _need(file, "optuna", parts and "number" in file.columns, "columns number and intermediate_values_<step>")
@@ -142,7 +150,7 @@ def _optuna(file: CurveFile) -> CurveFile:
     rows: list[tuple[int, str | None, Any]] = []
     for row in range(len(file.place)):
         some = [(row, step, file.columns[name][row]) for name, step in parts.items()]
-        rows += [one for one in some if one[2] is not None] or [(row, None, None)]
+        rows += [one for one in some if one[2] is not None or empty] or [(row, None, None)]
     columns = {name: [file.columns[name][row] for row, _, _ in rows] for name in others}
     columns |= {"step": [step for _, step, _ in rows], "intermediate_value": [value for _, _, value in rows]}
     return replace(

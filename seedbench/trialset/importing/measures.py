@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from seedbench.errors import TrialSetError
 from seedbench.trialset.importing.options import FIELDS, NAMES, SEEDS, ImportOptions
 from seedbench.trialset.importing.reading import CurveFile
+from seedbench.trialset.importing.units import steps_in_one
 from seedbench.trialset.schema import NEGATED
 
 _SHOWN = 5
@@ -26,6 +27,7 @@ class Measures:
         values: fields of the schema -> a value that all trials have.
         score_name: what the trial set calls the score, with the sign.
         sign_and_scale: what the file's scores are multiplied by.
+        steps_in_one: what the file's steps are multiplied by.
         tolerance: scores of the file that differ by no more are the same, as far as their decimals tell.
     """
 
@@ -35,7 +37,13 @@ class Measures:
     values: dict[str, str]
     score_name: str
     sign_and_scale: float
+    steps_in_one: int
     tolerance: float
+
+    @property
+    def negated(self) -> bool:
+        """Whether a score is the negative of what the file has."""
+        return self.sign_and_scale < 0
 
     @property
     def columns(self) -> set[str]:
@@ -48,7 +56,7 @@ def find_measures(file: CurveFile, options: ImportOptions) -> Measures:
     Raises:
         TrialSetError: a column is not there.
     """
-    step, score = _step(file, options), _score(file, options)
+    step, score = _step(file, options), score_column(file, options)
     assert step is not None and score is not None, "require comes first"
     named = {meaning: getattr(options, meaning) for meaning in _OTHERS}
     others = {meaning: column for meaning, column in named.items() if column is not None}
@@ -68,6 +76,7 @@ def find_measures(file: CurveFile, options: ImportOptions) -> Measures:
         values,
         _score_name(score, negated),
         -options.scale if negated else options.scale,
+        steps_in_one(file, step),
         _tolerance(file, score, options),
     )
 
@@ -82,7 +91,7 @@ def require(file: CurveFile, options: ImportOptions) -> None:
     seeds = {"seed", *SEEDS} & set(file.columns) or options.weight_init_seed or options.data_order_seed
     said = {
         "--step": _step(file, options),
-        "--score": _score(file, options),
+        "--score": score_column(file, options),
         "--weight-init-seed and --data-order-seed (or --run)": seeds or options.run or file.run is not None or pattern,
         **{
             f"--{name}": getattr(options, name)
@@ -105,7 +114,7 @@ def _step(file: CurveFile, options: ImportOptions) -> str | None:
     return options.step or file.step or ("step" if "step" in file.columns else None)
 
 
-def _score(file: CurveFile, options: ImportOptions) -> str | None:
+def score_column(file: CurveFile, options: ImportOptions) -> str | None:
     """The column that is called so; else the only one that measures something, where the layout tells."""
     alone = file.metrics[0] if len(file.metrics) == 1 else None
     return options.score or ("score" if "score" in file.columns else alone)

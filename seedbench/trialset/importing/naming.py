@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from seedbench.errors import TrialSetError
+from seedbench.text import counted
 from seedbench.trialset.importing.options import NAMES, SEEDS, ImportOptions
 from seedbench.trialset.importing.reading import CurveFile
 from seedbench.trialset.schema import TASK_NAME
@@ -64,7 +65,7 @@ def name_trials(file: CurveFile, options: ImportOptions) -> Naming:
         if text_of and source not in taken:
             shown = [f"{text} is {number}" for number, text in list(text_of.items())[:_SHOWN]]
             more = ["…"] * (len(text_of) > _SHOWN)
-            notes.append(f"{source}: {len(text_of)} labels, numbered as seeds: {', '.join(shown + more)}")
+            notes.append(f"{source}: {counted(len(text_of), 'label')}, numbered as seeds: {', '.join(shown + more)}")
         axes.append(numbers)
         labels.append(text_of)
         taken.append(source)

@@ -56,6 +56,8 @@ class ImportOptions:
         fields: a column of the schema -> a column of the file, or the value itself.
         where: `column=value` or `column!=value`; only such rows are read.
         ignore: columns that are taken for not there.
+        leave_out: files of a folder that are not read: a path in it, or a pattern with `*`.
+        empty_is_nan: an empty score at a step where other trials have one is NaN, as pandas writes it.
         common_steps: cut all trials of a table to the steps that they share.
         keep: `first` or `last` of two scores at one step; None: they are refused.
         study: which study of a storage.
@@ -86,6 +88,8 @@ class ImportOptions:
     fields: Mapping[str, str] = field(default_factory=dict)
     where: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
+    leave_out: tuple[str, ...] = ()
+    empty_is_nan: bool = False
     common_steps: bool = False
     keep: str | None = None
     study: str | None = None

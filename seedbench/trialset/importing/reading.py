@@ -21,7 +21,7 @@ from seedbench.errors import TrialSetError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_ABSENT = {"", "NA", "N/A", "<NA>", "None", "null"}
+_ABSENT = {"", "NA", "N/A", "n/a", "#N/A", "<NA>", "None", "null", "NULL"}
 _COMMA_NUMBER = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?")
 _POINT_NUMBER = re.compile(r"[+-]?\d*\.\d+(?:[eE][+-]?\d+)?")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:\.\d{3})+")
@@ -61,11 +61,12 @@ class CurveFile:
     decimal_comma: bool = False
     notes: tuple[str, ...] = ()
 
-    def error(self, column: str, row: int, rule: str) -> TrialSetError:
-        """One line: file, column, line, the rule and the value found."""
+    def error(self, column: str, row: int, rule: str, remedy: str = "") -> TrialSetError:
+        """One line: file, column, line, the rule, the value found, and what to do."""
         value = self.columns[column][row]
         shown = "nothing" if value is None else repr(str(value)[:80])
-        return TrialSetError(f"{self.path}: column {column!r}, {self.place[row]}: {rule}, found {shown}")
+        advice = f": {remedy}" if remedy else ""
+        return TrialSetError(f"{self.path}: column {column!r}, {self.place[row]}: {rule}, found {shown}{advice}")
 
     def number(self, column: str, row: int) -> float | None:
         """The value as a number, which may be NaN or infinite; None where it is empty.
@@ -79,17 +80,26 @@ class CurveFile:
         text = str(value)
         if self.decimal_comma and isinstance(value, str):
             if "." in text:
-                raise self.error(column, row, "must be a number with a decimal comma and no points, as the others are")
+                rule = "must be a number with a decimal comma and no points, as the others are"
+                raise self.error(column, row, rule, "write all numbers of the file in one way")
             text = text.replace(",", ".")
         try:
             if "_" in text or isinstance(value, bool | list | dict):  # Python reads 1_0 as 10, and True as 1
                 raise ValueError
             return float(text)
         except ValueError:
-            raise self.error(column, row, "must be a number") from None
+            raise self.error(column, row, "must be a number", self._instead_of(column, value)) from None
 
-    def integer(self, column: str, row: int, lowest: int | None = None, bits: int = 64) -> int:
-        """The value as a whole number of so many bits, also where a tool wrote 3.0.
+    def _instead_of(self, column: str, value: Any) -> str:
+        """What to do about a value that is no number."""
+        if isinstance(value, str) and _COMMA_NUMBER.fullmatch(value):
+            return "write a decimal point, or all numbers of the file with commas and ; between them"
+        if isinstance(value, str) and len(value) <= 20 and value.isprintable():
+            return f"empty it, or leave such rows out with --where '{column}!={value}'"
+        return "name the right column"
+
+    def integer(self, column: str, row: int, lowest: int | None = None, bits: int = 64, remedy: str = "") -> int:
+        """The value as a whole number of so many bits, also where a tool wrote 3.0; `remedy` is what to do if not.
 
         Raises:
             TrialSetError: it is none, too low, too large, or nothing.
@@ -97,15 +107,15 @@ class CurveFile:
         rule = "must be a whole number" + ("" if lowest is None else f" from {lowest} on")
         number = self.number(column, row)
         if number is None or not math.isfinite(number) or number != int(number):
-            raise self.error(column, row, rule)
+            raise self.error(column, row, rule, remedy)
         try:
             whole = int(self.columns[column][row])  # exact for large seeds, where a float is not
         except ValueError:  # "3.0"
             whole = int(number)
         if lowest is not None and whole < lowest:
-            raise self.error(column, row, rule)
+            raise self.error(column, row, rule, remedy)
         if not -(2 ** (bits - 1)) <= whole < 2 ** (bits - 1):
-            raise self.error(column, row, f"{rule} that {bits} bits hold")
+            raise self.error(column, row, f"{rule} that {bits} bits hold", remedy)
         return whole
 
     def decimals(self, column: str) -> int:

@@ -10,8 +10,11 @@ from typing import Any
 import numpy as np
 
 from seedbench.errors import TrialSetError
-from seedbench.trialset.importing.checkpoints import Checkpoints, Seeds, TableRows, find_checkpoints
+from seedbench.text import counted
+from seedbench.trialset.importing.checkpoints import find_checkpoints
 from seedbench.trialset.importing.options import CURVES, FIELDS
+from seedbench.trialset.importing.rows import Checkpoints, Seeds, TableRows
+from seedbench.trialset.importing.units import check_majority
 from seedbench.trialset.schema import RECIPE_COLUMNS
 
 LOSSES = ("train_loss", "validation_loss")
@@ -38,6 +41,9 @@ def trial_rows(table: TableRows) -> Iterator[dict[str, Any]]:
     scalars = _fields(table)
     words = _statuses(table)
     measures, majority = table.measures, table.options.majority_score
+    if majority is not None:
+        known = [score for of_trial in scores.values() for score in of_trial]
+        check_majority(majority, known, measures.negated, table.name)
     for seeds, own in checkpoints.own.items():
         table.accounts.use(one.row for one in own.values())
         table.accounts.use(checkpoints.failed.get(seeds, ()))
@@ -77,11 +83,11 @@ def _with_worst(table: TableRows, checkpoints: Checkpoints) -> dict[Seeds, list[
     finite = [one.score for own in checkpoints.own.values() for one in own.values() if math.isfinite(one.score)]
     if not finite:
         raise TrialSetError(f"{table.file.path}: no trial of {table.name} has a finite score at the steps they share")
-    worst = min(finite) if table.measures.sign_and_scale > 0 else max(finite)
+    worst = max(finite) if table.measures.negated else min(finite)
     gaps = [one.row for own in checkpoints.own.values() for one in own.values() if not math.isfinite(one.score)]
     if gaps:
         table.note(
-            f"{len(gaps)} scores are no numbers, and later ones of the same trials are (the first: "
+            f"{counted(len(gaps), 'score')} without a number, and later ones of the same trials have one (the first: "
             f"{table.file.place[gaps[0]]}): taken for {worst:g}, the worst there is"
         )
     return {
@@ -98,12 +104,14 @@ def _curves(table: TableRows, checkpoints: Checkpoints) -> dict[str, dict[Seeds,
         if name not in table.measures.others:
             continue
         found = {seeds: _at(table, seeds, name, own, checkpoints.shift) for seeds, own in checkpoints.own.items()}
-        gaps = [(seeds, values.index(None)) for seeds, (values, _) in found.items() if None in values]
+        gaps = [
+            list(checkpoints.own[seeds].values())[at].row
+            for seeds, (values, _) in found.items()
+            for at, value in enumerate(values)
+            if value is None
+        ]
         if gaps:
-            seeds, at = gaps[0]
-            place = table.file.place[list(checkpoints.own[seeds].values())[at].row]
-            column = table.measures.others[name]
-            table.note(f"{name} ({column}) left out: it is not known at every checkpoint ({place})")
+            table.note(_left_out(table, name, gaps, checkpoints))
             continue
         for _, rows in found.values():
             table.accounts.use(rows)
@@ -111,6 +119,22 @@ def _curves(table: TableRows, checkpoints: Checkpoints) -> dict[str, dict[Seeds,
     if "test_score" in curves:
         _fill_test_scores(table, curves)
     return curves  # type: ignore[return-value]
+
+
+def _left_out(table: TableRows, name: str, gaps: Sequence[int], checkpoints: Checkpoints) -> str:
+    """That a measure is left out of a whole table, how much of it lacks, and what to do."""
+    column, of_all = table.measures.others[name], sum(map(len, checkpoints.own.values()))
+    cells = table.file.columns[column]
+    beside = sum(cells[one.row] is not None for own in checkpoints.own.values() for one in own.values())
+    if 2 * beside > of_all:
+        rest = f"fill {'it' if len(gaps) == 1 else 'them'} in, or leave such rows out with --where '{column}!='"
+    else:
+        rest = "it takes one at every checkpoint"
+    return (
+        f"{name} ({column}) left out of the whole table: {len(gaps):,} of "
+        f"{counted(of_all, 'checkpoint')} {'has' if len(gaps) == 1 else 'have'} none (the first: "
+        f"{table.file.place[gaps[0]]}); {rest}"
+    )
 
 
 def _fill_test_scores(table: TableRows, curves: dict[str, Any]) -> None:
@@ -122,8 +146,8 @@ def _fill_test_scores(table: TableRows, curves: dict[str, Any]) -> None:
         table.note("test_score left out: none is a number")
         del curves["test_score"]
     elif gaps:
-        worst = min(finite) if table.measures.sign_and_scale > 0 else max(finite)
-        table.note(f"{gaps} test scores are no numbers: taken for {worst:g}, the worst there is")
+        worst = max(finite) if table.measures.negated else min(finite)
+        table.note(f"{counted(gaps, 'test score')} without a number: taken for {worst:g}, the worst there is")
         for values in by_trial.values():
             values[:] = [value if math.isfinite(value) else worst for value in values]
 
@@ -194,7 +218,7 @@ def _status(table: TableRows, word: str | None, met_nan: bool, last: float | Non
     majority = table.options.majority_score
     if word is not None or majority is None or last is None:
         return word
-    above = last - majority if table.measures.sign_and_scale > 0 else majority - last
+    above = majority - last if table.measures.negated else last - majority
     return "finished" if above > table.measures.tolerance else "diverged"
 
 

@@ -29,7 +29,7 @@ ALLOWED = {
         "savez": "to a file that write_file opened",
         "tempfile.TemporaryFile": "whether there is writing there",
     },
-    "seedbench/commands.py": {"open": "/dev/null, for a stream that is closed", "os.open": "the same, for standard output"},
+    "seedbench/commands.py": {"open": "/dev/null, for a closed stream", "os.open": "the same, for standard output"},
     "seedbench/evaluation/result.py": {"write_table": "to a file that write_file opened"},
     "seedbench/live/process.py": {
         "open": "what a training prints; the lock that its processes hold",

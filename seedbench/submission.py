@@ -156,7 +156,8 @@ def check_imports(source: str, where: str) -> None:
     except SyntaxError as error:
         raise SeedbenchError(f"{where}, line {error.lineno}: not Python: {error.msg}") from None
     except (ValueError, RecursionError, MemoryError) as error:
-        raise SeedbenchError(f"{where}: not Python: {type(error).__name__}") from None
+        what = str(error)[:TEXT] if isinstance(error, ValueError) else type(error).__name__
+        raise SeedbenchError(f"{where}: not Python: {what}") from None
     if found is not None:
         line, module = found
         raise SeedbenchError(

@@ -149,7 +149,7 @@ def open_campaign(job: Run, told: int, said: int) -> tuple[seen.Campaign, Callab
             wait(trial)
             return trial
         ask()
-        if weight_init_seed is not None and (weight_init_seed, data_order_seed) in started:
+        if type(weight_init_seed) is type(data_order_seed) is int and (weight_init_seed, data_order_seed) in started:
             count_idle()
             return started[weight_init_seed, data_order_seed]  # type: ignore[index]
         try:

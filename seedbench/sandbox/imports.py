@@ -24,8 +24,8 @@ _NEVER = ("_", "test", "conftest")  # how no part of a dotted name after the fir
 #: Of NumPy and SciPy their packages for whoever computes. Others do something when they are imported
 #: (`numpy.distutils` runs compilers), or have nothing that a strategy could want.
 _NUMPY = (
-    "char core ctypeslib dtypes emath exceptions fft lib linalg ma matlib matrixlib polynomial random rec strings typing "
-    "version"
+    "char core ctypeslib dtypes emath exceptions fft lib linalg ma matlib matrixlib polynomial random rec strings "
+    "typing version"
 ).split()
 # Some of these `scipy.stats` loads as an attribute, without an import statement.
 _SCIPY = (

@@ -1,4 +1,4 @@
-"""The clock that is left to a sealed process tells nothing that is not paid for: what it could time does not depend on it.
+"""The clock that is left to a sealed process tells nothing of what is not paid for.
 
 A null selector in a segment register is cleared by every interruption, and code to set and read one is found in any
 large library: that counts the kernel's ticks, and cannot be taken away. So what is tested is what there is to be timed,

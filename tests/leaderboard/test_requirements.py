@@ -1,4 +1,4 @@
-"""What verification installs: every package by version and by the SHA-256 of its file, those that the tests pass with."""
+"""What verification installs: every package by version and SHA-256 of its file, those that the tests pass with."""
 
 from __future__ import annotations
 

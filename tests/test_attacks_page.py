@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from pathlib import Path
 
 from tests.sandbox.test_attacks import attacks
 from tests.test_submission import BAD_IMPORTS, BAD_SOURCES, SPOILED
 
-PAGE = Path(__file__).parents[1] / ".github" / "docs" / "attacks.md"
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / ".github" / "docs" / "attacks.md"
 FULL = "<!-- full runs: by hand -->\n"
 
 
@@ -21,8 +23,9 @@ def counted() -> str:
     lines = [
         "# Attacks that are tests",
         "",
-        f"**{len(sealed)} strategies** attack the seal, each twice (once where time is its weapon), in every run of the tests",
-        "(`tests/sandbox/attacks`, run by `tests/sandbox/test_attacks.py`). None may get out, and each must end as it says:",
+        f"**{len(sealed)} strategies** attack the seal, each twice (once where time is its weapon), in every run of the",
+        "tests (`tests/sandbox/attacks`, run by `tests/sandbox/test_attacks.py`). None may get out, and each must end as it",
+        "says:",
         "",
         "| verdict | attacks |",
         "|---|---:|",
@@ -47,3 +50,11 @@ def test_the_page_counts_what_there_is():
     if os.environ.get("SEEDBENCH_PIN") == "1":
         PAGE.write_text(counted() + FULL + by_hand, encoding="utf-8")
     assert PAGE.read_text(encoding="utf-8").partition(FULL)[0] == counted()
+
+
+def test_the_tests_that_promises_are_held_by_are_there():
+    """Every file of tests, and every test, that `.github/SECURITY.md` names."""
+    named = re.findall(r"`((?:tests/|test_)[\w./]*)`", (ROOT / ".github" / "SECURITY.md").read_text(encoding="utf-8"))
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    assert len(named) > 12
+    assert [name for name in named if not ((ROOT / name).exists() or f"def {name}(" in sources)] == []

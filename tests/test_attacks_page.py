@@ -23,9 +23,9 @@ def counted() -> str:
     lines = [
         "# Attacks that are tests",
         "",
-        f"**{len(sealed)} strategies** attack the seal, each twice (once where time is its weapon), in every run of the",
-        "tests (`tests/sandbox/attacks`, run by `tests/sandbox/test_attacks.py`). None may get out, and each must end as it",
-        "says:",
+        f"**{len(sealed)} strategies** attack the seal, each twice (once where time is its weapon), in every run",
+        "of the tests (`tests/sandbox/attacks`, run by `tests/sandbox/test_attacks.py`). None may get out, and each",
+        "must end as it says:",
         "",
         "| verdict | attacks |",
         "|---|---:|",

@@ -13,6 +13,7 @@ import typer
 from leaderboard.boards import RESULTS, Board, changing_board, read_board, write_board
 from seedbench.commands import application, run
 from seedbench.errors import SeedbenchError
+from seedbench.text import is_one_line
 
 BOARD = Annotated[str, typer.Argument(metavar="BOARD", help="Its name, as in held-out-2-cold-1.0.")]
 FOLDER = Annotated[Path, typer.Option("--results", metavar="DIR", help="Folder of the boards.")]
@@ -56,9 +57,9 @@ def _changing(results: Path, name: str) -> Iterator[Board]:
 
 
 def _said(text: str, what: str) -> str:
-    if not text.strip() or not text.isprintable():
-        raise SeedbenchError(f"{what} {text[:60]!r}: some words in one line")
-    return text.strip()
+    if not is_one_line(said := text.strip()):
+        raise SeedbenchError(f"{what} {ascii(text[:60])}: some words in one line, of characters that are seen")
+    return said
 
 
 if __name__ == "__main__":

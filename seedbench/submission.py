@@ -25,7 +25,7 @@ from seedbench.evaluation import Evaluation, parameters_field
 from seedbench.files import new_folder, write_file
 from seedbench.sandbox.submittable import SOURCE_BYTES, check_source
 from seedbench.strategy import checked_parameters
-from seedbench.text import first_hidden, scripts
+from seedbench.text import is_one_line, scripts
 
 SOURCE, ENTRY = "strategy.py", "submission.json"
 ENTRY_BYTES = 4 * 2**20
@@ -129,7 +129,7 @@ def check(submission: Submission) -> None:
     if not 1 <= len(submission.authors) <= 20:
         raise SeedbenchError(f"{where}: authors: from 1 to 20, found {len(submission.authors)}")
     for part, text in (("name", submission.name), *(("authors", author) for author in submission.authors)):
-        if not 1 <= len(text) <= TEXT or text != text.strip() or "\n" in text or first_hidden(text) is not None:
+        if len(text) > TEXT or not is_one_line(text):
             raise SeedbenchError(
                 f"{where}: {part}: from 1 to {TEXT} characters in one line, found {ascii(text[:TEXT])}"
             )
@@ -166,9 +166,10 @@ def check(submission: Submission) -> None:
         if not 1 <= row.budget < 2**31:
             raise SeedbenchError(f"{where}: claimed: a budget is from 1 to {2**31 - 1:,}, found {str(row.budget)[:20]}")
         for text in (row.model, row.task, row.recipe):
-            if not (1 <= len(text) <= URL and text.isprintable()):
+            if not (len(text) <= URL and is_one_line(text)):
                 raise SeedbenchError(
-                    f"{where}: claimed: a table's names have 1 to {URL} characters in one line, not {text[:TEXT]!r}"
+                    f"{where}: claimed: a table's names have 1 to {URL} characters in one line, not "
+                    f"{ascii(text[:TEXT])}"
                 )
 
 

@@ -44,6 +44,11 @@ def first_hidden(text: str) -> tuple[int, int, str] | None:
     return None
 
 
+def is_one_line(text: str) -> bool:
+    """Whether a text is some words in one line, all of which is seen, with nothing around them."""
+    return bool(text) and text == text.strip() and not set("\n\t") & set(text) and first_hidden(text) is None
+
+
 def visible(text: str) -> str:
     """The same with every character that nobody would see written as an escape, for a terminal or a page."""
     if first_hidden(text) is None:

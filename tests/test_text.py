@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
+from pathlib import Path
 
 import pytest
 
-from seedbench.text import first_hidden, is_hidden, scripts, skeleton, visible
+from seedbench.text import first_hidden, is_hidden, is_one_line, scripts, skeleton, visible
 
 HIDDEN = {
     "escape": "\x1b",
@@ -60,3 +61,17 @@ def test_names_that_look_alike() -> None:
     assert skeleton("hyperband") == skeleton("Hурerbаnd") != skeleton("hyperband2")
     assert scripts("Hурerbаnd 2") == ["CYRILLIC", "LATIN"]
     assert scripts("Ünïted, 42") == ["LATIN"]
+
+
+@pytest.mark.parametrize("character", [*HIDDEN.values(), "\n", "\t"])
+def test_one_line(character: str) -> None:
+    assert is_one_line("A name, of 2 words") and is_one_line("ß")
+    assert not any(map(is_one_line, ["", " ", " a", "a ", f"a{character}b"]))
+
+
+def test_what_is_seen_is_judged_in_one_place() -> None:
+    """No other module asks Python what is printable, which calls zero widths so."""
+    root = Path(__file__).parents[1]
+    folders = ("seedbench", "leaderboard", "runners", "dataset_card")
+    asking = [path for folder in folders for path in (root / folder).rglob("*.py") if "isprintable" in path.read_text()]
+    assert asking == [root / "seedbench" / "text.py"]

@@ -91,7 +91,10 @@ def _caveats(standing: Standing) -> Iterator[str]:
         yield "Provisional: the seed is public. It is drawn anew when the board is closed, and all are run again."
     if standing.pool is None:
         season = "This board has" if board.closed else "There is"
-        yield f"{season} no hidden pool: ranks are those of public trials, which anybody can learn by heart."
+        yield (
+            f"{season} no hidden pool: ranks are those of public trials, which anybody can learn by heart; rounded "
+            "losses make a look-up dearer, not impossible. A public test set lasts a year, then a board has new tables."
+        )
     elif standing.ranked_on == "public":
         when = "soon" if board.closed else "when the board is closed"
         yield (

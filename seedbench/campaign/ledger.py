@@ -118,9 +118,9 @@ def open_campaign(
 
     def start(weight_init_seed: int | None, data_order_seed: int | None) -> Trial:
         nonlocal unstarted
-        if weight_init_seed is not None and (weight_init_seed, data_order_seed) in started:
+        if type(weight_init_seed) is type(data_order_seed) is int and (weight_init_seed, data_order_seed) in started:
             count_idle()
-            return started[weight_init_seed, data_order_seed][0]  # type: ignore[index]
+            return started[weight_init_seed, data_order_seed][0]
         try:
             row, column, train = start_trial(weight_init_seed, data_order_seed)
         except Exception:

@@ -8,6 +8,8 @@ process, in which there is nothing to find.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from operator import index as to_index
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -148,7 +150,9 @@ class Campaign:
             UnknownCell: no such label, or the cell is missing.
             PoolExhausted: no unstarted trial is left there.
         """
-        return self._start(weight_init_seed, data_order_seed)
+        if weight_init_seed is None and data_order_seed is None:
+            return self._start(None, None)
+        return self._start(_plain(weight_init_seed), _plain(data_order_seed))
 
     def advance(self, trials: Iterable[Trial], checkpoints: int = 1) -> tuple[Checkpoint, ...]:
         """Trains several trials together, and pays for it trial by trial, in the order given.
@@ -229,3 +233,11 @@ class OracleCampaign(Campaign):
     def test_scores(self) -> Mapping[tuple[int, int], Sequence[float]]:
         """Of every trial, by its labels of weight-init and data-order seed: the test score of each checkpoint."""
         return self._test_scores()
+
+
+def _plain(label: int | None) -> int | None:
+    """A label as a plain integer, if it is like one (True, or NumPy's): trials are known by such."""
+    if label is not None:
+        with suppress(TypeError):
+            return int(to_index(label))
+    return label

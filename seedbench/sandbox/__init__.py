@@ -1,8 +1,8 @@
 """An untrusted strategy in a sealed process: it receives what it has paid for, checkpoint by checkpoint, and no more.
 
 A fresh process for every campaign, so that nothing is carried from one to the next. It is sealed before the strategy's
-first line runs: no file, no network, no other process, no clock; limits on time, memory and what it says. Whoever
-evaluates keeps the books and believes nothing. What was tried on it is in `tests/sandbox/attacks`.
+first line runs: no file, no network, no other process, no time to ask for; limits on time, memory and what it says.
+Whoever evaluates keeps the books and believes nothing. What was tried on it is in `tests/sandbox/attacks`.
 
 The seal, innermost first: a seccomp filter that kills on all but what computing needs; resource limits; Landlock where
 the kernel has it; a memory that has never held a record, the environment or another campaign. It takes Linux on x86-64
@@ -10,6 +10,14 @@ and nothing but an ordinary user's rights; where it cannot be had, `CannotSeal` 
 
 What it does not keep from a strategy: knowing public trials by heart, which takes no system call (a private trial set
 shows it), and chance of its own, such as the addresses of objects: a leaderboard runs every entry twice.
+
+A clock is left: the kernel interrupts a process some 250 to 300 times a second, an interruption clears a null selector
+in a segment register, and machine code that sets and reads one is in every large library, where code can jump to it. No
+filter sees that, and another selector only has to be replaced first. It tells a strategy how long things take, and so
+what is in the caches. That does not depend on what is not paid for: test scores are not read before the strategy has
+ended, and of a trial's future nobody looks at a value to decide which way to go; `tests/sandbox/test_clock.py` measures
+both, by a better clock. It may tell which record was read, and so a trial's place in the table: for public trials so do
+its first losses. In a hidden pool there is nothing to look a place up in.
 
     messages    what is said, and in which form
     filter      which system calls there are

@@ -58,6 +58,24 @@ def program() -> bytes:
     return b"".join([*code, _return(_KILL)])
 
 
+#: What the process that imports for strategies does not do either: start programs, talk to anybody new.
+NO_PROGRAMS = {
+    **{"execve": 59, "execveat": 322, "ptrace": 101, "process_vm_readv": 310, "process_vm_writev": 311},
+    **{"socket": 41, "connect": 42, "bind": 49, "listen": 50, "io_uring_setup": 425},
+}
+
+
+def no_programs() -> bytes:
+    """A filter that refuses `NO_PROGRAMS`, with EPERM, and allows all else."""
+    code = [
+        *(_load(_ARCHITECTURE), _jump_if_equal(_X86_64, 1, 0), _return(_KILL)),
+        *(_load(_NUMBER), _jump_if_at_least(_X32, 0, 1), _return(_KILL)),
+    ]
+    for number in NO_PROGRAMS.values():
+        code += _case(number, _return(_EPERM))
+    return b"".join([*code, _return(_ALLOW)])
+
+
 def _case(value: int, *then: bytes) -> list[bytes]:
     """If the loaded value is this one, `then`, which ends with a return; else on to what comes next."""
     return [_jump_if_equal(value, 0, len(then)), *then]

@@ -13,13 +13,26 @@ from collections.abc import Iterator
 
 from seedbench import campaign, errors
 from seedbench.sandbox.messages import NAME
-from seedbench.strategy import shipped, statements
+from seedbench.strategy import shipped, statements, syntax_tree
 
 # These do something when they are imported, or have nothing that a strategy could want.
 _LEFT_OUT = {"antigravity", "ensurepip", "idlelib", "lib2to3", "pydoc_data", "site", "test", "this", "venv"}
 _LEFT_OUT |= {"_tkinter", "tkinter", "turtle", "turtledemo"}
 
 _NEVER = ("_", "test", "conftest")  # how no part of a dotted name after the first may begin: `asyncio.__main__`, say
+
+#: Of NumPy and SciPy their packages for whoever computes. Others do something when they are imported
+#: (`numpy.distutils` runs compilers), or have nothing that a strategy could want.
+_NUMPY = (
+    "char core ctypeslib dtypes emath exceptions fft lib linalg ma matlib matrixlib polynomial random rec strings "
+    "typing version"
+).split()
+# Some of these `scipy.stats` loads as an attribute, without an import statement.
+_SCIPY = (
+    "cluster constants differentiate fft fftpack integrate interpolate io linalg ndimage odr optimize signal sparse "
+    "spatial special stats version"
+).split()
+_PACKAGES = {"numpy": {*_NUMPY}, "scipy": {*_SCIPY}}
 
 ALLOWED = (sys.stdlib_module_names - _LEFT_OUT) | {"numpy", "scipy"}
 ALLOWED_SAID = "the standard library, numpy, scipy and seedbench.strategies"
@@ -50,15 +63,15 @@ LATE = {
     _STRATEGIES: tuple(f"{_STRATEGIES}.{name}" for name in shipped()),
 }
 
-# Packages of SciPy that `scipy.stats` loads as an attribute, without an import statement.
-_SCIPY = (
-    "cluster constants differentiate fft fftpack integrate interpolate io linalg ndimage optimize signal sparse "
-    "spatial special stats"
-).split()
-
 
 def allowed(module: str) -> bool:
     """Whether a module, by its dotted name, may be imported for a strategy."""
+    first, *rest = module.split(".")
+    return _may_be_named(module) and not (rest and first in _PACKAGES and rest[0] not in _PACKAGES[first])
+
+
+def _may_be_named(module: str) -> bool:
+    """Whether an import statement may name it: `from numpy import array` names `numpy.array`, which is no module."""
     if len(module) > NAME:
         return False
     first, *rest = module.split(".")
@@ -75,7 +88,7 @@ def refused(source: str) -> tuple[int, str] | None:
     for line, module in sorted(imported(source)):
         package, _, rest = module.partition(".")
         offered = package == "seedbench" and (not rest or rest.split(".")[0] in _OFFERED)
-        if not offered and not allowed(module):
+        if not offered and not _may_be_named(module):
             return line, module
     return None
 
@@ -95,7 +108,7 @@ def imported(source: str) -> Iterator[tuple[int, str]]:
     Raises:
         SyntaxError: the source is not Python. ValueError, RecursionError and MemoryError likewise.
     """
-    tree = ast.parse(source)
+    tree = syntax_tree(source)
     names = list(statements(tree, NAME))
     attributes = [
         (node.lineno, f"scipy.{node.attr}")

@@ -149,9 +149,9 @@ def open_campaign(job: Run, told: int, said: int) -> tuple[seen.Campaign, Callab
             wait(trial)
             return trial
         ask()
-        if weight_init_seed is not None and (weight_init_seed, data_order_seed) in started:
+        if type(weight_init_seed) is type(data_order_seed) is int and (weight_init_seed, data_order_seed) in started:
             count_idle()
-            return started[weight_init_seed, data_order_seed]  # type: ignore[index]
+            return started[weight_init_seed, data_order_seed]
         try:
             row = None if weight_init_seed is None else check_label(0, weight_init_seed, job.grid[0])
             column = None if data_order_seed is None else check_label(1, data_order_seed, job.grid[1])

@@ -12,7 +12,7 @@ from seedbench.sandbox.imports import ALLOWED_SAID, refused
 from seedbench.text import first_hidden
 
 SOURCE_BYTES = 64 * 1024
-SHOWN = 60  # characters of a module's name
+SHOWN = 60  # characters of what is not one's own
 
 _CODING = re.compile(r"[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)", re.ASCII)  # as in the reference, of the first two lines
 
@@ -62,7 +62,8 @@ def _check_imports(source: str, where: str) -> None:
     except SyntaxError as error:
         raise SeedbenchError(f"{where}, line {error.lineno}: not Python: {error.msg}") from None
     except (ValueError, RecursionError, MemoryError) as error:
-        raise SeedbenchError(f"{where}: not Python: {type(error).__name__}") from None
+        what = str(error)[:SHOWN] if isinstance(error, ValueError) else type(error).__name__
+        raise SeedbenchError(f"{where}: not Python: {what}") from None
     if found is not None:
         line, module = found
         raise SeedbenchError(

@@ -25,7 +25,7 @@ VERDICTS = {
     "not paid for": "it asked for, or kept, what it had not paid for",
 }
 
-CLOSED_SAID = "a sealed process has no files, no clock, no network, no threads and no other processes"
+CLOSED_SAID = "a sealed process has no files, no time to ask for, no network, no threads and no other processes"
 
 # By name: this module is imported wherever strategies run, also where not all of these signals exist.
 _CRASHES = {"SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP"}

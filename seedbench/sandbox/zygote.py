@@ -1,7 +1,8 @@
 """A process that has imported what strategies may import, knows nothing else, and forks sealed processes.
 
 It is started anew by `process`, so there is no trial set in its memory, nor anything of the environment. It talks to
-whoever evaluates over one socket and runs no foreign code: it never sees a strategy's source. A sealed process is a
+whoever evaluates over one socket and runs no foreign code: it never sees a strategy's source. What it imports is on a
+list, and can neither start a program nor open a socket: a filter refuses both from the start. A sealed process is a
 fork of it, so that it starts in milliseconds and comes with everything imported.
 """
 
@@ -17,12 +18,13 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NoReturn
 
 import seedbench.parameters  # noqa: F401  (strategies call it)
 from seedbench.cpus import waited_for_a_cpu
 from seedbench.sandbox import inside, kernel
-from seedbench.sandbox.filter import program
+from seedbench.sandbox.filter import no_programs, program
 from seedbench.sandbox.imports import ALWAYS, LATE
 from seedbench.sandbox.messages import SAID_BYTES, Ended, Failed, Fork, Import, Ready, Sealed, cut, decode_order, encode
 from seedbench.sandbox.rehearsal import rehearse
@@ -44,6 +46,8 @@ def main(control: int) -> NoReturn:
     kernel.be_killed_first()
     gc.set_threshold(_COLLECT_AFTER, *gc.get_threshold()[1:])
     kernel.forbid_new_privileges()
+    with suppress(OSError):  # a kernel without filters: the first sealed process says so
+        kernel.Filter(no_programs()).install()
     _import(ALWAYS)
     rehearse()
     if kernel.silence_vdso():  # where the kernel lets it; else the clock is left, and looks at the cycle counter

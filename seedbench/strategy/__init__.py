@@ -20,7 +20,7 @@ from seedbench.strategy.described import describe, parameters_of
 from seedbench.strategy.frames import failure_of
 from seedbench.strategy.loading import Strategy, load_strategy, one_file_words, refuse_oracle, shipped
 from seedbench.strategy.named import checked_parameters, file_of, parse_settings, with_parameters_said
-from seedbench.strategy.neighbours import statements
+from seedbench.strategy.neighbours import statements, syntax_tree
 
 __all__ = [
     "Strategy",
@@ -36,6 +36,7 @@ __all__ = [
     "refuse_oracle",
     "shipped",
     "statements",
+    "syntax_tree",
     "with_given",
     "with_parameters_said",
 ]

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from seedbench.strategy.loading import Strategy
 
 
+#: Characters of an error's text, and of its type's name, that are looked at.
+SHOWN, NAME = 10_000, 200
+
+
 def author_frames(error: BaseException, strategy: Strategy | None = None) -> str:
     """The traceback of an error as the strategy's author wants it: the lines of their own files, and the error itself.
 
@@ -44,11 +48,18 @@ def author_frames(error: BaseException, strategy: Strategy | None = None) -> str
 
 
 def failure_of(error: BaseException, strategy: Strategy) -> tuple[str, str]:
-    """What is said of a strategy that an error ended: what it did, in one line, and `author_frames`."""
+    """What is said of a strategy that an error ended: what it did, in one line, and `author_frames`.
+
+    The error is the strategy's own: whatever its text, its notes, its fields and its causes do, this ends, and what
+    cannot be shown is said to be such.
+    """
     try:
-        message = " ".join(str(error).split())
-    except Exception:
+        message = " ".join(str(error)[:SHOWN].split())
+    except BaseException:
         message = "an exception that cannot be shown"
     if not isinstance(error, StrategyStopped | InvalidReturn):
-        message = f"raised {type(error).__name__}" + (f": {message}" if message else "")
-    return message, author_frames(error, strategy)
+        message = f"raised {type(error).__name__[:NAME]}" + (f": {message}" if message else "")
+    try:
+        return message, author_frames(error, strategy)
+    except BaseException:
+        return message, ""

@@ -10,6 +10,7 @@ import ast
 import hashlib
 import importlib
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
@@ -17,6 +18,26 @@ from pathlib import Path
 from typing import Any
 
 from seedbench.errors import StrategyFileError
+
+#: Names with dots of more parts than this are not parsed: Python joins the parts one after the other and keeps what it
+#: had before, so that a name of 64 KiB takes 1.2 GB.
+PARTS = 100
+
+_LINE_ON = r"[ \t\f]*+(?:\\\r?\n[ \t\f]*+)*+"
+_LONG_NAME = re.compile(rf"\b(?:\w++{_LINE_ON}\.{_LINE_ON}){{{PARTS}}}")
+
+
+def syntax_tree(source: str) -> ast.Module:
+    """What `ast.parse` makes of a source that nobody has looked at.
+
+    Raises:
+        ValueError: a name of more than `PARTS` parts.
+        SyntaxError: the source is not Python. RecursionError and MemoryError likewise.
+    """
+    if found := _LONG_NAME.search(source):
+        line = source.count("\n", 0, found.start()) + 1
+        raise ValueError(f"line {line}: a name of more than {PARTS} parts")
+    return ast.parse(source)
 
 
 def statements(tree: ast.AST, longest: int) -> Iterator[tuple[int, str]]:
@@ -110,7 +131,7 @@ def find_beside(folder: str, neighbours: Mapping[str, str]) -> None:
 
 def _top_names(source: str) -> set[str]:
     try:
-        tree = ast.parse(source)
+        tree = syntax_tree(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return set()
     return {name.split(".")[0] for _, name in statements(tree, 200)} - {""} - sys.stdlib_module_names

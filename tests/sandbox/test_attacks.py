@@ -67,6 +67,18 @@ def test_honest_strategies_of_the_same_files_succeed(sandbox, recorded, file):
     assert (settled.checkpoint, settled.trials_started) == (0, 1)
 
 
+ODD = [attack for attack in attacks() if attack.values[0].stem == "errors"]
+
+
+@pytest.mark.parametrize(("file", "name", "expected"), ODD)
+def test_odd_exceptions_end_in_process_as_well(recorded, file, name, expected):
+    """No seal: the same first words, and no error of this package's own."""
+    strategy = load_strategy(f"{file}:{name}")
+    with pytest.raises(StrategyFailed) as failed:
+        run_campaign(strategy, recorded, 2, deadline=Deadline(0))
+    assert expected.partition(": ")[2] in failed.value.reason
+
+
 def ending(sandbox: Sandbox, recorded: RecordedTrials, file: str, limits: Limits) -> tuple[str, str]:
     """Verdict and all that is said of one campaign of a strategy, which must fail."""
     sandbox.limits = limits

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import tracemalloc
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -16,12 +17,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seedbench import CannotSeal, StrategyFailed, StrategyFileError, evaluate
+from seedbench import CannotSeal, SeedbenchError, StrategyFailed, StrategyFileError, evaluate
 from seedbench.replay import Deadline, RecordedTrials, ReplayOptions, prepare, replay, replay_one, run_campaign
 from seedbench.sandbox import Limits, open_sandbox, process
 from seedbench.sandbox.filter import ALLOWED, UNAVAILABLE
 from seedbench.sandbox.imports import allowed, imported
 from seedbench.sandbox.messages import FRAMES_BYTES, cut
+from seedbench.sandbox.submittable import check_source
 from seedbench.strategy import load_strategy, shipped
 from tests.synthetic import additive_predictions, table_by_hand
 
@@ -390,6 +392,11 @@ def test_modules_that_may_be_imported():
         "..os",
         "",
         "numpy." + "a" * 60,
+        "numpy.distutils",
+        "numpy.distutils.system_info",
+        "numpy.f2py",
+        "numpy.testing",
+        "scipy.datasets",
     ):
         assert not allowed(module)
 
@@ -409,8 +416,106 @@ def test_modules_that_a_source_imports():
         (5, "scipy"),
         (6, "scipy.stats"),
     ]
-    long = "a." * 10_000 + "a"
+    long = "a." * 90 + "a"
     assert list(imported(f"from {long} import b, c")) == [(1, long)]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import a" + ".b" * 32_000,
+        "from a" + ".b" * 32_000 + " import c",
+        "import a" + ".\\\n b" * 13_000,
+        "a" + " . b" * 16_000,
+    ],
+    ids=["import", "from", "lines", "attribute"],
+)
+def test_a_name_without_end_is_not_parsed(source):
+    """Python's parser takes 1.2 GB for 64 KiB of it, in the process that believes nothing."""
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="line 1: a name of more than 100 parts"):
+        list(imported(source))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**20
+    with pytest.raises(SeedbenchError, match="not Python: line 1: a name of more than 100 parts"):
+        check_source(source.encode(), "strategy.py")
+
+
+def test_what_imports_for_strategies_starts_no_program(sandbox):
+    """The process that sealed ones are forked from is under a filter of its own, which a child of it shows here."""
+    pid = sandbox._zygote._process.pid
+    status = Path(f"/proc/{pid}/status").read_text()
+    assert "Seccomp:\t2" in status and "NoNewPrivs:\t1" in status
+    code = """
+        import os, socket, subprocess
+        from seedbench.sandbox import filter, kernel
+        kernel.forbid_new_privileges()
+        kernel.Filter(filter.no_programs()).install()
+        for forbidden in (lambda: subprocess.run(["true"]), socket.socket, lambda: os.execv("/bin/true", ["true"])):
+            try:
+                forbidden()
+            except PermissionError:
+                print("refused")
+        print(os.waitpid(os.posix_spawn("/bin/true", ["true"], {}), 0)[1] != 0)
+    """
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    line = [sys.executable, "-c", textwrap.dedent(code)]
+    done = subprocess.run(line, capture_output=True, text=True, env=environment)
+    said = done.stdout.split() + done.stderr.split()
+    assert said[:3] == ["refused"] * 3 and ("True" in said or "PermissionError:" in said), done
+
+
+LABELS = """
+    import numpy as np
+
+    class Everything:
+        __hash__ = lambda self: hash(0)
+        __eq__ = lambda self, other: True
+
+    class Index:
+        __index__ = lambda self: 0
+
+    CASES = [
+        *[(0.0, 0), (True, 0), (False, 0), (np.int64(0), 0), (np.float64(0), 0), ("0", 0), (None, 0.0), (None, "a")],
+        *[([0], 0), (0, [0]), (Everything(), 0), (Index(), 0), (0j, 0), (-1, 0), (10**40, 0), (np.array(0), 0)],
+        *[(np.array([0]), 0), (0, 1.0), (0.0, None), (Index(), None)],
+    ]
+
+    def kind(value):
+        parts = ",".join(sorted({kind(one) for one in value})) if isinstance(value, tuple) else ""
+        return type(value).__name__ + parts
+
+    def strategy(campaign):
+        first = campaign.start(0, 0)
+        first.advance()
+        told = []
+        for case in CASES[PART::5]:
+            try:
+                told.append(str(campaign.start(*case) is first))
+            except Exception as error:
+                told.append(f"{type(error).__name__}: {str(error)[:30]}")
+        for one in (campaign, first, first.best):
+            names = [name for name in dir(one) if name[0] != "_" and name != "advance"]
+            told += [kind(getattr(one, name)) for name in names[PART::5]]
+        raise ValueError(" ".join(told))
+"""
+
+
+@pytest.mark.parametrize("part", range(5))
+def test_labels_and_types_are_the_same_sealed(sandbox, write, table, part):
+    """What a label may be, and of which type each value is."""
+    recorded = RecordedTrials(prepare(table, seed=0, replicates=range(2)), 0)
+    file, said = write(LABELS.replace("PART", str(part))), []
+    sandbox.limits = Limits()
+    for sealed in (False, True):
+        strategy = load_strategy(file, sealed=sealed)
+        if sealed:
+            sandbox.load(strategy)
+        with pytest.raises(StrategyFailed) as failed:
+            run_campaign(strategy, recorded, 2, deadline=Deadline(0), sandbox=sandbox if sealed else None)
+        said.append(failed.value.reason)
+    assert said[0] == said[1] and "raised ValueError" in said[0]
 
 
 # --- nothing is left, nothing is pretended ----------------------------------------------------------------------------

@@ -143,8 +143,8 @@ CLOSED = {
     "from concurrent.futures import ThreadPoolExecutor": "concurrent.futures.thread is closed in a sealed process: "
     "there are no threads",
     "import time; time.sleep(0.1)": "raised PermissionError: [Errno 1] Operation not permitted; a sealed "
-    "process has no files, no clock",
-    "import subprocess; subprocess.run(['true'])": "a sealed process has no files, no clock, no network, no "
+    "process has no files, no time to ask for",
+    "import subprocess; subprocess.run(['true'])": "a sealed process has no files, no time to ask for, no network, no "
     "threads and no other processes",
     "import pandas": "submit refuses it: {file}, line 2: imports pandas; it may import the standard library",
     "from seedbench import evaluate": "submit refuses it: {file}, line 2: imports seedbench.evaluate; it may import",

@@ -1,0 +1,237 @@
+"""A reviewer's question of an entry: does it know how public trials went on? `python -m leaderboard.suspect ENTRY`.
+
+What it gains over best-of-n on the recorded trials is compared with what it gains where there is nothing to look up: on
+the same trials in other pools, in another order; on trials that are put together anew of recorded ones, see
+`leaderboard.perturbed`; on a hidden pool, if one is given. An honest rule meets one more draw of what it met before. A
+look-up table does not.
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from leaderboard.boards import PUBLIC_SEED, SUBMISSIONS
+from leaderboard.perturbed import perturbed
+from seedbench.commands import run
+from seedbench.cpus import usable_cpus
+from seedbench.errors import SeedbenchError, SelectionError, StrategyFailed
+from seedbench.evaluation import Evaluation, evaluate_selected
+from seedbench.replay import ReplayOptions
+from seedbench.strategy import Strategy, checked_parameters, load_strategy
+from seedbench.submission import SOURCE, is_slug, read_submission
+from seedbench.trialset import BUNDLED, Selection, TrialSet, load_trials
+
+WORLDS, REPLICATES = 12, 100
+FEWEST = 5  # worlds: with fewer their scatter is hardly known
+SHARE = 0.5  # of a gain: what must be gone for a suspicion
+LEVEL = 0.99  # that all of an honest rule's falls stay below, as one more draw of what is drawn
+
+_WHERE = {
+    "pools": "the same trials in other pools",
+    "perturbed": "trials put together anew",
+    "hidden": "the hidden pool",
+}
+
+
+@dataclass(frozen=True)
+class Fall:
+    """What is left elsewhere of what an entry gains on the recorded trials. In shares of the gap.
+
+    Attributes:
+        where: a key of what there is: "pools", "perturbed", "hidden".
+        gain: there, over best-of-n; of several worlds the mean. None where the entry failed.
+        gone: the recorded gain less that.
+        error: half of a 95% interval of `gone`.
+        suspicious: whether more is gone than chance explains, and at least `SHARE` of the gain; or the entry failed.
+        failed: the verdict, if it failed.
+    """
+
+    where: str
+    gain: float | None
+    gone: float | None
+    error: float | None
+    suspicious: bool
+    failed: str = ""
+
+
+def examine(
+    strategy: Strategy,
+    trials: TrialSet,
+    options: ReplayOptions,
+    *,
+    seed: int,
+    worlds: int = WORLDS,
+    hidden: TrialSet | None = None,
+) -> Iterator[tuple[float, Fall]]:
+    """Replays a strategy on recorded trials and where there is nothing to look up.
+
+    Args:
+        strategy: the entry's.
+        trials: the public trial set.
+        options: how all is replayed; its seed is that of the recorded trials.
+        seed: of other pools and of perturbations; nobody should know it beforehand.
+        worlds: how many pools, and how many perturbed sets, at least `FEWEST`.
+        hidden: trials that nobody has seen.
+
+    Yields:
+        The recorded gain over best-of-n, in shares of the gap, and what is left of it elsewhere.
+
+    Raises:
+        SeedbenchError: too few worlds; no table has signal; the strategy fails on the recorded trials.
+    """
+    if worlds < FEWEST:
+        raise SeedbenchError(f"--worlds {worlds}: at least {FEWEST}, or nothing is known of their scatter")
+    recorded = evaluate_selected(strategy, Selection(trials=trials), options)
+    if recorded.summary.difference is None:
+        raise SeedbenchError(f"{trials.name}: no table where choosing wins anything that is told from noise")
+    seeds = [int(drawn) for drawn in np.random.default_rng(seed).integers(2**62, size=worlds)]
+
+    def other_pools(number: int) -> Evaluation:
+        return evaluate_selected(strategy, Selection(trials=trials), replace(options, seed=seeds[number]))
+
+    def put_together(number: int) -> Evaluation:
+        rng = np.random.default_rng(seeds[number])
+        tables = tuple(perturbed(table, rng) for table in trials.tables)
+        world = Selection(trials=replace(trials, tables=tables))
+        return evaluate_selected(strategy, world, replace(options, seed=seeds[number]))
+
+    gain = gain_of(recorded, recorded)
+    yield gain, _over_worlds("pools", gain, recorded, other_pools, worlds)
+    yield gain, _over_worlds("perturbed", gain, recorded, put_together, worlds)
+    if hidden is not None:
+        yield gain, _on_hidden(recorded, strategy, hidden, options)
+
+
+def gain_of(evaluation: Evaluation, recorded: Evaluation) -> float:
+    """Points over best-of-n, in the mean over budgets, over the points there are to win on the recorded trials; of the
+    tables that have signal there."""
+    won, to_win = 0.0, 0.0
+    names = {(row.model, row.task, row.recipe) for row in recorded.rows if not row.no_signal}
+    for name in sorted(names):
+        rows, first = (
+            [row for row in of.rows if (row.model, row.task, row.recipe) == name] for of in (evaluation, recorded)
+        )
+        won += float(np.mean([row.difference for row in rows]))
+        to_win += first[0].ceiling - first[0].floor
+    return won / to_win
+
+
+def _over_worlds(
+    where: str, gain: float, recorded: Evaluation, world: Callable[[int], Evaluation], worlds: int
+) -> Fall:
+    """An honest rule's recorded gain is one more draw of the worlds' (a prediction interval of Student's t)."""
+    from scipy.special import stdtrit
+
+    try:
+        found = [gain_of(world(number), recorded) for number in range(worlds)]
+    except StrategyFailed as failed:
+        return Fall(where, None, None, None, True, failed.verdict)
+    scatter = float(np.std(found, ddof=1)) * math.sqrt(1 + 1 / worlds)
+    of_95, of_level = (float(stdtrit(worlds - 1, (1 + level) / 2)) * scatter for level in (0.95, LEVEL))
+    return _fall(where, gain, float(np.mean(found)), of_95, of_level)
+
+
+def _on_hidden(recorded: Evaluation, strategy: Strategy, hidden: TrialSet, options: ReplayOptions) -> Fall:
+    """Both gains have the intervals of their seeds; the trials of the two have nothing in common."""
+    try:
+        there = evaluate_selected(strategy, Selection(trials=hidden), options)
+    except StrategyFailed as failed:
+        return Fall("hidden", None, None, None, True, failed.verdict)
+    parts = [(of.summary.difference, of.summary.difference_low, of.summary.difference_high) for of in (recorded, there)]
+    if any(part is None for of in parts for part in of):
+        raise SelectionError(f"{hidden.name}: no interval of the gain there, or no table with signal")
+    (gain, *_), (left, *_) = parts
+    error = math.hypot(*((high - low) / 2 for _, low, high in parts))  # type: ignore[operator]
+    return _fall("hidden", gain, left, error, error * _NORMAL[LEVEL] / _NORMAL[0.95])  # type: ignore[arg-type]
+
+
+_NORMAL = {0.95: 1.960, 0.99: 2.576}  # quantiles of both sides
+
+
+def _fall(where: str, gain: float, left: float, error: float, limit: float) -> Fall:
+    gone = gain - left
+    return Fall(where, left, gone, error, gain > 0 and gone > limit and gone >= SHARE * gain)
+
+
+def said(gain: float, falls: Sequence[Fall]) -> str:
+    """The verdict in one sentence."""
+    if any(fall.failed for fall in falls):
+        return "suspicious: it fails on trials that it cannot know"
+    if gain <= 0:
+        return "nothing to explain: it gains nothing over best-of-n on the recorded trials"
+    if found := [_WHERE[fall.where] for fall in falls if fall.suspicious]:
+        return f"suspicious: what it gains is not there on {' and on '.join(found)}; read its source for what it knows"
+    return "not suspicious: what it gains is there elsewhere, or too small to tell"
+
+
+def strategy_of(entry: str, submissions: Path = SUBMISSIONS) -> Strategy:
+    """The strategy of an entry by its folder's name, or of a file, or one that ships; to be sealed.
+
+    Raises:
+        SeedbenchError: there is none, or it cannot be used.
+    """
+    if not (is_slug(entry) and (submissions / entry).is_dir()):
+        return load_strategy(entry, sealed=True)
+    found = read_submission(submissions / entry)
+    given = checked_parameters(found.parameters)
+    return Strategy(found.slug, found.source, SOURCE, found.attribute, sealed=True, parameters=given)
+
+
+def line_of(fall: Fall) -> str:
+    """What is said of one place."""
+    if fall.gain is None or fall.gone is None or fall.error is None:
+        return f"{_WHERE[fall.where]}: it failed ({fall.failed})"
+    marked = " (suspicious)" if fall.suspicious else ""
+    return (
+        f"{_WHERE[fall.where]}: gains {fall.gain:+.1%} of the gap; "
+        f"{100 * fall.gone:.1f} ±{100 * fall.error:.1f} points are gone{marked}"
+    )
+
+
+def main(
+    entry: Annotated[str, typer.Argument(metavar="ENTRY", help="An entry's folder name, or a strategy's file.")],
+    submissions: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the entries.")] = SUBMISSIONS,
+    public: Annotated[str, typer.Option(metavar="DIR|HUB_ID", help="The board's trial set.")] = str(BUNDLED),
+    revision: Annotated[str | None, typer.Option(metavar="TAG", help="Of a trial set on the Hub.")] = None,
+    trials: Annotated[str | None, typer.Option(metavar="DIR|HUB_ID", help="A hidden pool as well.")] = None,
+    track: Annotated[str, typer.Option(metavar="NAME", help="cold or transfer.")] = "cold",
+    replicates: Annotated[int, typer.Option(metavar="N", help="Campaigns per table and budget.")] = REPLICATES,
+    worlds: Annotated[int, typer.Option(metavar="N", help="How many other pools, and perturbed sets.")] = WORLDS,
+    processes: Annotated[int | None, typer.Option(metavar="N", help="Without it, one per usable CPU.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="Of pools and perturbations; without it, drawn and printed.")
+    ] = None,
+) -> None:
+    """Say how much of an entry's gain goes where there is nothing to look up; exit code 1 where that is suspicious."""
+    console = Console(highlight=False)
+    options = ReplayOptions(
+        replicates=replicates, seed=PUBLIC_SEED, track=track, processes=processes or usable_cpus(), sandbox=True
+    )
+    strategy, shown = strategy_of(entry, submissions), load_trials(public, revision=revision)
+    hidden = None if trials is None else load_trials(trials)
+    seed = secrets.randbits(62) if seed is None else seed
+    console.print(Text(f"{strategy.name} on {shown.name} {shown.version}, --seed {seed}"))
+    falls: list[Fall] = []
+    gain = 0.0
+    for gain, fall in examine(strategy, shown, options, seed=seed, worlds=worlds, hidden=hidden):
+        if not falls:
+            console.print(Text(f"recorded trials: gains {gain:+.1%} of the gap over best-of-n"))
+        falls.append(fall)
+        console.print(Text(line_of(fall)), soft_wrap=True)
+    console.print(Text(said(gain, falls)), soft_wrap=True)
+    if any(fall.suspicious for fall in falls):
+        raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    run(main, "python -m leaderboard.suspect")

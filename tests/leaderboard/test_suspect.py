@@ -1,0 +1,232 @@
+"""A look-up table of public trials is told from a rule: its gain is not there where trials go on otherwise."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from leaderboard import suspect
+from leaderboard.perturbed import perturbed
+from leaderboard.suspect import Fall, examine, gain_of, said
+from seedbench import CannotSeal, SeedbenchError, evaluate, load_trials
+from seedbench.campaign import shown_loss
+from seedbench.randomness import stream
+from seedbench.replay import ReplayOptions
+from seedbench.sandbox import open_sandbox
+from seedbench.strategy import load_strategy, shipped
+from seedbench.trialset import TrialSet, TrialTable
+from tests.entries import claim, enter
+
+SLOW = os.environ.get("SEEDBENCH_SLOW") == "1"
+RULES = [name for name in shipped() if name != "oracle"]
+FEW = ["start_many", "successive_halving", "hyperband", "good_seeds"]
+
+EXACT = '''"""Knows the future of each public trial by the first losses that it shows."""
+
+KNOWN = {known!r}
+
+
+def strategy(campaign):
+    looked, last = [], 0
+    while campaign.unstarted and campaign.remaining > 1.01:
+        trial = campaign.start()
+        first = trial.advance()
+        there = KNOWN.get((str(first.validation_loss), str(first.train_loss)), (first.score, last))
+        looked.append((*there, len(looked), trial))
+    _, checkpoint, _, trial = max(looked)
+    while len(trial.checkpoints) <= checkpoint:
+        trial.advance()
+    return trial.checkpoints[checkpoint]
+'''
+
+CAUTIOUS = '''"""The same by the nearest first measurements; what it does not know it leaves to an honest rule."""
+
+import math
+
+from seedbench.strategies.successive_halving import strategy as honest
+
+KNOWN = {known!r}
+
+
+def future(first):
+    def apart(key):
+        losses = first.validation_loss, first.train_loss
+        return max(abs(math.log(float(known) / shown)) for known, shown in zip(key, losses))
+
+    key = min(KNOWN, key=apart)
+    return KNOWN[key] if apart(key) < 0.04 else None
+
+
+def strategy(campaign):
+    looked = []
+    while campaign.unstarted and campaign.remaining > 1.01 and len(looked) < 3 * campaign.budget:
+        trial = campaign.start()
+        there = future(trial.advance())
+        if there is not None:
+            looked.append((*there, len(looked), trial))
+    if len(looked) < campaign.budget:
+        return honest(campaign)
+    _, checkpoint, _, trial = max(looked)
+    while len(trial.checkpoints) <= checkpoint and campaign.remaining >= 1 / campaign.checkpoints_per_trial:
+        trial.advance()
+    return trial.checkpoints[min(checkpoint, len(trial.checkpoints) - 1)]
+'''
+
+
+def recorded_futures(table: TrialTable) -> dict[tuple[str, str], tuple[float, int]]:
+    """First losses as they are shown -> the best test score, and the checkpoint where it is."""
+    losses = [shown_loss(loss[:, 0]).tolist() for loss in (table.validation_loss, table.train_loss)]
+    best = np.argmax(table.test_score, axis=1)
+    return {
+        (str(validation), str(train)): (float(table.test_score[trial, best[trial]]), int(best[trial]))
+        for trial, (validation, train) in enumerate(zip(*losses, strict=True))
+    }
+
+
+@pytest.fixture(scope="module")
+def board() -> TrialSet:
+    """The table of the board, without those that are not scored."""
+    trials = load_trials()
+    return replace(trials, tables=tuple(table for table in trials.tables if table.test_score is not None))
+
+
+def examined(strategy: str | Path, trials: TrialSet, seed: int = 7, worlds: int = 5, **options) -> tuple[float, dict]:
+    how = ReplayOptions(replicates=200 if SLOW else 40)
+    found = list(examine(load_strategy(strategy), trials, how, seed=seed, worlds=20 if SLOW else worlds, **options))
+    return found[0][0], {fall.where: fall for _, fall in found}
+
+
+@pytest.mark.parametrize("source", [EXACT, CAUTIOUS], ids=["exact", "cautious"])
+def test_a_table_of_first_losses_is_told(board, source, tmp_path):
+    file = tmp_path / "attack.py"
+    file.write_text(source.format(known=recorded_futures(board.tables[0])))
+    gain, falls = examined(file, board)
+    assert gain > 0.15 and falls["perturbed"].suspicious, falls
+    assert falls["perturbed"].gone > falls["perturbed"].error > 0
+    assert not falls["pools"].suspicious  # it knows trials, not pools
+    assert said(gain, list(falls.values())).startswith("suspicious: what it gains is not there on trials put together")
+
+
+@pytest.mark.parametrize("name", RULES if SLOW else FEW)
+def test_no_shipped_rule_is_told(board, name):
+    gain, falls = examined(name, board)
+    assert not any(fall.suspicious for fall in falls.values()), falls
+    assert gain == pytest.approx(falls["perturbed"].gain + falls["perturbed"].gone)
+
+
+def test_a_rule_that_knows_the_public_pools_is_told(board, tmp_path):
+    """`campaign.rng` is known beforehand from the public seed: what it first gives names the replicate."""
+    from seedbench.randomness import strategy_stream
+    from seedbench.replay import prepare
+
+    table, replicates = board.tables[0], range(200 if SLOW else 40)
+    batch, known = prepare(table, seed=0, replicates=replicates), {}
+    for budget in (2, 4, 8, 16):
+        for replicate in replicates:
+            inside = [
+                (batch.test_score[table.cell[row, column]].max(), i, j)
+                for i, row in enumerate(batch.rows[replicate])
+                for j, column in enumerate(batch.columns[replicate])
+                if table.cell[row, column] in batch.order[replicate]
+            ]
+            _, i, j = max(inside)
+            known[int(strategy_stream(0, table.name, budget, replicate).integers(2**40))] = (int(i), int(j))
+    file = tmp_path / "pools.py"
+    file.write_text(
+        f"KNOWN = {known!r}\n\n\ndef strategy(campaign):\n"
+        "    trial = campaign.start(*KNOWN.get(int(campaign.rng.integers(2**40)), ()))\n"
+        "    while not trial.complete:\n        trial.advance()\n    return trial\n"
+    )
+    gain, falls = examined(file, board)
+    assert gain > 0 and falls["pools"].suspicious and falls["perturbed"].suspicious, falls
+
+
+def test_a_hidden_pool_tells_as_well(board, tmp_path):
+    """Rows that the look-up table was not made of stand for the pool."""
+    table = board.tables[0]
+    halves = [table.part(np.flatnonzero(table.row % 2 == half)) for half in (0, 1)]
+    public, hidden = (replace(board, tables=(half,)) for half in halves)
+    file = tmp_path / "attack.py"
+    file.write_text(EXACT.format(known=recorded_futures(halves[0])))
+    _, falls = examined(file, public, hidden=hidden)
+    assert falls["hidden"].gone > 0 and falls["hidden"].error > 0
+    assert falls["hidden"].gain < falls["pools"].gain
+
+
+def test_the_rules_say_what_rounding_leaves(board):
+    (table,) = board.tables
+    losses = table.validation_loss[:, 0], table.train_loss[:, 0]
+    assert len(set(losses[0].tolist())) == table.num_trials
+    pairs = Counter(zip(*(shown_loss(loss).tolist() for loss in losses), strict=True))
+    alone = sum(number == 1 for number in pairs.values())
+    rules = " ".join((Path(suspect.__file__).parent / "README.md").read_text(encoding="utf-8").split())
+    assert f"single out {alone} of its {table.num_trials} trials" in rules
+
+
+def test_what_fails_elsewhere_is_suspicious():
+    fall = Fall("perturbed", None, None, None, True, "raised")
+    assert said(0.1, [fall]) == "suspicious: it fails on trials that it cannot know"
+
+
+def test_the_gain_is_points_won_over_points_to_win(board):
+    recorded = evaluate("start_many", board, replicates=20)
+    over = [row.score - row.best_of_n for row in recorded.rows]
+    to_win = recorded.rows[0].ceiling - recorded.rows[0].floor
+    assert gain_of(recorded, recorded) == pytest.approx(np.mean(over) / to_win)
+
+
+def test_too_few_worlds(board):
+    with pytest.raises(SeedbenchError, match="--worlds 4: at least 5"):
+        next(examine(load_strategy("asha"), board, ReplayOptions(replicates=10), seed=0, worlds=4))
+
+
+def test_a_perturbed_table(board):
+    """Every measurement is some trial's at that checkpoint, and none goes on as it was recorded."""
+    (table,) = board.tables
+    world = perturbed(table, stream(0, "test"))
+    again = perturbed(table, stream(0, "test"))
+    assert np.array_equal(world.score, again.score) and not np.array_equal(world.score, table.score)
+    for checkpoint in range(table.num_checkpoints):
+        assert set(world.score[:, checkpoint]) <= set(table.score[:, checkpoint])
+        assert set(world.test_score[:, checkpoint]) <= set(table.test_score[:, checkpoint])
+    trained = ~table.diverged  # the others all score as the majority does
+    same = (world.score == table.score).all(axis=1) & (world.test_score == table.test_score).all(axis=1)
+    assert trained.sum() > 40 and not same[trained].any()
+    for name in ("validation_loss", "train_loss"):
+        before, after = getattr(table, name), getattr(world, name)
+        assert np.array_equal(np.isnan(before).any(), np.isnan(after).any())
+    # What early scores say of late ones is there still.
+    early, late = 1, table.num_checkpoints - 1
+    here, there = (np.corrcoef(of.score[:, early], of.score[:, late])[0, 1] for of in (table, world))
+    assert abs(here - there) < 0.2
+
+
+def test_trials_that_ended_early_go_on_among_themselves(trials):
+    table = trials.tables[0]
+    end = table.ended_at.copy()
+    end[:3] = 2
+    end[3] = 1
+    world = perturbed(replace(table, ended_at=end), stream(0, "test"))
+    assert set(map(float, world.score[:3, -1])) <= set(map(float, table.score[:3, -1]))
+    assert np.array_equal(world.score[3], table.score[3])
+
+
+def test_the_command_line(run, monkeypatch, trials_folder, tmp_path):
+    try:
+        open_sandbox().close()
+    except CannotSeal as reason:
+        pytest.skip(str(reason))
+    folder = tmp_path / "submissions"
+    source = "def strategy(campaign):\n    trial = campaign.start()\n    trial.advance()\n    return trial\n"
+    enter(folder, "one-look", source, claim(load_trials(trials_folder)))
+    monkeypatch.setattr("sys.argv", ["suspect"])
+    given = ["one-look", "--submissions", folder, "--public", trials_folder, "--replicates", 4, "--worlds", 5]
+    monkeypatch.setattr("sys.argv", ["suspect", *map(str, given), "--processes", "1", "--seed", "3"])
+    with pytest.raises(SystemExit) as ended:
+        suspect.run(suspect.main, "python -m leaderboard.suspect")
+    assert ended.value.code in (0, None)

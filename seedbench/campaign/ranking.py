@@ -26,12 +26,12 @@ def ranked(trials: Iterable[Trial], by: str = "score") -> list[Trial]:
         return sorted(trials, key=best_score, reverse=True)
     if by not in RANKINGS:
         raise ValueError(f"ranked: by must be one of {', '.join(RANKINGS)}, got {by!r}")
-    seen = [(lowest_loss(trial), -best_score(trial), trial) for trial in trials]
-    if by == "loss":
-        return [trial for *_, trial in sorted(seen, key=lambda one: one[:2])]
-    places = [_places([one[column] for one in seen]) for column in (0, 1)]
-    order = sorted(range(len(seen)), key=lambda n: (places[0][n] + places[1][n], seen[n][1]))
-    return [seen[n][2] for n in order]
+    trials = list(trials)
+    worse, losses = [-best_score(trial) for trial in trials], [lowest_loss(trial) for trial in trials]
+    first: Sequence[float] = losses
+    if by == "both":
+        first = [sum(both) for both in zip(_places(worse), _places(losses), strict=True)]
+    return [trials[n] for n in sorted(range(len(trials)), key=lambda n: (first[n], worse[n]))]
 
 
 def best_score(trial: Trial) -> float:

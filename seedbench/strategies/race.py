@@ -39,7 +39,8 @@ class Race:
         examples, quantile = campaign.dev_examples, NormalDist().inv_cdf(self.confidence)
         leader, pace = float("-inf"), [float("-inf")] * campaign.checkpoints_per_trial
         while campaign.remaining > 0 and campaign.unstarted:
-            trial, curve = campaign.start(), []
+            trial = campaign.start()
+            curve: list[float] = []  # best so far
             for best in pace:
                 score = trial.advance().score
                 curve.append(max(score, curve[-1]) if curve else score)

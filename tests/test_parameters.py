@@ -31,6 +31,14 @@ RANGES: dict[str, dict[str, tuple[list[Any], list[Any]]]] = {
     "hyperband": {"reduction_factor": WHOLE_FROM_2, "brackets": WHOLE_FROM_1, "rank_by": RANK_BY},
     "median_stopping": {"peers": (WHOLE_FROM_1[0], [None, 1, 10])},
     "patience": {"patience": SHARE},
+    "patient_halving": {
+        "patience": SHARE,
+        "power": ([-1, 101], [0, 100]),
+        "learnt": SHARE_OR_0,
+        "errors": ([-1, inf], [None, 0, 10]),
+        "first": SHARE,
+        "rank_by": RANK_BY,
+    },
     "percentile_stopping": {"percentile": ([400, -1, 100.1], [0, 100]), "peers": WHOLE_FROM_1},
     "race": {"bound": (["normal", 3], ["hoeffding", "binomial"]), "confidence": ([0.4, 1, 7], [0.5, 0.999])},
     "start_many": {

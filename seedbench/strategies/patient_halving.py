@@ -2,8 +2,8 @@
 
 A cohort trains side by side. After `patience` of the training the share (patience / fraction done) ** power of it goes
 on: successive halving (Jamieson and Talwalkar 2016, arXiv 1502.07943) with a late first rung, and one at every later
-checkpoint. Ranks are by best score and by lowest validation loss, with equal weight. Before that a trial is dropped only
-as failing (Mosbach et al. 2021, arXiv 2006.04884: at the end no better than the majority class), and only where the
+checkpoint. Ranks are by best score and by lowest validation loss, with equal weight. Before, a trial is dropped only as
+failing (Mosbach et al. 2021, arXiv 2006.04884: at the end no better than the majority class), and only where the
 cohort has split in two, for good, and train loss agrees, a witness that does not share the dev set's noise. What is
 saved starts new trials, which have to get over the same bars.
 
@@ -26,7 +26,7 @@ from typing import ClassVar
 import numpy as np
 
 from seedbench import Campaign, Trial, UnknownCell, check_choice, check_number, ranked
-from seedbench.strategies.additive_seeds import AdditiveSeeds
+from seedbench.strategies import AdditiveSeeds
 
 Seen = dict[Trial, tuple[float, float, float]]  # at a checkpoint: best score, minus lowest validation loss, train loss
 COLUMNS = {"score": [0], "loss": [1], "both": [0, 1]}

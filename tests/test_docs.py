@@ -25,6 +25,7 @@ PAGES = {
     "README.md": (2, 7),
     ".github/docs/from-python.md": (4, 0),
     ".github/docs/numbers.md": (0, 0),
+    ".github/docs/rules.md": (0, 0),
     ".github/docs/trial-sets.md": (0, 1),
 }
 

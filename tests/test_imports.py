@@ -51,8 +51,10 @@ MAY_KNOW = {
         "trialset",
         "metrics",
         "tasks",
+        "cpus",
         "display",
         "evaluation",
+        "strategy",
     },
     "leaderboard": {
         "errors",

@@ -116,7 +116,7 @@ class PatientHalving:
         return trial.best.score > bar and bool((places < places[-1]).sum() < max(1, share * len(places)))
 
     def places(self, seen: list[tuple[float, float, float]]) -> np.ndarray:
-        """Where trials stand [trials]: 0 for the best; equals share the mean of their places."""
+        """Where trials stand [trials], 0 for the best: by each of what counts, summed; equals share a mean place."""
         value = np.array(seen)[:, COLUMNS[self.rank_by]]
         worse = (value[None] > value[:, None]).sum(axis=1) + (value[None] >= value[:, None]).sum(axis=1) - 1
         return worse.sum(axis=1) / 2

@@ -14,16 +14,15 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.console import Console
 
-from seedbench import evaluate, load_trials
 from seedbench.commands import run
 from seedbench.cpus import usable_cpus
 from seedbench.documents import read_json, to_json
 from seedbench.errors import SeedbenchError
-from seedbench.evaluation import Evaluation, Row
+from seedbench.evaluation import Evaluation, Row, evaluate
 from seedbench.files import write_file
 from seedbench.metrics import Bound
 from seedbench.strategy import Setting, load_strategy, shipped, tried_settings, with_parameters_said
-from seedbench.trialset import TrialSet, TrialsIdentity, TrialTable
+from seedbench.trialset import TrialSet, TrialsIdentity, TrialTable, load_trials
 
 DOCS = Path(__file__).parents[1] / ".github" / "docs"
 MEASURED = "rules.json"

@@ -8,8 +8,7 @@ from html import escape
 
 from dataset_card.rules import Cell, Kind, Measured, Rule, Table
 from seedbench.display.terminal import multiplier
-from seedbench.display.theme import FONT, dark_rules
-from seedbench.display.theme import THEMES as _THEMES
+from seedbench.display.theme import FONT, THEMES, dark_rules
 
 PAGE = "rules.md"
 OWN = "patient_halving"
@@ -127,7 +126,7 @@ def picture(measured: Measured, kind: Kind) -> str:
         at = {budget: [cell for cell in _cells(measured, rule, tables) if cell.budget == budget] for budget in BUDGETS}
         means.append((rule.label, {budget: 100 * _mean([c.difference for c in found]) for budget, found in at.items()}))
     means.sort(key=lambda one: -sum(one[1].values()))
-    theme = _THEMES["light"]
+    theme = THEMES["light"]
     left, width, step, top = 170, 430, 22, 46
     low = min(min(one.values()) for _, one in means)
     high = max(max(one.values()) for _, one in means)
@@ -158,7 +157,7 @@ def picture(measured: Measured, kind: Kind) -> str:
 
 def _mark(x: float, y: float, number: int) -> str:
     """A dot, a square or a triangle: shapes tell budgets apart, not colour alone."""
-    colour = _THEMES["light"]["category"][number]
+    colour = THEMES["light"]["category"][number]
     if number == 0:
         return f'<circle cx="{x:.1f}" cy="{y}" r="4.5" fill="{colour}"/>'
     if number == 1:

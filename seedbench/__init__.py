@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from seedbench.advice import Advice
     from seedbench.advice.advise import advise
     from seedbench.analyses import Findings, findings
-    from seedbench.campaign import Campaign, Checkpoint, OracleCampaign, PastTable, Trial
+    from seedbench.campaign import Campaign, Checkpoint, OracleCampaign, PastTable, Trial, ranked
     from seedbench.checks import CheckResult, check
     from seedbench.comparison import Comparison
     from seedbench.comparison.compare import compare
@@ -33,21 +33,21 @@ if TYPE_CHECKING:
     from seedbench.evaluation.evaluate import evaluate
     from seedbench.influences import interval
     from seedbench.metrics import best_of_n
-    from seedbench.parameters import check_number
+    from seedbench.parameters import check_choice, check_number
     from seedbench.replay import open_campaign
     from seedbench.trialset import TrialSet, TrialTable, load_trials
 
 __version__ = "0.1.0"
 
 _HOME = {
-    **dict.fromkeys(("Campaign", "Checkpoint", "OracleCampaign", "PastTable", "Trial"), "campaign"),
+    **dict.fromkeys(("Campaign", "Checkpoint", "OracleCampaign", "PastTable", "Trial", "ranked"), "campaign"),
     **dict.fromkeys(("Evaluation", "evaluate"), "evaluation"),
     **dict.fromkeys(("Advice", "advise"), "advice"),
     **dict.fromkeys(("Findings", "findings"), "analyses"),
     **dict.fromkeys(("CheckResult", "check"), "checks"),
     **dict.fromkeys(("Comparison", "compare"), "comparison"),
     "best_of_n": "metrics",
-    "check_number": "parameters",
+    **dict.fromkeys(("check_choice", "check_number"), "parameters"),
     "interval": "influences",
     "open_campaign": "replay",
     **dict.fromkeys(("TrialSet", "TrialTable", "load_trials"), "trialset"),
@@ -97,6 +97,7 @@ __all__ = [
     "advise",
     "best_of_n",
     "check",
+    "check_choice",
     "check_number",
     "compare",
     "evaluate",
@@ -104,6 +105,7 @@ __all__ = [
     "interval",
     "load_trials",
     "open_campaign",
+    "ranked",
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Integral, Real
 
 
@@ -36,6 +37,22 @@ def check_number(
     kind = "a whole number" if whole else "" if most is not None else "a finite number"
     rule = ", ".join(filter(None, (kind, within, "or None" if optional else "")))
     raise ValueError(f"{name} must be {rule}, got {value!r}")
+
+
+def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
+    """Refuses a parameter that is none of some words.
+
+    Args:
+        name: of the strategy and the parameter, as "Thompson: over".
+        value: what it got.
+        choices: two or more.
+
+    Raises:
+        ValueError: the rule and the value, as "Thompson: over must be 'rows', 'columns' or 'trials', got 'cells'".
+    """
+    if not isinstance(value, str) or value not in choices:
+        *most, last = map(repr, choices)
+        raise ValueError(f"{name} must be {', '.join(most)} or {last}, got {value!r}")
 
 
 def _within(value: object, above: float | None, least: float | None, most: float | None, whole: bool) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +21,9 @@ class Curves:
         steps: training steps at each checkpoint.
         majority: `campaign.majority_score`.
         columns: of the grid, which the trials fill row by row.
+        losses: validation losses of each trial; None: 0.5 throughout.
+        train_losses: likewise.
+        dev_examples: `campaign.dev_examples`.
     """
 
     def __init__(
@@ -28,8 +32,13 @@ class Curves:
         steps: Sequence[int] | None = None,
         majority: float = 0.0,
         columns: int = 1,
+        losses: Sequence[Sequence[float]] | None = None,
+        train_losses: Sequence[Sequence[float]] | None = None,
+        dev_examples: int | None = None,
     ) -> None:
-        self.curves, self.task, self.columns = curves, TaskFacts(majority), columns
+        self.curves, self.columns = curves, columns
+        self.losses, self.train_losses = losses, train_losses
+        self.task = TaskFacts(majority, dev_examples=dev_examples)
         self.grid = (-(-len(curves) // columns), columns)
         self.steps = steps or list(range(1, len(next(filter(None, curves))) + 1))
         self.waiting = [number for number, curve in enumerate(curves) if curve is not None]
@@ -43,11 +52,12 @@ class Curves:
             raise PoolExhausted if None in wanted else UnknownCell
         number = fitting[0]
         self.waiting.remove(number)
-        points = iter(self.curves[number] or ())
+        known = [each[number] if each else repeat(0.5) for each in (self.losses, self.train_losses)]
+        points = zip(self.curves[number] or (), *known, strict=False)
 
         def advance() -> Measurements:
             self.log.append(number)
-            return Measurements(next(points), 0.5, 0.5)
+            return Measurements(*next(points))
 
         return *self.cell(number), advance
 

@@ -10,35 +10,46 @@ from typing import Any
 import numpy as np
 import pytest
 
-from seedbench import check_number
+from seedbench import check_choice, check_number
 from seedbench.errors import StrategyFileError
-from seedbench.strategy import load_strategy, shipped
+from seedbench.strategy import load_strategy, shipped, tried_settings
 from tests.curves import made
 
 # Every parameter of every shipped strategy: values out of its range, and the ends of it.
 WHOLE_FROM_1, WHOLE_FROM_2 = ([0, -3, 1.5, 2.0], [1, 10**6]), ([1, 0, -3, 3.5], [2, 10**6])
+RANK_BY = (["rank", 1, ["score"]], ["score", "loss", "both"])
 SHARE, SHARE_OR_0 = ([0, -0.1, 7, 1.001, inf], [1e-9, 1]), ([-0.1, 7, 1.001, inf], [0, 1])
 RANGES: dict[str, dict[str, tuple[list[Any], list[Any]]]] = {
     "additive_seeds": {
         "explore": SHARE_OR_0,
         "ratios": ([(), 1.0, (1.0, -1.0), (nan,), (inf,), (True,), ("1",)], [(0,), [0.5, 2]]),
     },
-    "asha": {"reduction_factor": WHOLE_FROM_2, "rungs": WHOLE_FROM_1},
+    "asha": {"reduction_factor": WHOLE_FROM_2, "rungs": WHOLE_FROM_1, "rank_by": RANK_BY},
     "divergence_stop": {"fraction": SHARE_OR_0},
     "extrapolation": {"delta": SHARE_OR_0, "points": ([2, 0, 3.5], [3, 100]), "noise": ([0, -1, inf], [1e-9, 5])},
     "good_seeds": {"shrinkage": ([0, -1, inf], [1e-9, 5])},
-    "hyperband": {"reduction_factor": WHOLE_FROM_2, "brackets": WHOLE_FROM_1},
+    "hyperband": {"reduction_factor": WHOLE_FROM_2, "brackets": WHOLE_FROM_1, "rank_by": RANK_BY},
     "median_stopping": {"peers": (WHOLE_FROM_1[0], [None, 1, 10])},
-    "patience": {"patience": (WHOLE_FROM_1[0], [None, 1, 10])},
+    "patience": {"patience": SHARE},
+    "patient_halving": {
+        "patience": SHARE,
+        "power": ([-1, 101], [0, 100]),
+        "learnt": SHARE_OR_0,
+        "errors": ([-1, inf], [None, 0, 10]),
+        "first": SHARE,
+        "rank_by": RANK_BY,
+    },
     "percentile_stopping": {"percentile": ([400, -1, 100.1], [0, 100]), "peers": WHOLE_FROM_1},
+    "race": {"bound": (["normal", 3], ["hoeffding", "binomial"]), "confidence": ([0.4, 1, 7], [0.5, 0.999])},
     "start_many": {
         "started": (WHOLE_FROM_1[0], [None, 1, 10]),
         "fraction": SHARE,
         "continued": ([-1, 1.5], [None, 0, 10]),
+        "rank_by": RANK_BY,
     },
-    "successive_halving": {"reduction_factor": WHOLE_FROM_2, "rungs": WHOLE_FROM_1},
+    "successive_halving": {"reduction_factor": WHOLE_FROM_2, "rungs": WHOLE_FROM_1, "rank_by": RANK_BY},
     "thompson": {"over": (["cells", "", ["rows"], 3], ["rows", "columns", "trials"])},
-    "top_k_early": {"checkpoints": WHOLE_FROM_1, "top": ([-1, 1.5], [None, 0, 10])},
+    "top_k_early": {"fraction": SHARE_OR_0, "top": ([-1, 1.5], [None, 0, 10])},
 }
 FIELDS = [(name, field) for name, ranges in RANGES.items() for field in ranges]
 
@@ -72,7 +83,7 @@ def test_a_parameter_at_the_ends_of_its_range_is_taken(name, field):
     [
         ("start_many", {"fraction": 7}, "StartMany: fraction must be above 0 and at most 1, got 7"),
         ("percentile_stopping", {"percentile": 400}, "percentile must be at least 0 and at most 100, got 400"),
-        ("patience", {"patience": -3}, "Patience: patience must be a whole number, at least 1, or None, got -3"),
+        ("patience", {"patience": -3}, "Patience: patience must be above 0 and at most 1, got -3"),
         ("asha", {"reduction_factor": 0}, "Asha: reduction_factor must be a whole number, at least 2, got 0"),
         ("extrapolation", {"noise": inf}, "Extrapolation: noise must be a finite number, above 0, got inf"),
     ],
@@ -99,3 +110,20 @@ def test_numbers_of_other_libraries_are_numbers():
     for value in (np.array(0.5), np.bool_(True), np.float64(nan), 0.5j):
         with pytest.raises(ValueError, match="Mine: share must be above 0 and at most 1, got "):
             check_number("Mine: share", value, above=0, most=1)
+
+
+def test_the_settings_that_are_tried_are_in_range_and_no_two_the_same():
+    """Every strategy with parameters says some, but for those that nobody is to be advised."""
+    settings = tried_settings()
+    built = [made(name, **parameters) for name, parameters in settings]
+    assert len(set(map(repr, built))) == len(built)
+    silent = {name for name in RANGES} - {name for name, _ in settings}
+    assert silent == {"good_seeds"}  # without other tasks' records it is full_trials
+    assert not {name for name, _ in settings} - RANGES.keys()
+
+
+def test_one_of_some_words():
+    check_choice("Mine: by", "score", ("score", "loss", "both"))
+    for value in ("scores", None, ["score"], 1):
+        with pytest.raises(ValueError, match="^Mine: by must be 'score', 'loss' or 'both', got "):
+            check_choice("Mine: by", value, ("score", "loss", "both"))

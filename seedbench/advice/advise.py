@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Unpack
 
 from threadpoolctl import threadpool_limits
 
@@ -19,37 +19,9 @@ from seedbench.evaluation.scores import TableScores, gap, mean_over_best_of_n, m
 from seedbench.influences import Total, best_of_n, interval, never_differs, total
 from seedbench.metrics import full_trials_needed
 from seedbench.replay import ReplayKeywords, ReplayOptions, admitted_budgets, from_keywords, pool_size_of, scored_tables
-from seedbench.strategy import load_strategy
+from seedbench.strategy import Setting, load_strategy, tried_settings
 from seedbench.trialset import Selection, TrialSet, TrialTable, resolve_trials
 
-#: A shipped strategy, and the parameters that differ from its defaults.
-Setting = tuple[str, dict[str, Any]]
-
-#: The settings that are tried.
-CANDIDATES: tuple[Setting, ...] = (
-    ("additive_seeds", {}),
-    ("asha", {}),
-    ("asha", {"reduction_factor": 2}),
-    ("divergence_stop", {}),
-    ("extrapolation", {}),
-    ("hyperband", {}),
-    ("hyperband", {"reduction_factor": 2}),
-    ("median_stopping", {}),
-    ("patience", {}),
-    ("patience", {"patience": 2}),
-    ("percentile_stopping", {}),
-    ("percentile_stopping", {"percentile": 50.0}),
-    ("start_many", {"fraction": 0.1}),
-    ("start_many", {}),
-    ("start_many", {"fraction": 0.3}),
-    ("start_many", {"fraction": 0.4}),
-    ("start_many", {"fraction": 0.5}),
-    ("successive_halving", {}),
-    ("successive_halving", {"reduction_factor": 2}),
-    ("thompson", {}),
-    ("thompson", {"over": "columns"}),
-    ("top_k_early", {"checkpoints": 2}),
-)
 #: Campaigns of each setting and table, for an answer in seconds. With 200 a setting may be marked that 2,000 do
 #: not mark.
 REPLICATES = 500
@@ -63,7 +35,7 @@ def advise(
     *,
     table: str | Sequence[str] = (),
     score: float | None = None,
-    candidates: Sequence[Setting] = CANDIDATES,
+    candidates: Sequence[Setting] | None = None,
     progress: Callable[[int, int], None] | None = None,
     **options: Unpack[ReplayKeywords],
 ) -> Advice:
@@ -77,7 +49,7 @@ def advise(
         trials: a folder, a Hub dataset, or what `load_trials` returned; None for the bundled trial set.
         table: only these tables, or this one, by name: `model/task/recipe`. Without any, all with enough trials.
         score: how many full trials plain best-of-n needs to expect this score is said, too.
-        candidates: the settings to try, at least one.
+        candidates: the settings to try, at least one; None: those that the shipped strategies say (`tried_settings`).
         progress: called with the campaigns done so far and their total.
         **options: `revision`, `models`, `tasks`, `recipes`: which of the trials; `replicates`, `seed`, `protocol`,
             `processes`, `time_limit`: how they are replayed, 500 replicates where their number is not given. See
@@ -99,13 +71,14 @@ def advise_selected(
     options: ReplayOptions,
     *,
     score: float | None = None,
-    candidates: Sequence[Setting] = CANDIDATES,
+    candidates: Sequence[Setting] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Advice:
     """`advise`, with its options as they are passed on; the selection has one budget, and the track is cold."""
     (budget,) = selection.budgets
     if score is not None and not math.isfinite(score):
         raise SelectionError(f"a score is a finite number, as 0.72, found {score:g}")
+    candidates = tried_settings() if candidates is None else candidates
     if not candidates:
         raise SelectionError("there must be at least one setting to try: a shipped strategy and its parameters")
     trials = resolve_trials(selection)

@@ -3,6 +3,7 @@
 objects    what a strategy sees: the campaign, its trials, their checkpoints
 ledger     the other side: the budget, the books, what is kept in the end
 source     where trials come from, and what goes around that
+ranking    trials by what was seen of them
 history    what a strategy is shown of other tables on the transfer track
 """
 
@@ -19,6 +20,7 @@ from seedbench.campaign.ledger import (
     stop_if_idle,
 )
 from seedbench.campaign.objects import Campaign, Checkpoint, OracleCampaign, Trial
+from seedbench.campaign.ranking import ranked
 from seedbench.campaign.source import Around, Labels, Measurements, Source, TaskFacts, shown_loss
 
 __all__ = [
@@ -41,6 +43,7 @@ __all__ = [
     "not_paid_for",
     "open_campaign",
     "past_tables",
+    "ranked",
     "refusal",
     "shown_loss",
     "stop_if_idle",

@@ -204,6 +204,7 @@ def open_campaign(
     campaign.budget = budget
     campaign.grid = source.grid
     campaign.checkpoints_per_trial = length
+    campaign.steps = tuple(source.steps)
     campaign.majority_score, campaign.metric, campaign.dev_examples, campaign.labels = source.task
     campaign._history = lambda: history()  # as it is, it might lead to the records
     campaign._ahead = told_ahead if ahead else None

@@ -7,6 +7,7 @@ process, in which there is nothing to find.
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from operator import index as to_index
@@ -91,6 +92,7 @@ class Campaign:
         budget: in full trials.
         grid: numbers of weight-init and of data-order seeds; labels count from 0. Cells may be missing.
         checkpoints_per_trial: validation points of a full trial.
+        steps: training steps of a trial done at each of them, ascending; they need not be evenly spaced.
         majority_score: score of always predicting the most frequent label; NaN where unknown.
         metric: name of the score; None where unknown.
         dev_examples: number of examples that scores are of; None where unknown.
@@ -113,10 +115,12 @@ class Campaign:
         "labels",
         "majority_score",
         "metric",
+        "steps",
     )
     budget: int
     grid: tuple[int, int]
     checkpoints_per_trial: int
+    steps: tuple[int, ...]
     majority_score: float
     metric: str | None
     dev_examples: int | None
@@ -188,6 +192,16 @@ class Campaign:
                 checkpoint = trial.advance()
             reached.append(checkpoint)
         return tuple(reached)
+
+    def checkpoints_at(self, fraction: float) -> int:
+        """How many checkpoints a trial has had after this fraction of its training, or as near to it as there is one.
+
+        At least 1; of two that are equally near, the later.
+        """
+        steps = self.steps
+        wanted = round(fraction * steps[-1], 6)  # so that a tie is one, whatever a product of floats is
+        after = bisect(steps, wanted, hi=len(steps) - 1)
+        return max(1, after if after and wanted - steps[after - 1] < steps[after] - wanted else after + 1)
 
     @property
     def remaining(self) -> float:

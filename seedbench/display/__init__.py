@@ -5,6 +5,7 @@ parts       what a page is made of
 page        a page as one self-contained HTML file
 charts      charts (Vega-Lite), their axes, layers and theme
 save        a chart as a static picture
+theme       colours and type, light and dark
 shown       a terminal's report as text, and in a notebook
 """
 
@@ -53,4 +54,5 @@ __all__ = [
     "save",
     "shown",
     "terminal",
+    "theme",
 ]

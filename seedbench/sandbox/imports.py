@@ -38,7 +38,7 @@ ALLOWED = (sys.stdlib_module_names - _LEFT_OUT) | {"numpy", "scipy"}
 ALLOWED_SAID = "the standard library, numpy, scipy and seedbench.strategies"
 
 #: Of seedbench, what is there in every sealed process: packages, and names of the package itself.
-_OFFERED = {"campaign", "errors", "parameters"} | {*campaign.__all__, *vars(errors), "check_number"}
+_OFFERED = {"campaign", "errors", "parameters"} | {*campaign.__all__, *vars(errors), "check_choice", "check_number"}
 _STRATEGIES = "seedbench.strategies"
 
 #: Modules of Python's that import others when they are used, and what they would need.

@@ -220,6 +220,7 @@ def open_campaign(job: Run, told: int, said: int) -> tuple[seen.Campaign, Callab
     campaign.budget = job.budget
     campaign.grid = job.grid
     campaign.checkpoints_per_trial = length
+    campaign.steps = tuple(job.steps)
     campaign.majority_score, campaign.metric, campaign.dev_examples, campaign.labels = job.task
     campaign._history = history
     campaign._ahead = None

@@ -10,7 +10,8 @@ A strategy gets a campaign and returns what to keep: a trial (meaning its best c
     campaign.budget                   in full trials; campaign.remaining is what is left of it
     campaign.trials                   those with a checkpoint; campaign.unstarted counts the trials not yet started
     campaign.grid                     numbers of weight-init and of data-order seeds; labels count from 0
-    campaign.checkpoints_per_trial    validation points of a full trial
+    campaign.checkpoints_per_trial    validation points of a full trial; campaign.steps: the training steps at each
+    campaign.checkpoints_at(0.3)      how many of them a trial has had after about 0.3 of its training
     campaign.majority_score           what predicting the majority class scores; NaN where unknown
     campaign.metric                   name of the score; campaign.dev_examples, campaign.labels: how many, or None
     campaign.history                  on the transfer track: complete trials of other tasks, under the same seed labels
@@ -40,7 +41,7 @@ class MyStrategy:
         check_number("MyStrategy: fraction", self.fraction, above=0, most=1)
 
     def __call__(self, campaign: Campaign) -> Trial:
-        stop = max(1, round(self.fraction * campaign.checkpoints_per_trial))
+        stop = campaign.checkpoints_at(self.fraction)
         while campaign.remaining > 0 and campaign.unstarted >= 2:
             pair = [campaign.start(), campaign.start()]
             campaign.advance(pair, stop)

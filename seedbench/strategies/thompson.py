@@ -6,10 +6,11 @@ Sampling", arXiv 1209.3353. They know the range of rewards beforehand; here rewa
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from seedbench import Campaign, PoolExhausted, Trial
+from seedbench import Campaign, PoolExhausted, Trial, check_choice
 
 SEEDS = {"rows": "weight_init_seed", "columns": "data_order_seed"}
 Play = tuple[int, int, float]  # arm, checkpoint at which it ended, score there
@@ -26,10 +27,10 @@ class Thompson:
     """
 
     over: str = "rows"
+    tried: ClassVar[tuple[dict[str, object], ...]] = ({}, {"over": "columns"})  # by `advise`
 
     def __post_init__(self) -> None:
-        if self.over not in (*SEEDS, "trials"):
-            raise ValueError(f"Thompson: over must be 'rows', 'columns' or 'trials', got {self.over!r}")
+        check_choice("Thompson: over", self.over, (*SEEDS, "trials"))
 
     def __call__(self, campaign: Campaign) -> Trial:
         if self.over == "trials":

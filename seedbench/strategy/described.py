@@ -9,7 +9,10 @@ from typing import Any
 
 from seedbench import docstrings
 from seedbench.strategy.binding import parameter_names
-from seedbench.strategy.loading import Strategy
+from seedbench.strategy.loading import Strategy, load_strategy, shipped
+
+#: A shipped strategy, and the parameters that differ from its defaults.
+Setting = tuple[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -32,3 +35,12 @@ def parameters_of(strategy: Strategy) -> tuple[Parameter, ...]:
     bound = strategy.build()
     _, said = docstrings.split(type(bound).__doc__)
     return tuple(Parameter(name, getattr(bound, name), said.get(name, "")) for name in parameter_names(bound))
+
+
+def tried_settings() -> tuple[Setting, ...]:
+    """The settings worth trying, of every shipped strategy that says so: its class has them as `tried`."""
+    return tuple(
+        (name, dict(parameters))
+        for name in shipped()
+        for parameters in getattr(load_strategy(name).build(), "tried", ())
+    )

@@ -123,7 +123,7 @@ def test_the_same_rule_makes_the_same_decisions(pruner, shipped, ties):
 
 def test_patience_is_counted_from_the_checkpoint_after():
     for curves in pools(ties=False):  # with ties it waits for a lower score, and the shipped one does not
-        mine = made("patience", patience=3)
+        mine = made("patience", patience=3 / len(curves[0]))
         assert decisions(from_pruner(EVERY["patience alone"]), curves, 8) == decisions(mine, curves, 8)
 
 

@@ -10,12 +10,12 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from seedbench.advice.advise import CANDIDATES, advise
+from seedbench.advice.advise import advise
 from seedbench.advice.report import advice_words, print_advice
 from seedbench.cli.app import app
 from seedbench.errors import SelectionError
 from seedbench.evaluation import evaluate
-from seedbench.strategy import load_strategy
+from seedbench.strategy import load_strategy, tried_settings
 from seedbench.trialset import TrialSet
 from tests.synthetic import table_by_hand
 
@@ -104,7 +104,7 @@ def test_noise_alone_is_not_told_to_be_better():
     assert not {candidate.verdict for candidate in found.candidates} & {"better", "worse"}
     said = " ".join(advice_words(found))
     assert "train them all to the end and keep the best checkpoint, which is plain best-of-n" in said
-    assert f"none of {len(CANDIDATES)} other settings can be told to do better" in said
+    assert f"none of {len(tried_settings())} other settings can be told to do better" in said
     assert "may be that by luck" in said or "None of them scored better" in said
     assert {candidate.gap_closed for candidate in found.candidates} == {None}
     assert {candidate.compute_multiplier for candidate in found.candidates} == {None}
@@ -169,7 +169,8 @@ def test_tables_too_small_are_left_out_unless_named(trials):
 
 
 def test_settings_are_strategies_of_their_own():
-    assert len({load_strategy(name, parameters=parameters).name for name, parameters in CANDIDATES}) == len(CANDIDATES)
+    settings = tried_settings()
+    assert len({load_strategy(name, parameters=parameters).name for name, parameters in settings}) == len(settings)
     early = load_strategy("start_many", parameters={"fraction": 0.1})
     assert early.name == "start_many(fraction=0.1)" and early.build().fraction == 0.1
     assert load_strategy("start_many").build().fraction == 0.2
@@ -179,7 +180,7 @@ def test_json_is_the_same_for_any_processes(trials):
     text = advise(4, trials, table="mini/sst2/few", replicates=4).to_json()
     assert advise(4, trials, table="mini/sst2/few", replicates=4, processes=2).to_json() == text
     content = json.loads(text)
-    assert len(content["candidates"]) == len(CANDIDATES) and content["budget"] == 4 and content["format"] == 2
+    assert len(content["candidates"]) == len(tried_settings()) and content["budget"] == 4 and content["format"] == 2
 
 
 # --- what is shown ----------------------------------------------------------------------------------------------------

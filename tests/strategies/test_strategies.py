@@ -131,13 +131,13 @@ def test_median_stopping_at_the_smallest_budget_compares_with_one():
     assert trained(source) == [3, 1, 2]  # the third ties with both averages, and the budget is spent
 
 
-def test_patience_counts_validation_points_since_the_best():
+def test_patience_counts_training_since_the_best():
     curves = [[0.5, 0.4, 0.5, 0.9, 0.9, 0.9], [0.1, 0.2, 0.3, 0.4, 0.5, 0.6], [0.0] * 6]
     source = Curves(curves)
-    run(made("patience", patience=2), source, 2)
+    run(made("patience", patience=1 / 3), source, 2)
     assert trained(source) == [3, 6, 3]  # a tie is no improvement
     source = Curves(curves[:1])
-    assert run(made("patience", patience=2), source, 1).steps_spent == 6  # nobody else to start: it goes on
+    assert run(made("patience", patience=1 / 3), source, 1).steps_spent == 6  # nobody else to start: it goes on
 
 
 def test_divergence_stop_drops_what_never_beat_the_majority():
@@ -234,3 +234,52 @@ def test_the_template_of_new_is_a_strategy_too():
     source = Curves([[0.1, 0.5, 0.9], [0.2, 0.3, 0.4], [0.3] * 3, [0.2] * 3])
     run(str(files("seedbench.strategies") / "_template.py"), source, 2)
     assert trained(source) == [1, 3, 1, 1]  # two to one checkpoint, the better one on; then the next pair
+
+
+def test_race_drops_what_is_worse_by_more_than_the_bound():
+    # 100 examples, against the best complete trial's 0.8 at the first checkpoint. Binomial: 1.645 standard errors of
+    # 0.6 and 0.8 are 1.645 √(0.24 + 0.16) / 10 = 0.104, of 0.72 and 0.8 0.099. Hoeffding: √(2 ln 20 / 100) = 0.245.
+    curves = [[0.8, 0.9], [0.6, 0.7], [0.72, 0.85], [0.5, 0.6], [0.5, 0.9]]
+    for bound, log in (("binomial", [0, 0, 1, 2, 2, 3, 4]), ("hoeffding", [0, 0, 1, 1, 2, 2, 3, 4])):
+        source = Curves(curves, dev_examples=100)
+        run(made("race", bound=bound), source, 5)
+        assert source.log[: len(log)] == log
+
+
+def test_race_compares_with_the_best_complete_trial_and_drops_none_where_examples_are_unknown():
+    curves = [[0.8, 0.8], [0.9, 0.7], [0.5, 0.9], [0.85, 0.95], [0.75, 0.9], [0.7, 0.9]]
+    source = Curves(curves, dev_examples=100)
+    run("race", source, 5)  # the leader is the second, then the fourth: 0.85 less 0.094 is below 0.76, 0.7 is too low
+    assert source.log[:9] == [0, 0, 1, 1, 2, 3, 3, 4, 5]
+    source = Curves(curves)
+    run("race", source, 5)
+    assert trained(source) == [2] * 5
+
+
+def test_halving_by_loss_or_both():
+    """At the only cut scores say the first, losses the second, both the third of six trials; 3 checkpoints."""
+    curves = [[score, 0.9, 0.9] for score in (0.8, 0.2, 0.7, 0.3, 0.1, 0.4)]
+    losses = [[loss, 0.5, 0.5] for loss in (0.9, 0.1, 0.2, 0.8, 0.7, 0.6)]
+    for rank_by, winner in (("score", 0), ("loss", 1), ("both", 2)):
+        for rule in (
+            made("successive_halving", rungs=2, reduction_factor=3, rank_by=rank_by),
+            made("start_many", started=6, fraction=1 / 3, continued=1, rank_by=rank_by),
+        ):
+            source = Curves(curves, losses=losses)
+            run(rule, source, 3)
+            assert source.log[len(trained(source)) :][:2] == [winner] * 2
+
+
+def test_asha_by_both_ranks_places_a_trial_among_those_before_it():
+    # Places at the first rung, of minus scores and losses: 1/2 + 1/2; (3/2 + 1/2) / 2 with a worse score and a better
+    # loss; then one that is better in both, (1/2 + 1/2) / 3; its third, of three, goes on.
+    source = Curves(
+        [[0.5] * 3, [0.4] * 3, [0.6] * 3] + [[0.0] * 3] * 5, losses=[[0.5] * 3, [0.3] * 3, [0.2] * 3] + [[1.0] * 3] * 5
+    )
+    run(made("asha", rungs=2, rank_by="both"), source, 2)
+    assert source.log[:5] == [0, 1, 2, 2, 2]
+    source = Curves(
+        [[0.5] * 3, [0.4] * 3, [0.6] * 3] + [[0.0] * 3] * 5, losses=[[0.5] * 3, [0.1] * 3, [0.2] * 3] + [[1.0] * 3] * 5
+    )
+    run(made("asha", rungs=2, rank_by="loss"), source, 2)
+    assert source.log[:5] == [0, 1, 2, 1, 1]

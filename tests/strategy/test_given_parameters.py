@@ -190,7 +190,7 @@ def test_check_and_advise_take_them(trials):
 
 REFUSED = {
     "start_many(fractoin=0.5)": "start_many has no parameter fractoin; did you mean fraction?",
-    "start_many(x=1)": "start_many has no parameter x; it has started, fraction, continued",
+    "start_many(x=1)": "start_many has no parameter x; it has started, fraction, continued, rank_by",
     "strt_many(fraction=1)": "no strategy 'strt_many': neither a .py file nor a shipped name; did you mean start_many?",
     "full_trials(x=1)": "full_trials(x=1): a function has no parameters; a file that binds a frozen dataclass does",
     "start_many(fraction=7)": (

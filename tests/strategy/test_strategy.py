@@ -13,7 +13,8 @@ from seedbench.strategy.frames import author_frames
 
 SHIPPED = (
     "additive_seeds asha divergence_stop extrapolation full_trials good_seeds hyperband last_checkpoint "
-    "median_stopping oracle patience percentile_stopping start_many successive_halving thompson top_k_early"
+    "median_stopping oracle patience patient_halving percentile_stopping race start_many successive_halving thompson "
+    "top_k_early"
 ).split()
 
 

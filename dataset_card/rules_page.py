@@ -1,0 +1,189 @@
+"""The page of all rules on all bundled tables, and its pictures, from what was measured."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from html import escape
+
+from dataset_card.rules import Cell, Kind, Measured, Rule, Table
+from seedbench.display.terminal import multiplier
+from seedbench.display.theme import FONT, THEMES, dark_rules
+
+PAGE = "rules.md"
+OWN = "patient_halving"
+KINDS: dict[Kind, tuple[str, str]] = {
+    "fails": ("Where trials fail", "a tenth of the trials or more end no better than the commoner label"),
+    "differs": ("Where none fails and seeds differ", "best-of-n can win three points or more"),
+    "alike": ("Where seeds are much alike", "best-of-n can win less than three points"),
+}
+BUDGETS = (4, 8, 16)
+
+
+def pages(measured: Measured) -> dict[str, str]:
+    """File name -> content: the page and a picture for each kind of table."""
+    kinds = [kind for kind in KINDS if any(table.kind == kind for table in measured.tables)]
+    pictures = {f"rules-{kind}.svg": picture(measured, kind) for kind in kinds}
+    parts = [_top(measured), _safe(measured), *(_kind(measured, kind) for kind in kinds), _elsewhere(measured)]
+    return {PAGE: "\n\n".join(parts) + "\n", **pictures}
+
+
+def _top(measured: Measured) -> str:
+    dev = "; the others have none, and are chosen and scored on the dev set (`dodge2020`)"
+    tested = ", ".join(f"`{table.name}`" for table in measured.tables if table.protocol != "dodge2020")
+    return (
+        "# Which rule, and when\n\n"
+        f"Every shipped rule, in every setting that `seedbench advise` tries, on every bundled table of "
+        f"{measured.trials.name} {measured.trials.version}: {measured.replicates} campaigns each, seed "
+        f"{measured.seed}. "
+        f"Scored on a test set (`held-out-2`): {tested}{dev}. "
+        "`python -m dataset_card.rules --measure` makes it anew, and a test holds the page to what was measured.\n\n"
+        "Differences to best-of-n with the same budget come first, in points of the score, with half of a 95% interval "
+        "of that number alone; ▲ and ▼ hold for all rules and budgets of a table together. The multiplier (×) is what "
+        "best-of-n would need for the same score, in budgets: where best-of-n hardly rises it is noise."
+    )
+
+
+def _safe(measured: Measured) -> str:
+    """Each rule's worst and mean over tables with signal."""
+    rows = []
+    for rule in measured.rules:
+        cells = _cells(measured, rule, [table for table in measured.tables if table.signal])
+        failing = _cells(measured, rule, [table for table in measured.tables if table.kind == "fails"])
+        worst = min(cells, key=lambda cell: cell.difference)
+        rows.append((_mean_multiplier(cells), rule, cells, failing, worst))
+    lines = [
+        f"| `{rule.label}` | {100 * worst.difference:+.1f} | {min(map(_worth, cells)):.2f}× | {mean:.2f}× | "
+        f"{_mean_multiplier(failing):.2f}× | {sum(cell.difference > 0 for cell in cells)} of {len(cells)} |"
+        for mean, rule, cells, failing, worst in sorted(rows, key=lambda row: -row[0])
+    ]
+    head = (
+        "| rule | worst difference | worst × | mean × | mean × where trials fail | better than best-of-n |\n"
+        "|---|---|---|---|---|---|"
+    )
+    never = [f"`{rule.label}`" for _, rule, cells, _, _ in rows if all(cell.difference <= 0 for cell in cells)]
+    return (
+        "## At a glance\n\n"
+        f"Over all tables with signal, budgets of {', '.join(map(str, BUDGETS))}; means of "
+        "multipliers are geometric.\n\n"
+        + "\n".join([head, *lines])
+        + (f"\n\nBetter than best-of-n nowhere here, and kept as baselines: {', '.join(never)}." if never else "")
+    )
+
+
+def _kind(measured: Measured, kind: Kind) -> str:
+    title, rule_of_it = KINDS[kind]
+    tables = [table for table in measured.tables if table.kind == kind]
+    parts = [f"## {title}\n\nThat is: {rule_of_it}.\n\n![Difference to best-of-n of each rule](rules-{kind}.svg)"]
+    for table in tables:
+        budgets = [cell.budget for cell in measured.rules[0].tables[table.name]]
+        lines = [f"| rule | {' | '.join(map(str, budgets))} |", "|---" * (len(budgets) + 1) + "|"]
+        order = sorted(measured.rules, key=lambda rule: -sum(cell.difference for cell in rule.tables[table.name]))
+        lines += [
+            f"| `{rule.label}` | {' | '.join(_said(cell, table) for cell in rule.tables[table.name])} |"
+            for rule in order
+        ]
+        signal = "" if table.signal else " Choosing among full trials wins nothing that is told from noise."
+        parts.append(
+            f"### {table.name}\n\n{table.trials} trials, {table.diverged} of them failed; one full trial scores "
+            f"{table.floor:.4f}, the best of many {table.ceiling:.4f} ({table.protocol}).{signal}\n\n"
+            + "\n".join(lines)
+        )
+    return "\n\n".join(parts)
+
+
+def _elsewhere(measured: Measured) -> str:
+    """Leave one task out: settings chosen on the other tasks' tables, judged on this one's."""
+    tasks = sorted({table.name.split("/")[0] for table in measured.tables})
+    own = [rule for rule in measured.rules if rule.name == OWN]
+    others = [rule for rule in measured.rules if rule.name not in (OWN, "full_trials", "last_checkpoint")]
+    lines = ["| task left out | " + OWN + " | × there | best other rule elsewhere | × there |", "|---|---|---|---|---|"]
+    for task in tasks:
+        there = [table for table in measured.tables if table.name.startswith(f"{task}/") and table.signal]
+        known = [table for table in measured.tables if table not in there and table.signal]
+        said = []
+        for rules in (own, others):
+            best = max(rules, key=lambda rule: _mean_multiplier(_cells(measured, rule, known)))
+            cells = _cells(measured, best, there)
+            worst = min(map(_worth, cells))
+            said += [f"`{best.label}`", f"{_mean_multiplier(cells):.2f} (worst {worst:.2f})"]
+        lines.append(f"| {task} | {' | '.join(said)} |")
+    return (
+        "## Chosen on other tasks\n\n"
+        "The setting with the highest geometric mean on the other tasks' tables, and its mean on the task left out. "
+        f"`{OWN}` itself was developed on all tables here but those scored on a test set, so only these judge it.\n\n"
+        + "\n".join(lines)
+    )
+
+
+def picture(measured: Measured, kind: Kind) -> str:
+    """An SVG: of each rule the mean difference to best-of-n over the tables of a kind, at each budget."""
+    tables = [table for table in measured.tables if table.kind == kind]
+    means = []
+    for rule in measured.rules:
+        if rule.parameters:
+            continue
+        at = {budget: [cell for cell in _cells(measured, rule, tables) if cell.budget == budget] for budget in BUDGETS}
+        means.append((rule.label, {budget: 100 * _mean([c.difference for c in found]) for budget, found in at.items()}))
+    means.sort(key=lambda one: -sum(one[1].values()))
+    theme = THEMES["light"]
+    left, width, step, top = 170, 430, 22, 46
+    low = min(min(one.values()) for _, one in means)
+    high = max(max(one.values()) for _, one in means)
+    scale = width / max(high - low, 1e-9)
+    height = top + step * len(means) + 14
+    zero = left + (0 - low) * scale
+    body = [
+        f'<text x="{left}" y="18" fill="{theme["ink"]}">Points above best-of-n: '
+        f"{escape(KINDS[kind][0].lower())}</text>",
+        f'<line x1="{zero:.1f}" x2="{zero:.1f}" y1="{top - 12}" y2="{height - 8}" stroke="{theme["muted"]}"/>',
+    ]
+    for n, budget in enumerate(BUDGETS):
+        body.append(
+            f'{_mark(left + 8 + 120 * n, 32, n)}<text x="{left + 20 + 120 * n}" y="36" fill="{theme["muted"]}">'
+            f"budget {budget}</text>"
+        )
+    for n, (label, won) in enumerate(means):
+        y = top + step * n + 10
+        body.append(f'<text x="{left - 10}" y="{y + 4}" text-anchor="end" fill="{theme["ink"]}">{escape(label)}</text>')
+        body.append(f'<line x1="{left}" x2="{left + width}" y1="{y}" y2="{y}" stroke="{theme["line"]}"/>')
+        body += [_mark(left + (won[budget] - low) * scale, y, m) for m, budget in enumerate(BUDGETS)]
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {left + width + 20} {height}" role="img" '
+        f'font-family="{escape(FONT, quote=True)}" font-size="12"><title>Points above best-of-n, in the mean over '
+        f"tables</title><style>{dark_rules()}</style>\n" + "\n".join(body) + "\n</svg>\n"
+    )
+
+
+def _mark(x: float, y: float, number: int) -> str:
+    """A dot, a square or a triangle: shapes tell budgets apart, not colour alone."""
+    colour = THEMES["light"]["category"][number]
+    if number == 0:
+        return f'<circle cx="{x:.1f}" cy="{y}" r="4.5" fill="{colour}"/>'
+    if number == 1:
+        return f'<rect x="{x - 4:.1f}" y="{y - 4}" width="8" height="8" fill="{colour}"/>'
+    return f'<path d="M{x - 5:.1f} {y + 4}h10l-5 -9z" fill="{colour}"/>'
+
+
+def _cells(measured: Measured, rule: Rule, tables: Sequence[Table]) -> list[Cell]:
+    return [cell for table in tables for cell in rule.tables[table.name] if cell.budget in BUDGETS]
+
+
+def _worth(cell: Cell) -> float:
+    return 1.0 if cell.multiplier is None else cell.multiplier
+
+
+def _mean_multiplier(cells: Sequence[Cell]) -> float:
+    return math.exp(_mean([math.log(_worth(cell)) for cell in cells]))
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values) if values else math.nan
+
+
+def _said(cell: Cell, table: Table) -> str:
+    half = "" if cell.high is None else f" ±{100 * (cell.high - cell.difference):.1f}"
+    marked = cell.p is not None and cell.p < 0.05 and cell.difference
+    mark = "" if not marked else " ▲" if cell.difference > 0 else " ▼"
+    worth = "" if not table.signal else f", {multiplier(cell.multiplier, cell.bound)}"
+    return f"{100 * cell.difference + 0.0:+.1f}{half}{mark}{worth}"

@@ -8,6 +8,7 @@ variances, weighted by the restricted likelihood of the scores seen (empirical B
 
 from dataclasses import dataclass
 from itertools import product
+from typing import ClassVar
 
 import numpy as np
 
@@ -25,6 +26,7 @@ class AdditiveSeeds:
 
     explore: float = 0.5
     ratios: tuple[float, ...] = (0.0, 0.25, 1.0, 4.0)
+    tried: ClassVar[tuple[dict[str, object], ...]] = ({},)  # by `advise`
 
     def __post_init__(self) -> None:
         check_number("AdditiveSeeds: explore", self.explore, least=0, most=1)
@@ -75,7 +77,8 @@ class AdditiveSeeds:
         weight /= weight.sum()
         row_effect = (weight * ratios[:, 0]) @ pull @ rows
         column_effect = (weight * ratios[:, 1]) @ pull @ columns
-        return weight @ level + row_effect[:, None] + column_effect
+        expected: np.ndarray = weight @ level + row_effect[:, None] + column_effect
+        return expected
 
 
 strategy = AdditiveSeeds()

@@ -5,12 +5,9 @@ Stability of Fine-Tuning BERT", arXiv 2006.04884: no better than the majority cl
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-from seedbench import Campaign, Trial, check_number
-
-
-def best_score(trial: Trial) -> float:
-    return trial.best.score
+from seedbench import Campaign, Trial, check_number, ranked
 
 
 @dataclass(frozen=True)
@@ -22,6 +19,7 @@ class DivergenceStop:
     """
 
     fraction: float = 0.5
+    tried: ClassVar[tuple[dict[str, object], ...]] = ({}, {"fraction": 0.3})  # by `advise`
 
     def __post_init__(self) -> None:
         check_number("DivergenceStop: fraction", self.fraction, least=0, most=1)
@@ -35,9 +33,9 @@ class DivergenceStop:
                 if checkpoint.fraction >= self.fraction and trial.best.score <= majority:
                     break
         # The pool is empty: what is left of the budget goes to the best of those stopped.
-        stopped = [trial for trial in sorted(campaign.trials, key=best_score, reverse=True) if not trial.complete]
+        stopped = [trial for trial in ranked(campaign.trials) if not trial.complete]
         campaign.advance(stopped, campaign.checkpoints_per_trial)
-        return max(campaign.trials, key=best_score)
+        return ranked(campaign.trials)[0]
 
 
 strategy = DivergenceStop()

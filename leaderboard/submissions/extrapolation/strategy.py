@@ -7,22 +7,19 @@ the power law, whose posterior needs no sampling: it is exact, but for a grid of
 
 from dataclasses import dataclass
 from math import inf
+from typing import ClassVar
 
 import numpy as np
 
-from seedbench import Campaign, Trial, check_number
-
-
-def best_score(trial: Trial) -> float:
-    return trial.best.score
+from seedbench import Campaign, Trial, check_number, ranked
 
 
 @dataclass(frozen=True)
 class Extrapolation:
     """One trial after the other, until the budget is spent.
 
-    A curve is final score - rise · shape(n) at checkpoint n, where the shape is a power of n scaled to run from 1 at
-    the first checkpoint to 0 at the last, plus noise: independent, normal, of the same variance at every checkpoint. A
+    A curve is final score - rise · shape(n) after n steps, where the shape is a power of n scaled to run from 1 at the
+    first checkpoint to 0 at the last, plus noise: independent, normal, of the same variance at every checkpoint. A
     priori all final scores are equally likely, and so are all rises and falls, and the exponents of a grid. A power law
     rises fastest at its beginning: a curve that is flat first and rises later is misjudged while it is flat.
 
@@ -36,6 +33,7 @@ class Extrapolation:
     delta: float = 0.05
     points: int = 4
     noise: float = 0.01
+    tried: ClassVar[tuple[dict[str, object], ...]] = ({},)  # by `advise`
 
     def __post_init__(self) -> None:
         check_number("Extrapolation: delta", self.delta, least=0, most=1)
@@ -43,8 +41,8 @@ class Extrapolation:
         check_number("Extrapolation: noise", self.noise, above=0)
 
     def __call__(self, campaign: Campaign) -> Trial:
-        number = np.arange(1, campaign.checkpoints_per_trial + 1)
-        power = number ** -np.geomspace(0.1, 4, 12)[:, None]
+        training = np.array(campaign.steps) / campaign.steps[0]
+        power = training ** -np.geomspace(0.1, 4, 12)[:, None]
         shapes = (power - power[:, -1:]) / np.maximum(1 - power[:, -1:], 1e-9)  # [exponents, checkpoints]
         bar = -inf
         while campaign.remaining > 0 and campaign.unstarted:
@@ -57,9 +55,9 @@ class Extrapolation:
                         break
             bar = max(bar, trial.best.score)
         # The pool is empty: what is left of the budget goes to the best of those stopped.
-        stopped = [trial for trial in sorted(campaign.trials, key=best_score, reverse=True) if not trial.complete]
+        stopped = [trial for trial in ranked(campaign.trials) if not trial.complete]
         campaign.advance(stopped, campaign.checkpoints_per_trial)
-        return max(campaign.trials, key=best_score)
+        return ranked(campaign.trials)[0]
 
     def chance(self, score: np.ndarray, shapes: np.ndarray, bar: float) -> float:
         """Probability that a trial of this score [checkpoints] ends above the bar; shapes [exponents, checkpoints].

@@ -1,10 +1,11 @@
-"""Good seeds: train first the cells whose weight-init seed and data-order seed did well on the other tasks.
+"""Good seeds: train first the cells whose seeds did well on other tasks; for --track transfer, else it is full_trials.
 
-For the transfer track. On the cold track, where there is no history, it does what `full_trials` does: best of n.
+On the cold track there is no history, and so it is best of n.
 Source: Dodge et al. 2020, arXiv 2002.06305, who find weight initialisations that do well on all their tasks.
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -22,6 +23,7 @@ class GoodSeeds:
     """
 
     shrinkage: float = 1.0
+    without_history: ClassVar[str] = "full_trials"  # what it is then
 
     def __post_init__(self) -> None:
         check_number("GoodSeeds: shrinkage", self.shrinkage, above=0)

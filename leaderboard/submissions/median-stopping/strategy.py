@@ -6,12 +6,9 @@ Source: Golovin et al. 2017, "Google Vizier: A Service for Black-Box Optimizatio
 from bisect import insort
 from dataclasses import dataclass
 from math import inf
+from typing import ClassVar
 
-from seedbench import Campaign, Trial, check_number
-
-
-def best_score(trial: Trial) -> float:
-    return trial.best.score
+from seedbench import Campaign, Trial, check_number, ranked
 
 
 @dataclass(frozen=True)
@@ -23,6 +20,7 @@ class MedianStopping:
     """
 
     peers: int | None = None
+    tried: ClassVar[tuple[dict[str, object], ...]] = ({},)  # by `advise`
 
     def __post_init__(self) -> None:
         check_number("MedianStopping: peers", self.peers, whole=True, least=1, optional=True)
@@ -49,9 +47,9 @@ class MedianStopping:
                     if len(column) >= peers:
                         bar[count - 1] = (column[(len(column) - 1) // 2] + column[len(column) // 2]) / 2
         # The pool is empty: what is left of the budget goes to the best of those stopped.
-        stopped = [trial for trial in sorted(campaign.trials, key=best_score, reverse=True) if not trial.complete]
+        stopped = [trial for trial in ranked(campaign.trials) if not trial.complete]
         campaign.advance(stopped, campaign.checkpoints_per_trial)
-        return max(campaign.trials, key=best_score)
+        return ranked(campaign.trials)[0]
 
 
 strategy = MedianStopping()

@@ -7,14 +7,11 @@ stopping in Vizier's form, it compares with the scores at the same checkpoint, n
 
 from dataclasses import dataclass
 from math import inf
+from typing import ClassVar
 
 import numpy as np
 
-from seedbench import Campaign, Trial, check_number
-
-
-def best_score(trial: Trial) -> float:
-    return trial.best.score
+from seedbench import Campaign, Trial, check_number, ranked
 
 
 @dataclass(frozen=True)
@@ -29,6 +26,7 @@ class PercentileStopping:
 
     percentile: float = 25.0
     peers: int = 5
+    tried: ClassVar[tuple[dict[str, object], ...]] = ({}, {"percentile": 50.0})  # by `advise`
 
     def __post_init__(self) -> None:
         check_number("PercentileStopping: percentile", self.percentile, least=0, most=100)
@@ -48,9 +46,9 @@ class PercentileStopping:
                 if len(complete) >= self.peers:
                     bar = np.percentile(complete, 100 - self.percentile, axis=0).tolist()
         # The pool is empty: what is left of the budget goes to the best of those stopped.
-        stopped = [trial for trial in sorted(campaign.trials, key=best_score, reverse=True) if not trial.complete]
+        stopped = [trial for trial in ranked(campaign.trials) if not trial.complete]
         campaign.advance(stopped, campaign.checkpoints_per_trial)
-        return max(campaign.trials, key=best_score)
+        return ranked(campaign.trials)[0]
 
 
 strategy = PercentileStopping()

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from seedbench.documents import foreign_json
 from seedbench.errors import TrialSetError
+from seedbench.text import is_one_line
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -94,7 +95,7 @@ class CurveFile:
         """What to do about a value that is no number."""
         if isinstance(value, str) and _COMMA_NUMBER.fullmatch(value):
             return "write a decimal point, or all numbers of the file with commas and ; between them"
-        if isinstance(value, str) and len(value) <= 20 and value.isprintable():
+        if isinstance(value, str) and len(value) <= 20 and is_one_line(value):
             return f"empty it, or leave such rows out with --where '{column}!={value}'"
         return "name the right column"
 

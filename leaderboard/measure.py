@@ -20,8 +20,8 @@ from leaderboard.results import BAD_SUBMISSION, VERIFIED, Key, Result, write_res
 from seedbench.documents import Positive, Sha256, from_json
 from seedbench.errors import SeedbenchError, StrategyFailed, StrategyFileError
 from seedbench.evaluation import Evaluation, evaluate_selected
+from seedbench.processes import end_with
 from seedbench.replay import Decisions, replay_one
-from seedbench.sandbox.kernel import die_with_parent
 from seedbench.strategy import Strategy, checked_parameters, shipped
 from seedbench.submission import SOURCE, read_submission
 from seedbench.text import skeleton, visible
@@ -45,6 +45,7 @@ class Order:
         hidden: whether that is the hidden pool, of which nothing but scores may be told.
         processes: to split the work among.
         out: folder for the result.
+        parent: the process whose order it is.
         baselines: SHA-256 of the sources of the organisers' entries.
     """
 
@@ -56,13 +57,14 @@ class Order:
     hidden: bool
     processes: Positive
     out: str
+    parent: int
     baselines: tuple[Sha256, ...] = ()
 
 
 def main() -> None:
     """Reads an order from standard input and writes the result; what is not the entry's fault is printed."""
-    die_with_parent()
     order = from_json(sys.stdin.buffer.read(), Order, "an order by leaderboard.verify", error=SeedbenchError)
+    end_with(order.parent)
     try:
         result = measure(order)
         if result is not None:

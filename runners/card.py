@@ -11,7 +11,6 @@ accelerate is there, a step of a plain `transformers.Trainer`. About three minut
 from __future__ import annotations
 
 import json
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -33,7 +32,7 @@ from runners.engines.reference import finetune
 from runners.engines.stacked import StackedEngine
 from runners.trial_log import Cell
 from seedbench.commands import run
-from seedbench.files import write_file
+from seedbench.files import work_folder, write_file
 
 #: The shortest example's tokens, then at most so many in a tenth of the task's examples, in two tenths, … (MiniLM-L6).
 LENGTHS = {
@@ -187,9 +186,9 @@ def trainer_step(model: PreTrainedModel, task: str, device: str) -> float | None
         labels = torch.tensor([row["labels"] for row in batch])
         return {"input_ids": padded.clamp(min=0), "attention_mask": (padded >= 0).long(), "labels": labels}
 
-    def trained(folder: str, steps: int) -> float:
+    def trained(folder: Path, steps: int) -> float:
         arguments = TrainingArguments(
-            folder,
+            str(folder),
             per_device_train_batch_size=16,
             max_steps=steps,
             bf16=True,
@@ -206,7 +205,7 @@ def trainer_step(model: PreTrainedModel, task: str, device: str) -> float | None
         _wait(device)
         return time.perf_counter() - start
 
-    with tempfile.TemporaryDirectory() as folder:
+    with work_folder() as folder:
         return (-trained(folder, 20) + trained(folder, 120)) / 100
 
 

@@ -5,6 +5,7 @@
     locked          reading a file and then writing it, while nobody else does
     new_folder      a folder that is there whole or not at all
     changing        files of a folder, of which some are other people's, replaced together
+    work_folder     one in the temporary folder, gone at the end; the next one removes what a killed process left there
     settle          finishes or undoes what a killed writer left of that; every reader of such a folder calls it
 
 **What is guaranteed**, on a local file system, wherever the process is killed or the power fails: the old content or
@@ -21,6 +22,7 @@ may find files of both: a trial set's SHA-256 tell. What a killed writer leaves 
 
 from seedbench.files.folders import Change, changing, make_folder, new_folder, remove_folder, settle
 from seedbench.files.locks import locked
+from seedbench.files.temporary import work_folder
 from seedbench.files.whole import append_line, end_line, write_file, write_new_file
 
 __all__ = [
@@ -33,6 +35,7 @@ __all__ = [
     "new_folder",
     "remove_folder",
     "settle",
+    "work_folder",
     "write_file",
     "write_new_file",
 ]

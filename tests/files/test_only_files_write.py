@@ -15,14 +15,12 @@ WRITERS = {"ParquetWriter", "to_parquet", "to_csv", "save_pretrained", "savez", 
 
 #: file -> call -> why it may stand there.
 ALLOWED = {
-    "dataset_card/build.py": {"tempfile.TemporaryDirectory": "pictures on their way into the documents"},
     "leaderboard/results.py": {
         "write_table": "to a file that write_file opened",
         "unlink": "what an earlier verdict left, once the new one is written",
     },
     "leaderboard/runs.py": {"rmdir": "the work folder, if it is empty"},
     "leaderboard/site/files.py": {"to_parquet": "to memory", "to_csv": "to memory"},
-    "runners/card.py": {"tempfile.TemporaryDirectory": "where a Trainer may write"},
     "runners/compact.py": {"ParquetWriter": "to memory", "write_table": "to memory"},
     "runners/live/folder.py": {"save_pretrained": "to a folder that new_folder puts in place"},
     "runners/trial_log.py": {
@@ -37,7 +35,6 @@ ALLOWED = {
     },
     "seedbench/replay/kept.py": {"savez": "to memory"},
     "seedbench/replay/workers.py": {
-        "tempfile.TemporaryDirectory": "arrays for worker processes",
         "open": "arrays for worker processes",
     },
     "seedbench/sandbox/kernel.py": {"open": "/proc"},

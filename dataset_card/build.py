@@ -13,11 +13,10 @@ from typing import Annotated
 import typer
 from huggingface_hub import DatasetCard
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from rich.console import Console
 
 from dataset_card import facts
 from dataset_card.metadata import metadata
-from seedbench.commands import run
+from seedbench.commands import open_console, run
 from seedbench.errors import SeedbenchError
 from seedbench.files import changing, work_folder, write_file
 from seedbench.trialset import Manifest, TrialSet, load_trials, read_manifest
@@ -101,7 +100,7 @@ def main(
             change.commit(documents.keys())
     except (OSError, ValueError) as error:
         raise SeedbenchError(f"{folder}: {' '.join(str(error).split())}") from None
-    Console(stderr=True).print(f"wrote {', '.join(documents)} in {folder}", soft_wrap=True)
+    open_console(stderr=True).print(f"wrote {', '.join(documents)} in {folder}", soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,6 @@ from typing import Annotated
 import numpy as np
 import torch
 import typer
-from rich.console import Console
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedModel
 
 from runners.block import device_name
@@ -31,7 +30,7 @@ from runners.engines.packing import Layout, batch_layout
 from runners.engines.reference import finetune
 from runners.engines.stacked import StackedEngine
 from runners.trial_log import Cell
-from seedbench.commands import run
+from seedbench.commands import open_console, run
 from seedbench.files import work_folder, write_file
 
 #: The shortest example's tokens, then at most so many in a tenth of the task's examples, in two tenths, … (MiniLM-L6).
@@ -220,7 +219,7 @@ def main(
     trainer: Annotated[bool, typer.Option(help="Whether a plain Trainer is timed too.")] = True,
 ) -> None:
     """Compare the stacked engine with the CPU's reference on a card, then time it against its floor and a Trainer."""
-    console, model = Console(stderr=True), made_up_model(hidden, layers)
+    console, model = open_console(stderr=True), made_up_model(hidden, layers)
     found: dict = {"device": device_name(device), "torch": torch.__version__, "hidden": hidden, "layers": layers}
     found["largest_difference"] = largest_difference(model, device)
     console.print(f"{found['device']}: largest difference to the reference {found['largest_difference']:.1e}")

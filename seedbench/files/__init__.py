@@ -1,6 +1,7 @@
 """Everything that is written goes through here: whole or not at all, one writer at a time, only what is ours.
 
     write_file      a file; `write_new_file` one that must not be there yet
+    try_writing     whether `write_file` could, before work that takes long
     append_line     a line at the end of a file, on the disk; `end_line` ends one that a killed writer left half-written
     locked          reading a file and then writing it, while nobody else does
     new_folder      a folder that is there whole or not at all
@@ -23,7 +24,7 @@ may find files of both: a trial set's SHA-256 tell. What a killed writer leaves 
 from seedbench.files.folders import Change, changing, make_folder, new_folder, remove_folder, settle
 from seedbench.files.locks import locked
 from seedbench.files.temporary import work_folder
-from seedbench.files.whole import append_line, end_line, write_file, write_new_file
+from seedbench.files.whole import append_line, end_line, try_writing, write_file, write_new_file
 
 __all__ = [
     "Change",
@@ -35,6 +36,7 @@ __all__ = [
     "new_folder",
     "remove_folder",
     "settle",
+    "try_writing",
     "work_folder",
     "write_file",
     "write_new_file",

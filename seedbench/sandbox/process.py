@@ -90,7 +90,8 @@ class Zygote:
         """Ends it, and with it what it has forked."""
         self._link.close()
         self._process.kill()
-        self._process.communicate()
+        if self._process.returncode is None:  # else it has been heard out already
+            self._process.communicate()
 
     def _gone(self) -> NoReturn:
         self._process.kill()

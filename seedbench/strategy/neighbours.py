@@ -16,7 +16,10 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from typing import Any
 
+from seedbench.documents import read_regular
 from seedbench.errors import StrategyFileError
+
+SOURCE_LARGEST = 2**24  # bytes of a source; a leaderboard takes far less
 
 
 def statements(tree: ast.AST, longest: int) -> Iterator[tuple[int, str]]:
@@ -128,7 +131,7 @@ def _files(name: str, folder: Path) -> list[Path]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_bytes().decode()
+        return read_regular(path, SOURCE_LARGEST).decode()
     except UnicodeDecodeError as error:
         raise StrategyFileError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8 text") from None
     except OSError as error:

@@ -107,7 +107,12 @@ def write_result(folder: Path, result: Result) -> None:
         write_file(campaigns, lambda file: pq.write_table(table, file), parents=True)
     write_file(folder / f"{result.slug}.json", to_json(result, ascii=False), parents=True)
     if result.campaigns is None:
-        campaigns.unlink(missing_ok=True)
+        try:
+            campaigns.unlink(missing_ok=True)
+        except OSError as error:
+            raise SeedbenchError(
+                f"{campaigns}: cannot be removed: {error.strerror}; it is of no result: remove it"
+            ) from None
 
 
 def read_result(folder: Path, slug: str) -> Result | None:

@@ -48,6 +48,7 @@ Sha256 = Annotated[str, whole("[0-9a-f]{64}", "of 64 hexadecimal digits")]
 _FOUND = 80  # characters of a value that a message shows
 _SAID = 300  # characters of a message, which may show what is in a file
 LARGEST = 2**28  # bytes of a document
+_AT_ONCE = 2**16  # bytes to read, at least
 
 
 # ---- reading ---------------------------------------------------------------------------------------------------------
@@ -66,10 +67,13 @@ def read_regular(path: Path, most: int = LARGEST) -> bytes:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if not stat.S_ISREG(kind.st_mode):
             raise OSError(errno.EINVAL, "is no regular file")
-        content = file.read(most + 1) if kind.st_size <= most else b""
+        # Not most + 1 at once: Python would take the memory for as much. And a file may grow, or say 0, as in /proc.
+        content = bytearray()
+        while kind.st_size <= most and len(content) <= most and (more := file.read(max(kind.st_size, _AT_ONCE))):
+            content += more
         if max(len(content), kind.st_size) > most:
             raise OSError(errno.EFBIG, f"has more than {most:,} bytes, which is the most that is read")
-        return content
+        return bytes(content)
 
 
 def from_json(

@@ -7,20 +7,18 @@ have changed.
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from huggingface_hub import DatasetCard
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from rich.console import Console
 
 from dataset_card import facts
 from dataset_card.metadata import metadata
-from seedbench.commands import run
+from seedbench.commands import open_console, run
 from seedbench.errors import SeedbenchError
-from seedbench.files import changing, write_file
+from seedbench.files import changing, work_folder, write_file
 from seedbench.trialset import Manifest, TrialSet, load_trials, read_manifest
 from seedbench.trialset.files import CARD, CITATION, CROISSANT, picture_of
 
@@ -66,9 +64,9 @@ def build(folder: Path) -> dict[str, bytes]:
     )
     documents = {CARD: card.content, CITATION: _filled("citation.cff", values), CROISSANT: described}
     pictures = {}
-    with tempfile.TemporaryDirectory() as drawn:
+    with work_folder() as drawn:
         for task in sorted({table.task for table in trials.tables}):
-            path = Path(drawn) / picture_of(task)
+            path = drawn / picture_of(task)
             draw(trials, task, path)
             pictures[path.name] = path.read_bytes()
     return {name: text.encode() for name, text in documents.items()} | pictures
@@ -102,7 +100,7 @@ def main(
             change.commit(documents.keys())
     except (OSError, ValueError) as error:
         raise SeedbenchError(f"{folder}: {' '.join(str(error).split())}") from None
-    Console(stderr=True).print(f"wrote {', '.join(documents)} in {folder}", soft_wrap=True)
+    open_console(stderr=True).print(f"wrote {', '.join(documents)} in {folder}", soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from leaderboard.boards import BASELINES, PROTOCOL, PUBLIC_SEED, REPLICATES, SUBMISSIONS, read_baselines
 from leaderboard.results import gap_closed
-from seedbench.commands import run
+from seedbench.commands import open_console, run
 from seedbench.cpus import usable_cpus
 from seedbench.documents import to_json
 from seedbench.errors import SeedbenchError
@@ -40,7 +39,7 @@ def main(
     ] = BASELINES,
 ) -> None:
     """Evaluate every shipped strategy that has no entry yet, and write one; the oracle is none."""
-    console = Console(highlight=False)
+    console = open_console(highlight=False)
     trials, written = load_trials(public, revision=revision), read_baselines(known)
     for name in shipped():
         strategy, slug = load_strategy(name), name.replace("_", "-") + ("" if track == "cold" else f"-{track}")

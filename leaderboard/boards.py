@@ -140,9 +140,13 @@ def read_board(folder: Path) -> Board:
     """The board in a folder.
 
     Raises:
-        SeedbenchError: there is none.
+        SeedbenchError: there is none, or it is the board of another folder.
     """
-    return read_json(folder / FILE, Board, error=SeedbenchError, advice="a board is what leaderboard.verify writes")
+    advice = "a board is what leaderboard.verify writes"
+    board = read_json(folder / FILE, Board, error=SeedbenchError, advice=advice)
+    if (found := board.name) != (name := folder.absolute().name):
+        raise SeedbenchError(f"{folder / FILE}: must be of the board {name}, found {found[:80]!r}; {advice}")
+    return board
 
 
 def read_boards(results: Path = RESULTS) -> tuple[Board, ...]:

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from leaderboard.boards import HIDDEN_POOL, RESULTS, SUBMISSIONS, published_pool, read_boards
 from leaderboard.ranks import read_comparisons
 from leaderboard.results import POOLS, results_of
 from leaderboard.site.data import Standing, standing
 from leaderboard.site.files import require_site, site_files, write_site
-from seedbench.commands import run
+from seedbench.commands import open_console, run
 from seedbench.display import require
 from seedbench.errors import SeedbenchError
 from seedbench.submission import read_submission
@@ -66,7 +65,7 @@ def main(
     pool: Annotated[Path, typer.Option(metavar="FILE", help="The hidden pool's published SHA-256.")] = HIDDEN_POOL,
 ) -> None:
     """Build the leaderboard's static site."""
-    console = Console(stderr=True)
+    console = open_console(stderr=True)
     require()
     require_site(out)
     files = site_files(read_standings(submissions, results, pool))

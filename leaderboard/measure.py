@@ -12,16 +12,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from leaderboard.boards import Board, belongs
 from leaderboard.results import BAD_SUBMISSION, VERIFIED, Key, Result, write_result
+from seedbench.commands import open_console
 from seedbench.documents import Positive, Sha256, from_json
 from seedbench.errors import SeedbenchError, StrategyFailed, StrategyFileError
 from seedbench.evaluation import Evaluation, evaluate_selected
+from seedbench.processes import end_with
 from seedbench.replay import Decisions, replay_one
-from seedbench.sandbox.kernel import die_with_parent
 from seedbench.strategy import Strategy, checked_parameters, shipped
 from seedbench.submission import SOURCE, read_submission
 from seedbench.text import skeleton, visible
@@ -45,6 +45,7 @@ class Order:
         hidden: whether that is the hidden pool, of which nothing but scores may be told.
         processes: to split the work among.
         out: folder for the result.
+        parent: the process whose order it is.
         baselines: SHA-256 of the sources of the organisers' entries.
     """
 
@@ -56,13 +57,14 @@ class Order:
     hidden: bool
     processes: Positive
     out: str
+    parent: int
     baselines: tuple[Sha256, ...] = ()
 
 
 def main() -> None:
     """Reads an order from standard input and writes the result; what is not the entry's fault is printed."""
-    die_with_parent()
     order = from_json(sys.stdin.buffer.read(), Order, "an order by leaderboard.verify", error=SeedbenchError)
+    end_with(order.parent)
     try:
         result = measure(order)
         if result is not None:
@@ -140,11 +142,11 @@ def _example(strategy: Strategy, measured: Evaluation, trials: TrialSet, board: 
 @contextmanager
 def _progress(name: str) -> Iterator[Callable[[int, int], None] | None]:
     """A bar on stderr; none where that is no terminal."""
-    console = Console(stderr=True)
+    console = open_console(stderr=True)
     if not console.is_terminal:
         yield None
         return
-    columns = (TextColumn(name), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bar:
         job = bar.add_task(name, total=None)
         yield lambda done, total: bar.update(job, completed=done, total=total)

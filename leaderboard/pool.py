@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from leaderboard.boards import (
     HERE,
@@ -24,7 +23,7 @@ from leaderboard.boards import (
     read_boards,
     write_board,
 )
-from seedbench.commands import application, run
+from seedbench.commands import application, open_console, run
 from seedbench.documents import to_json
 from seedbench.errors import SeedbenchError
 from seedbench.files import write_file
@@ -110,10 +109,10 @@ def publish(
         )
     published = PublishedPool(private.name, private.version, private.sha256)
     write_file(pool, to_json(published), parents=True)
-    console = Console(highlight=False, soft_wrap=True)
+    console = open_console(highlight=False, soft_wrap=True)
     for table in private.tables:
-        console.print(f"{table.name}: {_grid(table)}", markup=False)
-    console.print(f"{pool}: sha256 {private.sha256}. Commit it, and keep {folder} to yourself.", markup=False)
+        console.print(f"{table.name}: {_grid(table)}")
+    console.print(f"{pool}: sha256 {private.sha256}. Commit it, and keep {folder} to yourself.")
 
 
 @app.command()
@@ -121,7 +120,7 @@ def reveal(
     results: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the boards.")] = RESULTS,
 ) -> None:
     """Fetch the hidden pool of every closed board from the Hub and check it against the SHA-256 that was published."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = open_console(highlight=False, soft_wrap=True)
     boards = [(board, board.pool) for board in read_boards(results) if board.pool is not None]
     if not boards:
         raise SeedbenchError(f"{results}: no board was closed with a hidden pool")
@@ -130,7 +129,7 @@ def reveal(
             revealed_board = revealed(read_board(results / board.name), pool)
             write_board(results, revealed_board)
         assert revealed_board.pool is not None
-        console.print(f"{board.name}: {pool.name} v{pool.version} is the pool that was published", markup=False)
+        console.print(f"{board.name}: {pool.name} v{pool.version} is the pool that was published")
 
 
 def revealed(board: Board, pool: TrialsIdentity) -> Board:

@@ -107,7 +107,12 @@ def write_result(folder: Path, result: Result) -> None:
         write_file(campaigns, lambda file: pq.write_table(table, file), parents=True)
     write_file(folder / f"{result.slug}.json", to_json(result, ascii=False), parents=True)
     if result.campaigns is None:
-        campaigns.unlink(missing_ok=True)
+        try:
+            campaigns.unlink(missing_ok=True)
+        except OSError as error:
+            raise SeedbenchError(
+                f"{campaigns}: cannot be removed: {error.strerror}; it is of no result: remove it"
+            ) from None
 
 
 def read_result(folder: Path, slug: str) -> Result | None:
@@ -120,17 +125,22 @@ def read_result(folder: Path, slug: str) -> Result | None:
     if not file.exists():
         return None
     result = read_json(file, Result, error=SeedbenchError, advice=f"measure it again: {_AGAIN.format(slug)}")
+    if result.slug != slug:
+        raise SeedbenchError(
+            f"{file}: must be of {slug}, found {result.slug[:80]!r}; measure it again: {_AGAIN.format(slug)}"
+        )
     if not result.verified:
         return result
     try:
         table = pq.read_table(folder / f"{slug}.parquet")
-    except (OSError, pa.ArrowInvalid) as error:
-        message = " ".join(str(error).split())
+        campaigns = {name: table[name].to_numpy() for name in table.column_names}
+    except (OSError, pa.ArrowException, KeyError, ValueError, OverflowError, MemoryError) as error:
+        message = " ".join(str(error).split())[:200]
         raise SeedbenchError(
             f"{folder / slug}.parquet: cannot be read beside {slug}.json: {message}; measure it again: "
             f"{_AGAIN.format(slug)}"
         ) from None
-    return replace(result, campaigns={name: table[name].to_numpy() for name in table.column_names})
+    return replace(result, campaigns=campaigns)
 
 
 def results_of(board: Board, pool: str, results: Path = RESULTS) -> tuple[Result, ...]:

@@ -132,6 +132,7 @@ def _measure(entry: Path, key: Key, verification: Verification, out: Path) -> Re
         hidden=verification.hidden,
         processes=verification.processes,
         out=str(out.absolute()),
+        parent=os.getpid(),
         baselines=verification.baselines,
     )
     process = subprocess.Popen(

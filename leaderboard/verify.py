@@ -38,7 +38,7 @@ from leaderboard.boards import (
 from leaderboard.ranks import keep_comparisons
 from leaderboard.results import Result, comparable_claim, gap_closed
 from leaderboard.runs import Verification, verify
-from seedbench.commands import run
+from seedbench.commands import open_console, run
 from seedbench.cpus import usable_cpus
 from seedbench.errors import SeedbenchError
 from seedbench.evaluation import Evaluation
@@ -183,7 +183,7 @@ def verify_all(
     for entry in entries:
         fixed = board.entries
         if entry.name in board.removed:
-            console.print(f"{entry.name}: removed: {board.removed[entry.name]}", markup=False)
+            console.print(f"{entry.name}: removed: {board.removed[entry.name]}")
             continue
         if not _takes_part(entry, board):
             console.print(f"{entry.name}: claims a result of another board; left out")
@@ -252,7 +252,7 @@ def main(
     repo: Annotated[str, typer.Option(metavar="HUB_ID", help="The leaderboard's repo.")] = "seedbench/leaderboard",
 ) -> None:
     """Run entries twice in sealed processes and write down what was measured beside what is claimed."""
-    console = Console(highlight=False)
+    console = open_console(highlight=False)
     if pull_requests and (close or again or entries):
         raise SeedbenchError("--pull-requests verifies the Hub's open ones: leave out names, --close and --again")
     if close and trials is not None:

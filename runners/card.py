@@ -11,7 +11,6 @@ accelerate is there, a step of a plain `transformers.Trainer`. About three minut
 from __future__ import annotations
 
 import json
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,7 +19,6 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 import typer
-from rich.console import Console
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedModel
 
 from runners.block import device_name
@@ -32,8 +30,8 @@ from runners.engines.packing import Layout, batch_layout
 from runners.engines.reference import finetune
 from runners.engines.stacked import StackedEngine
 from runners.trial_log import Cell
-from seedbench.commands import run
-from seedbench.files import write_file
+from seedbench.commands import open_console, run
+from seedbench.files import work_folder, write_file
 
 #: The shortest example's tokens, then at most so many in a tenth of the task's examples, in two tenths, … (MiniLM-L6).
 LENGTHS = {
@@ -191,9 +189,9 @@ def trainer_step(model: PreTrainedModel, task: str, device: str) -> float | None
         labels = torch.tensor([row["labels"] for row in batch])
         return {"input_ids": padded.clamp(min=0), "attention_mask": (padded >= 0).long(), "labels": labels}
 
-    def trained(folder: str, steps: int) -> float:
+    def trained(folder: Path, steps: int) -> float:
         arguments = TrainingArguments(
-            folder,
+            str(folder),
             per_device_train_batch_size=16,
             max_steps=steps,
             bf16=True,
@@ -210,7 +208,7 @@ def trainer_step(model: PreTrainedModel, task: str, device: str) -> float | None
         _wait(device)
         return time.perf_counter() - start
 
-    with tempfile.TemporaryDirectory() as folder:
+    with work_folder() as folder:
         return (-trained(folder, 20) + trained(folder, 120)) / 100
 
 
@@ -225,7 +223,7 @@ def main(
     trainer: Annotated[bool, typer.Option(help="Whether a plain Trainer is timed too.")] = True,
 ) -> None:
     """Compare the stacked engine with the CPU's reference on a card, then time it against its floor and a Trainer."""
-    console, model = Console(stderr=True), made_up_model(hidden, layers)
+    console, model = open_console(stderr=True), made_up_model(hidden, layers)
     found: dict[str, Any] = {
         "device": device_name(device),
         "torch": torch.__version__,

@@ -14,14 +14,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import typer
-from rich.console import Console
 from rich.progress import track
 
 from runners.compact import SUFFIX, Splits, read_compact, write_compact
 from runners.errors import RunnerError
 from runners.trial_log import TrialLog, read_log
 from seedbench import metrics
-from seedbench.commands import run
+from seedbench.commands import open_console, run
 from seedbench.errors import SeedbenchError
 from seedbench.tasks import TASKS
 from seedbench.text import counted
@@ -220,7 +219,7 @@ def main(
     ] = False,
 ) -> None:
     """Turn trial logs into a trial set, or into a few small files that become the same trial set elsewhere."""
-    console = Console(stderr=True)
+    console = open_console(stderr=True)
     try:
         if compact and (steps or logits or append_ or name or version):
             raise RunnerError("--compact: leaves steps and logits behind, and names nothing; give it alone")

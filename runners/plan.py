@@ -9,7 +9,6 @@ from statistics import median
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from runners.data.glue import train_size
@@ -18,7 +17,7 @@ from runners.errors import RunnerError
 from runners.plan_file import PlanError, PlannedTable, load_plan
 from runners.table import TableSpec
 from runners.trial_log import Cell, read_record
-from seedbench.commands import run
+from seedbench.commands import open_console, run
 
 
 def parse_rates(texts: Iterable[str], tables: Sequence[PlannedTable]) -> dict[str, float]:
@@ -178,7 +177,7 @@ def main(
     ] = None,
 ) -> None:
     """What a plan will take: its trials, steps and device hours, by rates that are given or measured."""
-    console = Console()
+    console = open_console()
     try:
         tables = load_plan(plan, logs, draw=False, model=model, model_name=model_name, glue=glue)
         tables = with_rates(tables, parse_rates(trials_per_hour or (), tables))
@@ -191,7 +190,7 @@ def main(
             parts = [f"{done} of {of} columns of {table.name}" for table, (done, of) in reached]
             console.print(f"in {until:g} s of one device, start-up not counted: {', '.join(parts)}", soft_wrap=True)
     except (RunnerError, OSError) as error:
-        Console(stderr=True).print(f"error: {error}", style="red", soft_wrap=True, highlight=False)
+        open_console(stderr=True).print(f"error: {error}", style="red", soft_wrap=True, highlight=False)
         raise typer.Exit(2) from None
 
 

@@ -35,7 +35,7 @@ from runners.table import (
 )
 from runners.trial_log import Cell, check_writable, read_log
 from runners.workers import Block, Pace, SweepError, run_blocks
-from seedbench.commands import run
+from seedbench.commands import open_console, run
 from seedbench.errors import SeedbenchError
 from seedbench.tasks import TASKS
 from seedbench.text import counted
@@ -176,7 +176,7 @@ def main(
 
     The grid is described by --model, --task, --recipe and the two kinds of seeds, or a plan file has one or several.
     """
-    began, console = time.monotonic(), Console(stderr=True)
+    began, console = time.monotonic(), open_console(stderr=True)
     with resumable(console):
         described = {
             "--task": task,

@@ -9,7 +9,10 @@ predictions and scores follow from it in ``runners.export``. It is an ``.npz`` a
 
 from __future__ import annotations
 
+import struct
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +28,10 @@ from seedbench.documents import Count, Positive, Sha256, from_json, to_json
 from seedbench.errors import CannotWrite
 from seedbench.files import make_folder, write_file
 
-_DAMAGED = (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile)  # what reading one may raise
+# What reading one may raise, by zipfile (encrypted or packed otherwise, it says), by NumPy's header, by memory.
+_DAMAGED = (OSError, EOFError, KeyError, TypeError, ValueError, OverflowError, MemoryError, RuntimeError) + (
+    (zipfile.BadZipFile, zlib.error, struct.error, tokenize.TokenError)
+)
 
 
 class TrialLogError(RunnerError):
@@ -201,4 +207,6 @@ def _record(archive: Mapping[str, np.ndarray]) -> Record:
 
 
 def _damaged(path: Path, error: Exception) -> TrialLogError:
-    return TrialLogError(f"{path}: not a trial log ({error}); remove it and run the sweep again")
+    return TrialLogError(
+        f"{path}: not a trial log ({' '.join(str(error).split())[:200]}); remove it and run the sweep again"
+    )

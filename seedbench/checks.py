@@ -23,6 +23,7 @@ import numpy as np
 
 from seedbench.campaign import Around, Labels, Measurements, PastArrays
 from seedbench.errors import CannotSeal, SeedbenchError, StrategyFailed, StrategyFileError
+from seedbench.processes import end_with
 from seedbench.replay import (
     Deadline,
     RecordedTrials,
@@ -332,7 +333,7 @@ def _in_another_process(
     paths = os.pathsep.join([path for path in sys.path if path] + own)
     environment = {**os.environ, "PYTHONHASHSEED": str(hash_seed), "PYTHONPATH": paths}
     # -P: no module of the folder that this is called from takes the place of one of Python's own.
-    command = [sys.executable, "-P", "-c", "from seedbench.checks import _answer; _answer()"]
+    command = [sys.executable, "-P", "-c", f"from seedbench.checks import _answer; _answer({os.getpid()})"]
     try:
         done = subprocess.run(
             command,
@@ -363,12 +364,9 @@ def _in_another_process(
     raise failed
 
 
-def _answer() -> None:
+def _answer(parent: int) -> None:
     """The other process: cases from stdin, their traces to stdout; what the strategy prints goes to stderr."""
-    if sys.platform == "linux":
-        from seedbench.sandbox.kernel import die_with_parent
-
-        die_with_parent()
+    end_with(parent)
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     orders = sys.stdin.buffer

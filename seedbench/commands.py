@@ -7,14 +7,20 @@ import inspect
 import os
 import sys
 from collections.abc import Callable
-from typing import NoReturn
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
 from seedbench.errors import SeedbenchError
 from seedbench.text import visible
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+#: What a library says that finds no memory to be loaded, and what Python says that finds none for a thread.
+_NO_MEMORY = ("failed to map segment", "cannot allocate memory", "can't start new thread")
 INTERRUPTED = 130  # exit code of a process that SIGINT ended
 
 _USAGE_ERROR: type[Exception] = typer.BadParameter.__bases__[0]  # typer does not export it
@@ -47,9 +53,7 @@ def run(command: Callable[..., None] | typer.Typer, called: str) -> NoReturn:
 def exit_code(command: Callable[..., None] | typer.Typer, called: str) -> int:
     """What `run` ends with; arguments as there."""
     name = called.removeprefix("python -m ")
-    for closed, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):  # in the order of their numbers
-        if getattr(sys, closed) is None:  # `seedbench … >&-`: else the next file that is opened takes its number
-            setattr(sys, closed, open(os.devnull, mode))
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal that cannot show a character shows ? and not a traceback
             stream.reconfigure(errors="replace")
@@ -65,7 +69,9 @@ def exit_code(command: Callable[..., None] | typer.Typer, called: str) -> int:
     except BrokenPipeError:  # `seedbench … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except MemoryError:
+    except (MemoryError, ImportError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and not any(said in str(error) for said in _NO_MEMORY):
+            raise
         return refuse(name, "memory ran out; take fewer tables or replicates, or fewer processes")
     except OSError as error:
         if error.errno not in _NO_ROOM or error.filename is not None:
@@ -90,9 +96,37 @@ def application_of(command: Callable[..., None] | typer.Typer) -> typer.Typer:
     return app
 
 
+def open_console(*, stderr: bool = False, **options: Any) -> Console:
+    """Where a command prints by rich: text as it is. A path, a name, a message may look like markup, `[/x]` or `:o:`.
+
+    Args:
+        stderr: whether it is standard error.
+        options: others of `rich.console.Console`.
+    """
+    from rich.console import Console
+
+    return Console(stderr=stderr, markup=False, emoji=False, **options)
+
+
 def refuse(name: str, line: str, frames: str = "") -> int:
     """Says on standard error what is wrong; returns the exit code."""
-    if frames:
-        print(visible(frames), file=sys.stderr)
-    print(f"{name}: error: {visible(line)}", file=sys.stderr)
+    with suppress(OSError):  # standard error cannot be written: the exit code says it
+        if frames:
+            print(visible(frames), file=sys.stderr)
+        print(f"{name}: error: {visible(line)}", file=sys.stderr)
     return 2
+
+
+def _open_closed_streams() -> None:
+    """Those of the standard streams that are closed become /dev/null, before a file takes their number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            try:
+                os.fstat(number)
+            except OSError:
+                opened = os.open(os.devnull, os.O_RDWR)
+                if opened != number:
+                    os.dup2(opened, number)
+                    os.close(opened)
+                os.set_inheritable(number, True)
+            setattr(sys, name, open(os.devnull, "w" if number else "r", encoding="utf-8"))

@@ -7,8 +7,11 @@ named as one of `FORMATS`: where it is another one, that is what is said.
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
+import stat
 import tomllib
 import types
 from collections.abc import Callable, Iterator, Mapping
@@ -44,9 +47,33 @@ Sha256 = Annotated[str, whole("[0-9a-f]{64}", "of 64 hexadecimal digits")]
 
 _FOUND = 80  # characters of a value that a message shows
 _SAID = 300  # characters of a message, which may show what is in a file
+LARGEST = 2**28  # bytes of a document
+_AT_ONCE = 2**16  # bytes to read, at least
 
 
 # ---- reading ---------------------------------------------------------------------------------------------------------
+
+
+def read_regular(path: Path, most: int = LARGEST) -> bytes:
+    """The content of a regular file, or of one that a link leads to: a device has no end, a pipe may never begin.
+
+    Raises:
+        OSError: it is something else, has more bytes than that, or cannot be read.
+    """
+    opened = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with open(opened, "rb") as file:
+        kind = os.fstat(opened)
+        if stat.S_ISDIR(kind.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not stat.S_ISREG(kind.st_mode):
+            raise OSError(errno.EINVAL, "is no regular file")
+        # Not most + 1 at once: Python would take the memory for as much. And a file may grow, or say 0, as in /proc.
+        content = bytearray()
+        while kind.st_size <= most and len(content) <= most and (more := file.read(max(kind.st_size, _AT_ONCE))):
+            content += more
+        if max(len(content), kind.st_size) > most:
+            raise OSError(errno.EFBIG, f"has more than {most:,} bytes, which is the most that is read")
+        return bytes(content)
 
 
 def from_json(
@@ -115,7 +142,7 @@ def read_toml(path: Path, kind: type[Document], *, error: type[Exception], advic
 
 def _content(path: Path, error: type[Exception]) -> bytes:
     try:
-        return path.read_bytes()
+        return read_regular(path)
     except OSError as wrong:
         raise error(f"{path}: cannot be read: {wrong.strerror}") from None
 

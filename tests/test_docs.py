@@ -24,6 +24,7 @@ FEWER = ["--replicates", "4", "--processes", "1"]  # the same commands on fewer 
 PAGES = {
     "README.md": (2, 7),
     ".github/docs/attacks.md": (0, 0),
+    ".github/docs/faults.md": (0, 0),
     ".github/docs/from-python.md": (4, 0),
     ".github/docs/numbers.md": (0, 0),
     ".github/docs/rules.md": (0, 0),

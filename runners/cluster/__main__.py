@@ -11,7 +11,6 @@ from time import sleep
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from runners import export
 from runners.cluster import jobs
@@ -24,11 +23,11 @@ from runners.errors import RunnerError
 from runners.plan import estimate, parse_rates, with_rates
 from runners.plan_file import PlannedTable, load_plan
 from runners.table import grid, table_spec
-from seedbench.commands import application, run
+from seedbench.commands import application, open_console, run
 from seedbench.tasks import TASKS
 
 app = application("Fill seed grids on a cluster, or with several jobs on this machine.")
-console = Console(stderr=True)
+console = open_console(stderr=True)
 
 Out = Annotated[Path, typer.Argument(help="Folder of the trial logs, as given to submit --out.")]
 Poll = Annotated[float | None, typer.Option("--poll", help="Seconds between two looks; default: SLURM 30, else 1.")]
@@ -178,8 +177,8 @@ def status(
         out = _known(out)
         view = look(out, read_state(out))
         if not watch:
-            Console().print(overview(view))
-            print_failures(out, view, Console())
+            open_console().print(overview(view))
+            print_failures(out, view, open_console())
             return
         with watching(out, console) as show:
             show(view, "")

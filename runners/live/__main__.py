@@ -21,7 +21,7 @@ from runners.live.report import Report, make_report, text
 from runners.live.trials import GlueTrainings, LiveTrials, open_folder
 from runners.table import TableSpec, table_spec
 from runners.trial_log import Cell
-from seedbench.commands import run
+from seedbench.commands import open_console, run
 from seedbench.errors import LiveError, SeedbenchError
 from seedbench.files import new_folder, remove_folder
 from seedbench.live import Interruption, LiveProgress, Session, train_for
@@ -164,7 +164,7 @@ def main(
     """
     import torch
 
-    console = Console(stderr=True)
+    console = open_console(stderr=True)
     try:
         loaded = load_strategy(strategy)
         spec = table_spec(
@@ -192,8 +192,8 @@ def main(
         )
     except (RunnerError, SeedbenchError, OSError) as error:
         if frames := getattr(error, "frames", ""):
-            console.print(frames, soft_wrap=True, highlight=False, markup=False)
-        console.print(f"error: {error}", style="red", soft_wrap=True, highlight=False, markup=False)
+            console.print(frames, soft_wrap=True, highlight=False)
+        console.print(f"error: {error}", style="red", soft_wrap=True, highlight=False)
         raise typer.Exit(2) from None
     except KeyboardInterrupt:
         console.print("interrupted; the trials are kept, run the same command again to go on")

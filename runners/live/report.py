@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from rich.console import Console
 from rich.table import Table
 
 from runners.block import BlockRunner
 from runners.live.trials import Row
 from runners.trial_log import Cell
+from seedbench.commands import open_console
 from seedbench.documents import plain, to_json
 from seedbench.live import LiveTrial, Session, fresh_seeds
 from seedbench.tasks import TASKS
@@ -281,7 +281,7 @@ def summary(report: Report) -> list[str]:
 def text(report: Report) -> str:
     """The report, readable."""
     stream = io.StringIO()
-    console = Console(file=stream, width=110, highlight=False)
+    console = open_console(file=stream, width=110, highlight=False)
     console.print(
         f"{report.strategy} on {report.model}, {report.task}, recipe {report.recipe}: live, budget {report.budget}, "
         f"grid {report.grid[0]}x{report.grid[1]}, seed {report.seed}\n"

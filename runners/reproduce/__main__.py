@@ -23,7 +23,7 @@ from runners.reproduce.differences import PROVENANCE, compare, keep, kept_in, re
 from runners.sweep import devices_of, resumable, sweep
 from runners.table import TableSpec
 from runners.trial_log import Cell, read_log
-from seedbench.commands import run
+from seedbench.commands import open_console, run
 from seedbench.trialset import (
     BUNDLED,
     Reproduction,
@@ -206,7 +206,7 @@ def main(
     json: Annotated[Path | None, typer.Option(help="Write the comparison into this file, beside others in it.")] = None,
 ) -> None:
     """Train recorded trials again and compare them with the record; run the same command again to go on."""
-    console = Console(stderr=True)
+    console = open_console(stderr=True)
     with resumable(console):
         read_manifest(trials)  # a folder, and no dataset of the Hub
         tables = load_trials(trials, predictions=True).select(model_name or (), task or (), recipe or ()).tables
@@ -223,7 +223,7 @@ def main(
         done = reproduce(trials, tables, drawn, specs, seed, devices_of(device, workers), threads, console)
         if json is not None:
             keep(done, json)
-    Console().print(report(done), soft_wrap=not Console().is_terminal)
+    open_console().print(report(done), soft_wrap=not open_console().is_terminal)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import typer
 from seedbench.cli.app import app
 from seedbench.cli.common import check_outputs, progress, write_text
 from seedbench.cli.options import JSON, REPLICATES, count, with_options
+from seedbench.commands import open_console
 
 if TYPE_CHECKING:
     from seedbench.replay import ReplayOptions
@@ -34,7 +35,6 @@ def advise(
     Shipped strategies in several settings are tried on recorded trials like yours, and told apart from plain best-of-n
     where the data allow it.
     """
-    from rich.console import Console
 
     from seedbench.advice import advise_selected
     from seedbench.advice.report import print_advice
@@ -44,4 +44,4 @@ def advise(
     with progress(f"budget {budget}") as advance:
         result = advise_selected(replace(selection, budgets=(budget,)), options, score=score, progress=advance)
     write_text(json, result.to_json())
-    print_advice(result, Console(stderr=to_stdout))
+    print_advice(result, open_console(stderr=to_stdout))

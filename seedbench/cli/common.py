@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
+from seedbench.commands import open_console
 from seedbench.errors import SeedbenchError
-from seedbench.files import write_file
+from seedbench.files import try_writing, write_file
 
 FIRST_LINE, NEXT_LINE = 5.0, 30.0  # seconds until work that is not on a terminal says how far it is
 #: Options of files that are of one kind, whatever they are called: the endings that say so.
@@ -31,12 +32,12 @@ def check_outputs(json: Path | None, *, inputs: Iterable[str | None] = (), **oth
     from seedbench.strategy import file_of
 
     to_stdout = str(json) == "-"
-    read = [Path(name).resolve() for given in inputs if given for name in {given, file_of(given)}]
+    read = [_real(name) for given in inputs if given for name in {given, file_of(given)}]
     taken: dict[Path, str] = {}
     for name, path in {"json": None if to_stdout else json, **others}.items():
         if path is None:
             continue
-        option, target = f"--{name.replace('_', '-')}", path.resolve()
+        option, target = f"--{name.replace('_', '-')}", _real(path)
         if path.suffix not in ENDINGS.get(name, (path.suffix,)):
             raise SeedbenchError(f"{path}: {option} takes a file whose name ends in {ENDINGS[name][0]}")
         if any(_is_read(target, given) for given in read):
@@ -52,18 +53,22 @@ def _is_read(target: Path, given: Path) -> bool:
     if given.suffix == ".py":
         return target == given
     data = target.name == "manifest.json" or target.suffix == ".parquet"
-    return data and given.is_dir() and target.is_relative_to(given)
+    return data and os.path.isdir(given) and target.is_relative_to(given)
+
+
+def _real(path: str | Path) -> Path:
+    """With all links followed, as far as that leads anywhere."""
+    return Path(os.path.realpath(path))
 
 
 def _check_writable(path: Path) -> None:
-    if path.is_dir():
+    if os.path.isdir(path):
         raise SeedbenchError(f"{path}: is a folder; give a file")
-    if path.exists() and not path.is_file():  # a device, a pipe: the file would take its place
+    if os.path.exists(path) and not os.path.isfile(path):  # a device, a pipe: the file would take its place
         raise SeedbenchError(f"{path}: is no regular file; give another, or - for standard output with --json")
-    if not path.absolute().parent.is_dir():
+    if not os.path.isdir(path.absolute().parent):
         raise SeedbenchError(f"{path}: no such folder {path.absolute().parent}")
-    if not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
-        raise SeedbenchError(f"{path}: cannot be written: permission denied")
+    try_writing(path)
 
 
 def check_new_folder(folder: Path) -> None:
@@ -89,11 +94,16 @@ def progress(name: str, unit: str = "campaigns") -> Iterator[Callable[[int, int]
     if not sys.stderr.isatty():
         yield _lines(name, unit)
         return
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn(name), BarColumn(), MofNCompleteColumn(), TextColumn(unit), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(unit, markup=False),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=open_console(stderr=True), transient=True, redirect_stdout=False) as bar:
         job = bar.add_task(name, total=None)
         yield lambda done, total: bar.update(job, completed=done, total=total)
 

@@ -9,6 +9,7 @@ import typer
 from seedbench.cli.app import app
 from seedbench.cli.common import check_outputs, prints_to_stderr, progress, write_text
 from seedbench.cli.options import HTML, JSON, with_options
+from seedbench.commands import open_console
 
 if TYPE_CHECKING:
     from seedbench.replay import ReplayOptions
@@ -41,7 +42,6 @@ def compare(
     Both run on the same replicates, so that a difference can be told apart from luck; the replicates in which they
     decide differently say what it won or cost.
     """
-    from rich.console import Console
 
     from seedbench.strategy import load_strategy
 
@@ -61,4 +61,4 @@ def compare(
         from seedbench.comparison.page import comparison_html
 
         write_text(html, comparison_html(result))
-    print_comparison(result, Console(stderr=to_stdout))
+    print_comparison(result, open_console(stderr=to_stdout))

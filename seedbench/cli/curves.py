@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from seedbench.cli.trials import group
+from seedbench.commands import open_console
 from seedbench.errors import SeedbenchError
 from seedbench.text import visible
 
@@ -69,7 +70,6 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
 
 
 def _command(source: str, out: Path, public: str | None, options: dict[str, Any]) -> None:
-    from rich.console import Console
 
     from seedbench.cli.listing import trials_table
     from seedbench.trialset import load_trials
@@ -84,11 +84,11 @@ def _command(source: str, out: Path, public: str | None, options: dict[str, Any]
         fields={name: value for name, _, value in fields},
     )
     imported = import_public(public, source, out, made) if public else import_curves(source, out, made)
-    console = Console()
+    console = open_console()
     console.print(trials_table(load_trials(out), console.width))
     for note in imported.notes:
-        console.print(visible(note), style="yellow", highlight=False, markup=False)
-    console.print(f"{visible(str(out))} written: seedbench findings --trials {out}", highlight=False, markup=False)
+        console.print(visible(note), style="yellow", highlight=False)
+    console.print(f"{visible(str(out))} written: seedbench findings --trials {out}", highlight=False)
 
 
 def _listed(name: str | None) -> str | None:

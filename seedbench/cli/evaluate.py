@@ -10,6 +10,7 @@ import typer
 from seedbench.cli.app import app
 from seedbench.cli.common import check_new_folder, check_outputs, prints_to_stderr, progress, write_text
 from seedbench.cli.options import JSON, SET, STRATEGY, with_options
+from seedbench.commands import open_console
 from seedbench.errors import SeedbenchError
 
 if TYPE_CHECKING:
@@ -53,7 +54,6 @@ def evaluate(
     Recorded fine-tuning trials are replayed under a compute budget: the strategy starts, stops and keeps trials, pays
     for every training step, and sees nothing it has not paid for.
     """
-    from rich.console import Console
 
     from seedbench.strategy import load_strategy, parse_settings
 
@@ -68,7 +68,7 @@ def evaluate(
             display.check_ending(figure)
         display.require()
     loaded = load_strategy(strategy, parameters=parse_settings(set_), sealed=options.sandbox)
-    console = Console(stderr=to_stdout)
+    console = open_console(stderr=to_stdout)
     if only is not None:
         _check_alone(context)
         _one_campaign(loaded, only, selection, options, console)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from seedbench.cli.app import app
 from seedbench.cli.common import check_outputs, progress, write_text
 from seedbench.cli.options import HTML, JSON, SEED, with_options
+from seedbench.commands import open_console
 
 if TYPE_CHECKING:
     from seedbench.trialset import Selection
@@ -26,7 +27,6 @@ def findings(
     task? When do trials diverge, what does an early score tell, and what is it worth to start many, stop early and
     continue some?
     """
-    from rich.console import Console
 
     from seedbench.analyses import findings_report, findings_selected
 
@@ -42,5 +42,5 @@ def findings(
         from seedbench.analyses.html import findings_html
 
         write_text(html, findings_html(result))
-    console = Console(stderr=to_stdout)
+    console = open_console(stderr=to_stdout)
     console.print(findings_report(result, console.width))

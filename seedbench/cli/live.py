@@ -11,7 +11,7 @@ import typer
 
 from seedbench.cli.app import NAME, app
 from seedbench.cli.options import SET, STRATEGY, count, integer
-from seedbench.commands import INTERRUPTED
+from seedbench.commands import INTERRUPTED, open_console
 
 
 def size(text: str | tuple[int, int]) -> tuple[int, int]:
@@ -76,7 +76,6 @@ def live(
     The training prints one JSON line at each validation point: {"step": 100, "score": 0.81}, and goes on from what it
     saved when it is started again on its folder. Interrupted, by whatever, the same command goes on.
     """
-    from rich.console import Console
 
     from seedbench.live import LiveOptions, run_live, text
     from seedbench.live import dry_run as said_beforehand
@@ -103,7 +102,7 @@ def live(
     if dry_run:
         print("\n".join(said_beforehand(loaded, options)))
         return
-    console = Console(stderr=True)
+    console = open_console(stderr=True)
     try:
         report = run_live(loaded, options, console)
     except KeyboardInterrupt:
@@ -112,7 +111,7 @@ def live(
     print(text(report), end="")
     if (out / "trials").exists():
         line = f"its curves are a trial set: seedbench findings --trials {out / 'trials'}"
-        console.print(line, soft_wrap=True, highlight=False, markup=False)
+        console.print(line, soft_wrap=True, highlight=False)
 
 
 def _slurm(settings: list[str]) -> dict[str, str | int]:

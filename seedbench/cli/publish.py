@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from seedbench.cli.app import NAME, app
-from seedbench.commands import INTERRUPTED, refuse
+from seedbench.commands import INTERRUPTED, open_console, refuse
 
 
 @app.command()
@@ -31,11 +31,10 @@ def publish(
     version where data were fixed, the next minor one where something was added, the next major one where the meaning
     changed. One commit, then the tag. A push that died on its way is taken up again by the same command.
     """
-    from rich.console import Console
 
     from seedbench.trialset.publish import plan_push, problems, push, require_token
 
-    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    console = open_console(stderr=True, highlight=False, soft_wrap=True)
     console.print(f"checking {folder}")
     lines = problems(folder, repo, version)
     for problem in lines:

@@ -9,6 +9,7 @@ import typer
 
 from seedbench.cli.app import app
 from seedbench.cli.options import SET, STRATEGY, with_options
+from seedbench.commands import open_console
 from seedbench.errors import SeedbenchError
 from seedbench.files import write_new_file
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from seedbench.replay import ReplayOptions
     from seedbench.trialset import Selection
 
-VERDICTS = {True: "[green]ok[/]    ", False: "[red]failed[/]", None: "[yellow]note[/]  "}
+VERDICTS = {True: ("ok    ", "green"), False: ("failed", "red"), None: ("note  ", "yellow")}
 
 
 @app.command()
@@ -45,7 +46,6 @@ def check(
     It loads; it does the same when run again, in another process and another order; and what it does depends on nothing
     but what it has paid for.
     """
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -54,10 +54,10 @@ def check(
 
     loaded = load_strategy(strategy, parameters=parse_settings(set_))
     results = check_selected(loaded, selection, options)
-    console = Console()
+    console = open_console()
     for finding in results:
         line = Table.grid(padding=(0, 1))
-        line.add_row(VERDICTS[finding.passed], Text(finding.text))
+        line.add_row(Text(*VERDICTS[finding.passed]), Text(finding.text))
         console.print(line)
     if any(finding.passed is False for finding in results):
         raise typer.Exit(1)
@@ -73,12 +73,11 @@ def strategies(
 
     Or show one: its source, its parameters and their values.
     """
-    from rich.console import Console
 
     from seedbench.cli.listing import parameters_table, strategies_table
     from seedbench.strategy import load_strategy
 
-    console = Console()
+    console = open_console()
     if strategy is None:
         console.print(strategies_table())
         return

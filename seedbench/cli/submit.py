@@ -13,6 +13,7 @@ import typer
 from seedbench.cli.app import app
 from seedbench.cli.common import progress
 from seedbench.cli.options import SET, STRATEGY, with_options
+from seedbench.commands import open_console
 from seedbench.errors import CannotSeal, SeedbenchError
 
 if TYPE_CHECKING:
@@ -129,11 +130,10 @@ def _again(folder: Path, draft: Mapping[str, object], strategy: Strategy, trials
 
 
 def _show(claimed: Evaluation) -> None:
-    from rich.console import Console
 
     from seedbench.evaluation.report import print_report
 
-    print_report(claimed, Console())
+    print_report(claimed, open_console())
 
 
 def _require_token() -> None:

@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 
 from seedbench.cli.app import NAME, app
 from seedbench.cli.options import REVISION, TRIALS
-from seedbench.commands import refuse
+from seedbench.commands import open_console, refuse
 from seedbench.errors import SeedbenchError
 from seedbench.text import counted
 
@@ -47,7 +47,6 @@ def show(
     ] = False,
 ) -> None:
     """Show what a trial set holds."""
-    from rich.console import Console
 
     from seedbench.cli.listing import trials_table
     from seedbench.trialset import BUNDLED, load_trials
@@ -67,7 +66,7 @@ def show(
             refuse(NAME, problem)
         if problems:
             raise typer.Exit(2)
-    console = Console()
+    console = open_console()
     console.print(trials_table(load_trials(source, revision=revision), console.width))
     if validate:
         unseen = "; predictions are in the dataset on the Hub, so no score was compared with them" if installed else ""

@@ -20,10 +20,10 @@ def as_text(result: object, report: str) -> str:
     Returns:
         Lines without spaces at their ends, nor a newline at the last.
     """
-    from rich.console import Console
+    from seedbench.commands import open_console
 
-    width = max(60, Console().width)
-    console = Console(file=StringIO(), width=width, color_system=None)
+    width = max(60, open_console().width)
+    console = open_console(file=StringIO(), width=width, color_system=None)
     with console.capture() as capture:
         console.print(_function(report)(result, width), crop=False)
     return "\n".join(line.rstrip() for line in capture.get().splitlines())
@@ -31,10 +31,10 @@ def as_text(result: object, report: str) -> str:
 
 def as_html(result: object, report: str) -> str:
     """The same as HTML for a notebook: colours and weights in its own style attributes, no style sheet."""
-    from rich.console import Console
+    from seedbench.commands import open_console
 
     # Not Jupyter's: there rich shows by itself whatever is printed, beside what this returns.
-    console = Console(
+    console = open_console(
         file=StringIO(), width=NOTEBOOK, record=True, force_terminal=True, force_jupyter=False, color_system="standard"
     )
     console.print(_function(report)(result, NOTEBOOK), crop=False)

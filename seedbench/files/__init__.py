@@ -1,10 +1,12 @@
 """Everything that is written goes through here: whole or not at all, one writer at a time, only what is ours.
 
     write_file      a file; `write_new_file` one that must not be there yet
+    try_writing     whether `write_file` could, before work that takes long
     append_line     a line at the end of a file, on the disk; `end_line` ends one that a killed writer left half-written
     locked          reading a file and then writing it, while nobody else does
     new_folder      a folder that is there whole or not at all
     changing        files of a folder, of which some are other people's, replaced together
+    work_folder     one in the temporary folder, gone at the end; the next one removes what a killed process left there
     settle          finishes or undoes what a killed writer left of that; every reader of such a folder calls it
 
 **What is guaranteed**, on a local file system, wherever the process is killed or the power fails: the old content or
@@ -21,7 +23,8 @@ may find files of both: a trial set's SHA-256 tell. What a killed writer leaves 
 
 from seedbench.files.folders import Change, changing, make_folder, new_folder, remove_folder, settle
 from seedbench.files.locks import locked
-from seedbench.files.whole import append_line, end_line, write_file, write_new_file
+from seedbench.files.temporary import work_folder
+from seedbench.files.whole import append_line, end_line, try_writing, write_file, write_new_file
 
 __all__ = [
     "Change",
@@ -33,6 +36,8 @@ __all__ = [
     "new_folder",
     "remove_folder",
     "settle",
+    "try_writing",
+    "work_folder",
     "write_file",
     "write_new_file",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seedbench.errors import CannotWrite
-from seedbench.files.whole import explained
+from seedbench.files.whole import explained, followed, shortened
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -31,13 +32,18 @@ def locked(path: str | os.PathLike[str], *, wait: float | None = WAIT_SECONDS) -
     Raises:
         CannotWrite: another writer has it, or there is no writing there.
     """
-    with held(beside(Path(os.path.realpath(path)), "lock"), path, wait):
+    with explained(path):
+        target = followed(path)
+    with held(beside(target, "lock"), path, wait):
         yield
 
 
 def beside(target: Path, ending: str) -> Path:
     """A hidden name of ours beside a file or folder."""
-    return target.with_name(f".{target.name}.seedbench.{ending}")
+    name = target.name
+    if len(os.fsencode(name)) > 200:  # there would be no room
+        name = f"{shortened(name)}.{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}"
+    return target.with_name(f".{name}.seedbench.{ending}")
 
 
 @contextmanager

@@ -19,6 +19,8 @@ from seedbench.errors import CannotWrite
 Content = bytes | str | Callable[[BinaryIO], object]
 
 _LEFT_BEHIND_SECONDS = 24 * 3600
+_NAME_BYTES = 150  # of a name, in that of a file beside it
+_MOST_LINKS = 40  # on the way of one path, as in Linux
 _NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK)  # of a file system without hard links
 _ADVICE = {
     "make room, or give another place": (errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
@@ -49,7 +51,7 @@ def write_file(path: str | os.PathLike[str], content: Content, *, parents: bool 
         CannotWrite: it cannot be written; what was there is as it was.
     """
     with explained(path):
-        target = Path(os.path.realpath(path))
+        target = followed(path)
         if parents:
             target.parent.mkdir(parents=True, exist_ok=True)
         mode = _mode_of(target)
@@ -59,6 +61,19 @@ def write_file(path: str | os.PathLike[str], content: Content, *, parents: bool 
                 part.chmod(mode)
             os.replace(part, target)
         sync_folder(target.parent)
+
+
+def try_writing(path: str | os.PathLike[str]) -> None:
+    """Finds out whether `write_file` could write a file, without writing it.
+
+    Raises:
+        CannotWrite: it could not.
+    """
+    with explained(path):
+        target = followed(path)
+        _mode_of(target)
+        with _part_of(target, b"", 0o600):
+            pass
 
 
 def write_new_file(path: str | os.PathLike[str], content: Content, *, mode: int = 0o666) -> bool:
@@ -129,7 +144,7 @@ def end_line(path: str | os.PathLike[str]) -> None:
 @contextmanager
 def _part_of(target: Path, content: Content, mode: int) -> Iterator[Path]:
     """A file beside another one, with the content, on the disk; removed at the end where it has that name still."""
-    part = target.with_name(f".{target.name[:150]}.{uuid.uuid4().hex}.part")  # jobs on other nodes write here, too
+    part = target.with_name(f".{shortened(target.name)}.{uuid.uuid4().hex}.part")  # jobs on other nodes write, too
     try:
         with open(part, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             if callable(content):
@@ -142,6 +157,43 @@ def _part_of(target: Path, content: Content, mode: int) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def shortened(name: str) -> str:
+    """The beginning of a name, or all of it, so that there is room for what is put beside it: names have 255 bytes."""
+    return os.fsdecode(os.fsencode(name)[:_NAME_BYTES])
+
+
+def followed(path: str | os.PathLike[str]) -> Path:
+    """Where a path leads, all links followed.
+
+    Raises:
+        OSError: on the way is somebody else's link in a folder in which everybody may write: who put it there chooses
+            what is written over. A kernel with fs.protected_symlinks follows none of these either
+            (Documentation/admin-guide/sysctl/fs.rst), but is not asked here, where a file is written beside another.
+    """
+    folder, left, links = os.path.sep, [*reversed(Path(os.path.abspath(path)).parts[1:])], 0
+    if not hasattr(os, "geteuid"):
+        return Path(os.path.realpath(path))
+    while left:
+        name = left.pop()
+        if name == os.pardir:
+            folder = os.path.dirname(folder)
+            continue
+        here = os.path.join(folder, name)
+        if not os.path.islink(here):
+            folder = here
+            continue
+        around = os.stat(folder)
+        if around.st_mode & stat.S_IWOTH and os.lstat(here).st_uid not in (os.geteuid(), around.st_uid):
+            raise PermissionError(errno.EACCES, f"{here} is a link that somebody else has put there")
+        links += 1
+        if links > _MOST_LINKS:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        target = Path(os.readlink(here))
+        folder = target.anchor or folder
+        left += reversed([part for part in target.parts if part != target.anchor])
+    return Path(folder)
 
 
 def _mode_of(target: Path) -> int | None:
@@ -159,7 +211,7 @@ def _mode_of(target: Path) -> int | None:
 
 def _remove_left_behind(target: Path) -> None:
     """Removes parts of a file whose writers were killed long ago."""
-    of_it = re.compile(rf"\.{re.escape(target.name[:150])}\.[0-9a-f]{{32}}\.part")
+    of_it = re.compile(rf"\.{re.escape(shortened(target.name))}\.[0-9a-f]{{32}}\.part")
     with suppress(OSError), os.scandir(target.parent) as entries:
         for entry in entries:
             if of_it.fullmatch(entry.name) and entry.stat().st_mtime < time.time() - _LEFT_BEHIND_SECONDS:

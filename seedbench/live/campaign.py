@@ -101,7 +101,7 @@ def run_live(strategy: Strategy, options: LiveOptions, console: Console) -> Live
     with campaign_folder(out), interruption.installed():
         session = open_session(out, strategy, **_session_options(options))
         title = f"{strategy.name} on {session.plan.name}, seed {session.plan.seed}, in {out}"
-        console.print(title, soft_wrap=True, highlight=False, markup=False)
+        console.print(title, soft_wrap=True, highlight=False)
         with LiveProgress(session, title, console, out / PROGRESS) as progress:
             train_for(session, _workers(options), progress, interruption)
         report = _report(session, options, interruption)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from seedbench.documents import read_regular
 from seedbench.errors import CannotWrite, LiveError
 from seedbench.files import make_folder, write_file
 from seedbench.live.contract import Ended, Failed, Measurement, Outcome, Request, Run
@@ -99,7 +100,7 @@ def train_file(text: str) -> tuple[Path, str]:
     file, colon, name = text.partition(".py:")
     path, name = Path(f"{file}.py" if colon else file), name or TRAIN
     try:
-        tree = ast.parse(path.read_bytes())
+        tree = ast.parse(read_regular(path))
     except OSError as error:
         raise LiveError(f"--train {text}: {path} cannot be read: {error.strerror}") from None
     except (SyntaxError, ValueError) as error:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -31,8 +30,8 @@ class LiveProgress:
 
     def __init__(self, session: Session, title: str, console: Console, log: Path | None = None) -> None:
         self._session, self._title, self._console, self._log = session, title, console, log
-        columns = BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), TimeRemainingColumn()
-        self._bar = Progress(*columns, console=console)
+        said = TextColumn("{task.description}", markup=False)
+        self._bar = Progress(BarColumn(), said, TimeElapsedColumn(), TimeRemainingColumn(), console=console)
         self._task = self._bar.add_task("", total=session.plan.budget * session.plan.steps[-1])
         self._training: set[int] = set()
         self._recent: list[LiveTrial] = []
@@ -74,7 +73,7 @@ class LiveProgress:
         if self._log is not None:
             append_line(self._log, f"{datetime.now().isoformat(' ', 'seconds')} {line}", sync=False)
         if not self._console.is_terminal:
-            self._console.print(line, soft_wrap=True, highlight=False, markup=False)
+            self._console.print(line, soft_wrap=True, highlight=False)
 
     def __rich__(self) -> Group:
         table = Table("trial", "weight init", "data order", "checkpoint", "score", "best", "", box=None, padding=(0, 2))
@@ -88,4 +87,4 @@ class LiveProgress:
                 *(f"{scores[-1]:.4f}", f"{max(scores):.4f}") if scores else ("", ""),
                 "training" if trial.number in self._training else "failed" if isinstance(trial.end, Failed) else "",
             )
-        return Group(escape(self._title), self._bar, table if self._recent else "")
+        return Group(self._title, self._bar, table if self._recent else "")

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any, Literal
 
-from rich.console import Console
 from rich.table import Table
 
+from seedbench.commands import open_console
 from seedbench.documents import plain, to_json
 from seedbench.live.contract import Failed
 from seedbench.live.log import Plan
@@ -205,7 +205,7 @@ def summary(report: LiveReport) -> list[str]:
 def text(report: LiveReport) -> str:
     """The report, readable."""
     stream, plan = io.StringIO(), report.plan
-    console = Console(file=stream, width=110, highlight=False, soft_wrap=True)
+    console = open_console(file=stream, width=110, highlight=False, soft_wrap=True)
     grid = f"{plan.grid[0]}x{plan.grid[1]}"
     print(f"{plan.strategy} on {plan.name}: live, budget {plan.budget}, grid {grid}, seed {plan.seed}\n", file=stream)
     for line in summary(report):
@@ -227,5 +227,5 @@ def text(report: LiveReport) -> str:
             trial.status + (f" ({trial.reason})" if trial.reason else "") + kept,
             style=None,
         )
-    console.print(table, markup=False)
+    console.print(table)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"

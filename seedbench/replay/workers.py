@@ -24,6 +24,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from seedbench.errors import SeedbenchError, StrategyFileError
+from seedbench.files import work_folder
+from seedbench.processes import end_with
 from seedbench.replay.batch import Outcomes, Work, run_batch, sandbox_for
 from seedbench.replay.marks import SIZE, Mark, died, read
 
@@ -55,18 +57,19 @@ def run_batches(work: Work, units: Sequence[tuple[int, range]], advance: Callabl
         yield from (_run_in_fork if _to_fork(work) else _run_here)(work, units, advance)
         return
     with _work_folder() as folder:
-        yield from _run_in_pool(work, units, processes, advance, Path(folder))
+        yield from _run_in_pool(work, units, processes, advance, folder)
 
 
 @contextmanager
-def _work_folder() -> Iterator[str]:
+def _work_folder() -> Iterator[Path]:
     """A temporary folder, for arrays and marks."""
-    try:
-        folder = tempfile.TemporaryDirectory(prefix="seedbench-", ignore_cleanup_errors=True)
-    except OSError as error:
-        raise SeedbenchError(f"{tempfile.tempdir or 'no temporary folder'}: {_NO_FOLDER}: {error.strerror}") from None
-    with folder as path:
-        yield path
+    with ExitStack() as open_:
+        try:
+            folder = open_.enter_context(work_folder())
+        except OSError as error:
+            where = tempfile.tempdir or "no temporary folder"
+            raise SeedbenchError(f"{where}: {_NO_FOLDER}: {error.strerror}") from None
+        yield folder
 
 
 # --- one process ------------------------------------------------------------------------------------------------------
@@ -92,9 +95,11 @@ def _run_in_fork(work: Work, units: Sequence[tuple[int, range]], advance: Callab
     ours, theirs = multiprocessing.Pipe(duplex=False)
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
+    parent = os.getpid()
     pid = os.fork()
     if pid == 0:
         ours.close()
+        end_with(parent)
         _be_forked(work, units, theirs, mark)
     theirs.close()
     try:
@@ -121,9 +126,6 @@ def _run_in_fork(work: Work, units: Sequence[tuple[int, range]], advance: Callab
 
 
 def _be_forked(work: Work, units: Sequence[tuple[int, range]], pipe: Connection, mark: Mark) -> NoReturn:
-    from seedbench.sandbox.kernel import die_with_parent
-
-    die_with_parent()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # the parent hears it, too, and ends this one
     try:
@@ -224,10 +226,8 @@ _open_here = ExitStack()  # for as long as a worker process lives
 def _start_worker(payload: bytes, arrays: str, places: list[tuple[int, int]]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # the parent hears it, too, and ends the pool
-    if sys.platform == "linux":  # and where it is killed, nobody waits for its workers
-        from seedbench.sandbox.kernel import die_with_parent
-
-        die_with_parent()
+    if (parent := multiprocessing.parent_process()) is not None and parent.pid is not None:
+        end_with(parent.pid)  # and where it is killed, nobody waits for its workers
     with open(arrays, "rb") as file:
         shared = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     with open(os.path.join(os.path.dirname(arrays), str(os.getpid())), "w+b") as file:

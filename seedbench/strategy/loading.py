@@ -16,10 +16,11 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
+from seedbench.documents import read_regular
 from seedbench.errors import StrategyFileError
 from seedbench.strategy.binding import bound, check_callable, shown, with_given
 from seedbench.strategy.named import checked_parameters, cut, parse_name, with_parameters_said
-from seedbench.strategy.neighbours import neighbours_of, sha256_of
+from seedbench.strategy.neighbours import SOURCE_LARGEST, neighbours_of, sha256_of
 
 DEFAULT_NAME = "strategy"
 
@@ -196,7 +197,7 @@ def one_file_words(strategy: Strategy) -> str:
 def _read(filename: str, attribute: str) -> Strategy:
     path = Path(os.path.expanduser(filename))  # of nobody's home it leaves the name as it is
     try:
-        source = path.read_bytes().decode()
+        source = read_regular(path, SOURCE_LARGEST).decode()
     except FileNotFoundError:
         raise StrategyFileError(f"{filename}: no such file; `seedbench new` writes one to start from") from None
     except UnicodeDecodeError as error:

@@ -17,7 +17,10 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from typing import Any
 
+from seedbench.documents import read_regular
 from seedbench.errors import StrategyFileError
+
+SOURCE_LARGEST = 2**24  # bytes of a source; a leaderboard takes far less
 
 #: Names with dots of more parts than this are not parsed: Python joins the parts one after the other and keeps what it
 #: had before, so that a name of 64 KiB takes 1.2 GB.
@@ -149,7 +152,7 @@ def _files(name: str, folder: Path) -> list[Path]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_bytes().decode()
+        return read_regular(path, SOURCE_LARGEST).decode()
     except UnicodeDecodeError as error:
         raise StrategyFileError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8 text") from None
     except OSError as error:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 import numpy as np
 
-from seedbench.documents import OMIT_EMPTY, Count, Sha256, Share, from_json, whole
+from seedbench.documents import OMIT_EMPTY, Count, Sha256, Share, from_json, read_regular, whole
 from seedbench.errors import CannotWrite, TrialSetError
 from seedbench.files import settle
 from seedbench.trialset.limits import limits, needed, require, text_bytes
@@ -122,7 +122,7 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         settle(folder)
         require("bytes", (folder / MANIFEST).stat().st_size, limits().document, folder / MANIFEST)
-        content = (folder / MANIFEST).read_bytes()
+        content = read_regular(folder / MANIFEST)
     except CannotWrite as error:
         raise TrialSetError(f"{error}; a change of this trial set was interrupted there") from None
     except OSError as error:
@@ -166,7 +166,7 @@ def read_checked(folder: Path, manifest: Manifest, path: str) -> bytes:
         TrialSetError: missing, or changed since.
     """
     try:
-        content = (folder / path).read_bytes()
+        content = read_regular(folder / path, limits().bytes)
     except OSError as error:
         raise TrialSetError(f"{folder / path}: {error.strerror}, but {MANIFEST} lists it") from None
     sha256 = hashlib.sha256(content).hexdigest()
@@ -203,7 +203,10 @@ def read_split(folder: Path, manifest: Manifest, config: str, shards: Sequence[s
             # Without Arrow's threads: a process that ends soon after they started is aborted now and then.
             parts.append(file.read(use_threads=False))
             parts[-1].validate(full=True)  # offsets in order, text in UTF-8
-        except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
+        except MemoryError:  # which is one of Arrow's, too
+            what = "memory ran out while it was read; give this process more, or take a smaller trial set"
+            raise TrialSetError(f"{file_path}: {what}") from None
+        except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
             reason = " ".join(str(error).split())[:200]
             raise TrialSetError(f"{file_path}: not a readable parquet file ({reason})") from None
     where = folder / shards[0] if len(shards) == 1 else f"{folder / config}/{shards[0].split('/')[1].split('-')[0]}-*"

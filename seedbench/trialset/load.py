@@ -148,8 +148,8 @@ def load_trials(
         )
     else:
         folder = Path(source)
-        if not folder.is_dir():
-            if folder.exists() or not _HUB_ID.fullmatch(str(source)):
+        if not os.path.isdir(folder):  # a name that is too long, or a circle of links, is none
+            if os.path.lexists(folder) or not _HUB_ID.fullmatch(str(source)):
                 raise TrialSetError(
                     f"{source}: no such folder; give a folder with a {MANIFEST}, or a Hub id owner/name"
                 )

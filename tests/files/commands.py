@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import builtins
 import os
 import signal
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import typer
@@ -225,6 +225,55 @@ COMMANDS = {
 }
 
 
+class Watched:
+    """A file that is written to, each write of which is a call that changes a disk."""
+
+    def __init__(self, file: Any, called: Callable[[], None]) -> None:
+        self._file, self._called = file, called
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def __enter__(self) -> Watched:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def write(self, content: Any) -> Any:
+        self._called()
+        return self._file.write(content)
+
+
+@contextmanager
+def watching(called: Callable[[], None]) -> Iterator[None]:
+    """Says so before every call that changes a disk: those of `CALLS`, opening a file to write, and each write."""
+
+    def instead(call: Callable[..., Any]) -> Callable[..., Any]:
+        def watched(*arguments: Any, **options: Any) -> Any:
+            called()
+            return call(*arguments, **options)
+
+        return watched
+
+    def opened(file: Any, mode: str = "r", *arguments: Any, **options: Any) -> Any:
+        if not set(mode) & set("wax+"):
+            return open_(file, mode, *arguments, **options)
+        called()
+        return Watched(open_(file, mode, *arguments, **options), called)
+
+    before, open_ = {call: getattr(os, call) for call in CALLS}, open
+    try:
+        for call in CALLS:
+            setattr(os, call, instead(before[call]))
+        builtins.open = opened  # type: ignore[assignment]
+        yield
+    finally:
+        builtins.open = open_
+        for call, was in before.items():
+            setattr(os, call, was)
+
+
 def dies(name: str, folder: str, at_call: int, count_to: str = "") -> None:
     """Runs a command in this process, which is killed before its `at_call`-th call that changes a disk.
 
@@ -234,20 +283,41 @@ def dies(name: str, folder: str, at_call: int, count_to: str = "") -> None:
         at_call: from 0; -1: none.
         count_to: a file that is told the number of calls at the end.
     """
-    made = SimpleNamespace(calls=0)
+    calls = 0
 
-    def watched(call: Callable[..., Any]) -> Callable[..., Any]:
-        def instead(*arguments: Any, **options: Any) -> Any:
-            if made.calls == at_call:
-                os.kill(os.getpid(), signal.SIGKILL)
-            made.calls += 1
-            return call(*arguments, **options)
-
-        return instead
+    def called() -> None:
+        nonlocal calls
+        if calls == at_call:
+            os.kill(os.getpid(), signal.SIGKILL)
+        calls += 1
 
     os.chdir(folder)
-    for call in CALLS:
-        setattr(os, call, watched(getattr(os, call)))
-    COMMANDS[name].run(Path(folder))
+    with watching(called):
+        COMMANDS[name].run(Path(folder))
     if count_to:
-        Path(count_to).write_text(str(made.calls))
+        Path(count_to).write_text(str(calls))
+
+
+def fails(name: str, folder: Path, at_call: int, code: int) -> tuple[int, BaseException | None]:
+    """Runs a command of which the `at_call`-th call that changes a disk fails; how many there were, and what it raised.
+
+    Args:
+        name: of `COMMANDS`.
+        folder: the world.
+        at_call: from 0; -1: none.
+        code: of `errno`, what it fails with.
+    """
+    calls = 0
+
+    def called() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == at_call + 1:
+            raise OSError(code, os.strerror(code))
+
+    try:
+        with watching(called):
+            COMMANDS[name].run(folder)
+    except (Exception, SystemExit) as error:
+        return calls, error
+    return calls, None

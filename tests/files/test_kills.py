@@ -8,7 +8,7 @@ import pytest
 from seedbench.errors import SeedbenchError
 from tests.files.commands import COMMANDS, dies
 
-KILLS = 12 if os.environ.get("SEEDBENCH_SLOW") == "1" else 2  # of each command, at most: it may make fewer calls
+KILLS = 24 if os.environ.get("SEEDBENCH_SLOW") == "1" else 2  # of each command, at most: it may make fewer calls
 
 
 @pytest.fixture

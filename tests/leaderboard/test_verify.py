@@ -382,7 +382,7 @@ def test_an_example_that_fails_is_the_entrys_own_failure(verifying, claimed, tmp
     verification = verifying()
     (entry,) = entries_of(tmp_path / "submissions")
     order = Order(
-        str(entry), verification.key(entry), verification.board, verification.source, None, False, 1, str(work)
+        str(entry), verification.key(entry), verification.board, verification.source, None, False, 1, str(work), 0
     )
 
     def fails(*_):

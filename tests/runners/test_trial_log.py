@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import random
 import resource
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +10,10 @@ import numpy as np
 import pytest
 
 from runners.data.recipe import get_recipe
+from runners.errors import RunnerError
+from runners.export import rows_of, splits_of
 from runners.trial_log import Cell, Outcome, Record, TrialLog, TrialLogError, log_path, read_log, read_record, write_log
+from seedbench.errors import SeedbenchError
 
 CELL = Cell(1, 2)
 
@@ -105,3 +110,22 @@ def test_a_truncated_log_is_named(tmp_path: Path) -> None:
 def test_a_table_has_a_folder_of_its_own(tmp_path: Path) -> None:
     path = log_path(tmp_path, "owner/model", "rte", "stable", Cell(3, 4))
     assert path == tmp_path / "owner--model" / "rte" / "stable" / "wi3-do4.npz"
+
+
+def test_flipped_bytes_are_one_line_or_a_log(tmp_path):
+    """SEEDBENCH_SLOW=1: 3,000 logs."""
+    drawn, path, refused = random.Random(23), tmp_path / "wi0-do0.npz", 0
+    write_log(path, make_log())
+    whole = path.read_bytes()
+    for _ in range(3000 if os.environ.get("SEEDBENCH_SLOW") == "1" else 300):
+        damaged = bytearray(whole)
+        for _ in range(drawn.choice([1, 1, 3, 10])):
+            damaged[drawn.randrange(len(damaged))] ^= drawn.randrange(1, 256)
+        path.write_bytes(damaged if drawn.random() < 0.8 else damaged[: drawn.randrange(len(damaged))])
+        for read in (read_record, lambda file: splits_of(rows_of([read_log(file)]))):
+            try:
+                read(path)
+            except (RunnerError, SeedbenchError) as error:
+                refused += 1
+                assert len(str(error).splitlines()) == 1
+    assert refused

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import resource
 import signal
 import tempfile
 from collections import UserDict
@@ -32,8 +33,8 @@ from seedbench.trialset import TrialSet, validate_folder
 from seedbench.trialset.publish import problems
 from tests.synthetic import split_like_training, write
 
-INPUTS = 300 if os.environ.get("SEEDBENCH_SLOW") == "1" else 40  # for each kind of damage
-SECONDS = 20  # no input takes a tenth of a second
+INPUTS = 500 if os.environ.get("SEEDBENCH_SLOW") == "1" else 40  # for each kind of damage
+SECONDS, KILOBYTES = 10, 2**21  # no input takes a tenth of a second
 
 fuzzed = settings(
     max_examples=INPUTS,
@@ -102,6 +103,7 @@ def outcome(files: Files, parent: Path) -> tuple[TrialSet | None, list[str]]:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)
     assert all("\n" not in line and len(line) < 1000 for line in found), found
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < KILOBYTES
     return loaded, found
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seedbench.documents import foreign_json
+from seedbench.documents import foreign_json, read_regular
 from seedbench.errors import TrialSetError
 from seedbench.text import is_one_line
 
@@ -151,7 +151,7 @@ def read_table(path: Path) -> CurveFile:
         TrialSetError: it cannot be read.
     """
     try:
-        content = path.read_bytes()
+        content = read_regular(path)
         if content.startswith(b"PAR1"):
             return _parquet(path)
         if content.startswith(_GZIP):

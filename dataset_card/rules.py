@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.console import Console
 
-from seedbench.commands import run
+from seedbench.commands import open_console, run
 from seedbench.cpus import usable_cpus
 from seedbench.documents import read_json, to_json
 from seedbench.errors import SeedbenchError
@@ -193,7 +192,7 @@ def main(
     from dataset_card.rules_page import pages
 
     if again:
-        found = measure(replicates, processes or usable_cpus(), Console(highlight=False).print)
+        found = measure(replicates, processes or usable_cpus(), open_console(highlight=False).print)
         write_file(folder / MEASURED, to_json(found))
     measured = read_measured(folder)
     if changed := outdated(measured, load_trials()):

@@ -17,12 +17,11 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from leaderboard.boards import PUBLIC_SEED, SUBMISSIONS
 from leaderboard.perturbed import perturbed
-from seedbench.commands import run
+from seedbench.commands import open_console, run
 from seedbench.cpus import usable_cpus
 from seedbench.errors import SeedbenchError, SelectionError, StrategyFailed
 from seedbench.evaluation import Evaluation, evaluate_selected
@@ -213,7 +212,7 @@ def main(
     ] = None,
 ) -> None:
     """Say how much of an entry's gain goes where there is nothing to look up; exit code 1 where that is suspicious."""
-    console = Console(highlight=False)
+    console = open_console(highlight=False)
     options = ReplayOptions(
         replicates=replicates, seed=PUBLIC_SEED, track=track, processes=processes or usable_cpus(), sandbox=True
     )

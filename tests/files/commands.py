@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import builtins
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import chdir, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from leaderboard.site.files import CARD, write_site
 from runners.cluster.state import State, cluster_folder, locked, read_state, write_state
 from runners.export import append, rows_of, splits_of
 from runners.trial_log import Cell, read_log, write_log
+from seedbench.cli.app import app
 from seedbench.cli.common import write_text
 from seedbench.cli.strategies import new
 from seedbench.errors import SeedbenchError
@@ -165,6 +167,39 @@ def _state(folder: Path) -> None:
         write_state(folder, state)
 
 
+#: What makes a run of the command line quick.
+_QUICK = "--protocol dodge2020 --replicates 3 --processes 1".split()
+#: Commands whose one output is a file, with what it is called after.
+OUTPUTS = {
+    "evaluate --replicates-out": ["evaluate", "asha", *_QUICK, "--budget", "2", "--replicates-out", "out.parquet"],
+    "evaluate --figure": ["evaluate", "asha", *_QUICK, "--budget", "2", "--figure", "out.svg"],
+    "compare --html": ["compare", "asha", "full_trials", *_QUICK, "--budget", "2", "--html", "out.html"],
+    "advise --json": ["advise", *_QUICK, "--budget", "2", "--json", "out.json"],
+    "findings --html": ["findings", "--html", "out.html"],
+    "trials import": ["trials", "import", "curves.csv", "out", *"--model m --task t --recipe r --score acc".split()],
+}
+
+
+def _set_and_curves(folder: Path) -> None:
+    write(folder / "set", split_like_training(4, 4))
+    rows = [f"{seed},{seed},{step},{(seed + step) / 20}" for seed in range(4) for step in range(1, 4)]
+    (folder / "curves.csv").write_text("\n".join(("weight_init_seed,data_order_seed,step,acc", *rows)))
+
+
+def _run(folder: Path, words: list[str]) -> None:
+    """The command line, as a function that raises."""
+    with chdir(folder):
+        app([*words, *(() if words[0] == "trials" else ("--trials", "set"))], standalone_mode=False)
+
+
+def _read_output(folder: Path) -> Any:
+    for path in folder.glob("out*"):
+        if path.is_dir():
+            return load_trials(path).sha256
+        return re.sub(rb"clip\d+", b"clip", path.read_bytes())  # Vega counts them in a process
+    return None
+
+
 @dataclass(frozen=True)
 class Command:
     """A command that writes.
@@ -222,6 +257,10 @@ COMMANDS = {
         _state,
         lambda at: (read_state(at) == State(), (cluster_folder(at) / "state.json").exists()),
     ),
+}
+COMMANDS |= {
+    name: Command(_set_and_curves, lambda at, words=words: _run(at, words), _read_output)  # type: ignore[misc]
+    for name, words in OUTPUTS.items()
 }
 
 

@@ -14,16 +14,16 @@ import pytest
 
 from runners.errors import RunnerError
 from seedbench.errors import SeedbenchError
-from tests.files.commands import COMMANDS, fails
+from tests.files.commands import COMMANDS, OUTPUTS, fails
 
 SLOW = os.environ.get("SEEDBENCH_SLOW") == "1"
 CODES = {"no room": errno.ENOSPC, "a bad disk": errno.EIO}
-FEW = 4  # calls of a command
 
 
-def points(calls: int) -> list[int]:
-    """Calls that fail: all, or the first, the last and some between."""
-    return list(range(calls)) if SLOW else sorted({round((calls - 1) * part / (FEW - 1)) for part in range(FEW)})
+def points(name: str, calls: int) -> list[int]:
+    """Calls that fail: all, or the first, the last and, where a command is quick, some between."""
+    few = 2 if name in OUTPUTS else 4
+    return list(range(calls)) if SLOW else sorted({round((calls - 1) * part / (few - 1)) for part in range(few)})
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -39,7 +39,7 @@ def test_a_call_that_fails_loses_nothing(
     calls, error = fails(name, whole, -1, 0)
     after = command.read(whole)
     assert error is None and after != before and calls > 1
-    for at_call in points(calls):
+    for at_call in points(name, calls):
         folder = tmp_path / str(at_call)
         folder.mkdir()
         command.before(folder)
@@ -58,4 +58,4 @@ def test_a_call_that_fails_loses_nothing(
         except SeedbenchError:
             assert found == after  # what was to be new is there already
         assert command.read(folder) == after, at_call
-    record_property("failed calls", len(points(calls)))
+    record_property("failed calls", len(points(name, calls)))

@@ -159,8 +159,12 @@ def _run_in_pool(
     with pool:
         try:
             futures = [pool.submit(_run_in_worker, *unit) for unit in units]
-        except OSError as error:  # no memory for another process, or too many
-            raise SeedbenchError(f"several processes cannot be had here: {error.strerror}; use --processes 1") from None
+        except (OSError, RuntimeError) as error:  # no memory for another process or thread, or too many
+            for process in set(multiprocessing.active_children()) - others:
+                process.kill()
+            pool.shutdown(wait=False)  # it may be without the thread that it would wait for
+            reason = getattr(error, "strerror", None) or str(error)
+            raise SeedbenchError(f"several processes cannot be had here: {reason}; use --processes 1") from None
         workers = set(multiprocessing.active_children()) - others
         with suppress(AttributeError):
             # The workers have the writing end. With this process's own open, the end of one that is killed halfway

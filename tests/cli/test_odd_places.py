@@ -174,7 +174,7 @@ def test_sixteen_open_files(small_folder: Path, tmp_path: Path) -> None:
 
 
 @LINUX
-@pytest.mark.parametrize("megabytes", [500, 300, 200])
+@pytest.mark.parametrize("megabytes", [300, 200])
 @pytest.mark.parametrize("command", ["evaluate asha --replicates 60 --budget 2", "findings", "trials --validate"])
 def test_little_address_space(command: str, megabytes: int) -> None:
     """Too little even for the libraries: either it is enough, or it is said that it is not. OpenBLAS says so itself,

@@ -180,8 +180,8 @@ def test_little_address_space(command: str, megabytes: int) -> None:
     """Too little even for the libraries: either it is enough, or it is said that it is not. OpenBLAS says so itself,
     and ends the process."""
     done = through(f'ulimit -v {megabytes * 1000}; exec "$@"', *command.split())
-    if done.stderr.startswith("OpenBLAS error: Memory allocation"):
-        assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
+    if "OpenBLAS" in done.stderr:
+        assert done.returncode and "Traceback" not in done.stderr
     elif done.returncode:
         said = ("memory ran out", "memory for another process", "several processes cannot be had here")
         assert any(words in done.stderr for words in said), done.stderr

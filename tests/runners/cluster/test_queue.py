@@ -35,8 +35,10 @@ def test_a_line_that_names_the_cluster_is_no_job(tmp_path: Path, monkeypatch: py
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="needs /proc")
 def test_a_local_job_is_found_without_ps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    command = [sys.executable, "-c", "input()", "submitit.core._submit", f"{cluster_folder(tmp_path)}/blocks-b"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+    code = "print(flush=True); input()"
+    command = [sys.executable, "-c", code, "submitit.core._submit", f"{cluster_folder(tmp_path)}/blocks-b"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stdout.readline() == b"\n"  # it runs, under this command line
         assert ask(tmp_path, [batch("blocks-b", "local")]).alive == {("blocks-b", 0): "running"}
         process.communicate(b"\n")
     assert ask(tmp_path, [batch("blocks-b", "local")]).alive == {}

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from html import escape
+from statistics import fmean
 
 from dataset_card.rules import Cell, Kind, Measured, Rule, Table
+from seedbench import display
+from seedbench.display import charts
+from seedbench.display.axes import Axis
 from seedbench.display.terminal import multiplier
-from seedbench.display.theme import FONT, THEMES, dark_rules
+from seedbench.files import work_folder
 
 PAGE = "rules.md"
 OWN = "patient_halving"
@@ -117,52 +120,32 @@ def _elsewhere(measured: Measured) -> str:
 
 
 def picture(measured: Measured, kind: Kind) -> str:
-    """An SVG: of each rule the mean difference to best-of-n over the tables of a kind, at each budget."""
+    """An SVG: of each rule as it ships the mean difference to best-of-n over the tables of a kind, at each budget.
+
+    Raises:
+        SeedbenchError: altair or vl-convert-python is not installed.
+    """
     tables = [table for table in measured.tables if table.kind == kind]
-    means = []
-    for rule in measured.rules:
-        if rule.parameters:
-            continue
-        at = {budget: [cell for cell in _cells(measured, rule, tables) if cell.budget == budget] for budget in BUDGETS}
-        means.append((rule.label, {budget: 100 * _mean([c.difference for c in found]) for budget, found in at.items()}))
-    means.sort(key=lambda one: -sum(one[1].values()))
-    theme = THEMES["light"]
-    left, width, step, top = 170, 430, 22, 46
-    low = min(min(one.values()) for _, one in means)
-    high = max(max(one.values()) for _, one in means)
-    scale = width / max(high - low, 1e-9)
-    height = top + step * len(means) + 14
-    zero = left + (0 - low) * scale
-    body = [
-        f'<text x="{left}" y="18" fill="{theme["ink"]}">Points above best-of-n: '
-        f"{escape(KINDS[kind][0].lower())}</text>",
-        f'<line x1="{zero:.1f}" x2="{zero:.1f}" y1="{top - 12}" y2="{height - 8}" stroke="{theme["muted"]}"/>',
+    rules = [rule for rule in measured.rules if not rule.parameters]
+    points = {
+        rule.label: {
+            budget: 100 * _mean([cell.difference for cell in _cells(measured, rule, tables) if cell.budget == budget])
+            for budget in BUDGETS
+        }
+        for rule in rules
+    }
+    rows = [
+        {"label": label, "budget": f"budget {budget:>2}", "points": won}
+        for label, of in sorted(points.items(), key=lambda one: -sum(one[1].values()))
+        for budget, won in of.items()
     ]
-    for n, budget in enumerate(BUDGETS):
-        body.append(
-            f'{_mark(left + 8 + 120 * n, 32, n)}<text x="{left + 20 + 120 * n}" y="36" fill="{theme["muted"]}">'
-            f"budget {budget}</text>"
-        )
-    for n, (label, won) in enumerate(means):
-        y = top + step * n + 10
-        body.append(f'<text x="{left - 10}" y="{y + 4}" text-anchor="end" fill="{theme["ink"]}">{escape(label)}</text>')
-        body.append(f'<line x1="{left}" x2="{left + width}" y1="{y}" y2="{y}" stroke="{theme["line"]}"/>')
-        body += [_mark(left + (won[budget] - low) * scale, y, m) for m, budget in enumerate(BUDGETS)]
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {left + width + 20} {height}" role="img" '
-        f'font-family="{escape(FONT, quote=True)}" font-size="12"><title>Points above best-of-n, in the mean over '
-        f"tables</title><style>{dark_rules()}</style>\n" + "\n".join(body) + "\n</svg>\n"
-    )
-
-
-def _mark(x: float, y: float, number: int) -> str:
-    """A dot, a square or a triangle: shapes tell budgets apart, not colour alone."""
-    colour = THEMES["light"]["category"][number]
-    if number == 0:
-        return f'<circle cx="{x:.1f}" cy="{y}" r="4.5" fill="{colour}"/>'
-    if number == 1:
-        return f'<rect x="{x - 4:.1f}" y="{y - 4}" width="8" height="8" fill="{colour}"/>'
-    return f'<path d="M{x - 5:.1f} {y + 4}h10l-5 -9z" fill="{colour}"/>'
+    value = Axis("points", "points above best-of-n", format="+.1f")
+    chart = charts.intervals(rows, value, series="budget", levels={"": 0}, row_height=24)
+    chart = chart.properties(padding={"left": 28, "top": 5, "right": 5, "bottom": 5})  # a reader's letters may be wider
+    with work_folder() as folder:
+        path = folder / f"rules-{kind}.svg"
+        display.save(chart, path, theme="both", width=680, title=KINDS[kind][0])
+        return path.read_text(encoding="utf-8")
 
 
 def _cells(measured: Measured, rule: Rule, tables: Sequence[Table]) -> list[Cell]:
@@ -178,7 +161,7 @@ def _mean_multiplier(cells: Sequence[Cell]) -> float:
 
 
 def _mean(values: Sequence[float]) -> float:
-    return math.fsum(values) / len(values) if values else math.nan
+    return fmean(values) if values else math.nan
 
 
 def _said(cell: Cell, table: Table) -> str:

@@ -142,6 +142,8 @@ def _over_worlds(
 
 def _on_hidden(recorded: Evaluation, strategy: Strategy, hidden: TrialSet, options: ReplayOptions) -> Fall:
     """Both gains have the intervals of their seeds; the trials of the two have nothing in common."""
+    from scipy.special import ndtri
+
     try:
         there = evaluate_selected(strategy, Selection(trials=hidden), options)
     except StrategyFailed as failed:
@@ -151,10 +153,8 @@ def _on_hidden(recorded: Evaluation, strategy: Strategy, hidden: TrialSet, optio
         raise SelectionError(f"{hidden.name}: no interval of the gain there, or no table with signal")
     (gain, *_), (left, *_) = parts
     error = math.hypot(*((high - low) / 2 for _, low, high in parts))  # type: ignore[operator]
-    return _fall("hidden", gain, left, error, error * _NORMAL[LEVEL] / _NORMAL[0.95])  # type: ignore[arg-type]
-
-
-_NORMAL = {0.95: 1.960, 0.99: 2.576}  # quantiles of both sides
+    of_95, of_level = (float(ndtri((1 + level) / 2)) for level in (0.95, LEVEL))
+    return _fall("hidden", gain, left, error, error * of_level / of_95)  # type: ignore[arg-type]
 
 
 def _fall(where: str, gain: float, left: float, error: float, limit: float) -> Fall:

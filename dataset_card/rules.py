@@ -20,7 +20,7 @@ from seedbench.errors import SeedbenchError
 from seedbench.evaluation import Evaluation, Row, evaluate
 from seedbench.files import write_file
 from seedbench.metrics import Bound
-from seedbench.strategy import Setting, load_strategy, shipped, tried_settings, with_parameters_said
+from seedbench.strategy import Setting, Strategy, load_strategy, shipped, tried_settings, with_parameters_said
 from seedbench.trialset import TrialSet, TrialsIdentity, TrialTable, load_trials
 
 DOCS = Path(__file__).parents[1] / ".github" / "docs"
@@ -94,9 +94,14 @@ class Measured:
 def labels() -> dict[str, Setting]:
     """Every rule that the page has, by its label: the settings that strategies say, and the two that have none."""
     settings: list[Setting] = [("full_trials", {}), ("last_checkpoint", {}), *tried_settings()]
-    defaults: list[Setting] = [(name, {}) for name in shipped() if name not in ("oracle", "good_seeds")]
+    defaults: list[Setting] = [(name, {}) for name in shipped() if _chooses(load_strategy(name))]
     every = [*settings, *(one for one in defaults if one not in settings)]
     return {with_parameters_said(name, parameters): (name, parameters) for name, parameters in every}
+
+
+def _chooses(strategy: Strategy) -> bool:
+    """Whether it is a rule of its own here: no oracle, and not another one where there is no history."""
+    return not strategy.oracle and strategy.without_history is None
 
 
 def measure(

@@ -20,9 +20,8 @@ def draw(trials: TrialSet, task: str, path: Path) -> None:
     """
     display.require()
     rows, tables = [], [table for table in trials.tables if table.task == task]
-    majority = (
-        tables[0].as_measured(np.array(tables[0].majority_score)).item()
-    )  # of the task: its tables have the same dev set
+    first = tables[0]  # the tables of a task have the same dev set
+    majority = first.as_measured(np.array(first.majority_score)).item()
     for table in tables:
         low, median, high = np.percentile(table.as_measured(table.score), [5, 50, 95], axis=0).tolist()
         for at, step in enumerate(table.step.tolist()):
@@ -38,7 +37,7 @@ def draw(trials: TrialSet, task: str, path: Path) -> None:
     chart = charts.lines(
         rows,
         axes.Axis("fraction", "share of the training", format="%"),
-        axes.Axis("score", tables[0].metric_words, format=".2f"),
+        axes.Axis("score", first.metric_words, format=".2f"),
         series="table",
         low="low",
         high="high",

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="no git: app
 
 
 def git_apply(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
-    command = ["git", "apply", "--unidiff-zero", *map(str, words)]
+    command = ["git", "apply", *map(str, words)]
     environment = {**os.environ, "GIT_CEILING_DIRECTORIES": str(folder.parent)}
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 

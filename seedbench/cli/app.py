@@ -17,9 +17,8 @@ NAME = "seedbench"
 
 def main() -> None:
     """Runs the command line. What a user did wrong is one line on stderr, and exit code 2."""
-    if (
-        sys.stderr is None or not sys.stderr.isatty()
-    ):  # progress bars are for a terminal; the Hub's client reads this when it is imported
+    # Progress bars are for a terminal; the Hub's client reads this when it is imported.
+    if sys.stderr is None or not sys.stderr.isatty():
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     signal.signal(signal.SIGTERM, _interrupt)  # what is half-written goes, and so do processes that were started
     code = exit_code(app, NAME)

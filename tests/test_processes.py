@@ -91,11 +91,12 @@ def test_folders_of_the_dead_are_cleared_and_no_others(small_folder: Path, tmp_p
     waits = ("evaluate", "waits.py", "--trials", small_folder, "--processes", 2)
     living = start(tmp_path, *waits, mark=f"{tmp_path} living")
     try:
-        until(lambda: len(folders(tmp_path)) == 1, "the first has a folder")
+        until(lambda: _begun(tmp_path) == 2, "the first is at work")
         (of_the_living,) = folders(tmp_path)
         dead = start(tmp_path, *waits, mark=f"{tmp_path} dead")
-        until(lambda: len(folders(tmp_path)) == 2 and any((tmp_path / "begun").iterdir()), "so has the second")
+        until(lambda: _begun(tmp_path) > 2, "so is the second")
         kill(dead)
+        until(lambda: not marked(f"{tmp_path} dead"), "and all of it has ended")
         assert len(folders(tmp_path)) == 2
         not_ours = _not_ours(tmp_path / "temporary")
         quick = start(tmp_path, "evaluate", "asha", *waits[2:], "--replicates", 60, "--budget", 2, mark=str(tmp_path))
@@ -106,6 +107,11 @@ def test_folders_of_the_dead_are_cleared_and_no_others(small_folder: Path, tmp_p
         assert len(list((tmp_path / "temporary" / of_the_living).iterdir())) > 1  # its lock, its arrays
     finally:
         living.kill()
+
+
+def _begun(folder: Path) -> int:
+    """How many processes have called a strategy: of a command that has done so the folder is made and locked."""
+    return len(list((folder / "begun").iterdir()))
 
 
 def _not_ours(temporary: Path) -> set[str]:

@@ -46,7 +46,9 @@ def live(
     name: Annotated[
         str, typer.Option(metavar="MODEL/TASK/RECIPE", help="What is trained, for the trial set.")
     ] = "model/task/recipe",
-    metric: Annotated[str | None, typer.Option(metavar="NAME", help="Of the score.")] = None,
+    metric: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of the score; -NAME where the score is its negative.")
+    ] = None,
     majority_score: Annotated[
         float | None, typer.Option(metavar="X", help="Of always predicting the commonest label.")
     ] = None,

@@ -54,7 +54,7 @@ class LiveOptions:
         grid: as of `Session`; so are all that follow, up to `failed_score`.
         seed: of the real seeds, their labels and order, and `campaign.rng`.
         name: of what is trained.
-        metric: name of the score.
+        metric: name of the score; with - in front, of what the score is the negative of.
         majority_score: of always predicting the most frequent label.
         failed_score: what a failed trial is shown with.
         workers: `local:N`, or `slurm:N`: so many trials are trained at a time.

@@ -57,7 +57,7 @@ class Grid:
         self._table = unrecorded(plan)
         self.trials = RecordedTrials(whole_table(self._table, seed=plan.seed, protocol="dodge2020"), 0)
         majority = float("nan") if plan.majority_score is None else plan.majority_score
-        self.task = TaskFacts(majority, plan.metric, plan.dev_examples, plan.labels)
+        self.task = TaskFacts(majority, plan.metric_name, plan.dev_examples, plan.labels)
 
     def cell(self, labels: Labels) -> tuple[int, int]:
         """The real seeds behind two labels."""

@@ -16,6 +16,7 @@ from seedbench.files import write_file
 from seedbench.live.contract import Ended, Failed, Measurement, Outcome, Request
 from seedbench.strategy import Strategy
 from seedbench.trialset import LARGEST_SCORE, SCORE_NAME
+from seedbench.trialset.schema import NEGATED
 
 LARGEST_GRID = 1_000_000
 _ADVICE = "not what a live campaign writes: remove it and start again"
@@ -34,6 +35,7 @@ class Plan:
         grid: numbers of weight-init and of data-order seeds to choose from.
         seed: of the real seeds, their labels and order, and `campaign.rng`.
         name: of what is trained, `model/task/recipe`; hidden order and `campaign.rng` are keyed by it as well.
+        metric: what the score is; with - in front, what it is the negative of: people are shown what was measured.
         metric, majority_score, dev_examples, labels: what a strategy is told of the task; null where unknown.
         failed_score: what a failed trial is shown with; null: the lowest score shown so far.
         training: what trains, in words or as a command; null where it is not said.
@@ -53,6 +55,15 @@ class Plan:
     labels: int | None = None
     failed_score: float | None = None
     training: str | None = None
+
+    @property
+    def metric_name(self) -> str | None:
+        """What is measured, without the sign; None where it is unknown."""
+        return self.metric and self.metric.removeprefix(NEGATED)
+
+    def as_measured(self, score: float) -> float:
+        """A score -> what was measured: the same, or its negative."""
+        return 0.0 - score if self.metric and self.metric.startswith(NEGATED) else score
 
 
 def make_plan(strategy: Strategy, *, checkpoints: int | Sequence[int], **options: Any) -> Plan:

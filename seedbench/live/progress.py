@@ -59,7 +59,9 @@ class LiveProgress:
         self._training.discard(request.trial)
         self.fill(0)
         if isinstance(outcome, Measurement):
-            self._say(f"{where}: score {outcome.score:.4f} at step {outcome.step:,}")
+            plan = self._session.plan
+            name, value = plan.metric_name or "score", plan.as_measured(outcome.score)
+            self._say(f"{where}: {name} {value:.4f} at step {outcome.step:,}")
         else:
             self._say(f"{where}: {f'failed: {outcome.reason}' if isinstance(outcome, Failed) else 'ended by itself'}")
 
@@ -76,15 +78,17 @@ class LiveProgress:
             self._console.print(line, soft_wrap=True, highlight=False)
 
     def __rich__(self) -> Group:
-        table = Table("trial", "weight init", "data order", "checkpoint", "score", "best", "", box=None, padding=(0, 2))
+        plan = self._session.plan
+        name = plan.metric_name or "score"
+        table = Table("trial", "weight init", "data order", "checkpoint", name, "best", "", box=None, padding=(0, 2))
         for trial in self._recent:
             scores = [one.score for one in trial.measured]
             table.add_row(
                 f"{trial.number}",
                 f"{trial.weight_init_seed}",
                 f"{trial.data_order_seed}",
-                f"{len(scores)}/{len(self._session.plan.steps)}",
-                *(f"{scores[-1]:.4f}", f"{max(scores):.4f}") if scores else ("", ""),
+                f"{len(scores)}/{len(plan.steps)}",
+                *(f"{plan.as_measured(score):.4f}" for score in (scores[-1], max(scores))) if scores else ("", ""),
                 "training" if trial.number in self._training else "failed" if isinstance(trial.end, Failed) else "",
             )
         return Group(self._title, self._bar, table if self._recent else "")

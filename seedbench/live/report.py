@@ -176,14 +176,15 @@ def summary(report: LiveReport) -> list[str]:
         trial = report.trials[kept.trial - 1]
         lines = [
             f"Kept: trial {kept.trial} (weight_init_seed {trial.weight_init_seed}, data_order_seed "
-            f"{trial.data_order_seed}) at step {kept.step:,}, {plan.metric or 'score'} {kept.score:.4f}. It was chosen "
-            f"by this score among {looks:,} that were measured, so the score flatters it.",
+            f"{trial.data_order_seed}) at step {kept.step:,}, {plan.metric_name or 'score'} "
+            f"{plan.as_measured(kept.score):.4f}. It was chosen by this score among {looks:,} that were measured, so "
+            "the score flatters it.",
             f"Its weights: {kept.saved}" if kept.saved else "Its weights: not saved, or no longer there.",
         ]
         if kept.train_again and not kept.saved:
             lines.append(f"To train it again: {kept.train_again}")
         if kept.test_score is not None:
-            lines.append(f"Test: {kept.test_score:.4f}, measured once, after the choice.")
+            lines.append(f"Test: {plan.as_measured(kept.test_score):.4f}, measured once, after the choice.")
         if kept.test_failed is not None:
             lines.append(f"Test: no score: {kept.test_failed}")
     counts = {name: sum(trial.status == name for trial in report.trials) for name in ("stopped", "ended", "failed")}
@@ -217,12 +218,13 @@ def text(report: LiveReport) -> str:
     table.add_column("", overflow="fold")
     for trial in report.trials:
         kept = f", kept at step {report.kept.step:,}" if report.kept and report.kept.trial == trial.trial else ""
+        scores = (trial.best_score, trial.last_score)
         table.add_row(
             f"{trial.trial}",
             f"{trial.weight_init_seed}",
             f"{trial.data_order_seed}",
             f"{trial.checkpoints}/{len(plan.steps)}",
-            *("-" if score is None else f"{score:.4f}" for score in (trial.best_score, trial.last_score)),
+            *("-" if score is None else f"{plan.as_measured(score):.4f}" for score in scores),
             f"{trial.seconds:,.1f}",
             trial.status + (f" ({trial.reason})" if trial.reason else "") + kept,
             style=None,

@@ -42,7 +42,8 @@ class Session:
         grid: numbers of weight-init and of data-order seeds to choose from.
         seed: of the real seeds, their labels and order, and `campaign.rng`; None: drawn.
         name: of what is trained, `model/task/recipe`.
-        metric: name of the score, for strategies that want to know; None: unknown.
+        metric: name of the score, for strategies that want to know; with - in front, of what the score is the negative
+            of; None: unknown.
         majority_score: of always predicting the most frequent label; None: unknown.
         dev_examples: examples that scores are of; None: unknown.
         labels: number of different labels; None: unknown.

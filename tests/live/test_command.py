@@ -131,7 +131,7 @@ def test_ctrl_c_leaves_nothing_running_and_the_same_command_goes_on(uninterrupte
     assert done.exit_code == 0, done.output
     assert (told(campaign_folder), decided(campaign_folder)) == uninterrupted
     lines = (campaign_folder / "progress.log").read_text().splitlines()
-    assert sum("score" in line for line in lines) == len(uninterrupted[0])  # nothing was told twice
+    assert sum("at step" in line for line in lines) == len(uninterrupted[0])  # nothing was told twice
 
 
 def test_a_campaign_is_run_by_one_process_at_a_time(campaign_folder) -> None:
@@ -230,6 +230,19 @@ def test_how_a_training_can_end(body, status, reason, campaign_folder, tmp_path)
     report = json.loads((campaign_folder / "report.json").read_text())
     assert [(trial["status"], trial["reason"]) for trial in report["trials"]] == [(status, reason)] * 2
     assert report["spent"] == 2.0 and report["kept"] is not None
+
+
+def test_a_metric_that_is_better_the_lower_it_is_is_shown_as_it_was_measured(campaign_folder, tmp_path) -> None:
+    """The score of a loss is its negative: in the report's JSON, not in what people read."""
+    losses = "for k in range(1, 6):\n    print(json.dumps({'step': k, 'score': -1.5 / k}))\n"
+    words = live_words("full_trials", campaign_folder, "--metric=-loss", train=script(tmp_path, losses), budget=2)
+    done = run(*words)
+    assert done.exit_code == 0, done.output
+    assert "loss 0.3000" in done.output and "score -" not in done.output and " -0.3" not in done.output
+    assert "checkpoint 1/5: loss 1.5000 at step 1" in (campaign_folder / "progress.log").read_text()
+    kept = json.loads((campaign_folder / "report.json").read_text())["kept"]
+    (table,) = load_trials(campaign_folder / "trials").tables
+    assert kept["score"] == -0.3 and table.score_name == "-loss" and table.metric == "loss"
 
 
 def test_steps_that_differ_are_said(campaign_folder, tmp_path) -> None:

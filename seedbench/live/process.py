@@ -225,7 +225,8 @@ def _end_left_over(folder: Path, grace: float) -> None:
         return
     with open(path, "rb+") as file:
         with suppress(OSError):
-            return _lock(file.fileno(), wait=0)
+            _lock(file.fileno(), wait=0)
+            return
         if (group := re.fullmatch(rb"\d+", file.read())) is not None:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(int(group[0]), signal.SIGKILL)

@@ -52,7 +52,7 @@ def load_model(source: str, num_labels: int = 2) -> PreTrainedModel:
         model, loading = AutoModelForSequenceClassification.from_pretrained(
             source, num_labels=num_labels, output_loading_info=True
         )
-    except Exception as error:  # transformers, safetensors and json raise kinds of their own for a damaged folder
+    except Exception as error:  # transformers, safetensors and json raise kinds of their own for a damaged folder  # noqa: BLE001
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(f"{source}: no model that transformers can load ({reason})") from None
     finally:
@@ -70,7 +70,7 @@ def load_tokenizer(source: str) -> PreTrainedTokenizerBase:
     """
     try:
         return AutoTokenizer.from_pretrained(source)
-    except Exception as error:
+    except Exception as error:  # as above  # noqa: BLE001
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(f"{source}: no tokenizer that transformers can load ({reason})") from None
 

@@ -117,7 +117,7 @@ class BlockRunner:
         device: str,
         loaded: Loaded | None = None,
         make_room: Callable[[], bool] = lambda: False,
-    ):
+    ) -> None:
         self.spec, self.device, self.make_room = spec, device, make_room
         loaded = loaded or Loaded()
         self.model = loaded.model(spec.model, loaded.labels(spec))
@@ -233,7 +233,7 @@ class BlockRunner:
 class Tables:
     """The tables that a process trains, in turn, on one device."""
 
-    def __init__(self, device: str):
+    def __init__(self, device: str) -> None:
         self.device, self.loaded = device, Loaded()
         self._runners: dict[TableSpec, BlockRunner] = {}  # the latest used last
 

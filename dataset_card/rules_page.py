@@ -51,8 +51,8 @@ def _safe(measured: Measured) -> str:
     """Each rule's worst and mean over tables with signal."""
     rows = []
     for rule in measured.rules:
-        cells = _cells(measured, rule, [table for table in measured.tables if table.signal])
-        failing = _cells(measured, rule, [table for table in measured.tables if table.kind == "fails"])
+        cells = _cells(rule, [table for table in measured.tables if table.signal])
+        failing = _cells(rule, [table for table in measured.tables if table.kind == "fails"])
         worst = min(cells, key=lambda cell: cell.difference)
         rows.append((_mean_multiplier(cells), rule, cells, failing, worst))
     lines = [
@@ -106,8 +106,8 @@ def _elsewhere(measured: Measured) -> str:
         known = [table for table in measured.tables if table not in there and table.signal]
         said = []
         for rules in (own, others):
-            best = max(rules, key=lambda rule: _mean_multiplier(_cells(measured, rule, known)))
-            cells = _cells(measured, best, there)
+            best = max(rules, key=lambda rule: _mean_multiplier(_cells(rule, known)))
+            cells = _cells(best, there)
             worst = min(map(_worth, cells))
             said += [f"`{best.label}`", f"{_mean_multiplier(cells):.2f} (worst {worst:.2f})"]
         lines.append(f"| {task} | {' | '.join(said)} |")
@@ -129,7 +129,7 @@ def picture(measured: Measured, kind: Kind) -> str:
     rules = [rule for rule in measured.rules if not rule.parameters]
     points = {
         rule.label: {
-            budget: 100 * _mean([cell.difference for cell in _cells(measured, rule, tables) if cell.budget == budget])
+            budget: 100 * _mean([cell.difference for cell in _cells(rule, tables) if cell.budget == budget])
             for budget in BUDGETS
         }
         for rule in rules
@@ -148,7 +148,7 @@ def picture(measured: Measured, kind: Kind) -> str:
         return path.read_text(encoding="utf-8")
 
 
-def _cells(measured: Measured, rule: Rule, tables: Sequence[Table]) -> list[Cell]:
+def _cells(rule: Rule, tables: Sequence[Table]) -> list[Cell]:
     return [cell for table in tables for cell in rule.tables[table.name] if cell.budget in BUDGETS]
 
 

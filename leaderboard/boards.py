@@ -161,7 +161,7 @@ def write_board(results: Path, board: Board) -> None:
     Raises:
         SeedbenchError: it cannot be written.
     """
-    write_file(results / board.name / FILE, to_json(board, ascii=False), parents=True)
+    write_file(results / board.name / FILE, to_json(board, ensure_ascii=False), parents=True)
 
 
 @contextmanager

@@ -54,14 +54,14 @@ def verify_pull_requests(repo: str, verification: Verification, console: Console
                 repo, repo_type="dataset", discussion_type="pull_request", discussion_status="open"
             )
         )
-    except Exception as error:
+    except Exception as error:  # of the Hub's client or HTTP  # noqa: BLE001
         raise SeedbenchError(f"{repo}: {explain(error)}") from None
     for pull in pulls:
         try:
             line = _answer(api, repo, pull, own_name, verification)
         except SeedbenchError:
             raise
-        except Exception as error:  # of the Hub, with this one
+        except Exception as error:  # of the Hub, with this one  # noqa: BLE001
             line = f"not looked at: {explain(error)}"
         console.print(Text(f"#{pull.num}: {line}"))
 

@@ -105,7 +105,7 @@ def write_result(folder: Path, result: Result) -> None:
     if result.campaigns is not None:
         table = pa.table(dict(result.campaigns))
         write_file(campaigns, lambda file: pq.write_table(table, file), parents=True)
-    write_file(folder / f"{result.slug}.json", to_json(result, ascii=False), parents=True)
+    write_file(folder / f"{result.slug}.json", to_json(result, ensure_ascii=False), parents=True)
     if result.campaigns is None:
         try:
             campaigns.unlink(missing_ok=True)

@@ -52,7 +52,7 @@ def load_model(source: str, num_labels: int = 2) -> PreTrainedModel:
         model, loading = AutoModelForSequenceClassification.from_pretrained(
             source, num_labels=num_labels, output_loading_info=True
         )
-    except Exception as error:  # transformers, safetensors and json raise kinds of their own for a damaged folder
+    except Exception as error:  # transformers, safetensors and json raise kinds of their own for a damaged folder  # noqa: BLE001
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(f"{source}: no model that transformers can load ({reason})") from None
     finally:
@@ -70,7 +70,7 @@ def load_tokenizer(source: str) -> PreTrainedTokenizerBase:
     """
     try:
         return AutoTokenizer.from_pretrained(source)
-    except Exception as error:
+    except Exception as error:  # as above  # noqa: BLE001
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(f"{source}: no tokenizer that transformers can load ({reason})") from None
 
@@ -117,7 +117,7 @@ class BlockRunner:
         device: str,
         loaded: Loaded | None = None,
         make_room: Callable[[], bool] = lambda: False,
-    ):
+    ) -> None:
         self.spec, self.device, self.make_room = spec, device, make_room
         loaded = loaded or Loaded()
         self.model = loaded.model(spec.model, loaded.labels(spec))
@@ -233,7 +233,7 @@ class BlockRunner:
 class Tables:
     """The tables that a process trains, in turn, on one device."""
 
-    def __init__(self, device: str):
+    def __init__(self, device: str) -> None:
         self.device, self.loaded = device, Loaded()
         self._runners: dict[TableSpec, BlockRunner] = {}  # the latest used last
 

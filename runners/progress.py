@@ -19,7 +19,7 @@ class Display:
         seconds: until a time limit, from now; None: there is none.
     """
 
-    def __init__(self, title: str, total: int, seconds: float | None = None):
+    def __init__(self, title: str, total: int, seconds: float | None = None) -> None:
         self.title, self.total, self.seconds = title, total, seconds
         self.done, self.in_flight, self.start = 0, 0.0, time.monotonic()
         self.rows: list[tuple[str, ...]] = []

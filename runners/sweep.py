@@ -104,8 +104,10 @@ def blocks_of(tables: Sequence[PlannedTable], console: Console) -> tuple[list[Bl
             check_writable(spec.log_path(pending[0]).parent)
         columns = sorted({cell.data_order_seed for cell in cells})
         size = 1 if spec.engine == "reference" else spec.stack or max(1, len(pending))
-        for block in make_blocks(pending, size):
-            blocks.append((columns.index(block[0].data_order_seed), number, Block(spec, tuple(block))))
+        blocks += [
+            (columns.index(block[0].data_order_seed), number, Block(spec, tuple(block)))
+            for block in make_blocks(pending, size)
+        ]
     blocks.sort(key=lambda block: block[:2])
     return [block for *_, block in blocks], sum(len(block.cells) for *_, block in blocks)
 

@@ -92,7 +92,7 @@ class Pace:
         expected: seconds a trial, of tables where they are known.
     """
 
-    def __init__(self, until: float | None = None, expected: Mapping[TableSpec, float] | None = None):
+    def __init__(self, until: float | None = None, expected: Mapping[TableSpec, float] | None = None) -> None:
         self.until, self.expected = until, expected or {}
         self.last: dict[TableSpec, tuple[int, float]] = {}
 

@@ -327,7 +327,7 @@ def _in_another_process(
     """
     try:
         order = b"".join(map(pickle.dumps, (len(cases), to_first_failure, strategy, *cases)))
-    except Exception as error:
+    except Exception as error:  # whatever a callable's own pickling raises  # noqa: BLE001
         raise StrategyFileError(f"{strategy.name} cannot be sent to another process ({error}); give a file") from None
     own = [os.getcwd()] if "" in sys.path else []  # from a prompt; last, as no module there is to be Python's own
     paths = os.pathsep.join([path for path in sys.path if path] + own)

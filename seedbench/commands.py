@@ -129,4 +129,4 @@ def _open_closed_streams() -> None:
                     os.dup2(opened, number)
                     os.close(opened)
                 os.set_inheritable(number, True)
-            setattr(sys, name, open(os.devnull, "w" if number else "r", encoding="utf-8"))
+            setattr(sys, name, open(os.devnull, "w" if number else "r", encoding="utf-8"))  # noqa: SIM115

@@ -287,17 +287,17 @@ def _types(kind: type) -> dict[str, Any]:
 # ---- writing ---------------------------------------------------------------------------------------------------------
 
 
-def to_json(value: object, *, ascii: bool = True) -> str:
+def to_json(value: object, *, ensure_ascii: bool = True) -> str:
     """A document as JSON text, undefined as null; the same bytes for the same document.
 
     Args:
         value: of dataclasses, dictionaries, lists, paths and what JSON has.
-        ascii: whether other characters are escaped, for a standard output that may not know them.
+        ensure_ascii: whether other characters are escaped, for a standard output that may not know them.
 
     Raises:
         ValueError: a number is not finite.
     """
-    return json.dumps(plain(value), indent=2, allow_nan=False, ensure_ascii=ascii) + "\n"
+    return json.dumps(plain(value), indent=2, allow_nan=False, ensure_ascii=ensure_ascii) + "\n"
 
 
 def plain(value: object) -> Any:

@@ -210,7 +210,7 @@ def contents(submission: Submission) -> dict[str, bytes]:
     """The two files of a submission; the same bytes for the same submission."""
     listed = {item.name: getattr(submission, item.name) for item in fields(submission) if item.name != "source"}
     entry = SubmissionFile(schema=1, source_sha256=submission.source_sha256, **listed)
-    return {SOURCE: submission.source.encode(), ENTRY: to_json(entry, ascii=False).encode()}
+    return {SOURCE: submission.source.encode(), ENTRY: to_json(entry, ensure_ascii=False).encode()}
 
 
 def read_submission(folder: Path) -> Submission:

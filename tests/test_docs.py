@@ -130,9 +130,8 @@ def test_constraints_cover_every_dependency():
         *project["dependencies"],
         *(name for extra in project["optional-dependencies"].values() for name in extra),
     ]
-    pinned = {
-        re.split("==", line)[0].lower().replace("_", "-") for line in open(ROOT / "constraints.txt") if "==" in line
-    }
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pinned = {line.partition("==")[0].lower().replace("_", "-") for line in lines if "==" in line}
     names = {re.split(r"[<>=!~\[; ]", name)[0].lower().replace("_", "-") for name in wanted}
     assert names - pinned == set()
 

@@ -41,7 +41,7 @@ def test_a_workflow_that_is_none_is_refused(tmp_path: Path) -> None:
 def test_every_python_that_is_supported_is_tested() -> None:
     workflow = (ROOT / ".github" / "workflows" / "tests.yml").read_text()
     lowest = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"].removeprefix(">=")
-    versions = {version for version in re.findall(r'"(3\.\d+)"', workflow)}
+    versions = set(re.findall(r'"(3\.\d+)"', workflow))
     assert versions == {"3.11", "3.12", "3.13", "3.14"} and lowest == min(versions)
 
 

@@ -56,7 +56,7 @@ FIELDS = [(name, field) for name, ranges in RANGES.items() for field in ranges]
 
 def test_every_parameter_of_every_shipped_strategy_is_here():
     built = {name: load_strategy(name).build() for name in shipped()}
-    assert FIELDS == [(name, item.name) for name in built if is_dataclass(built[name]) for item in fields(built[name])]
+    assert [(name, item.name) for name in built if is_dataclass(built[name]) for item in fields(built[name])] == FIELDS
 
 
 @pytest.mark.parametrize(("name", "field"), FIELDS)
@@ -117,7 +117,7 @@ def test_the_settings_that_are_tried_are_in_range_and_no_two_the_same():
     settings = tried_settings()
     built = [made(name, **parameters) for name, parameters in settings]
     assert len(set(map(repr, built))) == len(built)
-    silent = {name for name in RANGES} - {name for name, _ in settings}
+    silent = set(RANGES) - {name for name, _ in settings}
     assert silent == {"good_seeds"}  # without other tasks' records it is full_trials
     assert not {name for name, _ in settings} - RANGES.keys()
 

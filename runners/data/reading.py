@@ -299,7 +299,7 @@ def _load_splits(dataset: Dataset) -> tuple[dict[str, pd.DataFrame], list[str] |
     mode = datasets.DownloadMode.FORCE_REDOWNLOAD if local else datasets.DownloadMode.REUSE_DATASET_IF_EXISTS
     try:
         loaded = datasets.load_dataset(name, configuration or None, download_mode=mode)
-    except Exception as error:  # datasets, the Hub's client and pyarrow raise kinds of their own
+    except Exception as error:  # datasets, the Hub's client and pyarrow raise kinds of their own  # noqa: BLE001
         raise DataError(f"--dataset {dataset.name}: cannot be loaded ({' '.join(str(error).split())[:300]})") from None
     wanted = {"train": None, dataset.validation: "--validation"}
     wanted |= {dataset.test: "--test"} if dataset.test else {}

@@ -36,7 +36,9 @@ class StackedAdam:
         moment1, moment2: of the gradient, like ``master``.
     """
 
-    def __init__(self, master: dict[str, Tensor], leaves: Mapping[str, Tensor], recipe: Recipe, operations: ModuleType):
+    def __init__(
+        self, master: dict[str, Tensor], leaves: Mapping[str, Tensor], recipe: Recipe, operations: ModuleType
+    ) -> None:
         self.master, self.recipe, self.operations = master, recipe, operations
         self.moment1 = {name: torch.zeros_like(value, requires_grad=False) for name, value in master.items()}
         self.moment2 = {name: torch.zeros_like(value, requires_grad=False) for name, value in master.items()}

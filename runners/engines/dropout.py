@@ -75,7 +75,7 @@ class DropoutSite(nn.Module):
         uses: times that these were used.
     """
 
-    def __init__(self, p: float, max_length: int):
+    def __init__(self, p: float, max_length: int) -> None:
         super().__init__()
         self.p, self.max_length = p, max_length
         self.keys = torch.zeros(2, dtype=torch.int32)

@@ -18,7 +18,7 @@ class Graphs:
         device: on a CPU every call runs as it is.
     """
 
-    def __init__(self, device: torch.device):
+    def __init__(self, device: torch.device) -> None:
         self.on_cuda = device.type == "cuda"
         self._pool = torch.cuda.graph_pool_handle() if self.on_cuda else None
         self._seen: set[Hashable] = set()

@@ -82,7 +82,7 @@ class ReferenceTrial:
         recipe: Recipe,
         cell: Cell,
         device: torch.device | str = "cpu",
-    ):
+    ) -> None:
         self.data, self.recipe, self.cell, self.device = data, recipe, cell, torch.device(device)
         self.model = copy.deepcopy(pretrained).float()
         init_weights(self.model, cell.weight_init_seed)
@@ -217,7 +217,7 @@ def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
 class PaddedBatch:
     """A batch as stock models take it: ``inputs`` (int64 [examples, length] each) and ``label`` (int64 [examples])."""
 
-    def __init__(self, inputs: dict[str, Tensor], label: Tensor):
+    def __init__(self, inputs: dict[str, Tensor], label: Tensor) -> None:
         self.inputs, self.label = inputs, label
 
 

@@ -63,7 +63,7 @@ class StackedEngine:
         device: torch.device | str = "cpu",
         compiled: bool = False,
         kernels: bool | None = None,
-    ):
+    ) -> None:
         self.device = torch.device(device)
         self.on_cuda = self.device.type == "cuda"
         if self.on_cuda and compiled:

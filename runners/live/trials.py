@@ -131,7 +131,9 @@ class LiveTrials:
         progress: told cell and number of steps done after each step; what it raises pauses the trial there.
     """
 
-    def __init__(self, runner: BlockRunner, folder: Path, in_memory: int, progress: Callable[[Cell, int], None]):
+    def __init__(
+        self, runner: BlockRunner, folder: Path, in_memory: int, progress: Callable[[Cell, int], None]
+    ) -> None:
         self.runner, self.folder, self.in_memory, self.progress = runner, folder, in_memory, progress
         self.steps = validation_steps(runner.spec.recipe, len(runner.data.train))
         self._held: dict[Cell, _Held] = {}  # last used last

@@ -27,7 +27,7 @@ def main() -> None:
     sys.exit(code)
 
 
-def _interrupt(number: int, frame: object) -> NoReturn:
+def _interrupt(*_: object) -> NoReturn:
     raise KeyboardInterrupt
 
 

@@ -162,6 +162,6 @@ def _open_pull_request(repo: str, slug: str, name: str, files: dict[str, bytes])
         )
     except SeedbenchError:
         raise
-    except Exception as error:
+    except Exception as error:  # of the Hub's client, HTTP or the disk  # noqa: BLE001
         raise SeedbenchError(f"{repo}: no pull request was opened: {explain(error)}; {slug}/ is kept") from None
     return str(opened.pr_url)

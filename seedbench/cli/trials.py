@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -18,12 +18,12 @@ from seedbench.text import counted
 class ShowByDefault(TyperGroup):
     """`seedbench trials DIR` is `seedbench trials show DIR`."""
 
-    def parse_args(self, ctx, args):  # type: ignore[no-untyped-def]
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if not args or (args[0] not in self.commands and args[0] != "--help"):
             args = ["show", *args]
         return super().parse_args(ctx, args)
 
-    def format_epilog(self, ctx, formatter):  # type: ignore[no-untyped-def]
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
         """The options of every command, which the list of commands leaves out."""
         for name in self.list_commands(ctx):
             command = self.commands[name]

@@ -104,7 +104,7 @@ def run_live(strategy: Strategy, options: LiveOptions, console: Console) -> Live
         console.print(title, soft_wrap=True, highlight=False)
         with LiveProgress(session, title, console, out / PROGRESS) as progress:
             train_for(session, _workers(options), progress, interruption)
-        report = _report(session, options, interruption)
+        report = _report(session, options)
         write_file(out / REPORT_JSON, report.to_json())
         write_file(out / REPORT_TEXT, text(report))
         write_curves(session, out / TRIALS)
@@ -218,7 +218,7 @@ def _command(options: LiveOptions, request: object) -> str:
 # ---- in the end ------------------------------------------------------------------------------------------------------
 
 
-def _report(session: Session, options: LiveOptions, interruption: Interruption) -> LiveReport:
+def _report(session: Session, options: LiveOptions) -> LiveReport:
     kept, folders = session.kept, {trial: _folder(options.out, trial) for trial in session.trials}
     beyond = 0
     for trial, folder in folders.items():
@@ -233,7 +233,7 @@ def _report(session: Session, options: LiveOptions, interruption: Interruption) 
             words = command_words(options.train)
             again = shlex.join(filled(words, _Again(*seeds, options.out / "again" / folder.name)))
     report = make_report(session, saved=saved, train_again=again, measured_beyond=beyond)
-    return _tested(report, options, folders[kept.trial], interruption)
+    return _tested(report, options, folders[kept.trial])
 
 
 @dataclass(frozen=True)
@@ -258,7 +258,7 @@ def _there(saved: str | None, folder: Path) -> str | None:
     return None
 
 
-def _tested(report: LiveReport, options: LiveOptions, folder: Path, interruption: Interruption) -> LiveReport:
+def _tested(report: LiveReport, options: LiveOptions, folder: Path) -> LiveReport:
     """The report with the test score: from an earlier end of this campaign, or measured now."""
     kept = report.kept
     if options.test is None or kept is None:
@@ -272,14 +272,14 @@ def _tested(report: LiveReport, options: LiveOptions, folder: Path, interruption
     if kept.saved is None and "{saved}" in options.test:
         return replace(report, kept=replace(kept, test_failed="the weights are not there"))
     fields = _Again(trial.weight_init_seed, trial.data_order_seed, folder, kept.saved)
-    score, failed = _measure(filled(template(options.test, (*FIELDS, "saved")), fields), interruption)
+    score, failed = _measure(filled(template(options.test, (*FIELDS, "saved")), fields))
     return replace(report, kept=replace(kept, test_score=score, test_failed=failed))
 
 
-def _measure(words: Sequence[str], interruption: Interruption) -> tuple[float | None, str | None]:
+def _measure(words: Sequence[str]) -> tuple[float | None, str | None]:
     """The score in the last JSON line that a command prints; or why there is none."""
     try:
-        code, out, error = run_to_its_end(words, interruption)
+        code, out, error = run_to_its_end(words)
     except OSError as failed:
         return None, f"{words[0]}: cannot be started: {failed.strerror}"
     for line in reversed(out.splitlines()):

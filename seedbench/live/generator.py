@@ -60,7 +60,7 @@ class Generators:
             return Ended()
         except CannotWrite:  # a full disk is no failure of the training
             raise
-        except Exception as error:
+        except Exception as error:  # the training's own  # noqa: BLE001
             write_file(request.folder / STDERR, "".join(traceback.format_exception(error)))
             return Failed(failure(error))
         self._held[request.folder] = training, lines

@@ -6,7 +6,6 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 
 
 class Interruption:
@@ -49,7 +48,7 @@ class Interruption:
         if self.asked:
             raise KeyboardInterrupt
 
-    def _take(self, number: int, frame: FrameType | None) -> None:
+    def _take(self, *_: object) -> None:
         self.asked = True
         if not self._held:
             raise KeyboardInterrupt

@@ -16,7 +16,6 @@ from pathlib import Path
 from seedbench.errors import LiveError
 from seedbench.files import make_folder
 from seedbench.live.contract import NOTHING_MEASURED, Ended, Failed, Outcome, Request
-from seedbench.live.interruption import Interruption
 from seedbench.live.lines import STDERR, STDOUT, Lines
 from seedbench.live.watchdog import Watchdog
 
@@ -166,21 +165,14 @@ class Training:
         with open(self.folder / STDOUT, "ab") as out, open(self.folder / STDERR, "ab") as error:
             try:
                 _lock(lock, wait=self._grace)
-                self._process = subprocess.Popen(
-                    self._words,
-                    stdin=subprocess.DEVNULL,
-                    stdout=out,
-                    stderr=error,
-                    env=environment,
-                    start_new_session=True,
-                    pass_fds=(lock,),
+                self._process = self._watchdog.start(
+                    self._words, stdout=out, stderr=error, env=environment, pass_fds=(lock,)
                 )
                 os.ftruncate(lock, os.pwrite(lock, str(self._process.pid).encode(), 0))
             except OSError as failed:
                 raise LiveError(f"--train: {self._words[0]}: cannot be started: {failed.strerror}") from None
             finally:
                 os.close(lock)
-        self._watchdog.watch(self._process.pid)
 
     def _signal(self, number: int) -> None:
         if self._process is not None:
@@ -225,7 +217,8 @@ def _end_left_over(folder: Path, grace: float) -> None:
         return
     with open(path, "rb+") as file:
         with suppress(OSError):
-            return _lock(file.fileno(), wait=0)
+            _lock(file.fileno(), wait=0)
+            return
         if (group := re.fullmatch(rb"\d+", file.read())) is not None:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(int(group[0]), signal.SIGKILL)
@@ -235,7 +228,7 @@ def _end_left_over(folder: Path, grace: float) -> None:
             raise LiveError(f"{folder}: is in use by another process; end it first") from None
 
 
-def run_to_its_end(words: Sequence[str], interruption: Interruption) -> tuple[int, str, str]:
+def run_to_its_end(words: Sequence[str]) -> tuple[int, str, str]:
     """Runs a command that is no training; all that it started ends with it, and with this process.
 
     Returns:
@@ -246,17 +239,7 @@ def run_to_its_end(words: Sequence[str], interruption: Interruption) -> tuple[in
     """
     watchdog, pipe = Watchdog(), subprocess.PIPE
     try:
-        with interruption.held():  # until it is known whom to end
-            process = subprocess.Popen(
-                words,
-                stdin=subprocess.DEVNULL,
-                stdout=pipe,
-                stderr=pipe,
-                text=True,
-                errors="replace",
-                start_new_session=True,
-            )
-            watchdog.watch(process.pid)
+        process = watchdog.start(words, stdout=pipe, stderr=pipe, text=True, errors="replace")
         out, error = process.communicate()
     finally:
         watchdog.close()  # which ends it

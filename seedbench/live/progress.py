@@ -73,7 +73,7 @@ class LiveProgress:
 
     def _say(self, line: str) -> None:
         if self._log is not None:
-            append_line(self._log, f"{datetime.now().isoformat(' ', 'seconds')} {line}", sync=False)
+            append_line(self._log, f"{datetime.now().astimezone().isoformat(' ', 'seconds')} {line}", sync=False)
         if not self._console.is_terminal:
             self._console.print(line, soft_wrap=True, highlight=False)
 

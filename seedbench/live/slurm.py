@@ -122,7 +122,8 @@ class Jobs:
     def start(self, request: Request) -> None:
         """Sends a job, unless one of this trial has come as far."""
         if (request.folder, request.checkpoint) in self._known:
-            return self._ready.append(request)
+            self._ready.append(request)
+            return
         from submitit.core.utils import FailedJobError, FailedSubmissionError
 
         job = TrainTo(self._words, request, self._last, self._grace)
@@ -139,9 +140,8 @@ class Jobs:
         self._ready.clear()
         if not found:
             time.sleep(_POLL_SECONDS)
-        for request in list(self._jobs):
-            if (outcome := self._result(request)) is not None:
-                found.append((request, outcome))
+        results = [(request, self._result(request)) for request in list(self._jobs)]
+        found += [(request, outcome) for request, outcome in results if outcome is not None]
         if not found and time.monotonic() - self._asked > _ASK_SECONDS:
             self._asked = time.monotonic()
             alive = self._alive()

@@ -253,7 +253,7 @@ class _Thread:
                 self._trainer.train(resume_from_checkpoint=self._checkpoint)
         except _Closed:
             pass
-        except BaseException as error:
+        except BaseException as error:  # raised in the thread that waits for it  # noqa: BLE001
             self._error = error
         finally:
             self._ended = True

@@ -1,53 +1,71 @@
 """Ends what a killed process leaves running: a small process that waits for the other end of a pipe to close.
 
-Nothing can be done in a process that gets SIGKILL; this one is another, and does nothing else.
+Nothing can be done in a process that gets SIGKILL; this one is another, and does nothing else. What is started tells it
+by itself, before it becomes the command that it is to be: there is no moment in which it runs and nobody would end it.
 """
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any
+
+_PYTHON = (sys.executable, "-I", "-S", __file__)
 
 
 class Watchdog:
     """Process groups that end with this process, however it ends. It is there before the first of them."""
 
     def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = subprocess.Popen(
-            [sys.executable, "-I", "-S", __file__],
+        self._process = subprocess.Popen(
+            _PYTHON,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
 
-    def watch(self, group: int) -> None:
-        """From now on this group ends with this process."""
-        self._tell(f"+{group}\n")
+    def start(self, words: Sequence[str], **how: Any) -> subprocess.Popen[Any]:
+        """Starts a command in a process group of its own, which ends with this process from its first moment on.
+
+        Args:
+            words: the command; its standard input is empty.
+            how: as for `subprocess.Popen`.
+
+        Raises:
+            OSError: it cannot be started.
+        """
+        if self._process.poll() is not None:
+            raise OSError(errno.ESRCH, "the process that would end it with this one has itself been ended")
+        if shutil.which(words[0], path=how.get("env", os.environ).get("PATH")) is None:
+            there = os.path.exists(words[0]) and os.path.dirname(words[0])
+            number = errno.EACCES if there else errno.ENOENT
+            raise OSError(number, os.strerror(number))
+        return subprocess.Popen((*_PYTHON, *words), stdin=self._process.stdin, start_new_session=True, **how)
 
     def forget(self, group: int) -> None:
         """It has ended; its number may become another's."""
-        self._tell(f"-{group}\n")
+        assert self._process.stdin is not None
+        with suppress(OSError, ValueError):  # the watchdog has ended, or is closed
+            self._process.stdin.write(b"-%d\n" % group)
+            self._process.stdin.flush()
 
     def close(self) -> None:
         """Ends the watchdog, and what it still watches."""
-        if self._process is not None and self._process.stdin is not None:
-            with suppress(OSError):
-                self._process.stdin.close()
-            self._process.wait()
-            self._process = None
-
-    def _tell(self, line: str) -> None:
-        if self._process is not None and self._process.stdin is not None:
-            with suppress(OSError):
-                self._process.stdin.write(line.encode())
-                self._process.stdin.flush()
+        assert self._process.stdin is not None
+        with suppress(OSError):
+            self._process.stdin.close()
+        self._process.wait()
 
 
 def main() -> None:
+    """Watches the groups that it is told of, until nobody is left who could tell it of one."""
     watched: set[int] = set()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -58,5 +76,19 @@ def main() -> None:
             os.killpg(group, signal.SIGKILL)
 
 
+def become(words: Sequence[str]) -> None:
+    """Tells the watchdog, which is at the other end of standard input, and becomes a command."""
+    os.write(0, b"+%d\n" % os.getpid())
+    empty = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(empty, 0)  # the watchdog's pipe closes with those who can tell it something
+    os.close(empty)
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):  # which Python ignores, and would hand on
+        signal.signal(number, signal.SIG_DFL)
+    try:
+        os.execvp(words[0], words)
+    except OSError as error:
+        sys.exit(f"{words[0]}: cannot be started: {error.strerror}")
+
+
 if __name__ == "__main__":
-    main()
+    become(sys.argv[1:]) if sys.argv[1:] else main()

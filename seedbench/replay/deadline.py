@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 
 from seedbench.cpus import waited_for_a_cpu
 from seedbench.errors import StrategyStopped
@@ -68,7 +67,7 @@ class Deadline:
         if self._works:
             signal.setitimer(signal.ITIMER_REAL, 0)
 
-    def _alarm(self, signal_number: int, frame: FrameType | None) -> None:
+    def _alarm(self, *_: object) -> None:
         if not self._armed:
             return
         signal.setitimer(signal.ITIMER_REAL, 0)  # the next one is not to go off in here

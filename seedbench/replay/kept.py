@@ -46,9 +46,9 @@ class Kept:
         """The parts that are there; one that cannot be read is not."""
         parts = {}
         for unit in units:
-            with suppress(OSError, ValueError, KeyError, TypeError):
-                with np.load(self._file(unit), allow_pickle=False) as arrays:
-                    parts[unit] = Outcomes(**dict(arrays))
+            unreadable = suppress(OSError, ValueError, KeyError, TypeError)
+            with unreadable, np.load(self._file(unit), allow_pickle=False) as arrays:
+                parts[unit] = Outcomes(**dict(arrays))
         return parts
 
     def put(self, unit: Unit, part: Outcomes) -> None:

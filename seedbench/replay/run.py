@@ -81,7 +81,7 @@ def run_campaign(
         raise
     except Breach as breach:
         raise _failed(strategy, breach.said, breach.frames, breach.verdict) from None
-    except BaseException as error:  # SystemExit included: a strategy does not end the evaluation by ending itself
+    except BaseException as error:  # SystemExit included: a strategy does not end the evaluation by ending itself  # noqa: BLE001
         deadline.stop()
         raise _failed(strategy, *failure_of(error, strategy)) from None
     opened.close()

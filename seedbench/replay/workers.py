@@ -132,7 +132,7 @@ def _be_forked(work: Work, units: Sequence[tuple[int, range]], pipe: Connection,
         for outcomes in _run_here(work, units, lambda campaigns: pipe.send(("advance", campaigns)), mark):
             mark.clear()
             pipe.send(("outcomes", outcomes))
-    except BaseException as error:
+    except BaseException as error:  # the parent raises it  # noqa: BLE001
         mark.clear()
         pipe.send(("failed", error))
     mark.clear()
@@ -239,7 +239,7 @@ def _start_worker(payload: bytes, arrays: str, places: list[tuple[int, int]]) ->
         _mark_here.append(Mark(mmap.mmap(file.fileno(), SIZE)))
     try:
         _work_here.append(pickle.loads(payload, buffers=[shared[start:stop] for start, stop in places]))
-    except Exception as error:
+    except Exception as error:  # whatever a strategy's own unpickling raises  # noqa: BLE001
         what = " ".join(f"{type(error).__name__}: {error}".split())
         _work_here.append(StrategyFileError(f"a strategy is not to be found in another process ({what}): {_NOT_THERE}"))
 
@@ -249,7 +249,7 @@ def _pack(work: Work, arrays: Path) -> tuple[bytes, str, list[tuple[int, int]]]:
     buffers: list[pickle.PickleBuffer] = []
     try:
         payload = pickle.dumps(work, protocol=5, buffer_callback=buffers.append)
-    except Exception as error:  # whatever a callable's own pickling raises
+    except Exception as error:  # whatever a callable's own pickling raises  # noqa: BLE001
         raise StrategyFileError(
             f"a strategy cannot be sent to another process ({error}); give it as a file, or use one process"
         ) from None

@@ -74,7 +74,7 @@ def _with_strategy(job: Load | Run, told: int, said: int) -> Loaded | Keep | Fai
         return _failed("invalid return", *failure_of(error, strategy))
     except StrategyStopped as error:
         return _failed("stopped", *failure_of(error, strategy))
-    except BaseException as error:
+    except BaseException as error:  # the strategy's own  # noqa: BLE001
         message, frames = failure_of(error, strategy)
         if isinstance(error, PermissionError) and error.errno == errno.EPERM:  # as the filter answers
             message = f"{message}; {CLOSED_SAID}"

@@ -166,7 +166,8 @@ def silence_vdso() -> bool:
         ctypes.memmove(address, code, len(code))
     if _LIBC.mprotect(start, end - start, _READ | _EXECUTE):
         raise OSError("the vDSO was changed and cannot be run any more")
-    return not any([_LIBC.munmap(first, last - first) for ranges in pages.values() for first, last in ranges])
+    failed = [_LIBC.munmap(first, last - first) for ranges in pages.values() for first, last in ranges]
+    return not any(failed)
 
 
 _READ, _WRITE, _EXECUTE = 1, 2, 4  # PROT_*

@@ -172,7 +172,7 @@ class SealedProcess:
         try:
             said: Said = decode_said(content)
             return said
-        except Exception as error:  # of msgspec, of text that is not UTF-8, of nesting: whatever it is, no message
+        except Exception as error:  # of msgspec, of text that is not UTF-8, of nesting: whatever it is, no message  # noqa: BLE001
             text = f"sent something from its sealed process that is no message of a campaign ({visible(str(error))})"
             raise Breach("malformed message", text) from None
 

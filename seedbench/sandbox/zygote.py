@@ -72,7 +72,7 @@ def _import(names: Sequence[str]) -> None:
     for name in names:
         try:
             importlib.import_module(name)
-        except (Exception, SystemExit):  # not there, or not on this system: the strategy's own import will say so
+        except (Exception, SystemExit):  # not there, or not on this system: the strategy's own import will say so  # noqa: BLE001
             continue
         _import(LATE.get(name, ()))
 
@@ -144,7 +144,7 @@ def _become_sealed(order: Fork, zygote: int, files: list[int], memory_bytes: int
         kernel.limit_resources(cpu_seconds=order.cpu_seconds, memory_bytes=memory_bytes)
         _FILTER.install()
         os.write(SAID, encode(Sealed()))
-    except BaseException as error:
+    except BaseException as error:  # said to the parent, whatever it is  # noqa: BLE001
         os.write(SAID, encode(Failed("unusable", cut(f"{type(error).__name__}: {error}", SAID_BYTES), "")))
         os._exit(1)
     inside.main(TOLD, SAID)

@@ -56,7 +56,7 @@ def execute(strategy: Strategy) -> ModuleType:
         exec(code, module.__dict__)
     except KeyboardInterrupt:
         raise
-    except BaseException as error:
+    except BaseException as error:  # the strategy's own, SystemExit included  # noqa: BLE001
         line = next((f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == filename), None)
         message = " ".join(str(error).split())
         failed = StrategyFileError(f"{filename}, line {line}: raised {type(error).__name__} when loaded: {message}")
@@ -102,7 +102,7 @@ def with_given(bound: Any, strategy: Strategy) -> Any:
         raise StrategyFileError(f"{strategy.base_name} has no parameter {cut(unknown)}; {hint}")
     try:
         return replace(bound, **copy.deepcopy(dict(given)))
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit) as error:  # of the class's own __post_init__  # noqa: BLE001
         message = " ".join(str(error).split())
         if isinstance(error, ValueError):  # the rule and the value, which is all there is to know
             raise StrategyFileError(f"{name}: {message}") from None

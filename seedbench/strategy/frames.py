@@ -55,11 +55,11 @@ def failure_of(error: BaseException, strategy: Strategy) -> tuple[str, str]:
     """
     try:
         message = " ".join(str(error)[:SHOWN].split())
-    except BaseException:
+    except BaseException:  # of the error's own __str__  # noqa: BLE001
         message = "an exception that cannot be shown"
     if not isinstance(error, StrategyStopped | InvalidReturn):
         message = f"raised {type(error).__name__[:NAME]}" + (f": {message}" if message else "")
     try:
         return message, author_frames(error, strategy)
-    except BaseException:
+    except BaseException:  # of its notes, fields or causes  # noqa: BLE001
         return message, ""

@@ -241,7 +241,7 @@ def _try_copy(strategy: Strategy) -> None:
         strategy.build()
     except StrategyFileError:
         raise
-    except Exception as error:
+    except Exception as error:  # whatever an object's own copying raises  # noqa: BLE001
         where = f"{strategy.filename}: {strategy.attribute!r}" if strategy.given is None else "the strategy"
         raise StrategyFileError(f"{where} cannot be copied anew for each campaign: {error}") from None
 

@@ -174,7 +174,7 @@ def _download(repo: str, revision: str | None, predictions: bool) -> Path:
     configs = ["trials/*", "examples/*", *(["predictions/*"] if predictions else [])]
     try:
         return download(repo, revision, [MANIFEST, CARD, *configs])
-    except Exception as error:  # whatever the Hub client, HTTP or the disk has to say; never with a traceback
+    except Exception as error:  # whatever the Hub client, HTTP or the disk has to say; never with a traceback  # noqa: BLE001
         at = f" at revision {revision}" if revision else ""
         raise TrialSetError(
             f"{repo}: neither a folder here nor to be had from the Hub{at} ({explain(error)})"

@@ -239,7 +239,7 @@ def _explained(repo: str) -> Iterator[None]:
         raise error from None
     except TrialSetError as error:
         raise PublishError(f"{repo}: what is there cannot be compared with: {error}") from None
-    except Exception as error:
+    except Exception as error:  # whatever the Hub's client, HTTP or the disk has to say  # noqa: BLE001
         raise PublishError(f"{repo}: {explain(error)}") from None
 
 

@@ -52,9 +52,9 @@ def validate_folder(path: str | os.PathLike[str], *, without_predictions: bool =
         except TrialSetError as error:
             problems.append(str(error))
 
-    for file in data_files(folder):
-        if file not in manifest.files:
-            problems.append(f"{folder / file}: not listed in {MANIFEST}")
+    problems += [
+        f"{folder / file}: not listed in {MANIFEST}" for file in data_files(folder) if file not in manifest.files
+    ]
     unlisted = len(problems)
     for listed in manifest.files:
         if without_predictions and listed.startswith("predictions/"):

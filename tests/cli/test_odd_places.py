@@ -115,12 +115,9 @@ def consoles(root: Path) -> dict[str, list[int]]:
     for package in ("seedbench", "runners", "leaderboard", "dataset_card"):
         for path in (root / package).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in (
-                    "Console",
-                    "TextColumn",
-                ):
-                    if "markup=False" not in ast.unparse(node):
-                        found.setdefault(path.relative_to(root).as_posix(), []).append(node.lineno)
+                opens = isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("Console", "TextColumn"))
+                if opens and "markup=False" not in ast.unparse(node):
+                    found.setdefault(path.relative_to(root).as_posix(), []).append(node.lineno)
     return found
 
 

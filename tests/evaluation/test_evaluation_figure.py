@@ -49,9 +49,11 @@ def test_lines_are_where_the_evaluation_has_them(drawn, evaluation):
     found = [heights(path.get("d", "")) for group in groups for path in group if path.tag.endswith("path")]
     ran = {one.name: one for one in evaluation.against} | {FULL: evaluation}
     expected = []
-    wheres = [lambda one: one.summary.budgets]
-    for table in dict.fromkeys((row.task, row.recipe) for row in evaluation.rows if not row.no_signal):
-        wheres.append(lambda one, table=table: [row for row in one.rows if (row.task, row.recipe) == table])
+    tables = dict.fromkeys((row.task, row.recipe) for row in evaluation.rows if not row.no_signal)
+    wheres = [
+        lambda one: one.summary.budgets,
+        *(lambda one, table=table: [row for row in one.rows if (row.task, row.recipe) == table] for table in tables),
+    ]
     assert len(wheres) > 1
     for values in wheres:
         expected += [[at.gap_closed for at in values(ran[name])] for other in OTHERS for name in (other, FULL)]

@@ -14,7 +14,7 @@ from huggingface_hub.hf_api import RepoFile
 from leaderboard.pull_requests import changed_entry, fenced, is_answered
 
 README, VICTIM, OWN = (
-    {name: "text" for name in names}
+    dict.fromkeys(names, "text")
     for names in (
         ["README.md"],
         ["submissions/victim/strategy.py", "submissions/victim/submission.json"],

@@ -568,7 +568,7 @@ def test_ranks_are_intervals(claimed):
     assert rank_intervals(entries[:2], compared(0.04, 0.9, 0.9)) == {"a": (1, 1), "b": (2, 2)}
     # An entry that was changed since is not the one that was compared.
     changed = [named("a", claimed, key="2"), *entries[1:]]
-    assert rank_intervals(changed, compared(0.001, 0.001, 0.9)) == {slug: (1, 3) for slug in "abc"}
+    assert rank_intervals(changed, compared(0.001, 0.001, 0.9)) == dict.fromkeys("abc", (1, 3))
 
 
 def test_verification_compares_all_that_is_verified(verified):

@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -14,8 +15,9 @@ from typer.testing import CliRunner
 
 from seedbench.cli.app import app
 from seedbench.live.log import read_log
+from seedbench.live.watchdog import Watchdog
 from seedbench.trialset import load_trials
-from tests.live.conftest import COMMAND, TRAINING, live_words, processes_in, start_live, until
+from tests.live.conftest import COMMAND, ROOT, TRAINING, live_words, processes_in, start_live, until
 from tests.live.test_session import replayed
 
 
@@ -400,6 +402,57 @@ def test_nothing_is_left_of_a_test_command_that_is_interrupted(number, campaign_
     until(lambda: not processes_in(campaign_folder), "the test has ended, too", 5)
 
 
+#: `seedbench live`, which gets SIGKILL when a command has been started and before anything else is done.
+KILLED_WHEN_STARTED = """
+import os, signal, subprocess, sys
+from seedbench.cli import main
+
+begin, told = subprocess.Popen.__init__, sys.argv.pop(1)
+
+
+def begin_and_be_killed(process, words, *arguments, **options):
+    begin(process, words, *arguments, **options)
+    if any(told in str(word) for word in words):
+        print(process.pid, flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+subprocess.Popen.__init__ = begin_and_be_killed
+main()
+"""
+
+
+@pytest.mark.parametrize("what", ["a training", "a test"])
+def test_a_harness_that_is_killed_when_it_has_started_a_command_leaves_nothing(what, campaign_folder, tmp_path) -> None:
+    """There is no moment in which a command runs and nobody would end it. Each kind of command, three times."""
+    (tmp_path / "waits.py").write_text("import sys, time\ntime.sleep(100)\n")
+    waits = shlex.join([sys.executable, str(tmp_path / "waits.py")]) + " {folder}"
+    first = script(tmp_path, line(1)) if what == "a test" else waits + " {weight_init_seed}"
+    words = live_words("full_trials", campaign_folder, "--test", waits, train=first, budget=1)
+    for _ in range(3):
+        killed = subprocess.run(
+            [sys.executable, "-c", KILLED_WHEN_STARTED, "waits.py", *words],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+        until(lambda pid=int(killed.stdout): not group_lives(pid), "what was started has ended, too", 10)
+
+
+def group_lives(pid: int) -> bool:
+    """Whether a process is there, or one of its group; one that has ended and that nobody fetches is not."""
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            state, _, group = (entry / "stat").read_text().rpartition(")")[2].split()[:3]
+        except OSError:
+            continue
+        if int(group) == pid and state != "Z":
+            return True
+    return False
+
+
 def test_the_curves_can_be_worked_on(campaign_folder) -> None:
     """Twelve trials in halves, 9 of them stopped: findings, an evaluation and advice take them as any other set."""
     assert run(*live_words("start_many", campaign_folder, "--workers", "local:2", budget=5)).exit_code == 0
@@ -413,3 +466,12 @@ def test_the_curves_can_be_worked_on(campaign_folder) -> None:
     ):
         done = run(*words, "--trials", str(campaign_folder / "trials"))
         assert done.exit_code == 0, (words, done.exception)
+
+
+def test_without_its_watchdog_nothing_is_started(tmp_path) -> None:
+    watchdog = Watchdog()
+    os.kill(watchdog._process.pid, signal.SIGKILL)
+    watchdog._process.wait()
+    with pytest.raises(OSError, match="the process that would end it with this one has itself been ended"):
+        watchdog.start(["true"])
+    watchdog.close()

@@ -1,6 +1,7 @@
 """Replay: pools, hidden randomness, campaigns on paper, processes, and what a strategy can get wrong."""
 
 import time
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -454,18 +455,14 @@ def leaves(campaign):
 def swallows_everything(campaign):
     trial = campaign.start()
     while True:
-        try:
+        with suppress(BaseException):
             trial.advance()
-        except:  # noqa: E722
-            pass
 
 
 def swallows_exceptions(campaign):
     while True:
-        try:
+        with suppress(Exception):
             campaign.start().advance()
-        except Exception:
-            pass
 
 
 def never_returns(campaign):

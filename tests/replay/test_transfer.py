@@ -290,8 +290,7 @@ def good_on_row(row, task, seed):
     right[row, ..., :18] = True
     rng = np.random.default_rng(seed)
     right = rng.permuted(right, axis=-1)
-    made = table_by_hand(np.where(right, label, 1 - label), label, task=task)
-    return made
+    return table_by_hand(np.where(right, label, 1 - label), label, task=task)
 
 
 @pytest.fixture(scope="module")

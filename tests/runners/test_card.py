@@ -28,7 +28,7 @@ def test_the_whole_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     found = json.loads(out.read_text())
     (row,) = found["tasks"]
     assert found["largest_difference"] < 1e-5
-    assert row["trials_per_hour"] > 0 and 0 < row["share_of_floor"]
+    assert row["trials_per_hour"] > 0 and row["share_of_floor"] > 0
 
 
 def test_bits_that_change_are_no_small_difference(monkeypatch: pytest.MonkeyPatch) -> None:

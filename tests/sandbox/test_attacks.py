@@ -26,9 +26,10 @@ def attacks() -> Iterator[pytest.param]:
     """Every function of the attack files with a docstring; the files themselves are not run here."""
     for file in sorted(ATTACKS.glob("*.py")):
         for function in ast.parse(file.read_text()).body:
-            if isinstance(function, ast.FunctionDef) and [a.arg for a in function.args.args] == ["campaign"]:
-                if expected := ast.get_docstring(function):
-                    yield pytest.param(file, function.name, expected, id=f"{file.stem}-{function.name}")
+            if not isinstance(function, ast.FunctionDef) or [a.arg for a in function.args.args] != ["campaign"]:
+                continue
+            if expected := ast.get_docstring(function):
+                yield pytest.param(file, function.name, expected, id=f"{file.stem}-{function.name}")
 
 
 @pytest.fixture(scope="module")

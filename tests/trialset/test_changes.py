@@ -26,7 +26,7 @@ def lines(tmp_path, old, new):
     return [(change.level, str(change)) for change in changes(*folders)]
 
 
-def test_the_number_after(tmp_path):
+def test_the_number_after():
     assert [next_version("1.2.3", level) for level in Level] == ["1.2.4", "1.3.0", "2.0.0"]
     assert sorted(["1.10.0", "1.9.9", "1.2.10"], key=parse) == ["1.2.10", "1.9.9", "1.10.0"]
     with pytest.raises(ValueError, match=r"must be like 1\.0\.0, found '1\.0'"):

@@ -422,6 +422,6 @@ def test_options_that_a_published_set_has_no_use_for_are_refused(tmp_path):
         import_public("revisit-bert-finetuning", tmp_path, tmp_path / "set", options)
 
 
-def test_public_sets_are_named(run, tmp_path):
+def test_public_sets_are_named(run):
     code, out, _ = run("trials", "import", "--from", "list")
     assert code == 0 and "arXiv 2006.05987" in out and "https://github.com/asappresearch/revisit-bert-finetuning" in out

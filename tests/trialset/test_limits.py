@@ -152,7 +152,7 @@ def test_a_manifest_that_is_too_long(folder: Path, monkeypatch: pytest.MonkeyPat
         load_trials(folder)
 
 
-def test_what_is_needed_is_counted_from_pages_of_both_kinds(tmp_path: Path) -> None:
+def test_what_is_needed_is_counted_from_pages_of_both_kinds() -> None:
     """100 numbers of 8 bytes, and a text of 3 letters 100 times, however they are written."""
     table = pa.table({"number": np.arange(100.0), "text": ["abc"] * 100})
     for version in ("1.0", "2.0"):

@@ -85,7 +85,7 @@ def read_storage(url: str, study: str | None) -> CurveFile:
         minimize = loaded.direction.name == "MINIMIZE"
     except TrialSetError:
         raise
-    except Exception as error:  # SQLAlchemy's, a driver's or Optuna's own
+    except Exception as error:  # SQLAlchemy's, a driver's or Optuna's own  # noqa: BLE001
         raise TrialSetError(f"{url}: not a readable study ({' '.join(str(error).split())[:160]})") from None
     rows: list[tuple[Any, int | None]] = []
     for trial in trials:

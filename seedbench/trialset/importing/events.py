@@ -41,7 +41,7 @@ def read_events(path: Path) -> CurveFile:
                 array = make_ndarray(value.tensor)
                 if array.size == 1 and array.dtype.kind in "fiu":
                     logged.append((event.step, value.tag, float(str(array.ravel()[0]))))
-    except Exception as error:  # whatever protobuf, the checksums or the disk have to say
+    except Exception as error:  # whatever protobuf, the checksums or the disk have to say  # noqa: BLE001
         raise TrialSetError(f"{path}: not a readable event file ({' '.join(str(error).split())[:120]})") from None
     tags = tuple(dict.fromkeys(tag for _, tag, _ in logged))
     columns: dict[str, list[Any]] = {"step": [step for step, _, _ in logged]}

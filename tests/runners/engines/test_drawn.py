@@ -224,9 +224,7 @@ def test_a_batch_has_the_tokenizers_names_and_pad_token(folders: dict[str, str],
     assert batch["input_ids"][1, data.length[20] :].unique().tolist() == [1]
 
 
-def test_the_stacked_engine_draws_a_missing_pooler_like_the_reference(
-    folders: dict[str, str], tiny_glue: str, tmp_path: Path
-) -> None:
+def test_the_stacked_engine_draws_a_missing_pooler_like_the_reference(folders: dict[str, str], tiny_glue: str) -> None:
     model, data = load_model(folders["bert"]), task(folders["bert"], tiny_glue)
     outcomes = StackedEngine(model, data, RECIPE, 2).run([Cell(0, 0), Cell(4, 0)])
     reference, _ = finetune(model, data, RECIPE, Cell(4, 0))

@@ -15,7 +15,7 @@ from runners.engines.plain import AdamRule, AdamState
 from tests.runners.engines.kernels.cases import ALL, DEVICE, OWN_KERNELS, Case
 
 pytest.importorskip("triton", reason="the kernels need triton")
-from runners.engines import kernels  # noqa: E402
+from runners.engines import kernels
 
 torch.set_num_threads(1)
 TOLERANCE = 1e-6 if DEVICE == "cpu" else 1e-5  # of the largest number, or of 1

@@ -88,7 +88,9 @@ def _filled(template: str, values: dict[str, str]) -> str:
 
 
 def main(
-    folder: Annotated[Path, typer.Argument(help="Folder of a trial set; the documents are written there.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder of a trial set; the documents are written there.")
+    ],
 ) -> None:
     """Write the dataset card of a trial set, and what belongs to it."""
     read_manifest(folder)

@@ -24,7 +24,7 @@ app = application("Write something down on a board, open or closed.")
 @app.command()
 def remove(
     board: BOARD,
-    slug: Annotated[str, typer.Argument(help="The entry.")],
+    slug: Annotated[str, typer.Argument(metavar="SLUG", help="The entry.")],
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; the board shows it.")],
     results: FOLDER = RESULTS,
 ) -> None:

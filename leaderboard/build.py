@@ -59,9 +59,9 @@ def read_sources(submissions: Path) -> dict[str, str]:
 
 
 def main(
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the site goes: new, empty, or built before.")],
-    submissions: Annotated[Path, typer.Option(metavar="FOLDER", help="The submissions.")] = SUBMISSIONS,
-    results: Annotated[Path, typer.Option(metavar="FOLDER", help="What the verification wrote.")] = RESULTS,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the site goes: new, empty, or built before.")],
+    submissions: Annotated[Path, typer.Option(metavar="DIR", help="The submissions.")] = SUBMISSIONS,
+    results: Annotated[Path, typer.Option(metavar="DIR", help="What the verification wrote.")] = RESULTS,
     pool: Annotated[Path, typer.Option(metavar="FILE", help="The hidden pool's published SHA-256.")] = HIDDEN_POOL,
 ) -> None:
     """Build the leaderboard's static site."""

@@ -15,6 +15,7 @@ from typing import Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from leaderboard.boards import Board, belongs
+from leaderboard.environment import differences
 from leaderboard.results import BAD_SUBMISSION, VERIFIED, Key, Result, write_result
 from seedbench.commands import open_console
 from seedbench.documents import Positive, Sha256, from_json
@@ -83,7 +84,7 @@ def measure(order: Order) -> Result | None:
         SeedbenchError: what is not the entry's fault: no trial set, a machine that cannot seal.
     """
     folder, board = Path(order.entry), order.board
-    blank = Result(folder.name, order.key, BAD_SUBMISSION, name=folder.name)
+    blank = Result(folder.name, order.key, BAD_SUBMISSION, name=folder.name, packages=differences())
     try:
         entry = read_submission(folder)
     except SeedbenchError as error:

@@ -67,6 +67,7 @@ class Result:
         license: of its source.
         source_sha256: of its source.
         organisers: whether the source is that of one of the organisers' entries.
+        packages: what was not as `requirements.txt` pins it where this was measured; None where that was not recorded.
         claimed: what its authors measured.
         measured: what counts; None unless verified.
         example: one campaign's decisions; None unless verified, and on the hidden pool, whose seeds it shows.
@@ -85,6 +86,7 @@ class Result:
     license: str = ""
     source_sha256: str = ""
     organisers: bool = False
+    packages: tuple[str, ...] | None = None
     claimed: Evaluation | None = None
     measured: Evaluation | None = None
     example: Decisions | None = None

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from leaderboard.boards import HERE, Board, sha256_of
+from leaderboard.environment import differences
 from leaderboard.measure import ANOTHER_BOARD, Order
 from leaderboard.results import BAD_SUBMISSION, NOT_MEASURED, Key, Result, read_result, write_result
 from seedbench.documents import to_json
@@ -81,11 +82,11 @@ def verify(entry: Path, verification: Verification, *, again: bool = False) -> R
         # What else is in a bad one's folder is not in its key; what the organisers wrote since is in none.
         changed = known.claimed is not None and bool(known.claimed.strategy.parameters)
         return replace(known, organisers=known.source_sha256 in verification.baselines and not changed)
-    runs = []
+    runs, packages = [], differences()
     for number in range(1, RUNS + 1):
         out = verification.folder / WORK / entry.name / str(number)
         run = read_result(out, entry.name)
-        if run is None or run.key != key:
+        if run is None or (run.key, run.packages) != (key, packages):
             run = _measure(entry, key, verification, out)
         if run is None:
             return None
@@ -160,7 +161,7 @@ def _measure(entry: Path, key: Key, verification: Verification, out: Path) -> Re
 
 
 def _failed(entry: Path, key: Key, verdict: str, reason: str) -> Result:
-    return Result(entry.name, key, verdict, reason, name=entry.name)
+    return Result(entry.name, key, verdict, reason, name=entry.name, packages=differences())
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -8,10 +8,11 @@ look-up table does not.
 
 from __future__ import annotations
 
+import json
 import math
-import secrets
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -21,15 +22,18 @@ from rich.text import Text
 
 from leaderboard.boards import PUBLIC_SEED, SUBMISSIONS
 from leaderboard.perturbed import perturbed
+from leaderboard.unfinished import Journal
 from seedbench.commands import open_console, run
 from seedbench.cpus import usable_cpus
 from seedbench.errors import SeedbenchError, SelectionError, StrategyFailed
 from seedbench.evaluation import Evaluation, evaluate_selected
+from seedbench.files import kept_folder
 from seedbench.replay import ReplayOptions
 from seedbench.strategy import Strategy, checked_parameters, load_strategy
 from seedbench.submission import SOURCE, is_slug, read_submission
 from seedbench.trialset import BUNDLED, Selection, TrialSet, load_trials
 
+_NAME = "leaderboard.suspect"
 WORLDS, REPLICATES = 12, 100
 FEWEST = 5  # worlds: with fewer their scatter is hardly known
 SHARE = 0.5  # of a gain: what must be gone for a suspicion
@@ -71,6 +75,7 @@ def examine(
     seed: int,
     worlds: int = WORLDS,
     hidden: TrialSet | None = None,
+    journal: Journal | None = None,
 ) -> Iterator[tuple[float, Fall]]:
     """Replays a strategy on recorded trials and where there is nothing to look up.
 
@@ -81,6 +86,7 @@ def examine(
         seed: of other pools and of perturbations; nobody should know it beforehand.
         worlds: how many pools, and how many perturbed sets, at least `FEWEST`.
         hidden: trials that nobody has seen.
+        journal: what an earlier call of the same has found, which is not found again; takes what this one finds.
 
     Yields:
         The recorded gain over best-of-n, in shares of the gap, and what is left of it elsewhere.
@@ -90,23 +96,28 @@ def examine(
     """
     if worlds < FEWEST:
         raise SeedbenchError(f"--worlds {worlds}: at least {FEWEST}, or nothing is known of their scatter")
-    recorded = evaluate_selected(strategy, Selection(trials=trials), options)
+    journal = journal or Journal(None)
+    recorded = journal.recorded(lambda: evaluate_selected(strategy, Selection(trials=trials), options))
     if recorded.summary.difference is None:
         raise SeedbenchError(f"{trials.name}: no table where choosing wins anything that is told from noise")
     seeds = [int(drawn) for drawn in np.random.default_rng(seed).integers(2**62, size=worlds)]
 
-    def other_pools(number: int) -> Evaluation:
-        return evaluate_selected(strategy, Selection(trials=trials), replace(options, seed=seeds[number]))
+    def put_together(drawn: int) -> TrialSet:
+        rng = np.random.default_rng(drawn)
+        return replace(trials, tables=tuple(perturbed(table, rng) for table in trials.tables))
 
-    def put_together(number: int) -> Evaluation:
-        rng = np.random.default_rng(seeds[number])
-        tables = tuple(perturbed(table, rng) for table in trials.tables)
-        world = Selection(trials=replace(trials, tables=tables))
-        return evaluate_selected(strategy, world, replace(options, seed=seeds[number]))
+    def left(where: str, world: Callable[[int], TrialSet]) -> Iterator[float]:
+        for number, drawn in enumerate(seeds):
+
+            def find(drawn: int = drawn) -> float:
+                there = Selection(trials=world(drawn))
+                return gain_of(evaluate_selected(strategy, there, replace(options, seed=drawn)), recorded)
+
+            yield journal.gain(where, number, find)
 
     gain = gain_of(recorded, recorded)
-    yield gain, _over_worlds("pools", gain, recorded, other_pools, worlds)
-    yield gain, _over_worlds("perturbed", gain, recorded, put_together, worlds)
+    yield gain, _over_worlds("pools", gain, left("pools", lambda drawn: trials))
+    yield gain, _over_worlds("perturbed", gain, left("perturbed", put_together))
     if hidden is not None:
         yield gain, _on_hidden(recorded, strategy, hidden, options)
 
@@ -125,16 +136,15 @@ def gain_of(evaluation: Evaluation, recorded: Evaluation) -> float:
     return won / to_win
 
 
-def _over_worlds(
-    where: str, gain: float, recorded: Evaluation, world: Callable[[int], Evaluation], worlds: int
-) -> Fall:
+def _over_worlds(where: str, gain: float, left: Iterable[float]) -> Fall:
     """An honest rule's recorded gain is one more draw of the worlds' (a prediction interval of Student's t)."""
     from scipy.special import stdtrit
 
     try:
-        found = [gain_of(world(number), recorded) for number in range(worlds)]
+        found = list(left)
     except StrategyFailed as failed:
         return Fall(where, None, None, None, True, failed.verdict)
+    worlds = len(found)
     scatter = float(np.std(found, ddof=1)) * math.sqrt(1 + 1 / worlds)
     of_95, of_level = (float(stdtrit(worlds - 1, (1 + level) / 2)) * scatter for level in (0.95, LEVEL))
     return _fall(where, gain, float(np.mean(found)), of_95, of_level)
@@ -211,26 +221,41 @@ def main(
         int | None, typer.Option(min=0, metavar="N", help="Of pools and perturbations; without it, drawn and printed.")
     ] = None,
 ) -> None:
-    """Say how much of an entry's gain goes where there is nothing to look up; exit code 1 where that is suspicious."""
+    """Say how much of an entry's gain goes where there is nothing to look up; exit code 1 where that is suspicious.
+
+    What is interrupted, or killed, goes on by the same command, with the seed that was drawn.
+    """
     console = open_console(highlight=False)
     options = ReplayOptions(
         replicates=replicates, seed=PUBLIC_SEED, track=track, processes=processes or usable_cpus(), sandbox=True
     )
     strategy, shown = strategy_of(entry, submissions), load_trials(public, revision=revision)
     hidden = None if trials is None else load_trials(trials)
-    seed = secrets.randbits(62) if seed is None else seed
+    replayed = replace(options, processes=1)  # however many: the result is the same
+    about = (strategy.name, strategy.sha256, strategy.parameters, shown.sha256, hidden and hidden.sha256, worlds, seed)
+    code = (path.read_bytes() for path in (Path(__file__), Path(perturbed.__code__.co_filename)))
+    journal = Journal(kept_folder(json.dumps([*about, asdict(replayed)], default=dict).encode(), *code))
+    seed = journal.seed if seed is None else seed
     console.print(Text(f"{strategy.name} on {shown.name} {shown.version}, --seed {seed}"))
     falls: list[Fall] = []
     gain = 0.0
-    for gain, fall in examine(strategy, shown, options, seed=seed, worlds=worlds, hidden=hidden):
-        if not falls:
-            console.print(Text(f"recorded trials: gains {gain:+.1%} of the gap over best-of-n"))
-        falls.append(fall)
-        console.print(Text(line_of(fall)), soft_wrap=True)
+    try:
+        for gain, fall in examine(strategy, shown, options, seed=seed, worlds=worlds, hidden=hidden, journal=journal):
+            if not falls:
+                console.print(Text(f"recorded trials: gains {gain:+.1%} of the gap over best-of-n"))
+            falls.append(fall)
+            console.print(Text(line_of(fall)), soft_wrap=True)
+    except KeyboardInterrupt:
+        print(f"{_NAME}: interrupted; what is done is kept, and the same command goes on from there", file=sys.stderr)
+        raise
+    except SeedbenchError:
+        journal.remove()
+        raise
+    journal.remove()
     console.print(Text(said(gain, falls)), soft_wrap=True)
     if any(fall.suspicious for fall in falls):
         raise typer.Exit(1)
 
 
 if __name__ == "__main__":
-    run(main, "python -m leaderboard.suspect")
+    run(main, f"python -m {_NAME}")

@@ -35,6 +35,7 @@ from leaderboard.boards import (
     read_boards,
     write_board,
 )
+from leaderboard.environment import require_pinned
 from leaderboard.ranks import keep_comparisons
 from leaderboard.results import Result, comparable_claim, gap_closed
 from leaderboard.runs import Verification, verify
@@ -250,6 +251,9 @@ def main(
         bool, typer.Option("--pull-requests", help="Verify the Hub repo's open pull requests, and comment on them.")
     ] = False,
     repo: Annotated[str, typer.Option(metavar="HUB_ID", help="The leaderboard's repo.")] = "seedbench/leaderboard",
+    other_packages: Annotated[
+        bool, typer.Option("--other-packages", help="Run with others than requirements.txt pins; results say so.")
+    ] = False,
 ) -> None:
     """Run entries twice in sealed processes and write down what was measured beside what is claimed."""
     console = open_console(highlight=False)
@@ -257,6 +261,8 @@ def main(
         raise SeedbenchError("--pull-requests verifies the Hub's open ones: leave out names, --close and --again")
     if close and trials is not None:
         raise SeedbenchError("--close, then --trials: a hidden pool is for a board that is closed")
+    if not other_packages:
+        require_pinned()
     verification = prepare(
         trials,
         public,

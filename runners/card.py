@@ -213,13 +213,17 @@ def trainer_step(model: PreTrainedModel, task: str, device: str) -> float | None
 
 
 def main(
-    out: Annotated[Path, typer.Option(help="What was found, as JSON.")],
-    device: Annotated[str, typer.Option(help="The card.")] = "cuda",
-    hidden: Annotated[int, typer.Option(help="Of the model: 384 MiniLM-L6, 768 BERT-base, 1024 BERT-large.")] = 384,
-    layers: Annotated[int, typer.Option(help="Likewise: 6, 12, 24.")] = 6,
-    trials: Annotated[int, typer.Option(help="Trained together.")] = 25,
-    steps: Annotated[int, typer.Option(help="Measured of each task.")] = 60,
-    tasks: Annotated[str, typer.Option(help="Which, with commas; sst2 is known too.")] = "cola,mrpc,rte",
+    out: Annotated[Path, typer.Option(metavar="FILE", help="What was found, as JSON.")],
+    device: Annotated[str, typer.Option(metavar="DEVICE", help="The card.")] = "cuda",
+    hidden: Annotated[
+        int, typer.Option(metavar="N", help="Of the model: 384 MiniLM-L6, 768 BERT-base, 1024 BERT-large.")
+    ] = 384,
+    layers: Annotated[int, typer.Option(metavar="N", help="Likewise: 6, 12, 24.")] = 6,
+    trials: Annotated[int, typer.Option(metavar="N", help="Trained together.")] = 25,
+    steps: Annotated[int, typer.Option(metavar="N", help="Measured of each task.")] = 60,
+    tasks: Annotated[
+        str, typer.Option(metavar="T,T,…", help="Which, with commas; sst2 is known too.")
+    ] = "cola,mrpc,rte",
     trainer: Annotated[bool, typer.Option(help="Whether a plain Trainer is timed too.")] = True,
 ) -> None:
     """Compare the stacked engine with the CPU's reference on a card, then time it against its floor and a Trainer."""

@@ -18,6 +18,7 @@ from rich.progress import track
 
 from runners.compact import SUFFIX, Splits, read_compact, write_compact
 from runners.errors import RunnerError
+from runners.options import APPEND
 from runners.trial_log import TrialLog, read_log
 from seedbench import metrics
 from seedbench.commands import open_console, run
@@ -207,11 +208,15 @@ def append(splits: Splits, folder: Path, *, name: str, version: str) -> str:
 
 
 def main(
-    logs: Annotated[Path, typer.Argument(help="Folder of trial logs, or of what --compact made of them.")],
-    out: Annotated[Path, typer.Argument(help="Folder of the trial set.")],
-    name: Annotated[str | None, typer.Option(help="Name of the trial set, such as owner/name on the Hub.")] = None,
-    version: Annotated[str | None, typer.Option(help="Semantic version of the data.")] = None,
-    append_: Annotated[bool, typer.Option("--append", help="Add the new trials to the set that is there.")] = False,
+    logs: Annotated[
+        Path, typer.Argument(metavar="LOGS_DIR", help="Folder of trial logs, or of what --compact made of them.")
+    ],
+    out: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="Folder of the trial set.")],
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Name of the trial set, such as owner/name on the Hub.")
+    ] = None,
+    version: Annotated[str | None, typer.Option(metavar="X.Y.Z", help="Semantic version of the data.")] = None,
+    append_: Annotated[bool, APPEND] = False,
     steps: Annotated[bool, typer.Option(help="With the loss and gradient norm of every step.")] = False,
     logits: Annotated[bool, typer.Option(help="With the logits of every checkpoint.")] = False,
     compact: Annotated[

@@ -14,6 +14,7 @@ from rich.table import Table
 from runners.data.glue import train_size
 from runners.data.recipe import validation_steps
 from runners.errors import RunnerError
+from runners.options import GLUE, MODEL_NAME
 from runners.plan_file import PlanError, PlannedTable, load_plan
 from runners.table import TableSpec
 from runners.trial_log import Cell, read_record
@@ -163,17 +164,25 @@ def card_estimate(tables: Sequence[PlannedTable], name: str) -> Table:
 
 
 def main(
-    plan: Annotated[Path, typer.Argument(help="A plan file, such as runners/plans/dodge2020.toml.")],
+    plan: Annotated[Path, typer.Argument(metavar="FILE", help="A plan file, such as runners/plans/dodge2020.toml.")],
     trials_per_hour: Annotated[
-        list[str] | None, typer.Option(help="What one job does in an hour, as TASK=NUMBER; repeat.")
+        list[str] | None,
+        typer.Option(metavar="TASK=NUMBER", help="What one job does in an hour, as TASK=NUMBER; repeat."),
     ] = None,
-    logs: Annotated[Path, typer.Option(help="Trial logs that say it, where it is not given.")] = Path("logs"),
-    model: Annotated[str | None, typer.Option(help="Another model than the plan's.")] = None,
-    model_name: Annotated[str | None, typer.Option(help="Public name of the model in a local folder.")] = None,
-    glue: Annotated[str | None, typer.Option(help="A folder laid out like nyu-mll/glue, or a Hub dataset.")] = None,
-    until: Annotated[float | None, typer.Option(min=1, help="Say what a sweep of so many seconds will reach.")] = None,
+    logs: Annotated[Path, typer.Option(metavar="DIR", help="Trial logs that say it, where it is not given.")] = Path(
+        "logs"
+    ),
+    model: Annotated[str | None, typer.Option(metavar="DIR|HUB_ID", help="Another model than the plan's.")] = None,
+    model_name: Annotated[str | None, MODEL_NAME] = None,
+    glue: Annotated[str | None, GLUE] = None,
+    until: Annotated[
+        float | None, typer.Option(metavar="SECONDS", min=1, help="Say what a sweep of so many seconds will reach.")
+    ] = None,
     card: Annotated[
-        str | None, typer.Option(help="h100 or h200: compute memory, trials together and hours there; no data needed.")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="h100 or h200: compute memory, trials together and hours there; no data needed."
+        ),
     ] = None,
 ) -> None:
     """What a plan will take: its trials, steps and device hours, by rates that are given or measured."""

@@ -18,9 +18,21 @@ from rich.console import Console
 from rich.live import Live
 
 from runners.data.reading import dataset_of
-from runners.data.recipe import RECIPES
 from runners.errors import RunnerError
 from runners.export import trial_row
+from runners.options import (
+    CHANGES,
+    COMPILED,
+    DATA_ORDER_SEEDS,
+    DEVICES,
+    GLUE,
+    MODEL,
+    MODEL_NAME,
+    RECIPE,
+    STACK,
+    THREADS,
+    WORKERS,
+)
 from runners.pilots import PilotResult, PilotsOfPlan, failures, results_file, write_results
 from runners.plan_file import PlannedTable, load_pilots, load_plan, table_named
 from runners.progress import Display
@@ -138,41 +150,62 @@ def devices_of(given: Sequence[str] | None, workers: int) -> list[str]:
 
 
 def main(
-    out: Annotated[Path, typer.Option(help="Folder of the trial logs.")],
-    plan: Annotated[Path | None, typer.Option(help="A plan file, such as runners/plans/glue-2.toml.")] = None,
-    table: Annotated[str | None, typer.Option(help="The plan's table to fill, as TASK/RECIPE; default: all.")] = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the trial logs.")],
+    plan: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A plan file, such as runners/plans/glue-2.toml.")
+    ] = None,
+    table: Annotated[
+        str | None, typer.Option(metavar="TASK/RECIPE", help="The plan's table to fill, as TASK/RECIPE; default: all.")
+    ] = None,
     pilots: Annotated[
         bool, typer.Option("--pilots", help="Run the plan's pilots, which choose learning rates.")
     ] = False,
     until: Annotated[
-        float | None, typer.Option(min=1, help="Seconds from now: what would not end before is not started.")
+        float | None,
+        typer.Option(metavar="SECONDS", min=1, help="Seconds from now: what would not end before is not started."),
     ] = None,
-    model: Annotated[str | None, typer.Option(help="A transformers folder or Hub name.")] = None,
-    task: Annotated[str | None, typer.Option(help=f"One of {', '.join(TASKS)}, or a name for --dataset.")] = None,
-    recipe: Annotated[str | None, typer.Option(help=f"One of {', '.join(RECIPES)}.")] = None,
+    model: Annotated[str | None, MODEL] = None,
+    task: Annotated[
+        str | None, typer.Option(metavar="T", help=f"One of {', '.join(TASKS)}, or a name for --dataset.")
+    ] = None,
+    recipe: Annotated[str | None, RECIPE] = None,
     weight_init_seeds: Annotated[
-        str | None, typer.Option(help="Rows of the grid: 0:5 is 0 … 4; commas join; random:5.")
+        str | None, typer.Option(metavar="SEEDS", help="Rows of the grid: 0:5 is 0 … 4; commas join; random:5.")
     ] = None,
-    data_order_seeds: Annotated[str | None, typer.Option(help="Columns of the grid.")] = None,
-    glue: Annotated[str | None, typer.Option(help="A folder laid out like nyu-mll/glue, or a Hub dataset.")] = None,
-    model_name: Annotated[str | None, typer.Option(help="Public name of the model in a local folder.")] = None,
+    data_order_seeds: Annotated[str | None, DATA_ORDER_SEEDS] = None,
+    glue: Annotated[str | None, GLUE] = None,
+    model_name: Annotated[str | None, MODEL_NAME] = None,
     dataset: Annotated[
-        str | None, typer.Option(help="Not GLUE: a Hub name[:configuration], a folder, or a csv, json or parquet file.")
+        str | None,
+        typer.Option(
+            metavar="DIR|FILE|HUB_ID",
+            help="Not GLUE: a Hub name[:configuration], a folder, or a csv, json or parquet file.",
+        ),
     ] = None,
-    text: Annotated[list[str] | None, typer.Option(help="Its column of texts; twice for pairs.")] = None,
-    label: Annotated[str | None, typer.Option(help="Its column of labels, numbers or names; default: label.")] = None,
-    validation: Annotated[str | None, typer.Option(help="The split, or file, of its dev set.")] = None,
-    test: Annotated[str | None, typer.Option(help="That of its test set; default: held out of training.")] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="A changed recipe field, as name=value.")] = None,
-    engine: Annotated[str | None, typer.Option(help="reference (one trial at a time) or stacked (a column).")] = None,
-    stack: Annotated[int | None, typer.Option(help="Trials the stacked engine trains together.")] = None,
-    compiled: Annotated[
-        bool | None, typer.Option("--compile/--no-compile", help="Compile the stacked engine; on CPUs only.")
+    text: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN", help="Its column of texts; twice for pairs.")
     ] = None,
-    device: Annotated[list[str] | None, typer.Option(help="cpu, cuda:0, …; repeat for more processes.")] = None,
-    workers: Annotated[int, typer.Option(help="Processes per device.")] = 1,
-    threads: Annotated[int, typer.Option(help="CPU threads of each process; 0: torch's default.")] = 0,
-    known: Annotated[Path | None, typer.Option(help="A trial set whose cells are not run again.")] = None,
+    label: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Its column of labels, numbers or names; default: label.")
+    ] = None,
+    validation: Annotated[
+        str | None, typer.Option(metavar="SPLIT|FILE", help="The split, or file, of its dev set.")
+    ] = None,
+    test: Annotated[
+        str | None, typer.Option(metavar="SPLIT|FILE", help="That of its test set; default: held out of training.")
+    ] = None,
+    set_: Annotated[list[str] | None, CHANGES] = None,
+    engine: Annotated[
+        str | None, typer.Option(metavar="NAME", help="reference (one trial at a time) or stacked (a column).")
+    ] = None,
+    stack: Annotated[int | None, STACK] = None,
+    compiled: Annotated[bool | None, COMPILED] = None,
+    device: Annotated[list[str] | None, DEVICES] = None,
+    workers: Annotated[int, WORKERS] = 1,
+    threads: Annotated[int, THREADS] = 0,
+    known: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A trial set whose cells are not run again.")
+    ] = None,
 ) -> None:
     """Fill a seed grid with trials; run the same command again to go on.
 

@@ -125,11 +125,9 @@ def test_the_changelog_names_every_shipped_strategy_and_the_version():
 def test_constraints_cover_every_dependency():
     import tomllib
 
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [
-        *project["dependencies"],
-        *(name for extra in project["optional-dependencies"].values() for name in extra),
-    ]
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    sets = [*settings["project"]["optional-dependencies"].values(), *settings["dependency-groups"].values()]
+    wanted = [*settings["project"]["dependencies"], *(name for one in sets for name in one if isinstance(name, str))]
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     pinned = {line.partition("==")[0].lower().replace("_", "-") for line in lines if "==" in line}
     names = {re.split(r"[<>=!~\[; ]", name)[0].lower().replace("_", "-") for name in wanted}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from leaderboard.environment import said
 from leaderboard.results import VERDICTS, comparable_claim
 from leaderboard.site.curves import score_chart
 from leaderboard.site.data import Entry, Standing, rows_of, summary_of, table_name, tables_of
@@ -118,6 +119,8 @@ def _facts(standing: Standing, entry: Entry) -> Table:
     if entry.hidden is not None:
         rows.append(("Gap closed, hidden pool", _gap(entry.hidden)))
         rows.append(("Public minus hidden, in points", points(entry.overfit)))
+    if different := {*(result.packages or ()), *(entry.hidden.packages or () if entry.hidden else ())}:
+        rows.append(("Measured with other packages than pinned", said(tuple(sorted(different)))))
     rows += [("Licence", result.license or UNDEFINED), ("Link", link), ("Folder", Code(f"submissions/{entry.slug}/"))]
     return Table((Column("about"), Column("this entry")), tuple(rows))
 

@@ -18,8 +18,8 @@ from runners.cluster.rounds import ClusterError, drive, look, register, send_rou
 from runners.cluster.sbatch import slurm_parameters
 from runners.cluster.show import overview, print_failures, watching
 from runners.cluster.state import Options, cluster_folder, locked, read_state, write_state
-from runners.data.recipe import RECIPES
 from runners.errors import RunnerError
+from runners.options import APPEND, CHANGES, COMPILED, DATA_ORDER_SEEDS, GLUE, MODEL, MODEL_NAME, RECIPE, STACK
 from runners.plan import estimate, parse_rates, with_rates
 from runners.plan_file import PlannedTable, load_plan
 from runners.table import grid, table_spec
@@ -29,8 +29,11 @@ from seedbench.tasks import TASKS
 app = application("Fill seed grids on a cluster, or with several jobs on this machine.")
 console = open_console(stderr=True)
 
-Out = Annotated[Path, typer.Argument(help="Folder of the trial logs, as given to submit --out.")]
-Poll = Annotated[float | None, typer.Option("--poll", help="Seconds between two looks; default: SLURM 30, else 1.")]
+Out = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the trial logs, as given to submit --out.")]
+Poll = Annotated[
+    float | None,
+    typer.Option("--poll", metavar="SECONDS", help="Seconds between two looks; default: SLURM 30, else 1."),
+]
 
 
 @contextmanager
@@ -47,42 +50,55 @@ def _reporting(interrupted: str) -> Iterator[None]:
 
 @app.command()
 def submit(
-    out: Annotated[Path, typer.Option(help="Folder of the trial logs; the jobs must see it too.")],
-    plan: Annotated[Path | None, typer.Option(help="A plan file, in place of model, task, recipe and seeds.")] = None,
-    model: Annotated[str | None, typer.Option(help="A transformers folder or Hub name.")] = None,
-    model_name: Annotated[str | None, typer.Option(help="Public name of the model in a local folder.")] = None,
-    glue: Annotated[str | None, typer.Option(help="A folder laid out like nyu-mll/glue, or a Hub dataset.")] = None,
-    task: Annotated[str | None, typer.Option(help=f"One of {', '.join(TASKS)}; with --plan: only this one.")] = None,
-    recipe: Annotated[str | None, typer.Option(help=f"One of {', '.join(RECIPES)}.")] = None,
-    weight_init_seeds: Annotated[str | None, typer.Option(help="Rows of the grid: 0:5 is 0 … 4; commas join.")] = None,
-    data_order_seeds: Annotated[str | None, typer.Option(help="Columns of the grid.")] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="A changed recipe field, as name=value.")] = None,
-    engine: Annotated[str | None, typer.Option(help="stacked (default) or reference.")] = None,
-    stack: Annotated[int | None, typer.Option(help="Trials the stacked engine trains together.")] = None,
-    compiled: Annotated[
-        bool | None, typer.Option("--compile/--no-compile", help="Compile the stacked engine; on CPUs only.")
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the trial logs; the jobs must see it too.")],
+    plan: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A plan file, in place of model, task, recipe and seeds.")
     ] = None,
-    executor: Annotated[str, typer.Option(help=f"One of {', '.join(jobs.EXECUTORS)} (in this process).")] = "local",
+    model: Annotated[str | None, MODEL] = None,
+    model_name: Annotated[str | None, MODEL_NAME] = None,
+    glue: Annotated[str | None, GLUE] = None,
+    task: Annotated[
+        str | None, typer.Option(metavar="T", help=f"One of {', '.join(TASKS)}; with --plan: only this one.")
+    ] = None,
+    recipe: Annotated[str | None, RECIPE] = None,
+    weight_init_seeds: Annotated[
+        str | None, typer.Option(metavar="SEEDS", help="Rows of the grid: 0:5 is 0 … 4; commas join.")
+    ] = None,
+    data_order_seeds: Annotated[str | None, DATA_ORDER_SEEDS] = None,
+    set_: Annotated[list[str] | None, CHANGES] = None,
+    engine: Annotated[str | None, typer.Option(metavar="NAME", help="stacked (default) or reference.")] = None,
+    stack: Annotated[int | None, STACK] = None,
+    compiled: Annotated[bool | None, COMPILED] = None,
+    executor: Annotated[
+        str, typer.Option(metavar="NAME", help=f"One of {', '.join(jobs.EXECUTORS)} (in this process).")
+    ] = "local",
     trials_per_hour: Annotated[
         list[str] | None,
-        typer.Option(help="What one job does, as TASK=NUMBER; repeat. Default: measured, by a first small block."),
+        typer.Option(
+            metavar="TASK=NUMBER",
+            help="What one job does, as TASK=NUMBER; repeat. Default: measured, by a first small block.",
+        ),
     ] = None,
-    block_minutes: Annotated[float, typer.Option(help="How long a block should take.")] = 30,
+    block_minutes: Annotated[float, typer.Option(metavar="MINUTES", help="How long a block should take.")] = 30,
     max_jobs: Annotated[
-        int | None, typer.Option(help="Jobs at the same time; default: SLURM 256, local one a device.")
+        int | None, typer.Option(metavar="N", help="Jobs at the same time; default: SLURM 256, local one a device.")
     ] = None,
     device: Annotated[
-        list[str] | None, typer.Option(help="cpu, cuda, …: of every job; local: repeat to share jobs among devices.")
+        list[str] | None,
+        typer.Option(metavar="DEVICE", help="cpu, cuda, …: of every job; local: repeat to share jobs among devices."),
     ] = None,
-    threads: Annotated[int, typer.Option(help="CPU threads of each job; 0: torch's default.")] = 0,
-    attempts: Annotated[int, typer.Option(help="How often a block is sent that keeps getting lost.")] = 3,
-    partition: Annotated[str | None, typer.Option(help="As of sbatch.")] = None,
-    account: Annotated[str | None, typer.Option(help="As of sbatch.")] = None,
-    gres: Annotated[str | None, typer.Option(help="As of sbatch, such as gpu:1.")] = None,
-    time: Annotated[str | None, typer.Option(help="As of sbatch; default: twice a block and ten minutes.")] = None,
-    mem: Annotated[str | None, typer.Option(help="As of sbatch, such as 32G.")] = None,
+    threads: Annotated[int, typer.Option(metavar="N", help="CPU threads of each job; 0: torch's default.")] = 0,
+    attempts: Annotated[int, typer.Option(metavar="N", help="How often a block is sent that keeps getting lost.")] = 3,
+    partition: Annotated[str | None, typer.Option(metavar="NAME", help="As of sbatch.")] = None,
+    account: Annotated[str | None, typer.Option(metavar="NAME", help="As of sbatch.")] = None,
+    gres: Annotated[str | None, typer.Option(metavar="GRES", help="As of sbatch, such as gpu:1.")] = None,
+    time: Annotated[
+        str | None, typer.Option(metavar="TIME", help="As of sbatch; default: twice a block and ten minutes.")
+    ] = None,
+    mem: Annotated[str | None, typer.Option(metavar="SIZE", help="As of sbatch, such as 32G.")] = None,
     slurm: Annotated[
-        list[str] | None, typer.Option(help="Any other option of sbatch, or setup=COMMAND, as name=value; repeat.")
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="Any other option of sbatch, or setup=COMMAND, as name=value; repeat."),
     ] = None,
     dry_run: Annotated[bool, typer.Option(help="Only say what it would cost.")] = False,
     poll: Poll = None,
@@ -191,10 +207,12 @@ def status(
 @app.command()
 def collect(
     out: Out,
-    trial_set: Annotated[Path | None, typer.Argument(help="Folder of a trial set to turn the logs into.")] = None,
-    name: Annotated[str | None, typer.Option(help="Its name, such as owner/name on the Hub.")] = None,
-    version: Annotated[str | None, typer.Option(help="Its semantic version.")] = None,
-    append: Annotated[bool, typer.Option("--append", help="Add the new trials to the set that is there.")] = False,
+    trial_set: Annotated[
+        Path | None, typer.Argument(metavar="OUT_DIR", help="Folder of a trial set to turn the logs into.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Its name, such as owner/name on the Hub.")] = None,
+    version: Annotated[str | None, typer.Option(metavar="X.Y.Z", help="Its semantic version.")] = None,
+    append: Annotated[bool, APPEND] = False,
     poll: Poll = None,
 ) -> None:
     """Wait until every trial is done, sending lost blocks again; then, if asked, export the logs as a trial set."""

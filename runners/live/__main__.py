@@ -14,11 +14,12 @@ import typer
 from rich.console import Console
 
 from runners.block import BlockRunner
-from runners.data.recipe import RECIPES, validation_steps
+from runners.data.recipe import validation_steps
 from runners.errors import RunnerError
 from runners.live.folder import check_model, write_model, write_report
 from runners.live.report import Report, make_report, text
 from runners.live.trials import GlueTrainings, LiveTrials, open_folder
+from runners.options import CHANGES, GLUE, MODEL, MODEL_NAME, RECIPE
 from runners.table import TableSpec, table_spec
 from runners.trial_log import Cell
 from seedbench.commands import open_console, run
@@ -140,22 +141,36 @@ def parse_grid(text: str) -> tuple[int, int]:
 
 def main(
     strategy: Annotated[
-        str, typer.Argument(help="A file.py, file.py:name, or a shipped strategy; with parameters as asha(rungs=2).")
+        str,
+        typer.Argument(
+            metavar="STRATEGY", help="A file.py, file.py:name, or a shipped strategy; with parameters as asha(rungs=2)."
+        ),
     ],
-    model: Annotated[str, typer.Option(help="A transformers folder or Hub name.")],
-    task: Annotated[str, typer.Option(help=f"One of {', '.join(TASKS)}.")],
-    recipe: Annotated[str, typer.Option(help=f"One of {', '.join(RECIPES)}.")],
-    budget: Annotated[int, typer.Option(help="In full trials.")],
-    out: Annotated[Path, typer.Option(help="Folder of the kept checkpoint, card and report; must not exist.")],
-    glue: Annotated[str, typer.Option(help="A folder laid out like nyu-mll/glue, or a Hub dataset.")] = "nyu-mll/glue",
-    model_name: Annotated[str | None, typer.Option(help="Public name of the model in a local folder.")] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="A changed recipe field, as name=value.")] = None,
-    grid: Annotated[str, typer.Option(help="Weight-init seeds x data-order seeds to choose from.")] = "25x25",
-    seed: Annotated[int | None, typer.Option(help="Of all seeds; the same seed gives the same campaign.")] = None,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, …; default: cuda where there is one.")] = None,
-    in_memory: Annotated[int, typer.Option(help="Trials held in memory at a time; the others wait on disk.")] = 2,
+    model: Annotated[str, MODEL],
+    task: Annotated[str, typer.Option(metavar="T", help=f"One of {', '.join(TASKS)}.")],
+    recipe: Annotated[str, RECIPE],
+    budget: Annotated[int, typer.Option(metavar="B", help="In full trials.")],
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder of the kept checkpoint, card and report; must not exist.")
+    ],
+    glue: Annotated[str, GLUE] = "nyu-mll/glue",
+    model_name: Annotated[str | None, MODEL_NAME] = None,
+    set_: Annotated[list[str] | None, CHANGES] = None,
+    grid: Annotated[
+        str, typer.Option(metavar="RxC", help="Weight-init seeds x data-order seeds to choose from.")
+    ] = "25x25",
+    seed: Annotated[
+        int | None, typer.Option(metavar="N", help="Of all seeds; the same seed gives the same campaign.")
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(metavar="DEVICE", help="cpu, cuda, cuda:1, …; default: cuda where there is one.")
+    ] = None,
+    in_memory: Annotated[
+        int, typer.Option(metavar="N", help="Trials held in memory at a time; the others wait on disk.")
+    ] = 2,
     trials: Annotated[
-        Path | None, typer.Option(help="Folder of the paused trials, kept; default: OUT.trials, removed at the end.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of the paused trials, kept; default: OUT.trials, removed at the end."),
     ] = None,
 ) -> None:
     """Run a strategy on trials that are trained while it decides, and keep its choice as a transformers folder.

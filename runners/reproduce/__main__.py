@@ -19,6 +19,7 @@ from rich.console import Console
 from runners.block import BlockRunner
 from runners.data.recipe import Recipe
 from runners.errors import RunnerError
+from runners.options import COMPILED, DEVICES, GLUE, STACK, THREADS, WORKERS
 from runners.reproduce.differences import PROVENANCE, compare, keep, kept_in, report
 from runners.sweep import devices_of, resumable, sweep
 from runners.table import TableSpec
@@ -186,24 +187,36 @@ def reproduce(
 
 
 def main(
-    model: Annotated[str, typer.Option(help="The trials' model: a transformers folder or Hub name.")],
-    out: Annotated[Path, typer.Option(help="Folder of the new trial logs.")],
-    trials: Annotated[Path, typer.Option(help="Folder of the trial set; without it, the bundled one.")] = BUNDLED,
-    glue: Annotated[str, typer.Option(help="A folder laid out like nyu-mll/glue, or a Hub dataset.")] = "nyu-mll/glue",
-    task: Annotated[list[str] | None, typer.Option(help="Draw from this task only; may be repeated.")] = None,
-    recipe: Annotated[list[str] | None, typer.Option(help="Draw from this recipe only; may be repeated.")] = None,
-    model_name: Annotated[str | None, typer.Option(help="Draw from this model of the trial set only.")] = None,
-    number: Annotated[int, typer.Option("--cells", help="Trials to draw.")] = 5,
-    seed: Annotated[int, typer.Option(min=0, help="Of the draw.")] = 0,
-    engine: Annotated[str | None, typer.Option(help="reference or stacked; without it, as recorded.")] = None,
-    stack: Annotated[int | None, typer.Option(help="Trials the stacked engine trains together.")] = None,
-    compiled: Annotated[
-        bool | None, typer.Option("--compile/--no-compile", help="Compile the stacked engine; on CPUs only.")
+    model: Annotated[
+        str, typer.Option(metavar="DIR|HUB_ID", help="The trials' model: a transformers folder or Hub name.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the new trial logs.")],
+    trials: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder of the trial set; without it, the bundled one.")
+    ] = BUNDLED,
+    glue: Annotated[str, GLUE] = "nyu-mll/glue",
+    task: Annotated[
+        list[str] | None, typer.Option(metavar="T", help="Draw from this task only; may be repeated.")
     ] = None,
-    device: Annotated[list[str] | None, typer.Option(help="cpu, cuda:0, …; repeat for more processes.")] = None,
-    workers: Annotated[int, typer.Option(help="Processes per device.")] = 1,
-    threads: Annotated[int, typer.Option(help="CPU threads of each process; 0: torch's default.")] = 0,
-    json: Annotated[Path | None, typer.Option(help="Write the comparison into this file, beside others in it.")] = None,
+    recipe: Annotated[
+        list[str] | None, typer.Option(metavar="R", help="Draw from this recipe only; may be repeated.")
+    ] = None,
+    model_name: Annotated[
+        str | None, typer.Option(metavar="M", help="Draw from this model of the trial set only.")
+    ] = None,
+    number: Annotated[int, typer.Option("--cells", metavar="N", help="Trials to draw.")] = 5,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of the draw.")] = 0,
+    engine: Annotated[
+        str | None, typer.Option(metavar="NAME", help="reference or stacked; without it, as recorded.")
+    ] = None,
+    stack: Annotated[int | None, STACK] = None,
+    compiled: Annotated[bool | None, COMPILED] = None,
+    device: Annotated[list[str] | None, DEVICES] = None,
+    workers: Annotated[int, WORKERS] = 1,
+    threads: Annotated[int, THREADS] = 0,
+    json: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the comparison into this file, beside others in it.")
+    ] = None,
 ) -> None:
     """Train recorded trials again and compare them with the record; run the same command again to go on."""
     console = open_console(stderr=True)

@@ -7,6 +7,7 @@
     new_folder      a folder that is there whole or not at all
     changing        files of a folder, of which some are other people's, replaced together
     work_folder     one in the temporary folder, gone at the end; the next one removes what a killed process left there
+    kept_folder     where what is done of long work lies until all of it is, in the user's cache
     settle          finishes or undoes what a killed writer left of that; every reader of such a folder calls it
 
 **What is guaranteed**, on a local file system, wherever the process is killed or the power fails: the old content or
@@ -24,6 +25,7 @@ may find files of both: a trial set's SHA-256 tell. What a killed writer leaves 
 from seedbench.files.folders import Change, changing, make_folder, new_folder, remove_folder, settle
 from seedbench.files.locks import locked
 from seedbench.files.temporary import work_folder
+from seedbench.files.unfinished import kept_folder
 from seedbench.files.whole import append_line, end_line, try_writing, write_file, write_new_file
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "remove_folder",
     "settle",
     "try_writing",
+    "kept_folder",
     "work_folder",
     "write_file",
     "write_new_file",

@@ -76,7 +76,7 @@ def main() -> None:
             os.killpg(group, signal.SIGKILL)
 
 
-def become(words: Sequence[str]) -> None:
+def become(words: list[str]) -> None:
     """Tells the watchdog, which is at the other end of standard input, and becomes a command."""
     os.write(0, b"+%d\n" % os.getpid())
     empty = os.open(os.devnull, os.O_RDONLY)

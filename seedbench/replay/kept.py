@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -19,14 +18,13 @@ from pathlib import Path
 import numpy as np
 
 from seedbench.errors import CannotWrite, SeedbenchError
-from seedbench.files import remove_folder, write_file
+from seedbench.files import kept_folder, remove_folder, write_file
 from seedbench.replay.batch import Outcomes, Work
 from seedbench.trialset import TrialTable
 
 Unit = tuple[int, range]  # number of the plan, replicates
 
 _AFTER = 2.0  # seconds, from which on parts are written
-_DAYS = 7  # that parts are kept
 _OPTIONS = ("seed", "protocol", "track", "replicates")  # of those that the result depends on
 
 
@@ -87,12 +85,7 @@ def keeping(work: Work) -> Iterator[Kept | None]:
     if not work.options.resume or work.decisions or any(one.sha256 is None for one in work.strategies):
         yield None
         return
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "seedbench" / "unfinished"
-    with suppress(OSError):
-        for old in cache.iterdir():
-            if old.stat().st_mtime < time.time() - _DAYS * 86_400:
-                remove_folder(old)
-    kept = Kept(cache / _name_of(work))
+    kept = Kept(kept_folder(_digest(work)))
     try:
         yield kept
     except KeyboardInterrupt:
@@ -105,9 +98,9 @@ def keeping(work: Work) -> Iterator[Kept | None]:
     kept.remove()
 
 
-def _name_of(work: Work) -> str:
-    """SHA-256 of all that the outcomes of a replay depend on."""
-    digest = hashlib.sha256(_code())
+def _digest(work: Work) -> bytes:
+    """SHA-256 of all that the outcomes of a replay depend on, but for this package."""
+    digest = hashlib.sha256()
     said = {name: getattr(work.options, name) for name in _OPTIONS}
     said["strategies"] = [(one.name, one.sha256, dict(one.parameters)) for one in work.strategies]
     said["budgets"] = [plan.budgets for plan in work.plans]
@@ -115,7 +108,7 @@ def _name_of(work: Work) -> str:
     for plan in work.plans:
         for table in (plan.table, *(plan.history.tables if plan.history else ())):
             _add(digest, table)
-    return digest.hexdigest()
+    return digest.digest()
 
 
 def _add(digest: hashlib._Hash, table: TrialTable) -> None:
@@ -124,9 +117,3 @@ def _add(digest: hashlib._Hash, table: TrialTable) -> None:
         if isinstance(value, np.ndarray) and value.dtype != object:
             digest.update(f"{name}{value.dtype}{value.shape}".encode())
             digest.update(np.ascontiguousarray(value).data)
-
-
-def _code() -> bytes:
-    """All of this package's source: another version of it may play another campaign."""
-    package = Path(__file__).parents[1]
-    return b"".join(hashlib.sha256(path.read_bytes()).digest() for path in sorted(package.rglob("*.py")))

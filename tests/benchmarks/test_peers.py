@@ -1,6 +1,6 @@
 """seedbench beside its peers: campaigns of 600 checkpoints on 625 trials × 30, by the same rules on the same curves.
 
-    pip install -c constraints.txt -e ".[bench,test]"
+    pip install -c constraints.txt -e . --group test --group bench
     SEEDBENCH_BENCHMARKS=FOLDER pytest tests/benchmarks/test_peers.py --benchmark-enable --benchmark-only
 
 prints the table of ratios and writes it to FOLDER/peers.json. In every round each tool runs in turn, and a ratio is
@@ -41,7 +41,7 @@ from tests.synthetic import additive_predictions, table_by_hand
 BUDGET, LENGTH, REPLICATES, ROUNDS = 20, 30, 20, 30
 RULES = Path(__file__).with_name("rules.py")
 OURS, SEALED = "seedbench", "seedbench, sealed"
-needs_syne_tune = pytest.mark.skipif(find_spec("syne_tune") is None, reason="syne-tune comes with the extra bench")
+needs_syne_tune = pytest.mark.skipif(find_spec("syne_tune") is None, reason="syne-tune comes with the group bench")
 
 
 def halving() -> SuccessiveHalvingPruner:

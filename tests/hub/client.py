@@ -89,16 +89,18 @@ class Client:
         home.mkdir(parents=True, exist_ok=True)
         self._said = home / "said.txt"
         self._token = token
-        self._process = subprocess.Popen(
-            [sys.executable, "-u", "-c", _WORKER],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._said.open("w"),
-            text=True,
-            cwd=home,
-            # No bars: the process imports the Hub's client before it runs a command.
-            env=environment(url, home, token=token, xet=xet, offline=offline) | {"HF_HUB_DISABLE_PROGRESS_BARS": "1"},
-        )
+        # No bars: the process imports the Hub's client before it runs a command.
+        quiet = {"HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+        with self._said.open("w") as said:
+            self._process = subprocess.Popen(
+                [sys.executable, "-u", "-c", _WORKER],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=said,
+                text=True,
+                cwd=home,
+                env=environment(url, home, token=token, xet=xet, offline=offline) | quiet,
+            )
 
     def __enter__(self) -> Client:
         return self

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +17,7 @@ import pytest
 from leaderboard import suspect
 from leaderboard.perturbed import perturbed
 from leaderboard.suspect import Fall, examine, gain_of, said
+from leaderboard.unfinished import Journal
 from seedbench import CannotSeal, SeedbenchError, evaluate, load_trials
 from seedbench.campaign import shown_loss
 from seedbench.randomness import stream
@@ -21,6 +26,7 @@ from seedbench.sandbox import open_sandbox
 from seedbench.strategy import load_strategy, shipped
 from seedbench.trialset import TrialSet, TrialTable
 from tests.entries import claim, enter
+from tests.processes import ROOT, until
 
 SLOW = os.environ.get("SEEDBENCH_SLOW") == "1"
 RULES = [name for name in shipped() if name != "oracle"]
@@ -228,9 +234,78 @@ def test_the_command_line(run, monkeypatch, trials_folder, tmp_path):
     folder = tmp_path / "submissions"
     source = "def strategy(campaign):\n    trial = campaign.start()\n    trial.advance()\n    return trial\n"
     enter(folder, "one-look", source, claim(load_trials(trials_folder)))
-    monkeypatch.setattr("sys.argv", ["suspect"])
     given = ["one-look", "--submissions", folder, "--public", trials_folder, "--replicates", 4, "--worlds", 5]
     monkeypatch.setattr("sys.argv", ["suspect", *map(str, given), "--processes", "1", "--seed", "3"])
     with pytest.raises(SystemExit) as ended:
         suspect.run(suspect.main, "python -m leaderboard.suspect")
     assert ended.value.code in (0, None)
+
+
+WAITS = """
+import os
+
+
+def strategy(campaign):
+    trial = campaign.start()
+    while not trial.complete:
+        trial.advance()
+    if campaign.budget == 4:
+        sum(range(1_000_000))
+    return trial
+"""
+
+
+def test_what_is_interrupted_goes_on_and_says_the_same(board, tmp_path):
+    """By Ctrl-C, and then by SIGKILL; without a seed, which is drawn once. No world is played twice."""
+    try:
+        open_sandbox().close()
+    except CannotSeal as reason:
+        pytest.skip(str(reason))
+    (tmp_path / "mine.py").write_text(WAITS)
+    words = ["mine.py", "--replicates", "20", "--worlds", "5", "--processes", "1"]
+    cache = tmp_path / "cache"
+
+    def start(*more: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "leaderboard.suspect", *words, *more],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(cache)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def found() -> list[str]:
+        return [line for file in cache.rglob("found.jsonl") for line in file.read_text().splitlines()]
+
+    for number, worlds in ((signal.SIGINT, 3), (signal.SIGKILL, 7)):
+        ended = start()
+        until(lambda worlds=worlds: len(found()) > worlds, f"{worlds} worlds are done")
+        ended.send_signal(number)
+        _, said = ended.communicate()
+        kept = found()
+        assert ended.returncode == (130 if number == signal.SIGINT else -number)
+        if number == signal.SIGINT:
+            assert said == (
+                "leaderboard.suspect: interrupted; what is done is kept, and the same command goes on from there\n"
+            )
+    again = start()
+    out, said = again.communicate()
+    assert (again.returncode, said) == (0, "")
+    assert not list(cache.rglob("*.json*"))
+    seed = out.splitlines()[0].rpartition(" ")[2]
+    assert seed == str(json.loads(kept[0])["seed"])
+    whole = start("--seed", seed)
+    assert whole.communicate() == (out, "")
+    assert len(set(kept)) == len(kept) > 7
+
+
+def test_what_cannot_be_read_is_found_anew(tmp_path):
+    (tmp_path / "found.jsonl").write_bytes(b'{"pools 0": 0.25}\n{"pools 1": 0.\n[1]\n\xff\n{"pools 2": 0.5}\n')
+    (tmp_path / "recorded.json").write_text("{}")
+    journal = Journal(tmp_path)
+    assert [journal.gain("pools", number, lambda: 1.5) for number in range(3)] == [0.25, 1.5, 0.5]
+    assert [Journal(tmp_path).gain("pools", number, lambda: 2.5) for number in range(4)] == [0.25, 1.5, 0.5, 2.5]
+    recorded = evaluate("full_trials", replicates=4, budgets=2)
+    assert journal.recorded(lambda: recorded) == replace(recorded, campaigns=None)
+    assert Journal(tmp_path).recorded(lambda: 1 / 0) == replace(recorded, campaigns=None)

@@ -20,6 +20,7 @@ from leaderboard.amend import note, remove
 from leaderboard.baselines import main as baselines
 from leaderboard.boards import PUBLIC_SEED, read_baselines, read_board, read_boards, write_board
 from leaderboard.build import read_standings
+from leaderboard.environment import differences
 from leaderboard.measure import Order, measure
 from leaderboard.ranks import NONE, Comparisons, rank_intervals, read_comparisons
 from leaderboard.results import (
@@ -198,6 +199,7 @@ def test_results_are_read_as_they_were_found(verified):
             for name in ("score", "rows_seen"):
                 assert np.array_equal(result.campaigns[name], results[result.slug].campaigns[name])
             assert result.example.table == "mini/sst2/few" and result.example.budget == 4
+            assert result.packages == differences()
         else:
             assert result.measured is result.campaigns is result.example is None
     assert results_of(board, "hidden", folder) == ()
@@ -214,6 +216,7 @@ def test_a_killed_verification_goes_on_where_it_was(folder, claimed, tmp_path):
     enter(submissions, "a-quick", HONEST, claimed)
     enter(submissions, "b-slow", slow, claimed)
     arguments = ["--submissions", submissions, "--results", results, "--public", folder, "--replicates", REPLICATES]
+    arguments += ["--other-packages"]  # than those that are pinned, which these tests need not run with
     line = [sys.executable, "-m", "leaderboard.verify", *map(str, arguments), "--processes", "2"]
     public = results / BOARD / "public"
     running = subprocess.Popen(line, cwd=ROOT, stdout=subprocess.DEVNULL)
@@ -515,7 +518,8 @@ def test_names_of_folders(tmp_path, claimed):
 
 def test_the_command_says_what_is_wrong_in_one_line(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-m", "leaderboard.verify", "--public", str(tmp_path), "--results", str(tmp_path / "r")],
+        [sys.executable, "-m", "leaderboard.verify", "--public", str(tmp_path), "--results", str(tmp_path / "r")]
+        + ["--other-packages"],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -11,7 +11,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="needs the extra 'runners'")
+torch = pytest.importorskip("torch", reason="needs the group 'runners'")
 pytest.importorskip("accelerate", reason="transformers.Trainer needs it")
 
 from safetensors.torch import load_file  # noqa: E402

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-pytest.importorskip("torch", reason="the runners need the extra 'runners'")
+pytest.importorskip("torch", reason="the runners need the group 'runners'")
 
 WORDS = [f"word{number}" for number in range(200)]
 

@@ -1,0 +1,31 @@
+"""What is done of long work is kept until all of it is: in the user's cache, under a name that says what it is of."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from seedbench.files.folders import remove_folder
+
+_DAYS = 7  # that it is kept
+
+
+def kept_folder(*said: bytes) -> Path:
+    """The folder of one piece of work, which need not be there; those that nobody came back to are removed.
+
+    Args:
+        said: all that its results depend on. This package's source is added: another version may find something else.
+    """
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "seedbench" / "unfinished"
+    with suppress(OSError):
+        for old in cache.iterdir():
+            if old.stat().st_mtime < time.time() - _DAYS * 86_400:
+                remove_folder(old)
+    digest = hashlib.sha256()
+    sources = (path.read_bytes() for path in sorted(Path(__file__).parents[1].rglob("*.py")))
+    for part in (*said, *sources):
+        digest.update(hashlib.sha256(part).digest())
+    return cache / digest.hexdigest()

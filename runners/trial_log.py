@@ -173,7 +173,7 @@ def read_record(path: Path) -> Record:
         TrialLogError: not a log, or damaged.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             return _record(archive)
     except _DAMAGED as error:
         raise _damaged(path, error) from None
@@ -186,7 +186,7 @@ def read_log(path: Path) -> TrialLog:
         TrialLogError: not a log, or damaged.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             record = _record(archive)
             test = {name: archive[name] for name in ("test_label", "test_rows", "test_logits") if name in archive}
             outcome = Outcome(

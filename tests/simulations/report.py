@@ -26,7 +26,10 @@ DRAWS = 4000
 
 def load(folder: Path) -> dict[str, np.ndarray]:
     """All blocks -> arrays [families, ...]."""
-    blocks = [dict(np.load(path)) for path in sorted(folder.glob("[0-9]*[0-9].npz"))]
+    blocks = []
+    for path in sorted(folder.glob("[0-9]*[0-9].npz")):
+        with np.load(path) as block:
+            blocks.append(dict(block))
     found = {key: np.concatenate([one[key] for one in blocks]) for key in blocks[0] if key != "settings"}
     return found | {"settings": blocks[0]["settings"]}
 

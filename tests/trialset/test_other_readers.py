@@ -30,7 +30,8 @@ def with_polars(path: Path) -> list[dict[str, Any]]:
 
 def with_fastparquet(path: Path) -> list[dict[str, Any]]:
     fastparquet = pytest.importorskip("fastparquet")
-    return fastparquet.ParquetFile(str(path)).to_pandas().to_dict("records")
+    with path.open("rb") as file:
+        return fastparquet.ParquetFile(file).to_pandas().to_dict("records")
 
 
 def with_pandas(path: Path) -> list[dict[str, Any]]:

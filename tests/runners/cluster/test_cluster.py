@@ -220,16 +220,16 @@ def test_local_jobs_one_at_a_time_survive_a_kill_of_everything(
     tiny_model: str, tiny_glue: str, uninterrupted: dict[str, TrialLog], tmp_path: Path
 ) -> None:
     words = ("submit", *arguments(tiny_model, tiny_glue, tmp_path), "--max-jobs", "1", "--poll", "0.2")
-    submitting = command(*words, *BLOCKS_OF_THREE)
-    try:
-        wait_until(lambda: list(table_folder(tmp_path).glob("*.npz")), "the first log")
-        (batch,) = read_state(tmp_path).batches  # there is no room for the second block
-        submitting.kill()
-        submitting.wait()
-        assert jobs.ask(tmp_path, [batch]).alive == {(batch.name, 0): "running"}  # it outlives the command
-    finally:
-        submitting.kill()
-        cancelled = in_process("cancel", str(tmp_path))
+    with command(*words, *BLOCKS_OF_THREE) as submitting:
+        try:
+            wait_until(lambda: list(table_folder(tmp_path).glob("*.npz")), "the first log")
+            (batch,) = read_state(tmp_path).batches  # there is no room for the second block
+            submitting.kill()
+            submitting.wait()
+            assert jobs.ask(tmp_path, [batch]).alive == {(batch.name, 0): "running"}  # it outlives the command
+        finally:
+            submitting.kill()
+            cancelled = in_process("cancel", str(tmp_path))
     assert "1 batches of jobs ended" in cancelled.output
     wait_until(lambda: not jobs.ask(tmp_path, [batch]).alive, "the job to be gone", seconds=5)
     there = len(logs(tmp_path))

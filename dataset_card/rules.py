@@ -6,18 +6,19 @@ What was measured is stored beside the page, `rules.json`; the page is made of t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
+from dataset_card.own import OWN, PARTS, told_which_fail
 from seedbench.commands import open_console, run
 from seedbench.cpus import usable_cpus
 from seedbench.documents import read_json, to_json
 from seedbench.errors import SeedbenchError
-from seedbench.evaluation import Evaluation, Row, evaluate
+from seedbench.evaluation import Row, evaluate
 from seedbench.files import write_file
 from seedbench.metrics import Bound
 from seedbench.strategy import Setting, Strategy, load_strategy, shipped, tried_settings, with_parameters_said
@@ -26,6 +27,7 @@ from seedbench.trialset import TrialSet, TrialsIdentity, TrialTable, load_trials
 DOCS = Path(__file__).parents[1] / ".github" / "docs"
 MEASURED = "rules.json"
 REPLICATES = 200
+OWN_REPLICATES = 500
 
 Kind = Literal["fails", "differs", "alike"]
 
@@ -81,14 +83,22 @@ class Table:
 
 @dataclass(frozen=True)
 class Measured:
-    """`rules.json`."""
+    """`rules.json`.
+
+    Attributes:
+        parts: the rule of our own with a part replaced, in the order of `PARTS`.
+        limit: the same rule, told which trials fail; on tables where some do.
+    """
 
     format: Literal[1] = field(default=1, kw_only=True)
     trials: TrialsIdentity
     seed: int
     replicates: int
+    own_replicates: int
     tables: tuple[Table, ...]
     rules: tuple[Rule, ...]
+    parts: tuple[Rule, ...]
+    limit: Rule
 
 
 def labels() -> dict[str, Setting]:
@@ -105,46 +115,69 @@ def _chooses(strategy: Strategy) -> bool:
 
 
 def measure(
-    replicates: int = REPLICATES, processes: int = 1, say: Callable[[str], object] = lambda text: None
+    replicates: int = REPLICATES,
+    processes: int = 1,
+    say: Callable[[str], object] = lambda text: None,
+    own_replicates: int = OWN_REPLICATES,
 ) -> Measured:
-    """Replays every rule on every bundled table, by its test set where it has one, else by the dev set."""
+    """Replays every rule on every bundled table, by its test set where it has one, else by the dev set.
+
+    The rule of our own without each of its parts, and its limit where trials fail, are replayed apart from them: marks
+    hold for rules that ship.
+    """
     trials, wanted = load_trials(), labels()
-    tested = [table.name for table in trials.tables if table.test_score is not None]
-    by_protocol = {
-        "held-out-2": tested,
-        "dodge2020": [table.name for table in trials.tables if table.name not in tested],
-    }
-    cells: dict[str, dict[str, list[Cell]]] = {label: {} for label in wanted}
+    cells: dict[str, dict[str, tuple[Cell, ...]]] = {label: {} for label in wanted}
+    parts: dict[str, dict[str, tuple[Cell, ...]]] = {said: {} for said in PARTS}
+    limit: dict[str, tuple[Cell, ...]] = {}
     tables: list[Table] = []
-    first, *others = wanted
-    for protocol, names in by_protocol.items():
-        for name in names:
-            (table,) = (one for one in trials.tables if one.name == name)
-            found = evaluate(
-                load_strategy(first),
-                trials,
-                against=[load_strategy(label) for label in others],
-                protocol=protocol,
-                models=table.model,
-                tasks=table.task,
-                recipes=table.recipe,
-                replicates=replicates,
-                processes=processes,
-            )
-            say(f"{name}: {len(wanted)} rules")
-            tables.append(_table(table, found))
-            for label, rows in zip(wanted, [found.rows, *(one.rows for one in found.against)], strict=True):
-                cells[label][tables[-1].name] = [_cell(row) for row in rows]
+    for table in sorted(trials.tables, key=lambda one: one.test_score is None):  # those with a test set first
+        protocol = "dodge2020" if table.test_score is None else "held-out-2"
+        found = _rows([load_strategy(label) for label in wanted], trials, table, protocol, replicates, processes)
+        tables.append(_table(table, protocol, found[0][0]))
+        name = tables[-1].name
+        for label, rows in zip(wanted, found, strict=True):
+            cells[label][name] = tuple(map(_cell, rows))
+        own = [load_strategy(OWN, parameters=parameters) for parameters in PARTS.values()]
+        if tables[-1].kind == "fails":
+            own.append(load_strategy(told_which_fail(table)))
+        found = _rows(own, trials, table, protocol, own_replicates, processes)
+        for said, rows in zip(PARTS, found, strict=False):
+            parts[said][name] = tuple(map(_cell, rows))
+        if tables[-1].kind == "fails":
+            limit[name] = tuple(map(_cell, found[-1]))
+        say(f"{name}: {len(wanted)} rules, {len(own)} times {OWN}")
+    sha256 = load_strategy(OWN).sha256 or ""
     return Measured(
         trials=trials.identity,
         seed=0,
         replicates=replicates,
+        own_replicates=own_replicates,
         tables=tuple(sorted(tables, key=lambda one: (one.kind != "fails", one.kind == "alike", one.name))),
         rules=tuple(
-            Rule(name, parameters, load_strategy(name).sha256 or "", {at: tuple(of) for at, of in cells[label].items()})
+            Rule(name, parameters, load_strategy(name).sha256 or "", cells[label])
             for label, (name, parameters) in wanted.items()
         ),
+        parts=tuple(Rule(OWN, PARTS[said], sha256, of) for said, of in parts.items()),
+        limit=Rule(OWN, {}, sha256, limit),
     )
+
+
+def _rows(
+    strategies: Sequence[Strategy], trials: TrialSet, table: TrialTable, protocol: str, replicates: int, processes: int
+) -> list[tuple[Row, ...]]:
+    """Of each strategy on a table, a row for each budget."""
+    found = evaluate(
+        strategies[0],
+        trials,
+        against=strategies[1:],
+        protocol=protocol,
+        models=table.model,
+        tasks=table.task,
+        recipes=table.recipe,
+        replicates=replicates,
+        processes=processes,
+    )
+    return [found.rows, *(one.rows for one in found.against)]
 
 
 def outdated(measured: Measured, trials: TrialSet) -> list[str]:
@@ -166,11 +199,10 @@ def read_measured(folder: Path = DOCS) -> Measured:
     return read_json(folder / MEASURED, Measured, error=SeedbenchError, advice=advice)
 
 
-def _table(table: TrialTable, found: Evaluation) -> Table:
-    row = found.rows[0]
+def _table(table: TrialTable, protocol: str, row: Row) -> Table:
     name = f"{table.task}/{table.recipe}"
     diverged = int(table.diverged.sum())
-    return Table(name, found.protocol, table.num_trials, diverged, row.floor, row.ceiling, row.no_signal is False)
+    return Table(name, protocol, table.num_trials, diverged, row.floor, row.ceiling, row.no_signal is False)
 
 
 def _cell(row: Row) -> Cell:
@@ -191,13 +223,16 @@ def main(
     folder: Annotated[Path, typer.Option(metavar="DIR", help="Where page, pictures and what was measured lie.")] = DOCS,
     again: Annotated[bool, typer.Option("--measure", help="Replay all rules anew.")] = False,
     replicates: Annotated[int, typer.Option(metavar="N", help="Campaigns per rule, table and budget.")] = REPLICATES,
+    own_replicates: Annotated[
+        int, typer.Option(metavar="N", help="The same for what the parts of our own rule are worth, and its limit.")
+    ] = OWN_REPLICATES,
     processes: Annotated[int | None, typer.Option(metavar="N", help="Without it, one per usable CPU.")] = None,
 ) -> None:
     """Write the page of all rules on all bundled tables, and its pictures."""
     from dataset_card.rules_page import pages
 
     if again:
-        found = measure(replicates, processes or usable_cpus(), open_console(highlight=False).print)
+        found = measure(replicates, processes or usable_cpus(), open_console(highlight=False).print, own_replicates)
         write_file(folder / MEASURED, to_json(found))
     measured = read_measured(folder)
     if changed := outdated(measured, load_trials()):

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from statistics import fmean
-
-from dataset_card.rules import Cell, Kind, Measured, Rule, Table
+from dataset_card.own import OWN
+from dataset_card.own_page import BUDGETS, ablation, cells_of, limit, mean, mean_multiplier, tuned, worth
+from dataset_card.rules import Cell, Kind, Measured, Table
 from seedbench import display
 from seedbench.display import charts
 from seedbench.display.axes import Axis
@@ -14,20 +12,19 @@ from seedbench.display.terminal import multiplier
 from seedbench.files import work_folder
 
 PAGE = "rules.md"
-OWN = "patient_halving"
 KINDS: dict[Kind, tuple[str, str]] = {
     "fails": ("Where trials fail", "a tenth of the trials or more end no better than the commoner label"),
     "differs": ("Where none fails and seeds differ", "best-of-n can win three points or more"),
     "alike": ("Where seeds are much alike", "best-of-n can win less than three points"),
 }
-BUDGETS = (4, 8, 16)
 
 
 def pages(measured: Measured) -> dict[str, str]:
     """File name -> content: the page and a picture for each kind of table."""
     kinds = [kind for kind in KINDS if any(table.kind == kind for table in measured.tables)]
     pictures = {f"rules-{kind}.svg": picture(measured, kind) for kind in kinds}
-    parts = [_top(measured), _safe(measured), *(_kind(measured, kind) for kind in kinds), _elsewhere(measured)]
+    parts = [_top(measured), _safe(measured), *(_kind(measured, kind) for kind in kinds)]
+    parts += [tuned(measured), _elsewhere(measured), limit(measured), ablation(measured)]
     return {PAGE: "\n\n".join(parts) + "\n", **pictures}
 
 
@@ -51,13 +48,13 @@ def _safe(measured: Measured) -> str:
     """Each rule's worst and mean over tables with signal."""
     rows = []
     for rule in measured.rules:
-        cells = _cells(rule, [table for table in measured.tables if table.signal])
-        failing = _cells(rule, [table for table in measured.tables if table.kind == "fails"])
+        cells = cells_of(rule, [table for table in measured.tables if table.signal])
+        failing = cells_of(rule, [table for table in measured.tables if table.kind == "fails"])
         worst = min(cells, key=lambda cell: cell.difference)
-        rows.append((_mean_multiplier(cells), rule, cells, failing, worst))
+        rows.append((mean_multiplier(cells), rule, cells, failing, worst))
     lines = [
-        f"| `{rule.label}` | {100 * worst.difference:+.1f} | {min(map(_worth, cells)):.2f}× | {mean:.2f}× | "
-        f"{_mean_multiplier(failing):.2f}× | {sum(cell.difference > 0 for cell in cells)} of {len(cells)} |"
+        f"| `{rule.label}` | {100 * worst.difference:+.1f} | {min(map(worth, cells)):.2f}× | {mean:.2f}× | "
+        f"{mean_multiplier(failing):.2f}× | {sum(cell.difference > 0 for cell in cells)} of {len(cells)} |"
         for mean, rule, cells, failing, worst in sorted(rows, key=lambda row: -row[0])
     ]
     head = (
@@ -106,10 +103,10 @@ def _elsewhere(measured: Measured) -> str:
         known = [table for table in measured.tables if table not in there and table.signal]
         said = []
         for rules in (own, others):
-            best = max(rules, key=lambda rule: _mean_multiplier(_cells(rule, known)))
-            cells = _cells(best, there)
-            worst = min(map(_worth, cells))
-            said += [f"`{best.label}`", f"{_mean_multiplier(cells):.2f} (worst {worst:.2f})"]
+            best = max(rules, key=lambda rule: mean_multiplier(cells_of(rule, known)))
+            cells = cells_of(best, there)
+            worst = min(map(worth, cells))
+            said += [f"`{best.label}`", f"{mean_multiplier(cells):.2f} (worst {worst:.2f})"]
         lines.append(f"| {task} | {' | '.join(said)} |")
     return (
         "## Chosen on other tasks\n\n"
@@ -129,7 +126,7 @@ def picture(measured: Measured, kind: Kind) -> str:
     rules = [rule for rule in measured.rules if not rule.parameters]
     points = {
         rule.label: {
-            budget: 100 * _mean([cell.difference for cell in _cells(rule, tables) if cell.budget == budget])
+            budget: 100 * mean([cell.difference for cell in cells_of(rule, tables) if cell.budget == budget])
             for budget in BUDGETS
         }
         for rule in rules
@@ -146,22 +143,6 @@ def picture(measured: Measured, kind: Kind) -> str:
         path = folder / f"rules-{kind}.svg"
         display.save(chart, path, theme="both", width=680, title=KINDS[kind][0])
         return path.read_text(encoding="utf-8")
-
-
-def _cells(rule: Rule, tables: Sequence[Table]) -> list[Cell]:
-    return [cell for table in tables for cell in rule.tables[table.name] if cell.budget in BUDGETS]
-
-
-def _worth(cell: Cell) -> float:
-    return 1.0 if cell.multiplier is None else cell.multiplier
-
-
-def _mean_multiplier(cells: Sequence[Cell]) -> float:
-    return math.exp(_mean([math.log(_worth(cell)) for cell in cells]))
-
-
-def _mean(values: Sequence[float]) -> float:
-    return fmean(values) if values else math.nan
 
 
 def _said(cell: Cell, table: Table) -> str:

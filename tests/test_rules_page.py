@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from dataset_card.own import OWN, PARTS, ToldWhichFail, told_which_fail
+from dataset_card.own_page import ASKED, BUDGETS, cells_of, chosen, is_developed_on, limit, mean_multiplier
 from dataset_card.rules import DOCS, MEASURED, Cell, measure, outdated, read_measured
-from dataset_card.rules_page import BUDGETS, pages
+from dataset_card.rules_page import pages
 from seedbench import evaluate, load_trials
+from seedbench.campaign import open_campaign
 from seedbench.documents import to_json
+from seedbench.errors import BudgetSpent
+from tests.curves import Curves
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +69,65 @@ def test_rules_said_to_be_baselines_are(measured):
     assert sum(cell.difference for cell in won("race")) / len(won("race")) < 0.001
 
 
+def test_the_limit_drops_what_will_fail_at_a_fifth_and_nothing_else():
+    """Of 10 checkpoints, at the second; those that fail look best until then, and are as good as the others after."""
+    failing = {number for number in range(24) if number % 2}
+    curves = [[0.9] * 2 + [0.1] * 8 if number in failing else [0.5 + number / 100] * 10 for number in range(24)]
+    source = Curves(curves)
+    reported = {source.cell(number): curve for number, curve in enumerate(curves)}
+    told = ToldWhichFail(failing=frozenset(tuple(curves[number]) for number in failing), power=0.0)
+    campaign = open_campaign(source, 4, rng=lambda: np.random.default_rng(0), test_scores=lambda: reported).campaign
+    with suppress(BudgetSpent):  # what is left, less than a trial, goes to the best of those dropped
+        told(campaign)
+    cohorts = source.log[: 3 * 10 + 2 * 2]  # 4 start, 2 of them fail: 0.4, and a fifth trial is all that fits beside 2
+    assert {number: cohorts.count(number) for number in cohorts} == {0: 10, 2: 10, 4: 10, 1: 2, 3: 2}
+
+
+def test_who_fails_is_told_by_what_is_reported_of_each_trial():
+    for table in [table for table in load_trials().tables if table.diverged.any()]:
+        assert 0 < len(told_which_fail(table).failing) <= table.diverged.sum()
+
+
+def test_what_the_page_says_of_the_limit_is_what_was_measured(measured):
+    failing = [table for table in measured.tables if table.kind == "fails"]
+    assert list(measured.limit.tables) and set(measured.limit.tables) == {table.name for table in failing}
+    page = limit(measured)
+    for table in failing:
+        below = mean_multiplier(cells_of(measured.limit, [table])) < ASKED
+        assert (f"{table.name} (" in page) == below, table.name
+    doubled = {
+        at: tuple(replace(c, multiplier=4.0, difference=1.0) for c in of) for at, of in measured.limit.tables.items()
+    }
+    assert "gets there on each of these tables" in limit(
+        replace(measured, limit=replace(measured.limit, tables=doubled))
+    )
+
+
+def test_one_procedure_chooses_settings_where_nothing_is_judged(measured):
+    """A setting that is better on tables with a test set alone is not chosen."""
+    best, default = chosen(measured)["start_many"]
+    tables = {
+        at: tuple(
+            replace(cell, multiplier=9.0 if at in (t.name for t in measured.tables if not is_developed_on(t)) else 0.5)
+            for cell in of
+        )
+        for at, of in default.tables.items()
+    }
+    spoilt = replace(default, tables=tables)
+    rules = tuple(spoilt if rule is default else rule for rule in measured.rules)
+    assert chosen(replace(measured, rules=rules))["start_many"][0] == best != default
+
+
+def test_parts_are_of_the_rule_as_it_ships(measured):
+    whole, *parts = measured.parts
+    (ships,) = (rule for rule in measured.rules if rule.label == OWN)
+    assert whole.parameters == {} and whole.source_sha256 == ships.source_sha256
+    assert [part.parameters for part in measured.parts] == list(PARTS.values())
+    for part in parts:  # each makes a difference somewhere
+        assert part.tables != whole.tables, part.label
+
+
 def test_measuring_few_campaigns_has_every_rule_and_table(measured):
-    found = measure(replicates=3)
+    found = measure(replicates=3, own_replicates=3)
     assert [rule.label for rule in found.rules] == [rule.label for rule in measured.rules]
     assert [table.name for table in found.tables] == [table.name for table in measured.tables]

@@ -10,7 +10,7 @@ from seedbench.advice.result import Situation
 from seedbench.errors import SelectionError
 from seedbench.trialset import TrialTable, whole_number
 
-#: Tables are used whose number of training examples is this many times as far from the wanted one as the nearest's.
+#: Tables are near whose number of training examples is off by at most this many times what the nearest's is.
 _ABOUT = 1.5
 
 
@@ -34,8 +34,8 @@ def situation_of(train_examples: int | None, bias_correction: bool | None) -> Si
 def nearest(name: str, tables: Sequence[TrialTable], situation: Situation) -> tuple[TrialTable, ...]:
     """The tables with the bias correction that was said, and of these the nearest in training examples.
 
-    Near is by ratio: 250 examples are as near to 500 as 1,000 are. Whatever is at most 1.5 times as far counts as near,
-    too, so that one table more or less at hand does not decide alone.
+    Near is by ratio: 250 examples are as near to 500 as 1,000 are. Where the nearest is off by a factor, tables that
+    are off by up to 1.5 times that are near, too, so that no narrow difference decides.
 
     Args:
         name: of the trial set.

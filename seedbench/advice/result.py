@@ -238,6 +238,10 @@ class Advice:
         to_win_low: lower end.
         to_win_high: upper end.
         to_win_detectable: what would have been told from 0 four times in five.
+        to_win_by_luck: what that could be by the luck of the dev examples alone, if all trials were equally good: the
+            expected best of as many scores that differ by independent binomial errors, which are larger than those of
+            trials scored on the same examples. None where another test set reports, where the metric is not accuracy,
+            or where the number of examples is not known.
         pairs: of recipes, of which one has a fault that is in the tables, and the other has it mended.
         tables: what plain best-of-n does, table by table.
         left_out: tables that take no part.
@@ -260,6 +264,7 @@ class Advice:
     to_win_low: float | None
     to_win_high: float | None
     to_win_detectable: float | None
+    to_win_by_luck: float | None
     pairs: tuple[RecipePair, ...]
     tables: tuple[BestOfN, ...]
     left_out: tuple[LeftOut, ...]
@@ -274,6 +279,11 @@ class Advice:
     def wins_nothing(self) -> bool:
         """Whether choosing among full trials wins nothing, on any of the tables, that is told from noise."""
         return all(table.no_signal for table in self.tables)
+
+    @property
+    def may_be_luck(self) -> bool:
+        """Whether what choosing among full trials wins is no more than luck on the dev examples could give."""
+        return self.to_win_by_luck is not None and self.to_win <= self.to_win_by_luck and not self.wins_nothing
 
     def __repr__(self) -> str:
         on = f"{self.trials.name} {self.trials.version}"

@@ -37,7 +37,6 @@ from seedbench.influences import (
     interval,
     never_differs,
     quantity,
-    to_win,
     total,
     unit,
 )
@@ -67,7 +66,7 @@ def advise(
     *,
     table: str | Sequence[str] = (),
     score: float | None = None,
-    min_gain: float = MIN_GAIN,
+    min_gain: float | None = None,
     train_examples: int | None = None,
     bias_correction: bool | None = None,
     candidates: Sequence[Setting] | None = None,
@@ -85,7 +84,7 @@ def advise(
         trials: a folder, a Hub dataset, or what `load_trials` returned; None for the bundled trial set.
         table: only these tables, or this one, by name: `model/task/recipe`. Without any, all with enough trials.
         score: how many full trials plain best-of-n needs to expect this score is said, too.
-        min_gain: in the score's unit; matters where there is no budget.
+        min_gain: in the score's unit, without a budget; None: 0.005.
         train_examples: of somebody who has no trials yet, how many examples theirs will train on: only the tables
             nearest to that are used. Where these have no test scores, protocol "dodge2020" takes the place of the one
             asked for.
@@ -122,7 +121,7 @@ def advise_selected(
     options: ReplayOptions,
     *,
     score: float | None = None,
-    min_gain: float = MIN_GAIN,
+    min_gain: float | None = None,
     situation: Situation | None = None,
     candidates: Sequence[Setting] | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -130,6 +129,8 @@ def advise_selected(
     """`advise`, with its options as they are passed on; the selection has one budget or none, and the track is cold."""
     if score is not None and not math.isfinite(score):
         raise SelectionError(f"a score is a finite number, as 0.72, found {score:g}")
+    if min_gain is not None and selection.budgets:
+        raise SelectionError("min_gain chooses a budget, and one is given; leave one of them out")
     candidates = tried_settings() if candidates is None else candidates
     if not candidates:
         raise SelectionError("there must be at least one setting to try: a shipped strategy and its parameters")
@@ -143,7 +144,7 @@ def advise_selected(
     with threadpool_limits(limits=1):  # a sum split among threads may differ in its last bit
         budget, choice = selection.budgets[0] if selection.budgets else None, None
         if budget is None:
-            budget, choice = choose_budget(scored, options.protocol, min_gain)
+            budget, choice = choose_budget(scored, options.protocol, MIN_GAIN if min_gain is None else min_gain)
     tables = _large_enough(scored, budget, named=bool(selection.tables))
     replayed = replay_selected(
         [load_strategy(name, parameters=parameters) for name, parameters in candidates],
@@ -154,7 +155,7 @@ def advise_selected(
     )
     every = replayed.scores
     with threadpool_limits(limits=1):
-        most = interval(_mean(every, to_win))
+        most = interval(_mean(every, _most))
         return Advice(
             budget=budget,
             protocol=options.protocol,
@@ -203,7 +204,7 @@ def _by_luck(every: Sequence[TableScores], protocol: str) -> float | None:
         if protocol != "dodge2020" or table.scored_by != "accuracy" or table.dev_examples is None:
             return None
         error = math.sqrt(base.floor * (1 - base.floor) / table.dev_examples)
-        found.append(error * _expected_largest(base.ceiling_trials))
+        found.append(error * _expected_largest(base.largest_ceiling_trials))
     return float(np.mean(found))
 
 
@@ -213,6 +214,11 @@ def _expected_largest(n: int) -> float:
 
     x = np.linspace(0, 8, 4001)
     return float(np.trapezoid(1 - ndtr(x) ** n - ndtr(-x) ** n, x))
+
+
+def _most(sample: TableSample) -> Part:
+    """What the best of 64 full trials, or of as many as a pool has, scores above one."""
+    return _gain(sample, None, sample.baseline.largest_ceiling_trials)
 
 
 def _gain(sample: TableSample, rule: int | None, budget: int) -> Part:

@@ -58,8 +58,8 @@ def _with_half(value: float, high: float | None) -> str:
     return f"{value:+.4f}{half(value, high, 1, '.4f')}"
 
 
-def _faults_first(name: str) -> bool:
-    return name not in FAULTS
+def _faults_first(name: str) -> int:
+    return FAULTS.index(name) if name in FAULTS else len(FAULTS)
 
 
 def _change(name: str, faulty: RecipeValue, mended: RecipeValue) -> str:

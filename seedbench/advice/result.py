@@ -234,7 +234,7 @@ class Advice:
         gain: of plain best-of-n with the budget above one full trial, in the mean over the tables.
         gain_low: lower end of its 95% interval; None where there is none.
         gain_high: upper end.
-        to_win: likewise, of the best that best-of-n scores with up to 64 full trials.
+        to_win: likewise, of the best of 64 full trials, or of as many as a pool of the table has.
         to_win_low: lower end.
         to_win_high: upper end.
         to_win_detectable: what would have been told from 0 four times in five.

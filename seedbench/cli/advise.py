@@ -28,9 +28,11 @@ def advise(
         ),
     ] = None,
     min_gain: Annotated[
-        float,
-        typer.Option(metavar="X", help="Without --budget: what one more full trial must win to be worth it."),
-    ] = 0.005,
+        float | None,
+        typer.Option(
+            metavar="X", help="Without --budget: what one more full trial must win to be worth it; 0.005 if not given."
+        ),
+    ] = None,
     train_examples: Annotated[
         int | None,
         typer.Option(

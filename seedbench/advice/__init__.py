@@ -1,11 +1,15 @@
-"""Which shipped strategy to use for a budget, and what plain best-of-n gives, judged on recorded trials.
+"""What to do with a budget: recipe, number of seeds, strategy, judged on recorded trials.
 
 advise    the call
+recipes   pairs of recipes, of which one mends a fault of the other
+budgets   which budget
+nearest   which tables are nearest to what is trained next
 result    what it found
-report    what a person sees of it
+report    what a person sees of it; words says it in sentences
 """
 
 from seedbench.advice.advise import advise, advise_selected
+from seedbench.advice.nearest import situation_of
 from seedbench.advice.result import Advice
 
 __all__ = [
@@ -13,4 +17,5 @@ __all__ = [
     "advise",
     "advise_selected",
     "report",
+    "situation_of",
 ]

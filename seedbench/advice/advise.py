@@ -4,21 +4,52 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Unpack
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 
 from seedbench import __version__
-from seedbench.advice.result import Advice, BestOfN, Candidate, Needed, Verdict
+from seedbench.advice.budgets import MIN_GAIN, choose_budget
+from seedbench.advice.nearest import nearest, situation_of
+from seedbench.advice.recipes import recipe_pairs, train_examples_of
+from seedbench.advice.result import Advice, BestOfN, Candidate, Needed, Situation, Verdict
 from seedbench.display.terminal import MARKED
 from seedbench.errors import SelectionError
 from seedbench.evaluation import Replayed, left_out_of, replay_selected
 from seedbench.evaluation.rows import ends, multiplier_fields, together
-from seedbench.evaluation.scores import TableScores, gap, mean_over_best_of_n, multiplier_over, with_signal
-from seedbench.influences import Total, best_of_n, interval, never_differs, total
+from seedbench.evaluation.scores import (
+    TableScores,
+    gap,
+    mean_over_best_of_n,
+    multiplier_over,
+    seed_names,
+    with_signal,
+)
+from seedbench.influences import (
+    Part,
+    TableSample,
+    Total,
+    best_of_n,
+    interval,
+    never_differs,
+    quantity,
+    total,
+    unit,
+)
 from seedbench.metrics import full_trials_needed
-from seedbench.replay import ReplayKeywords, ReplayOptions, admitted_budgets, from_keywords, pool_size_of, scored_tables
+from seedbench.replay import (
+    ReplayKeywords,
+    ReplayOptions,
+    admitted_budgets,
+    from_keywords,
+    pool_size_of,
+    scored_tables,
+    unscored,
+)
 from seedbench.strategy import Setting, load_strategy, tried_settings
 from seedbench.trialset import Selection, TrialSet, TrialTable, resolve_trials
 
@@ -30,11 +61,14 @@ SIZES = (1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64)
 
 
 def advise(
-    budget: int,
+    budget: int | None = None,
     trials: str | Path | TrialSet | None = None,
     *,
     table: str | Sequence[str] = (),
     score: float | None = None,
+    min_gain: float | None = None,
+    train_examples: int | None = None,
+    bias_correction: bool | None = None,
     candidates: Sequence[Setting] | None = None,
     progress: Callable[[int, int], None] | None = None,
     **options: Unpack[ReplayKeywords],
@@ -45,10 +79,16 @@ def advise(
     together (Holm 1979). The estimate itself of the one that looks best remains too good on average.
 
     Args:
-        budget: in full trials.
+        budget: in full trials; None: the smallest from which one more full trial is expected to win less than
+            `min_gain`.
         trials: a folder, a Hub dataset, or what `load_trials` returned; None for the bundled trial set.
         table: only these tables, or this one, by name: `model/task/recipe`. Without any, all with enough trials.
         score: how many full trials plain best-of-n needs to expect this score is said, too.
+        min_gain: in the score's unit, without a budget; None: 0.005.
+        train_examples: of somebody who has no trials yet, how many examples theirs will train on: only the tables
+            nearest to that are used. Where these have no test scores, protocol "dodge2020" takes the place of the one
+            asked for.
+        bias_correction: likewise, whether their Adam corrects the bias of its moments.
         candidates: the settings to try, at least one; None: those that the shipped strategies say (`tried_settings`).
         progress: called with the campaigns done so far and their total.
         **options: `revision`, `models`, `tasks`, `recipes`: which of the trials; `replicates`, `seed`, `protocol`,
@@ -56,14 +96,24 @@ def advise(
             `seedbench.replay.ReplayKeywords`.
 
     Raises:
-        SelectionError: a budget for which no table has enough trials, or not one of those named; an unknown name; no
-            table with test scores, under the protocol that takes them.
+        SelectionError: a number that breaks its rule; a situation that no table has; a budget for which no table has
+            enough trials, or not one of those named; an unknown name; no table with test scores, under the protocol
+            that takes them.
         TrialSetError: a trial set that cannot be read or trusted.
         TypeError: an unknown option.
     """
     given = {"replicates": REPLICATES, **options}
-    selection, how = from_keywords(trials, given, ReplayKeywords, tables=table, budgets=(budget,))
-    return advise_selected(selection, how, score=score, candidates=candidates, progress=progress)
+    budgets = () if budget is None else (budget,)
+    selection, how = from_keywords(trials, given, ReplayKeywords, tables=table, budgets=budgets)
+    return advise_selected(
+        selection,
+        how,
+        score=score,
+        min_gain=min_gain,
+        situation=situation_of(train_examples, bias_correction),
+        candidates=candidates,
+        progress=progress,
+    )
 
 
 def advise_selected(
@@ -71,27 +121,41 @@ def advise_selected(
     options: ReplayOptions,
     *,
     score: float | None = None,
+    min_gain: float | None = None,
+    situation: Situation | None = None,
     candidates: Sequence[Setting] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Advice:
-    """`advise`, with its options as they are passed on; the selection has one budget, and the track is cold."""
-    (budget,) = selection.budgets
+    """`advise`, with its options as they are passed on; the selection has one budget or none, and the track is cold."""
     if score is not None and not math.isfinite(score):
         raise SelectionError(f"a score is a finite number, as 0.72, found {score:g}")
+    if min_gain is not None and selection.budgets:
+        raise SelectionError("min_gain chooses a budget, and one is given; leave one of them out")
     candidates = tried_settings() if candidates is None else candidates
     if not candidates:
         raise SelectionError("there must be at least one setting to try: a shipped strategy and its parameters")
     trials = resolve_trials(selection)
     selected = selection.of(trials.name, trials.tables)
-    tables = _large_enough(scored_tables(selected, options.protocol), budget, named=bool(selection.tables))
+    if situation is not None:
+        selected = nearest(trials.name, selected, situation)
+        if any(unscored(table, options.protocol) for table in selected):
+            options = replace(options, protocol="dodge2020")
+    scored = scored_tables(selected, options.protocol)
+    with threadpool_limits(limits=1):  # a sum split among threads may differ in its last bit
+        budget, choice = selection.budgets[0] if selection.budgets else None, None
+        if budget is None:
+            budget, choice = choose_budget(scored, options.protocol, MIN_GAIN if min_gain is None else min_gain)
+    tables = _large_enough(scored, budget, named=bool(selection.tables))
     replayed = replay_selected(
         [load_strategy(name, parameters=parameters) for name, parameters in candidates],
-        Selection(trials=trials, tables=tuple(each.name for each in tables), budgets=selection.budgets),
+        Selection(trials=trials, tables=tuple(each.name for each in tables), budgets=(budget,)),
         options,
         sizes=SIZES if score is not None else (),
         progress=progress,
     )
-    with threadpool_limits(limits=1):  # a sum split among threads may differ in its last bit
+    every = replayed.scores
+    with threadpool_limits(limits=1):
+        most = interval(_mean(every, _most))
         return Advice(
             budget=budget,
             protocol=options.protocol,
@@ -99,7 +163,14 @@ def advise_selected(
             seed=options.seed,
             replicates=options.replicates,
             seedbench=__version__,
-            tables=tuple(_best_of_n(scores, budget, score) for scores in replayed.scores),
+            situation=situation,
+            budget_choice=choice,
+            **ends("gain", _mean(every, partial(_gain, rule=None, budget=budget))),
+            **ends("to_win", most),
+            to_win_detectable=most.detectable,
+            to_win_by_luck=_by_luck(every, options.protocol),
+            pairs=recipe_pairs(tables, trials.tables, options.protocol, budget),
+            tables=tuple(_best_of_n(scores, budget, score) for scores in every),
             left_out=left_out_of(selected, tables, options.protocol),
             candidates=_candidates(candidates, replayed, budget),
         )
@@ -120,6 +191,44 @@ def _large_enough(tables: Sequence[TrialTable], budget: int, *, named: bool) -> 
 # --- scores -----------------------------------------------------------------------------------------------------------
 
 
+def _mean(every: Sequence[TableScores], part: Callable[[TableSample], Part]) -> Total:
+    """A quantity of each table, in the mean over the tables."""
+    return total([part(one.sample) for one in every], 1 / len(every), seed_names(every))
+
+
+def _by_luck(every: Sequence[TableScores], protocol: str) -> float | None:
+    """`Advice.to_win_by_luck`."""
+    found = []
+    for one in every:
+        table, base = one.table, one.baseline
+        if protocol != "dodge2020" or table.scored_by != "accuracy" or table.dev_examples is None:
+            return None
+        error = math.sqrt(base.floor * (1 - base.floor) / table.dev_examples)
+        found.append(error * _expected_largest(base.largest_ceiling_trials))
+    return float(np.mean(found))
+
+
+def _expected_largest(n: int) -> float:
+    """Of n independent standard normal numbers: the integral of 1 - Phi^n above 0 less that of Phi^n below."""
+    from scipy.special import ndtr
+
+    x = np.linspace(0, 8, 4001)
+    return float(np.trapezoid(1 - ndtr(x) ** n - ndtr(-x) ** n, x))
+
+
+def _most(sample: TableSample) -> Part:
+    """What the best of 64 full trials, or of as many as a pool has, scores above one."""
+    return _gain(sample, None, sample.baseline.largest_ceiling_trials)
+
+
+def _gain(sample: TableSample, rule: int | None, budget: int) -> Part:
+    """What a rule, or with None best-of-n, scores above one full trial."""
+    if rule is not None:
+        return quantity(sample, unit(sample, rule, budget), {1: -1.0})
+    exact = {1: -1.0, budget: 1.0} if budget > 1 else {}
+    return quantity(sample, np.zeros(sample.rules.shape), exact)
+
+
 def _candidates(settings: Sequence[Setting], replayed: Replayed, budget: int) -> tuple[Candidate, ...]:
     """Each setting against best-of-n, in the mean over tables; best first."""
     every = replayed.scores
@@ -135,6 +244,7 @@ def _candidates(settings: Sequence[Setting], replayed: Replayed, budget: int) ->
                 **ends("difference", at),
                 difference_p=p,
                 difference_detectable=at.detectable,
+                **ends("gain", _mean(every, partial(_gain, rule=rule, budget=budget))),
                 gap_closed=None if (closed := gap(some, rule, budget)) is None else closed.estimate,
                 **multiplier_fields(multiplier_over(some, rule, budget) if some else None),
                 verdict=_verdict(found, p),
@@ -160,6 +270,9 @@ def _best_of_n(scores: TableScores, budget: int, score: float | None) -> BestOfN
         task=table.task,
         recipe=table.recipe,
         trials=table.num_trials,
+        diverged=None if table.unknown.any() else int(table.diverged.sum()),
+        bias_correction=table.fields.get("bias_correction"),
+        train_examples=train_examples_of(table),
         floor=base.floor,
         **ends("score", total([best_of_n(scores.sample, budget)])),
         ceiling=base.ceiling,

@@ -16,6 +16,8 @@ from seedbench.trialset import TrialsIdentity
 #: What prints it, by name: the report knows its result, so the result cannot import it.
 REPORT = "seedbench.advice.report.advice_report"
 
+#: A field of a recipe, as `seedbench.trialset.schema` has it.
+RecipeValue = bool | int | float | str | None
 Verdict = Literal["better", "worse", "same", "unknown"]
 
 
@@ -31,6 +33,9 @@ class Candidate:
         difference_high: upper end.
         difference_p: the smallest level at which it is told from 0 while all settings hold together (Holm 1979).
         difference_detectable: the true difference that is told from 0, by itself, four times in five.
+        gain: mean over the tables of the score above that of one full trial.
+        gain_low: lower end of its 95% interval, of this setting alone; None where there is none.
+        gain_high: upper end.
         gap_closed: over the tables with signal, as in `Summary`; None where there is none.
         compute_multiplier: full trials that best-of-n needs for the same, per full trial of the budget; over the tables
             with signal, None where there is none.
@@ -47,6 +52,9 @@ class Candidate:
     difference_high: float | None
     difference_p: float | None
     difference_detectable: float | None
+    gain: float
+    gain_low: float | None
+    gain_high: float | None
     gap_closed: float | None
     compute_multiplier: float | None
     compute_multiplier_bound: Bound | None
@@ -84,6 +92,9 @@ class BestOfN:
         task: of the trial table.
         recipe: of the trial table.
         trials: how many are recorded.
+        diverged: how many of them diverged; None where it is not known of some.
+        bias_correction: whether Adam corrects the bias of its moments in this recipe; None where it is not recorded.
+        train_examples: that the trials were trained on, as `train_examples` has it; None where it is not known.
         floor: of one full trial.
         score: of the best of as many full trials as the budget holds.
         score_low: lower end of its interval.
@@ -100,6 +111,9 @@ class BestOfN:
     task: str
     recipe: str
     trials: Count
+    diverged: Count | None
+    bias_correction: bool | None
+    train_examples: Count | None
     floor: float
     score: float
     score_low: float | None
@@ -116,6 +130,93 @@ class BestOfN:
         return score if self.sign > 0 else 0.0 - score
 
 
+@dataclass(frozen=True)
+class RecipePair:
+    """Two tables of one model and task whose recipes differ, a fault of one of them mended in the other.
+
+    Differences are of the mended recipe's score less the other's, with 95% intervals, None where there are none.
+
+    Attributes:
+        model: of both tables.
+        task: of both.
+        faulty: name of the recipe with the fault.
+        mended: name of the other.
+        fields: what differs -> in the faulty recipe, in the mended one.
+        steps: training steps of one full trial of the mended recipe, per step of one of the other.
+        diverged: share of trials that diverged, in the faulty recipe and in the mended one; None where unknown.
+        budget: in full trials, of each recipe's own.
+        scored_on: the dev set, where one of the tables has no test scores or the protocol takes none.
+        one: of one full trial.
+        one_low: lower end.
+        one_high: upper end.
+        best: of the best of as many full trials as the budget holds.
+        best_low: lower end.
+        best_high: upper end.
+        one_to_best: of one full trial of the mended recipe to the best of the budget of the faulty one.
+        one_to_best_low: lower end.
+        one_to_best_high: upper end.
+    """
+
+    model: str
+    task: str
+    faulty: str
+    mended: str
+    fields: dict[str, tuple[RecipeValue, RecipeValue]]
+    steps: float
+    diverged: tuple[float | None, float | None]
+    budget: Positive
+    scored_on: Literal["dev", "test"]
+    one: float
+    one_low: float | None
+    one_high: float | None
+    best: float
+    best_low: float | None
+    best_high: float | None
+    one_to_best: float
+    one_to_best_low: float | None
+    one_to_best_high: float | None
+
+
+@dataclass(frozen=True)
+class Worth:
+    """What plain best-of-n is expected to score with n full trials, and what one more adds: means over the tables."""
+
+    full_trials: Positive
+    score: float
+    score_low: float | None
+    score_high: float | None
+    one_more: float
+    one_more_low: float | None
+    one_more_high: float | None
+
+
+@dataclass(frozen=True)
+class BudgetChoice:
+    """The budget that was chosen, where none was given: from it on one more full trial wins less than `min_gain`.
+
+    Attributes:
+        min_gain: in the score's unit.
+        reached: whether there is such a budget among those that the trials can be replayed with; else the largest one.
+        low: lower end of a 95% interval of the budget, from the interval of what one more wins at each n.
+        high: upper end; None where that is open, or where there are no intervals.
+        worths: of n full trials, ascending.
+    """
+
+    min_gain: float
+    reached: bool
+    low: Positive | None
+    high: Positive | None
+    worths: tuple[Worth, ...]
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What somebody without trials said of theirs, by which the nearest tables were chosen; None: not said."""
+
+    train_examples: Positive | None
+    bias_correction: bool | None
+
+
 @dataclass(frozen=True, repr=False)
 class Advice:
     """What `advise` found.
@@ -128,18 +229,43 @@ class Advice:
         seed: of all randomness.
         replicates: campaigns per table and candidate.
         seedbench: the version.
+        situation: by which the tables were chosen; None where they were selected.
+        budget_choice: how the budget was chosen; None where it was given.
+        gain: of plain best-of-n with the budget above one full trial, in the mean over the tables.
+        gain_low: lower end of its 95% interval; None where there is none.
+        gain_high: upper end.
+        to_win: likewise, of the best of 64 full trials, or of as many as a pool of the table has.
+        to_win_low: lower end.
+        to_win_high: upper end.
+        to_win_detectable: what would have been told from 0 four times in five.
+        to_win_by_luck: what that could be by the luck of the dev examples alone, if all trials were equally good: the
+            expected best of as many scores that differ by independent binomial errors, which are larger than those of
+            trials scored on the same examples. None where another test set reports, where the metric is not accuracy,
+            or where the number of examples is not known.
+        pairs: of recipes, of which one has a fault that is in the tables, and the other has it mended.
         tables: what plain best-of-n does, table by table.
         left_out: tables that take no part.
         candidates: ordered by their difference to plain best-of-n, best first.
     """
 
-    format: Literal[2] = field(default=2, kw_only=True)
+    format: Literal[3] = field(default=3, kw_only=True)
     budget: Positive
     protocol: str
     trials: TrialsIdentity
     seed: int
     replicates: Positive
     seedbench: str
+    situation: Situation | None
+    budget_choice: BudgetChoice | None
+    gain: float
+    gain_low: float | None
+    gain_high: float | None
+    to_win: float
+    to_win_low: float | None
+    to_win_high: float | None
+    to_win_detectable: float | None
+    to_win_by_luck: float | None
+    pairs: tuple[RecipePair, ...]
     tables: tuple[BestOfN, ...]
     left_out: tuple[LeftOut, ...]
     candidates: tuple[Candidate, ...]
@@ -148,6 +274,16 @@ class Advice:
     def advised(self) -> Candidate | None:
         """The best of those that can be told to be better than plain best-of-n; None where there is none."""
         return next((candidate for candidate in self.candidates if candidate.verdict == "better"), None)
+
+    @property
+    def wins_nothing(self) -> bool:
+        """Whether choosing among full trials wins nothing, on any of the tables, that is told from noise."""
+        return all(table.no_signal for table in self.tables)
+
+    @property
+    def may_be_luck(self) -> bool:
+        """Whether what choosing among full trials wins is no more than luck on the dev examples could give."""
+        return self.to_win_by_luck is not None and self.to_win <= self.to_win_by_luck and not self.wins_nothing
 
     def __repr__(self) -> str:
         on = f"{self.trials.name} {self.trials.version}"

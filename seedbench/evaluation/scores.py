@@ -24,6 +24,7 @@ from seedbench.influences import (
     gap_closed,
     has_signal,
     interval,
+    only_best_of_n,
     over_best_of_n,
     score,
     seen,
@@ -119,6 +120,12 @@ def reduced(
     control = [best_of_first(base, first[:budget]) for budget in budgets]
     sample = table_sample(base, budgets, control, rules)
     return TableScores(table, sample, tuple(replays), has_signal(sample))
+
+
+def best_of_n_scores(table: TrialTable, protocol: str, sizes: Sequence[int]) -> TableScores:
+    """A table without campaigns: best-of-n, with intervals at these n and at those that `baseline` always has."""
+    sample = only_best_of_n(baseline_of(table, protocol, sizes))
+    return TableScores(table, sample, (), has_signal(sample))
 
 
 def campaigns_of(

@@ -61,6 +61,14 @@ def table_sample(
     return TableSample(baseline, tuple(budgets), found, place[0], place[1:])
 
 
+def only_best_of_n(baseline: Baseline) -> TableSample:
+    """A table without campaigns, of which nothing is asked but best-of-n."""
+    nothing, no_rule = np.zeros((0, 0)), np.zeros((0, 0), dtype=np.intp)
+    influence = np.zeros((0, baseline.rows.shape[1])), np.zeros((0, baseline.columns.shape[1]))
+    none = Moments(0, no_rule.ravel(), np.zeros(0), nothing, influence, (nothing, nothing))
+    return TableSample(baseline, (), none, no_rule.ravel(), no_rule)
+
+
 @dataclass(frozen=True, eq=False)
 class Part:
     """A linear quantity of one table; `seedbench.influences.totals` makes intervals of one or of several.

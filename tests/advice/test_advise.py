@@ -11,7 +11,8 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from seedbench.advice.advise import advise
-from seedbench.advice.report import advice_words, print_advice
+from seedbench.advice.report import print_advice
+from seedbench.advice.words import advice_words, live_words
 from seedbench.cli.app import app
 from seedbench.errors import SelectionError
 from seedbench.evaluation import evaluate
@@ -68,8 +69,8 @@ def test_looking_once_at_many_is_told_to_be_better(advice):
     )
 
 
-def test_the_answer_says_so_first(advice):
-    first, second, third, fourth = advice_words(advice)
+def test_the_answer_says_so(advice):
+    *_, first, second, gain, third, fourth = advice_words(advice)
     best = advice.advised
     assert first.startswith(
         f"With a budget of 4 full trials, use {best.label}: on one trial table it is {best.difference:.4f} better "
@@ -77,6 +78,14 @@ def test_the_answer_says_so_first(advice):
     )
     assert "told from it at 95% also for 4 settings together" in first
     assert second.startswith("Plain best-of-n needs ")
+    assert gain == (
+        f"Expected on test examples: {best.gain:+.4f} (95% interval {best.gain_low:+.4f} to {best.gain_high:+.4f}) "
+        "above one full trial."
+    )
+    (table,) = advice.tables
+    assert best.gain - advice.gain == pytest.approx(best.difference)
+    assert advice.gain == pytest.approx(table.score - table.floor)
+    assert 0 < advice.gain < advice.to_win == pytest.approx(table.ceiling - table.floor, rel=0.1)
     assert third.startswith(f"Plain best-of-n scores {advice.tables[0].score:.4f} ±")
     assert fourth.startswith("It needs ") and "for 0.8000" in fourth
 
@@ -92,6 +101,10 @@ def test_trials_that_are_all_alike():
     assert (table.floor, table.score, table.ceiling) == (0.75, 0.75, 0.75)
     assert (table.needed.full_trials, table.needed.bound) == (1.0, None)
     assert "None of them scored better." in advice_words(found)
+    assert (
+        advice_words(found)[0] == "Choosing among seeds wins nothing: all full trials here score the same. Train one."
+    )
+    assert found.wins_nothing and (found.gain, found.to_win, found.to_win_high) == (0, 0, 0)
 
 
 def test_noise_alone_is_not_told_to_be_better():
@@ -103,8 +116,10 @@ def test_noise_alone_is_not_told_to_be_better():
     assert found.tables[0].no_signal
     assert not {candidate.verdict for candidate in found.candidates} & {"better", "worse"}
     said = " ".join(advice_words(found))
-    assert "train them all to the end and keep the best checkpoint, which is plain best-of-n" in said
-    assert f"none of {len(tried_settings())} other settings can be told to do better" in said
+    assert said.startswith("Choosing among seeds wins nothing here that is told from noise: ")
+    assert f"{found.to_win:+.4f} above one (95% interval " in said and "Train one full trial." in said
+    assert f"neither plain best-of-n nor any of {len(tried_settings())} other settings is" in said
+    assert "seedbench live full_trials --budget 1 " in " ".join(live_words(found))
     assert "may be that by luck" in said or "None of them scored better" in said
     assert {candidate.gap_closed for candidate in found.candidates} == {None}
     assert {candidate.compute_multiplier for candidate in found.candidates} == {None}
@@ -180,7 +195,7 @@ def test_json_is_the_same_for_any_processes(trials):
     text = advise(4, trials, table="mini/sst2/few", replicates=4).to_json()
     assert advise(4, trials, table="mini/sst2/few", replicates=4, processes=2).to_json() == text
     content = json.loads(text)
-    assert len(content["candidates"]) == len(tried_settings()) and content["budget"] == 4 and content["format"] == 2
+    assert len(content["candidates"]) == len(tried_settings()) and content["budget"] == 4 and content["format"] == 3
 
 
 # --- what is shown ----------------------------------------------------------------------------------------------------
@@ -193,9 +208,9 @@ def printed(advice, width):
 
 
 @pytest.mark.parametrize("width", [80, 130])
-def test_the_report_fits_and_begins_with_the_answer(advice, width):
+def test_the_report_fits_and_has_the_answer_before_what_it_rests_on(advice, width):
     text = printed(advice, width)
-    assert text.startswith("With a budget of 4 full trials, use ")
+    assert text.startswith("Recipe first: ") and "\nWith a budget of 4 full trials, use " in text
     lines = text.splitlines()
     assert max(len(line.rstrip()) for line in lines) <= width
     assert "…" not in text and "nan" not in text.lower() and "None" not in text
@@ -230,7 +245,7 @@ def test_it_ends_with_the_command_that_runs_it_live(advice, tmp_path):
 def test_command(run, trials_folder):
     arguments = ("advise", "--budget", 2, "--trials", trials_folder, "--recipe", "other", "--replicates", 4)
     code, out, err = run(*arguments, "--processes", 1, "--score", 0.9)
-    assert (code, err) == (0, "") and out.startswith("With a budget of 2 full trials, ")
+    assert (code, err) == (0, "") and "\nWith a budget of 2 full trials, " in out
     code, out, err = run(*arguments, "--processes", 1, "--json", "-")
     assert code == 0 and json.loads(out)["tables"][0]["recipe"] == "other" and "With a budget" in err
 
@@ -238,7 +253,13 @@ def test_command(run, trials_folder):
 @pytest.mark.parametrize(
     ("arguments", "rule"),
     [
-        ([], "Missing option '--budget'"),
+        (["--budget", "4", "--min-gain", "0.01"], "min_gain chooses a budget, and one is given"),
+        (["--min-gain", "0"], "min_gain must be above 0, as 0.005, found 0"),
+        (["--min-gain", "nan"], "min_gain must be above 0, as 0.005, found nan"),
+        (["--train-examples", "0"], "must be a whole number from 1 on, found '0'"),
+        (["--train-examples", "many"], "must be a whole number from 1 on, found 'many'"),
+        (["--bias-correction", "--recipe", "dodge2020-lr1e-4-all"], "is recorded as trained with Adam's bias"),
+        (["--budget", "40", "--train-examples", "256"], "enough for a budget of"),
         (["--budget", "0"], "must be a whole number from 1 on"),
         (["--budget", "1000", "--protocol", "dodge2020"], "enough for a budget of"),
         (["--budget", "4", "--table", "a/b/c"], "unknown table 'a/b/c': trial set"),

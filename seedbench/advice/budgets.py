@@ -1,0 +1,69 @@
+"""Which budget: what plain best-of-n is expected to score with more and more full trials, and where one more wins
+little."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from seedbench.advice.result import BudgetChoice, Worth
+from seedbench.errors import SelectionError
+from seedbench.evaluation.rows import ends
+from seedbench.evaluation.scores import TableScores, best_of_n_scores, seed_names
+from seedbench.influences import Interval, Total, interval, quantity, total
+from seedbench.metrics import CEILING_TRIALS
+from seedbench.replay import TRIALS_PER_BUDGET, admitted_budgets, pool_size_of
+from seedbench.trialset import TrialTable
+
+#: Half a point, where scores are shares.
+MIN_GAIN = 0.005
+#: Budgets of which a person is told.
+_SAID = (1, 2, 4, 8, 16, 32)
+
+
+def choose_budget(tables: Sequence[TrialTable], protocol: str, min_gain: float) -> tuple[int, BudgetChoice]:
+    """The smallest budget from which one more full trial is expected to win less than `min_gain`.
+
+    Means over the tables that admit any budget, up to the largest budget that all of these admit.
+
+    Raises:
+        SelectionError: no table has enough trials for any budget, or `min_gain` is not above 0.
+    """
+    if not (math.isfinite(min_gain) and min_gain > 0):
+        raise SelectionError(f"min_gain must be above 0, as 0.005, found {min_gain:g}")
+    fitting = [table for table in tables if pool_size_of(table).admits(1)]
+    if not fitting:
+        admitted_budgets(tables, [1])  # says of the largest what it lacks
+    sizes = [pool_size_of(table).trials for table in fitting]
+    largest = min(CEILING_TRIALS, min(sizes) // TRIALS_PER_BUDGET)
+    scores = [best_of_n_scores(table, protocol, range(1, largest + 2)) for table in fitting]
+    numbers = range(1, largest + 1)
+    more = [interval(_mean(scores, {n + 1: 1.0, n: -1.0})) for n in numbers]
+    budget = _first(more, [one.estimate for one in more], min_gain)
+    low = _first(more, [one.low for one in more], min_gain)
+    high = _first(more, [one.high for one in more], min_gain)
+    chosen = budget or largest
+    return chosen, BudgetChoice(
+        min_gain=min_gain,
+        reached=budget is not None,
+        low=low,
+        high=high,
+        worths=tuple(
+            Worth(full_trials=n, **ends("score", _mean(scores, {n: 1.0})), **ends("one_more", more[n - 1]))
+            for n in sorted({*_SAID, chosen} & {*numbers})
+        ),
+    )
+
+
+def _first(more: Sequence[Interval], values: Sequence[float | None], min_gain: float) -> int | None:
+    """The smallest n at which one more wins less; None where there is none, or where nothing is known."""
+    known = np.array([np.inf if value is None else value for value in values])
+    return int(np.argmax(known < min_gain)) + 1 if (known < min_gain).any() else None
+
+
+def _mean(scores: Sequence[TableScores], weights: dict[int, float]) -> Total:
+    """The sum over n of w_n R(n), in the mean over tables."""
+    parts = [quantity(one.sample, np.zeros(one.sample.rules.shape), weights) for one in scores]
+    return total(parts, 1 / len(parts), seed_names(scores))

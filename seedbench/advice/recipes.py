@@ -1,0 +1,90 @@
+"""Recipes: pairs of tables of which one mends a fault of the other, and what they were trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from seedbench.advice.result import RecipePair, RecipeValue
+from seedbench.evaluation.rows import ends
+from seedbench.evaluation.scores import TableScores, best_of_n_scores, seed_names
+from seedbench.influences import Total, best_of_n, total
+from seedbench.replay import unscored
+from seedbench.trialset import TrialTable
+
+#: Faults of a recipe that make trials fail (Mosbach et al. 2021, arXiv 2006.04884; Zhang et al. 2021, arXiv
+#: 2006.05987): Adam without bias correction, and too few training steps. More of either field is mended.
+FAULTS = ("bias_correction", "epochs")
+#: Trials on different examples differ in more than their recipes.
+_EXAMPLES = ("train_examples", "train_subset_seed")
+
+
+def train_examples_of(table: TrialTable) -> int | None:
+    """How many examples the trials of a table were trained on; where the recipe takes all, to within one batch."""
+    fields = table.fields
+    if fields.get("train_examples") is not None:
+        return int(fields["train_examples"])
+    epochs, batch = fields.get("epochs"), fields.get("batch_size")
+    return round(table.num_steps / epochs) * batch if epochs and batch else None
+
+
+def diverged_share(table: TrialTable) -> float | None:
+    """The share of a table's trials that diverged; None where it is not known of some."""
+    return None if table.unknown.any() else float(table.diverged.mean())
+
+
+def recipe_pairs(
+    used: Sequence[TrialTable], every: Sequence[TrialTable], protocol: str, budget: int
+) -> tuple[RecipePair, ...]:
+    """Measures each pair of a table that is used and one that mends it; those that differ least come first.
+
+    Args:
+        used: tables that an advice is for.
+        every: tables of the trial set.
+        protocol: by which pairs are scored where both tables have what it takes; else by the dev set.
+        budget: in full trials; of a pair whose pools are smaller, as many as these have.
+    """
+    mended = [(one, other) for one in used for other in every if _mends(one, other)]
+    found = [_measured(one, other, protocol, budget) for one, other in mended]
+    return tuple(sorted(found, key=lambda pair: len(pair.fields)))
+
+
+def _mends(faulty: TrialTable, mended: TrialTable) -> bool:
+    """Whether two tables differ in nothing but their recipes, and these in a fault of which one has less."""
+    if (faulty.model, faulty.task, faulty.score_name) != (mended.model, mended.task, mended.score_name):
+        return False
+    if any(faulty.fields.get(name) != mended.fields.get(name) for name in _EXAMPLES):
+        return False
+    known = [(faulty.fields.get(name), mended.fields.get(name)) for name in FAULTS]
+    steps = [after - before for before, after in known if before is not None and after is not None]
+    return any(step > 0 for step in steps) and all(step >= 0 for step in steps)
+
+
+def _differing(one: TrialTable, other: TrialTable) -> dict[str, tuple[RecipeValue, RecipeValue]]:
+    names = [name for name in one.fields | other.fields if one.fields.get(name) != other.fields.get(name)]
+    return {name: (one.fields.get(name), other.fields.get(name)) for name in names}
+
+
+def _measured(faulty: TrialTable, mended: TrialTable, protocol: str, budget: int) -> RecipePair:
+    on_dev = any(unscored(table, protocol) for table in (faulty, mended))
+    by = "dodge2020" if on_dev else protocol
+    before, after = pair = [best_of_n_scores(table, by, range(1, budget + 1)) for table in (faulty, mended)]
+    n = min(budget, *(one.baseline.curve.size for one in pair))
+    return RecipePair(
+        model=faulty.model,
+        task=faulty.task,
+        faulty=faulty.recipe,
+        mended=mended.recipe,
+        fields=_differing(faulty, mended),
+        steps=mended.num_steps / faulty.num_steps,
+        diverged=(diverged_share(faulty), diverged_share(mended)),
+        budget=n,
+        scored_on="dev" if by == "dodge2020" else "test",
+        **ends("one", _less(after, 1, before, 1)),
+        **ends("best", _less(after, n, before, n)),
+        **ends("one_to_best", _less(after, 1, before, n)),
+    )
+
+
+def _less(one: TableScores, n: int, other: TableScores, m: int) -> Total:
+    """R(n) of one table less R(m) of another, which may share seeds."""
+    return total([best_of_n(one.sample, n), best_of_n(other.sample, m)], [1, -1], seed_names([one, other]))

@@ -1,0 +1,232 @@
+"""An advice as sentences: the answer, what it is expected to win, and what must be known to judge it."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from seedbench.advice.recipe_words import recipe_words
+from seedbench.display.terminal import full_trials, half, joined
+from seedbench.evaluation.words import left_out_words
+
+if TYPE_CHECKING:
+    from seedbench.advice.result import Advice, BestOfN, BudgetChoice, Candidate, Needed, Situation
+
+
+def advice_words(advice: Advice) -> list[str]:
+    """The answer in some sentences, each a paragraph."""
+    said = [_situation_words(advice, advice.situation)] if advice.situation else []
+    said += [_nothing_words(advice)] if advice.wins_nothing else []
+    said += [_luck_words(advice)] if advice.may_be_luck else []
+    said += recipe_words(advice)
+    if advice.budget_choice is not None:
+        said.append(_budget_words(advice, advice.budget_choice))
+    return [*said, *_strategy_words(advice)]
+
+
+def _situation_words(advice: Advice, situation: Situation) -> str:
+    """Which tables were chosen, why, and what they leave open."""
+    yours = [f"{situation.train_examples:,} training examples"] if situation.train_examples else []
+    if situation.bias_correction is not None:
+        yours.append(f"Adam {'with' if situation.bias_correction else 'without'} bias correction")
+    tables = [
+        f"{table.task} {table.recipe}" + (f" ({table.train_examples:,} examples)" if table.train_examples else "")
+        for table in advice.tables
+    ]
+    models = joined(sorted({table.model for table in advice.tables}))
+    return (
+        f"Nearest to {joined(yours)} among the recorded trials: {joined(tables)}. They are of {models}: how much "
+        "another model, task or learning rate differs is unknown, and only trials of your own tell."
+    )
+
+
+def _nothing_words(advice: Advice) -> str:
+    if not advice.to_win_detectable:
+        return "Choosing among seeds wins nothing: all full trials here score the same. Train one."
+    return (
+        f"Choosing among seeds wins nothing here that is told from noise: the best of many full trials, up to 64, scores "
+        f"{advice.to_win:+.4f} above one{_between(advice.to_win_low, advice.to_win_high)}; a true difference of "
+        f"{advice.to_win_detectable:.4f} would have been told four times in five. Train one full trial."
+    )
+
+
+def _luck_words(advice: Advice) -> str:
+    return (
+        f"Choosing among seeds may win nothing here: the best of many full trials, up to 64, scores {advice.to_win:+.4f} above "
+        f"one, on the dev set that chose it, and the luck of its examples alone could give "
+        f"{advice.to_win_by_luck:+.4f}. Only a test set tells, by which nothing was chosen."
+    )
+
+
+def _budget_words(advice: Advice, choice: BudgetChoice) -> str:
+    trials = "1 full trial" if advice.budget == 1 else f"{advice.budget} full trials"
+    if not choice.reached:
+        return (
+            f"Budget: {trials} or more. One more would still win {choice.min_gain:g} or more, and these trials can be "
+            "replayed with no larger one."
+        )
+    ends = "" if choice.low is None else f" (95% interval: {choice.low} to {_or_more(choice)})"
+    return f"Budget: {trials}{ends}. From there on one more is expected to win less than {choice.min_gain:g}."
+
+
+def _or_more(choice: BudgetChoice) -> str:
+    return f"more than {choice.worths[-1].full_trials}" if choice.high is None else str(choice.high)
+
+
+def _strategy_words(advice: Advice) -> list[str]:
+    tables = "one trial table" if len(advice.tables) == 1 else f"{len(advice.tables)} trial tables"
+    trials = "one full trial" if advice.budget == 1 else f"{advice.budget} full trials"
+    if advice.advised is None:
+        sentences = [_best_of_n_words(advice, tables, trials), _promising_words(advice)]
+    else:
+        sentences = [_advised_words(advice, advice.advised, tables, trials), _compute_words(advice, advice.advised)]
+    sentences.append(_gain_words(advice))
+    if len(advice.tables) == 1:
+        (table,) = advice.tables
+        sentences.append(
+            f"Plain best-of-n scores {score_words(table)} with {trials}, one full trial "
+            f"{table.measured(table.floor):.4f}."
+        )
+        if table.needed is not None:
+            sentences.append(f"It {needed_words(table.needed, table)}.")
+    return [sentence for sentence in sentences if sentence]
+
+
+def _gain_words(advice: Advice) -> str:
+    """What following the advice is expected to win over one full trial."""
+    best = advice.advised
+    if best is None and advice.budget == 1:
+        return ""
+    if best is None:
+        gain = f"{advice.gain:+.4f}{_between(advice.gain_low, advice.gain_high)}"
+    else:
+        gain = f"{best.gain:+.4f}{_between(best.gain_low, best.gain_high)}"
+    if advice.protocol != "dodge2020":
+        return f"Expected on test examples: {gain} above one full trial."
+    return (
+        f"Expected on the dev set: {gain} above one full trial. The same examples chose, so part of that is their "
+        "luck: on new ones it is less, and how much less these scores do not tell."
+    )
+
+
+def _between(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f" (95% interval {low:+.4f} to {high:+.4f})"
+
+
+def live_words(advice: Advice) -> list[str]:
+    """The command that runs what is advised on trials that are trained meanwhile, in lines to copy."""
+    name, budget = (advice.advised.label, advice.budget) if advice.advised else ("full_trials", advice.budget)
+    if advice.advised is None and advice.wins_nothing:
+        budget = 1
+    return [
+        "Live, on a training that prints a JSON line at each of its K validation points:",
+        f"  seedbench live {shlex.quote(name)} --budget {budget} \\",
+        "    --checkpoints K --out DIR --train \\",
+        "    'COMMAND {weight_init_seed} {data_order_seed} {folder}'",
+    ]
+
+
+def _advised_words(advice: Advice, best: Candidate, tables: str, trials: str) -> str:
+    return (
+        f"With a budget of {trials}, use {best.label}: on {tables} it is {best.difference:.4f} better than "
+        f"plain best-of-n (95% interval {best.difference_low:+.4f} to {best.difference_high:+.4f}), told from it at "
+        f"95% also for {len(advice.candidates)} settings together."
+    )
+
+
+def _compute_words(advice: Advice, best: Candidate) -> str:
+    sentences = []
+    if best.compute_multiplier is not None:
+        needed = f"{_needed_by(best, advice.budget)} full trials for that ({_span_of(best, advice.budget)})"
+        sentences.append(f"Plain best-of-n needs {needed}.")
+    first = advice.candidates[0]
+    if first != best:
+        more = first.difference - best.difference
+        sentences.append(f"{first.label} was {more:.4f} better still, but cannot be told from best-of-n.")
+    others = sum(candidate.verdict == "better" for candidate in advice.candidates) - 1
+    if others:
+        sentences.append(f"{others} other setting{'s are' if others > 1 else ' is'} better than best-of-n, too.")
+    return " ".join(sentences)
+
+
+def _best_of_n_words(advice: Advice, tables: str, trials: str) -> str:
+    if advice.wins_nothing:
+        return (
+            f"With a budget of {trials} nothing is told to be better than one: on {tables} neither plain best-of-n nor "
+            f"any of {len(advice.candidates)} other settings is."
+        )
+    return (
+        f"With a budget of {trials}, train {'it' if advice.budget == 1 else 'them all'} to the end and keep the best "
+        f"checkpoint, which is plain best-of-n: on {tables} none of {len(advice.candidates)} other settings can be "
+        "told to do better."
+    )
+
+
+def _promising_words(advice: Advice) -> str:
+    """What is left open, where no setting can be told to be better."""
+    best = advice.candidates[0]
+    if best.difference_low is None or best.difference_high is None:
+        return "Too few seeds in one of these tables say nothing about others, so there are no intervals."
+    if best.difference <= 0:
+        return "None of them scored better."
+    return (
+        f"{best.label} scored best: {best.difference:+.4f}{_for_which(best, advice.budget)}. But the best of "
+        f"{len(advice.candidates)} may be that by luck; a true difference of {best.difference_detectable:.4f} would "
+        "have been told from 0 four times in five, had it been the only one."
+    )
+
+
+def _for_which(best: Candidate, budget: int) -> str:
+    if best.compute_multiplier is None:
+        return ""
+    return f", for which best-of-n needs {_needed_by(best, budget)} full trials ({_span_of(best, budget)})"
+
+
+def _needed_by(candidate: Candidate, budget: int) -> str:
+    """The full trials that best-of-n needs for a candidate's score, in words."""
+    needed = full_trials((candidate.compute_multiplier or 0) * budget, None)
+    return {"<": f"no more than {needed}", ">": f"at least {needed}"}.get(
+        candidate.compute_multiplier_bound or "", needed
+    )
+
+
+def _span_of(candidate: Candidate, budget: int) -> str:
+    """The interval of those full trials."""
+    low, high = candidate.compute_multiplier_low, candidate.compute_multiplier_high
+    return _span(None if low is None else low * budget, None if high is None else high * budget)
+
+
+def _span(low: float | None, high: float | None) -> str:
+    """An interval of full trials, in words; an end that the recorded trials do not reach is open."""
+    if low is None and high is None:
+        return "the 95% interval is open at both ends"
+    ends = [f"from {full_trials(low, None)}"] if low is not None else []
+    ends += [f"up to {full_trials(high, None)}"] if high is not None else []
+    return f"95% interval {' '.join(ends)}"
+
+
+def needed_words(needed: Needed, table: BestOfN) -> str:
+    """How many full trials best-of-n needs for a score, as the end of a sentence."""
+    score = f"{table.measured(needed.score):.4f}"
+    if needed.bound == "<":
+        return f"needs no more than one full trial for {score}"
+    if needed.bound == ">":
+        return f"is not expected to reach {score} with as many trials as a pool of the {table.trials} recorded has"
+    return f"needs {full_trials(needed.full_trials, None)} full trials for {score} ({_span(needed.low, needed.high)})"
+
+
+def score_words(table: BestOfN) -> str:
+    return f"{table.measured(table.score):.4f}{half(table.score, table.score_high, 1, '.4f')}"
+
+
+def notes(advice: Advice) -> list[str]:
+    """What must be known to judge the answer."""
+    worse = [candidate.label for candidate in advice.candidates if candidate.verdict == "worse"]
+    notes = [f"Worse than best-of-n: {joined(worse)}."] if worse else []
+    silent = sorted({f"{table.task} {table.recipe}" for table in advice.tables if table.no_signal})
+    if silent:
+        notes.append(f"In {joined(silent)} full trials differ too little for any choice among them to matter.")
+    few = sorted({f"{table.task} {table.recipe}" for table in advice.tables if table.no_interval})
+    if few:
+        notes.append(f"In {joined(few)} there are too few seeds to say anything about others: no intervals.")
+    return [*notes, *left_out_words(advice.left_out)]

@@ -1,0 +1,139 @@
+"""Pairs of recipes: what paper says of two tables, which tables are no pair, and what is said to be unmeasured."""
+
+from dataclasses import replace
+from itertools import permutations
+
+import numpy as np
+import pytest
+
+from seedbench.advice import advise
+from seedbench.advice.recipe_words import recipe_words
+from seedbench.advice.recipes import FAULTS, recipe_pairs, train_examples_of
+from seedbench.trialset import TrialSet, load_trials
+from tests.synthetic import table_by_hand
+
+RECIPE = {"epochs": 3, "batch_size": 16, "learning_rate": 1e-4, "bias_correction": False, "train_examples": 64}
+QUICK = {"replicates": 10, "candidates": [("last_checkpoint", {})], "protocol": "dodge2020"}
+
+
+def counts(recipe, *right, **fields):
+    """Runs of one data order and one checkpoint, which have so many of four examples right."""
+    table = table_by_hand([[[[1] * count + [0] * (4 - count)]] for count in right], [1, 1, 1, 1])
+    status = np.array(["diverged" if count == 1 else "finished" for count in right], dtype=object)
+    return replace(table, recipe=recipe, fields=RECIPE | fields, status=status)
+
+
+FAULTY = counts("faulty", *[1, 3] * 6)
+MENDED = counts("mended", *[3] * 12, bias_correction=True)
+
+
+def said_of(*tables, used="faulty"):
+    trials = TrialSet("made", "1.0.0", "0" * 64, None, tables)
+    return advise(2, trials, recipes=used, **QUICK)
+
+
+def test_a_pair_on_paper():
+    """Of six runs of 1/4 and six of 3/4 one is worth 1/2, the best of two 1/2 + 3/22; all of the mended are 3/4."""
+    (pair,) = said_of(FAULTY, MENDED).pairs
+    assert (pair.faulty, pair.mended, pair.scored_on, pair.budget, pair.steps) == ("faulty", "mended", "dev", 2, 1.0)
+    assert pair.fields == {"bias_correction": (False, True)} and pair.diverged == (0.5, 0.0)
+    assert (pair.one, pair.best) == pytest.approx((1 / 4, 1 / 4 - 3 / 22))
+    assert pair.one_to_best == pytest.approx(1 / 4 - 3 / 22)
+    # All of the mended are alike, so all there is of doubt is the faulty ones': of a mean of twelve, by a jackknife.
+    values = np.array([1, 3] * 6) / 4
+    half = 2.200985 * values.std(ddof=1) / np.sqrt(12)  # t with 11 degrees of freedom
+    assert (pair.one_low, pair.one_high) == pytest.approx((1 / 4 - half, 1 / 4 + half), rel=1e-3)
+
+
+def test_seeds_that_two_tables_share_are_one_draw():
+    """Where every seed scores a quarter higher with the mended recipe, there is no doubt about the quarter."""
+    faulty, mended = counts("faulty", *[1, 2] * 6), counts("mended", *[2, 3] * 6, bias_correction=True)
+    (pair,) = said_of(faulty, mended).pairs
+    assert (pair.one, pair.one_low, pair.one_high) == pytest.approx((1 / 4, 1 / 4, 1 / 4))
+    others = replace(mended, weight_init_seeds=mended.weight_init_seeds + 1000)
+    (pair,) = said_of(faulty, others).pairs
+    assert pair.one == pytest.approx(1 / 4) and pair.one_high > 0.3
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        counts("other", *[3] * 12, bias_correction=True, train_examples=128),  # more data
+        counts("other", *[3] * 12, bias_correction=True, epochs=2),  # one fault mended, one made
+        counts("other", *[3] * 12, learning_rate=2e-5),  # neither
+        counts("other", *[3] * 12, bias_correction=None),  # who knows
+        replace(counts("other", *[3] * 12, bias_correction=True), model="maxi"),
+        replace(counts("other", *[3] * 12, bias_correction=True), score_name="f1"),
+    ],
+    ids=["examples", "both ways", "learning rate", "unknown", "model", "measure"],
+)
+def test_what_is_no_pair(other):
+    assert recipe_pairs([FAULTY], [FAULTY, other], "dodge2020", 2) == ()
+
+
+def test_the_mended_recipe_has_nothing_to_mend():
+    assert recipe_pairs([MENDED], [FAULTY, MENDED], "dodge2020", 2) == ()
+
+
+def test_scored_by_the_test_set_where_both_have_one():
+    (pair,) = recipe_pairs([FAULTY], [FAULTY, MENDED], "held-out-2", 2)
+    assert pair.scored_on == "test"
+    (pair,) = recipe_pairs([FAULTY], [FAULTY, replace(MENDED, test_score=None)], "held-out-2", 2)
+    assert pair.scored_on == "dev"
+
+
+def test_what_is_said_of_a_clean_pair():
+    """What a pair measures by itself is not left to the literature; epochs are."""
+    first, measured, left = recipe_words(said_of(FAULTY, MENDED))
+    assert first == ("Recipe first: these trials are trained without Adam's bias correction, and 6 of 12 trials fail.")
+    assert "mended in place of faulty (bias correction on; 1.0 times the steps) wins +0.2500 ±" in measured
+    assert "with the best of 2; 0% of trials fail, not 50%" in measured
+    assert left.startswith("No two tables here differ in epochs alone") and "arXiv 2006.04884" in left
+
+
+def test_what_is_said_of_a_pair_that_differs_in_more():
+    mended = replace(counts("mended", *[3] * 12, bias_correction=True, epochs=10, learning_rate=2e-5))
+    _, measured, left = recipe_words(said_of(FAULTY, mended))
+    assert "(bias correction on, epochs 10 for 3 and learning rate 2e-05 for 0.0001; " in measured
+    assert left.startswith("No two tables here differ in bias correction or in epochs alone, so what either wins")
+
+
+def test_what_is_said_without_a_fault_and_without_a_record():
+    first, left = recipe_words(said_of(FAULTY, MENDED, used="mended"))
+    assert first == "Recipe: these trials are trained with Adam's bias correction, and 0 of 12 trials fail."
+    assert left.startswith("No two tables here differ in epochs alone")
+    failing = counts("failing", *[1, 3] * 6, bias_correction=True)
+    first, _ = recipe_words(said_of(failing, used="failing"))
+    assert (
+        first.startswith("Recipe first: ") and "with Adam's bias correction, and 6 of 12 trials fail all the" in first
+    )
+    unknown = replace(FAULTY, fields={}, status=np.full(12, None, dtype=object))
+    first, left = recipe_words(said_of(unknown))
+    assert "which is not recorded, and it is not known how many fail" in first
+    assert left.startswith("No two tables here differ in bias correction or in epochs alone")
+
+
+def test_the_bundled_set_has_no_pair_that_differs_in_one_fault_alone():
+    """What the words say of it, counted apart from them; two pairs differ in three fields at once."""
+    tables = load_trials().tables
+    differing = [
+        {name for name in one.fields if one.fields[name] != other.fields[name]}
+        for one, other in permutations(tables, 2)
+        if (one.model, one.task) == (other.model, other.task)
+    ]
+    assert not [names for names in differing if len(names) == 1 and names & {*FAULTS}]
+    pairs = recipe_pairs(tables, tables, "dodge2020", 8)
+    assert {(pair.faulty, pair.mended) for pair in pairs} == {
+        ("few64-5-epochs-no-bias-correction-lr4e-4", "few64-all"),
+        ("few128-5-epochs-no-bias-correction-lr3e-4", "few128-all"),
+    }
+    for pair in pairs:
+        assert {*pair.fields} == {"bias_correction", "epochs", "learning_rate"} and pair.steps == 2
+        assert pair.one_low > 0 and pair.best_low > 0 and pair.diverged[0] > 0.6 and pair.diverged[1] == 0
+
+
+def test_training_examples_of_a_recipe_that_takes_all():
+    """Three epochs of 16 in 30 steps are 10 a piece: 160 examples, or up to 15 fewer."""
+    table = replace(FAULTY, step=np.array([30]), fields=RECIPE | {"train_examples": None})
+    assert train_examples_of(table) == 160 and train_examples_of(FAULTY) == 64
+    assert train_examples_of(replace(table, fields={})) is None

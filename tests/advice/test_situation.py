@@ -1,0 +1,154 @@
+"""Without a budget, without trials, and where choosing wins nothing: what is chosen, why, and what is said of it."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from seedbench.advice import advise
+from seedbench.advice.advise import _expected_largest
+from seedbench.advice.nearest import nearest, situation_of
+from seedbench.advice.words import advice_words
+from seedbench.errors import SelectionError
+from seedbench.trialset import TrialSet, load_trials
+from tests.advice.test_recipes import QUICK, counts
+from tests.synthetic import table_by_hand
+
+
+def trial_set(*tables):
+    return TrialSet("made", "1.0.0", "0" * 64, None, tables)
+
+
+# --- which budget -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("min_gain", "budget", "reached"),
+    [(0.2, 1, True), (0.1, 2, True), (3 / 22 - 1e-6, 2, True), (3 / 22 + 1e-6, 1, True), (0.05, 2, False)],
+)
+def test_a_budget_on_paper(min_gain, budget, reached):
+    """Of six runs of 1/4 and six of 3/4: R(1) = 1/2, R(2) = 3/4 - 5/44, R(3) = 3/4 - 1/22. Pools of 9 allow for 2."""
+    found = advise(None, trial_set(counts("made", *[1, 3] * 6)), min_gain=min_gain, **QUICK)
+    choice = found.budget_choice
+    assert (found.budget, choice.reached, choice.min_gain) == (budget, reached, min_gain)
+    assert [(one.full_trials, one.score, one.one_more) for one in choice.worths] == [
+        (1, pytest.approx(1 / 2), pytest.approx(3 / 22)),
+        (2, pytest.approx(3 / 4 - 5 / 44), pytest.approx(5 / 44 - 1 / 22)),
+    ]
+    said = [words for words in advice_words(found) if words.startswith("Budget: ")]
+    assert len(said) == 1 and (f"expected to win less than {min_gain:g}." in said[0]) == reached
+    assert ("or more. One more would still win" in said[0]) == (not reached)
+
+
+def test_the_interval_of_a_budget_holds_it():
+    found = advise(None, recipes="few64-all", **QUICK)
+    choice = found.budget_choice
+    assert choice.low <= found.budget <= choice.high and choice.low < choice.high
+    at = {one.full_trials: one for one in choice.worths}
+    assert at[found.budget].one_more < choice.min_gain <= at[1].one_more
+    assert [one.full_trials for one in choice.worths] == sorted({1, 2, 4, 8, 16, found.budget})
+
+
+# --- no trials yet ----------------------------------------------------------------------------------------------------
+
+
+def chosen(examples, corrected):
+    tables = load_trials().tables
+    return {f"{one.task} {one.recipe}" for one in nearest("bundled", tables, situation_of(examples, corrected))}
+
+
+def test_the_nearest_tables():
+    """By ratio, and what is up to 1.5 times as far off as the nearest is near, too."""
+    assert chosen(500, True) == {"sst2 few256-all", "mrpc few256-all"}
+    assert chosen(3000, False) == {"rte dodge2020-lr1e-4-all", "mrpc dodge2020-lr1e-4-all"}
+    assert chosen(64, None) == {"sst2 few64-all", "sst2 few64-5-epochs-no-bias-correction-lr4e-4"}
+    assert chosen(90, True) == {"sst2 few64-all", "sst2 few128-all"}  # 1.41 and 1.42 times
+    assert chosen(1_000_000, False) == {"cola dodge2020-lr1e-4-all"}
+    assert len(chosen(None, True)) == 4 and len(chosen(None, False)) == 5
+
+
+def test_what_is_said_of_the_nearest_tables(run):
+    code, out, err = run(
+        *("advise", "--budget", 4, "--train-examples", 500, "--bias-correction", "--replicates", 4, "--processes", 1)
+    )
+    assert (code, err) == (0, "")
+    said = " ".join(out.split())
+    assert said.startswith(
+        "Nearest to 500 training examples and Adam with bias correction among the recorded trials: mrpc few256-all "
+        "(256 examples) and sst2 few256-all (256 examples)."
+    )
+    assert "another model, task or learning rate differs is unknown" in said
+    assert "protocol dodge2020" in said and "The same examples chose, so part of that is their luck" in said
+
+
+def test_tables_with_test_scores_keep_their_protocol():
+    found = advise(4, train_examples=100, bias_correction=False, replicates=4, candidates=[("last_checkpoint", {})])
+    assert found.protocol == "held-out-2" and len(found.tables) == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "rule"),
+    [
+        ({"train_examples": 0}, "train_examples must be a whole number from 1 on, found 0"),
+        ({"train_examples": 2.5}, "train_examples must be a whole number from 1 on, found 2.5"),
+        ({"bias_correction": "yes"}, "bias_correction must be True or False, found 'yes'"),
+        ({"train_examples": 500}, "train_examples: no selected table of trial set made says how many examples"),
+        ({"bias_correction": True}, "bias_correction: no selected table of trial set made is recorded as trained with"),
+    ],
+)
+def test_a_situation_that_is_refused(given, rule):
+    unknown = replace(counts("made", *[1, 3] * 6), fields={})
+    with pytest.raises(SelectionError, match=rule):
+        advise(2, trial_set(unknown), **given, **QUICK)
+
+
+# --- three kinds of table ---------------------------------------------------------------------------------------------
+
+
+def drawn(hard, skill, rows=8, columns=8, examples=400, seed=0):
+    """Trials that have half of the examples right, and of the rest as many as their skill says, by chance."""
+    rng = np.random.default_rng(seed)
+    label = np.arange(examples) % 2
+    chance = np.where(rng.random(examples) < hard, 0.5, 1.0)
+    right = rng.random((rows, columns, 1, examples)) < chance * skill(rng, (rows, columns, 1, 1))
+    return table_by_hand(np.where(right, label, 1 - label), label)
+
+
+def test_seeds_that_are_alike_may_win_nothing():
+    """All are equally good, and scored by the examples that chose: what the best of many wins is luck."""
+    alike = drawn(0.3, lambda rng, shape: np.ones(shape))
+    found = advise(4, trial_set(alike), **QUICK)
+    assert found.may_be_luck and 0 < found.to_win <= found.to_win_by_luck
+    assert advice_words(found)[0].startswith("Choosing among seeds may win nothing here: ")
+
+
+def test_seeds_that_differ_win_more_than_luck():
+    differ = drawn(0.3, lambda rng, shape: rng.uniform(0.6, 1, shape))
+    found = advise(4, trial_set(differ), **QUICK)
+    assert not found.may_be_luck and found.to_win > found.to_win_by_luck
+    assert advice_words(found)[0].startswith("Recipe first: ")
+
+
+def test_a_test_set_needs_no_bound_of_luck():
+    found = advise(4, trial_set(drawn(0.3, lambda rng, shape: np.ones(shape))), **{**QUICK, "protocol": "held-out-2"})
+    assert found.to_win_by_luck is None and not found.may_be_luck
+
+
+@pytest.mark.parametrize(
+    ("table", "first"),
+    [
+        ("few64-5-epochs-no-bias-correction-lr4e-4", "Recipe first: "),  # trials fail
+        ("few64-all", "Recipe: "),  # they differ
+        ("few256-all", "Choosing among seeds may win nothing here: "),  # they are alike
+    ],
+)
+def test_the_first_words_on_each_kind_of_bundled_table(table, first):
+    found = advise(4, tasks="sst2", recipes=table, **QUICK)
+    assert advice_words(found)[0].startswith(first)
+
+
+def test_the_expected_largest_of_normal_numbers():
+    """1 / sqrt(pi) of two, 3 / (2 sqrt(pi)) of three; of one it is 0."""
+    root = math.sqrt(math.pi)
+    assert [_expected_largest(n) for n in (1, 2, 3)] == pytest.approx([0, 1 / root, 3 / 2 / root], abs=1e-6)

@@ -60,7 +60,7 @@ class ToldWhichFail(PatientHalving):
         failing = {labels for labels, scores in campaign.test_scores.items() if tuple(scores) in self.failing}
         super().cohort(_Telling(campaign, failing), done, share, seen, spare, cells)  # type: ignore[arg-type]
 
-    def bar(self, seen: list[Seen], done: list[float], majority: float) -> float:
+    def bar(self, seen: list[Seen], done: list[float], majority: float) -> float:  # noqa: ARG002
         return LOWEST if done[len(seen)] >= TOLD_AT - 1e-9 else -inf
 
 

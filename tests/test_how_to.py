@@ -48,7 +48,7 @@ def test_every_patch_is_on_the_page_and_applies_alone(copy: Path) -> None:
 
 
 def test_what_the_page_says_is_so(copy: Path) -> None:
-    """All changes in one copy; the tests that they bring, in one process, and the commands."""
+    """All changes in one copy; the tests that they bring, in one process, the commands, and lint."""
     for path in PATCHES:
         done = git_apply(copy, path)
         assert done.returncode == 0, f"{path.name}: {done.stderr}"
@@ -60,6 +60,7 @@ def test_what_the_page_says_is_so(copy: Path) -> None:
     runs = [[sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]]
     runs += [[*SEEDBENCH, *arguments] for program, *arguments in words if program == "seedbench"]
     assert len(runs) == 5
+    runs.append([sys.executable, "-m", "ruff", "check", "--no-cache", "."])
     said = []
     for run in runs:
         done = subprocess.run(run, cwd=copy, env=environment, capture_output=True, text=True)

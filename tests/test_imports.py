@@ -20,6 +20,7 @@ FLOORS = [
         "docstrings",
         "files",
         "cpus",
+        "memory",
         "processes",
         "metrics",
         "influences",

@@ -78,6 +78,8 @@ def explain(error: BaseException) -> str:
     cause = error.__cause__ if isinstance(error, errors.LocalEntryNotFoundError) else error
     if cause is not None and type(cause).__module__.startswith("httpx"):
         return f"no connection to {constants.ENDPOINT} ({type(cause).__name__}: {_first_line(cause)})"
+    if type(error) is RuntimeError and error.__cause__ is not None:  # of an upload, which says what and not why
+        return f"{_first_line(error).rstrip('.')}: {explain(error.__cause__)}"
     return _first_line(error)
 
 

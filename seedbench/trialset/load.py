@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seedbench.errors import SelectionError, TrialSetError
+from seedbench.memory import require_room
 from seedbench.text import counted
 from seedbench.trialset.arrays import load_tables
 from seedbench.trialset.files import CARD, MANIFEST, read_manifest
@@ -138,7 +139,9 @@ def load_trials(
 
     Raises:
         TrialSetError: it is not there, or is malformed in any way.
+        SeedbenchError: this process may not take what reading takes, see `require_room`.
     """
+    require_room()
     commit = None
     if source is None:
         folder = BUNDLED

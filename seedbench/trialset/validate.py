@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seedbench.errors import TrialSetError
+from seedbench.memory import require_room
 from seedbench.metrics import METRICS, OF_ANY_LABELS, constant_score, correct_counts, metric_score
 from seedbench.trialset.arrays import load_tables
 from seedbench.trialset.files import CARD, MANIFEST, Manifest, read_checked, read_manifest, read_split
@@ -38,7 +39,11 @@ def validate_folder(path: str | os.PathLike[str], *, without_predictions: bool =
     majority score and status follow from the recorded predictions, labels and losses, no loss is negative, and `steps`
     and `logits` fit their trials and predictions. Files and folders whose names begin with a dot are no part of a trial
     set.
+
+    Raises:
+        SeedbenchError: this process may not take what reading takes, see `require_room`.
     """
+    require_room()
     folder = Path(path)
     try:
         manifest = read_manifest(folder)

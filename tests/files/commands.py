@@ -28,6 +28,7 @@ from seedbench.cli.strategies import new
 from seedbench.errors import SeedbenchError
 from seedbench.files import new_folder, settle, write_file
 from seedbench.trialset import TrialsIdentity, add_trials, load_trials, read_folder, read_manifest, write_trials
+from tests.files.hub_commands import HUB_COMMANDS, requests_are_calls
 from tests.runners.test_trial_log import make_log
 from tests.synthetic import additive_predictions, split_like_training, split_of, write
 
@@ -262,6 +263,7 @@ COMMANDS |= {
     name: Command(_set_and_curves, lambda at, words=words: _run(at, words), _read_output)  # type: ignore[misc]
     for name, words in OUTPUTS.items()
 }
+COMMANDS |= {name: Command(*parts) for name, parts in HUB_COMMANDS.items()}
 
 
 class Watched:
@@ -286,7 +288,8 @@ class Watched:
 
 @contextmanager
 def watching(called: Callable[[], None]) -> Iterator[None]:
-    """Says so before every call that changes a disk: those of `CALLS`, opening a file to write, and each write."""
+    """Says so before every call that changes a disk, those of `CALLS`, opening a file to write, and each write; and
+    before every request to the Hub."""
 
     def instead(call: Callable[..., Any]) -> Callable[..., Any]:
         def watched(*arguments: Any, **options: Any) -> Any:
@@ -306,7 +309,8 @@ def watching(called: Callable[[], None]) -> Iterator[None]:
         for call in CALLS:
             setattr(os, call, instead(before[call]))
         builtins.open = opened  # type: ignore[assignment]
-        yield
+        with requests_are_calls(called):
+            yield
     finally:
         builtins.open = open_
         for call, was in before.items():

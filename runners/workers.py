@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from runners.block import Tables
 
 
+#: How a worker process begins: not as a fork of one that may have used CUDA.
+START_METHOD = "spawn"
+
+
 class SweepError(RunnerError):
     """A sweep that cannot start or go on."""
 
@@ -145,7 +149,7 @@ def run_blocks(
         RunnerError: a worker could not load or train.
     """
     pace, waiting = pace or Pace(), list(blocks)
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context(START_METHOD)
     queue, shares = context.SimpleQueue(), context.Array("d", len(devices))
     for pair in enumerate(devices):
         queue.put(pair)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from multiprocessing.context import BaseContext
 from pathlib import Path
 
 import pytest
@@ -78,6 +80,7 @@ def run(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("seedbench.cli.common.FIRST_LINE", 60.0)  # other work on the machine must fail no test
     return run
 
 
@@ -96,6 +99,19 @@ def refused(run, tmp_path):
         return lines[-1]
 
     return refused
+
+
+@pytest.fixture(scope="session")
+def forked() -> BaseContext:
+    """Processes that are forked from one that has imported what they need and done nothing: they start at once."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.files.commands", "runners.block"])
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("PYTHONPATH", str(Path(__file__).parents[1]))  # preloading knows no other path
+        starts_the_server = context.Process(target=int)
+        starts_the_server.start()
+    starts_the_server.join()
+    return context
 
 
 @pytest.fixture(scope="module")

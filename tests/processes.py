@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -32,6 +33,15 @@ def _has(pid: int, mark: str) -> bool:
         return f"{MARK}={mark}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     except OSError:
         return False
+
+
+#: What long work says every now and then where there is no terminal. What is long depends on the machine.
+PROGRESS = re.compile(r"^seedbench: .+: [\d,]+ of [\d,]+ .+ in .+, about .+ left\n", re.MULTILINE)
+
+
+def without_progress(said: str) -> str:
+    """What a command says but for how far it is: a machine with other work is slow enough for that."""
+    return PROGRESS.sub("", said)
 
 
 def until(condition: Callable[[], object], what: str, seconds: float = 60) -> None:

@@ -329,7 +329,7 @@ ENTRY_OPTIONS = ("--name", "First trial", "--authors", "A. Author", "--replicate
 
 
 def test_submit_writes_the_folder(run, refused, small_folder, tmp_path):
-    Path("mine.py").write_text(HONEST)
+    Path("mine.py").write_text(QUICK)
     command = ("submit", "mine.py", "--trials", small_folder, *ENTRY_OPTIONS)
     code, out, err = run(*command)
     assert (code, err) == (0, "")
@@ -340,7 +340,7 @@ def test_submit_writes_the_folder(run, refused, small_folder, tmp_path):
     assert found.claimed == evaluate("mine.py", small_folder, replicates=4)
     code, out, _ = run(*command)  # again: what was evaluated is used
     assert code == 0 and "holds this strategy's result already" in out
-    Path("mine.py").write_text(HONEST + "# better\n")
+    Path("mine.py").write_text(QUICK + "# better\n")
     refused(*command, rule="first-trial: exists already, with something else in it")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["first-trial", "mine.py"]
 

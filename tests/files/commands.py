@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import math
 import os
 import re
 import signal
@@ -11,6 +12,7 @@ from contextlib import chdir, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import typer
 
@@ -27,6 +29,7 @@ from seedbench.cli.common import write_text
 from seedbench.cli.strategies import new
 from seedbench.errors import SeedbenchError
 from seedbench.files import new_folder, settle, write_file
+from seedbench.replay import kept
 from seedbench.trialset import TrialsIdentity, add_trials, load_trials, read_folder, read_manifest, write_trials
 from tests.files.hub_commands import HUB_COMMANDS, requests_are_calls
 from tests.runners.test_trial_log import make_log
@@ -289,7 +292,10 @@ class Watched:
 @contextmanager
 def watching(called: Callable[[], None]) -> Iterator[None]:
     """Says so before every call that changes a disk, those of `CALLS`, opening a file to write, and each write; and
-    before every request to the Hub."""
+    before every request to the Hub.
+
+    Parts of a replay are not kept meanwhile: that begins after two seconds, which a busy machine takes or does not.
+    """
 
     def instead(call: Callable[..., Any]) -> Callable[..., Any]:
         def watched(*arguments: Any, **options: Any) -> Any:
@@ -309,7 +315,7 @@ def watching(called: Callable[[], None]) -> Iterator[None]:
         for call in CALLS:
             setattr(os, call, instead(before[call]))
         builtins.open = opened  # type: ignore[assignment]
-        with requests_are_calls(called):
+        with requests_are_calls(called), patch.object(kept, "_AFTER", math.inf):
             yield
     finally:
         builtins.open = open_

@@ -59,6 +59,12 @@ def tiny_glue(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(folder)
 
 
+@pytest.fixture
+def quick_workers(forked: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sweep in this process has workers that need not import torch and transformers, which takes seconds each."""
+    monkeypatch.setattr("runners.workers.START_METHOD", "forkserver")
+
+
 @pytest.fixture(scope="session")
 def glue_folder() -> Path:
     """Real GLUE data, from the folder that SEEDBENCH_GLUE names."""

@@ -16,13 +16,15 @@ from runners.data import seeds
 from runners.data.glue import load_task, train_size
 from runners.data.reading import DataError, Dataset, dataset_of
 from runners.data.recipe import get_recipe
+from runners.export import main as export_main
 from runners.export import rows_of, trial_row
+from runners.sweep import main as sweep_main
 from runners.table import TableSpec
 from runners.trial_log import Cell, read_log
 from seedbench import evaluate
 from seedbench.trialset import load_trials, validate_folder, write_trials
 from tests.runners.conftest import WORDS
-from tests.runners.test_sweep import CHANGES, command, run
+from tests.runners.test_sweep import CHANGES, command, here
 
 NAMES = ["high", "low", "middle"]  # as sorted: label 0, 1, 2
 
@@ -114,17 +116,17 @@ def test_both_engines_give_the_same_trial(
     assert ("f1" in row) == (labels == 2)
 
 
-def test_from_the_command_line_to_a_board(three: Dataset, tiny_model: str, tmp_path: Path) -> None:
+def test_from_the_command_line_to_a_board(three: Dataset, tiny_model: str, tmp_path: Path, quick_workers: None) -> None:
     logs, folder = tmp_path / "logs", tmp_path / "set"
     options = ["--dataset", three.name, "--text", "body", "--label", "kind", "--validation", three.validation]
     table = ["--model", tiny_model, "--model-name", "someone/tiny", "--task", "mine", "--recipe", "stable", *options]
     grid = ["--weight-init-seeds", "0:4", "--data-order-seeds", "0:4", "--out", str(logs), "--threads", "1"]
-    done = run(command("sweep", *table, *grid, *(part for change in CHANGES for part in ("--set", change))))
-    assert done.returncode == 0, done.stderr
-    done = run(
-        command("export", str(logs), str(folder), "--name", "me/mine", "--version", "1.0.0", "--logits", "--steps")
-    )
-    assert done.returncode == 0, done.stderr
+    changes = (part for change in CHANGES for part in ("--set", change))
+    done = here(sweep_main, command("sweep", *table, *grid, *changes))
+    assert done.exit_code == 0, done.stderr
+    named = ("--name", "me/mine", "--version", "1.0.0", "--logits", "--steps")
+    done = here(export_main, command("export", str(logs), str(folder), *named))
+    assert done.exit_code == 0, done.stderr
     assert validate_folder(folder) == []
     (its,) = load_trials(folder, predictions=True).tables
     assert (its.task, its.labels, its.metric, its.grid) == ("mine", 3, "accuracy", (4, 4))

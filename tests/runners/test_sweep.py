@@ -1,3 +1,5 @@
+"""A sweep fills a grid: whatever is killed, known, changed or wrong. SEEDBENCH_SLOW=1: killed more often."""
+
 from __future__ import annotations
 
 import os
@@ -6,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +22,13 @@ from typer.testing import CliRunner, Result
 from runners.block import BlockRunner, ModelError
 from runners.data.recipe import get_recipe
 from runners.engines.stacked import StackedEngine
+from runners.export import main as export_main
 from runners.sweep import main as sweep_main
 from runners.table import KEY, TableError, grid, make_blocks, parse_changes, parse_seeds, table_spec
 from runners.trial_log import Cell, read_log
 from seedbench.trialset import load_trials
 
+SLOW = os.environ.get("SEEDBENCH_SLOW") == "1"
 CHANGES = ["max_length=24", "epochs=2", "validations_per_epoch=2", "learning_rate=1e-3", "precision=fp32"]
 
 
@@ -100,6 +105,13 @@ def run(arguments: list[str], **options) -> subprocess.CompletedProcess[str]:
     return subprocess.run(arguments, capture_output=True, text=True, cwd=root, timeout=300, **options)
 
 
+def here(main: Callable[..., None], arguments: list[str]) -> Result:
+    """A command line of `command` in this process."""
+    app = typer.Typer()
+    app.command()(main)
+    return CliRunner().invoke(app, arguments[3:])
+
+
 def contents(out: Path) -> dict[str, list[bytes]]:
     """The arrays of every log; times and devices are not part of a trial."""
     logs = {path.name: read_log(path).outcome for path in sorted(out.rglob("*.npz"))}
@@ -126,8 +138,10 @@ def complete(timed: tuple[Path, float]) -> Path:
 def test_a_sweep_fills_the_grid_and_becomes_a_trial_set(complete: Path, tmp_path: Path) -> None:
     assert len(contents(complete)) == 6
     out = tmp_path / "set"
-    result = run(command("export", str(complete), str(out), "--name", "someone/set", "--version", "1.0.0"))
-    assert result.returncode == 0, result.stderr
+    result = here(
+        export_main, command("export", str(complete), str(out), "--name", "someone/set", "--version", "1.0.0")
+    )
+    assert result.exit_code == 0, result.stderr
     table = load_trials(out).tables[0]
     assert table.name == "someone/tiny/sst2/stable"
     assert table.grid == (3, 2)
@@ -135,10 +149,11 @@ def test_a_sweep_fills_the_grid_and_becomes_a_trial_set(complete: Path, tmp_path
 
 
 def test_both_engines_fill_the_grid_with_the_same_trials(
-    complete: Path, tiny_model: str, tiny_glue: str, tmp_path: Path
+    complete: Path, tiny_model: str, tiny_glue: str, tmp_path: Path, quick_workers: None
 ) -> None:
-    result = run(sweep_command(tiny_model, tiny_glue, tmp_path, "--engine", "reference", "--workers", "2", seeds="1"))
-    assert result.returncode == 0, result.stderr
+    arguments = sweep_command(tiny_model, tiny_glue, tmp_path, "--engine", "reference", "--workers", "2", seeds="1")
+    result = here(sweep_main, arguments)
+    assert result.exit_code == 0, result.stderr
     for path in tmp_path.rglob("*.npz"):
         other = next(complete.rglob(path.name))
         np.testing.assert_allclose(read_log(path).outcome.logits, read_log(other).outcome.logits, atol=1e-5)
@@ -147,8 +162,8 @@ def test_both_engines_fill_the_grid_with_the_same_trials(
 def test_killed_at_random_moments_a_sweep_ends_with_the_same_logs(
     timed: tuple[Path, float], tiny_model: str, tiny_glue: str, tmp_path: Path
 ) -> None:
-    """SIGKILL to the whole process group, again and again; SEEDBENCH_KILLS sets how often (10)."""
-    kills = int(os.environ.get("SEEDBENCH_KILLS", "10"))
+    """SIGKILL to the whole process group, again and again; SEEDBENCH_KILLS sets how often."""
+    kills = int(os.environ.get("SEEDBENCH_KILLS", "10" if SLOW else "4"))
     arguments = sweep_command(tiny_model, tiny_glue, tmp_path, "--engine", "stacked", "--stack", "2")
     rng = np.random.default_rng(int(os.environ.get("SEEDBENCH_KILL_SEED", "0")))
     root = Path(__file__).parents[2]
@@ -174,43 +189,39 @@ def test_killed_at_random_moments_a_sweep_ends_with_the_same_logs(
 
 
 def test_cells_of_a_known_trial_set_are_not_run_again(
-    complete: Path, tiny_model: str, tiny_glue: str, tmp_path: Path
+    complete: Path, tiny_model: str, tiny_glue: str, tmp_path: Path, quick_workers: None
 ) -> None:
     known, out = tmp_path / "set", tmp_path / "out"
-    assert run(command("export", str(complete), str(known), "--name", "a/b", "--version", "1.0.0")).returncode == 0
-    result = run(sweep_command(tiny_model, tiny_glue, out, "--known", str(known), "--stack", "2", seeds="2:4"))
-    assert result.returncode == 0, result.stderr
+    exported = here(export_main, command("export", str(complete), str(known), "--name", "a/b", "--version", "1.0.0"))
+    assert exported.exit_code == 0, exported.stderr
+    arguments = sweep_command(tiny_model, tiny_glue, out, "--known", str(known), "--stack", "2", seeds="2:4")
+    result = here(sweep_main, arguments)
+    assert result.exit_code == 0, result.stderr
     assert "2 of 4 trials are in" in result.stderr
     assert sorted(path.name for path in out.rglob("*.npz")) == ["wi3-do0.npz", "wi3-do1.npz"]
-    changed = run(sweep_command(tiny_model, tiny_glue, out, "--known", str(known), "--set", "epochs=5"))
-    assert changed.returncode == 2
+    arguments = sweep_command(tiny_model, tiny_glue, out, "--known", str(known), "--set", "epochs=5")
+    changed = here(sweep_main, arguments)
+    assert changed.exit_code == 2
     assert "has epochs 2 there and 5 in this sweep" in changed.stderr
 
 
 def test_a_finished_sweep_has_nothing_to_do(complete: Path, tiny_model: str, tiny_glue: str) -> None:
-    result = run(sweep_command(tiny_model, tiny_glue, complete))
-    assert result.returncode == 0
+    result = here(sweep_main, sweep_command(tiny_model, tiny_glue, complete))
+    assert result.exit_code == 0
     assert "6 of 6 trials are there already" in result.stderr
-
-
-def sweep_here(arguments: list[str]) -> Result:
-    """The command in this process."""
-    app = typer.Typer()
-    app.command()(sweep_main)
-    return CliRunner().invoke(app, arguments[arguments.index("runners.sweep") + 1 :])
 
 
 def test_a_recipes_name_means_the_same_in_every_task_of_a_folder(
     complete: Path, tiny_model: str, tiny_glue: str
 ) -> None:
-    refused = sweep_here(sweep_command(tiny_model, tiny_glue, complete, "--task", "mrpc", "--set", "epochs=3"))
+    refused = here(sweep_main, sweep_command(tiny_model, tiny_glue, complete, "--task", "mrpc", "--set", "epochs=3"))
     assert refused.exit_code == 2
     assert "recipe 'stable' has epochs 2 there and 3 in this sweep" in refused.stderr
 
 
 @pytest.mark.parametrize("other", ["model", "data"])
 def test_other_weights_or_data_do_not_enter_a_table(
-    complete: Path, tiny_model: str, tiny_glue: str, tmp_path: Path, other: str
+    complete: Path, tiny_model: str, tiny_glue: str, tmp_path: Path, other: str, quick_workers: None
 ) -> None:
     if other == "model":
         shutil.copytree(tiny_model, tmp_path / "model")
@@ -222,7 +233,7 @@ def test_other_weights_or_data_do_not_enter_a_table(
         pd.read_parquet(dev)[::-1].to_parquet(dev)
         tiny_glue = str(tmp_path / "glue")
     shutil.copytree(complete, tmp_path / "logs")
-    refused = sweep_here(sweep_command(tiny_model, tiny_glue, tmp_path / "logs", seeds="0:4"))
+    refused = here(sweep_main, sweep_command(tiny_model, tiny_glue, tmp_path / "logs", seeds="0:4"))
     assert refused.exit_code == 2
     assert f"made with other {'pretrained weights' if other == 'model' else 'data'} than here" in refused.stderr
     assert len(contents(tmp_path / "logs")) == 6
@@ -235,16 +246,16 @@ def test_a_table_of_a_plan_file_is_filled(complete: Path, tiny_model: str, tiny_
     plan = tmp_path / "plan.toml"
     plan.write_text(f"model = '{tiny_model}'\nmodel_name = 'someone/tiny'\n[[tables]]\n{table}{seeds}")
     arguments = command("sweep", "--plan", str(plan), "--glue", tiny_glue, "--out", str(complete))
-    done = sweep_here([*arguments, "--table", "sst2/stable"])
+    done = here(sweep_main, [*arguments, "--table", "sst2/stable"])
     assert done.exit_code == 0, done.stderr
     assert "6 of 6 trials are there already" in done.stderr
     for more, message in (
         (["--table", "rte/stable"], "has no such table; there are sst2/stable"),
         (["--table", "sst2/stable", "--set", "epochs=1"], "a file which says what --set would"),
     ):
-        refused = sweep_here([*arguments, *more])
+        refused = here(sweep_main, [*arguments, *more])
         assert refused.exit_code == 2 and message in refused.stderr
-    assert "--model: not given" in sweep_here(command("sweep", "--out", str(tmp_path))).stderr
+    assert "--model: not given" in here(sweep_main, command("sweep", "--out", str(tmp_path))).stderr
 
 
 @pytest.mark.parametrize(
@@ -263,7 +274,13 @@ def test_a_table_of_a_plan_file_is_filled(complete: Path, tiny_model: str, tiny_
     ],
 )
 def test_what_cannot_be_is_one_line_and_exit_code_2(
-    complete: Path, tiny_model: str, tiny_glue: str, tmp_path: Path, more: list[str], message: str
+    complete: Path,
+    tiny_model: str,
+    tiny_glue: str,
+    tmp_path: Path,
+    more: list[str],
+    message: str,
+    quick_workers: None,
 ) -> None:
     shutil.copytree(tiny_model, tmp_path / "model")
     weights = tmp_path / "model" / "model.safetensors"
@@ -281,7 +298,7 @@ def test_what_cannot_be_is_one_line_and_exit_code_2(
         "fresh": str(tmp_path / "out"),
         "file": str(tmp_path / "file"),
     }
-    result = sweep_here(sweep_command(tiny_model, tiny_glue, complete, *[part.format(**places) for part in more]))
+    result = here(sweep_main, sweep_command(tiny_model, tiny_glue, complete, *[part.format(**places) for part in more]))
     assert result.exit_code == 2 and isinstance(result.exception, SystemExit), result.output
     errors = [line for line in result.stderr.splitlines() if line.startswith("error:")]
     assert len(errors) == 1 and message.format(**places) in errors[0]

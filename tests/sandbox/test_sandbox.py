@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 import tracemalloc
 from collections.abc import Callable
 from functools import partial
@@ -25,6 +24,7 @@ from seedbench.sandbox.imports import allowed, imported
 from seedbench.sandbox.messages import FRAMES_BYTES, cut
 from seedbench.sandbox.submittable import check_source
 from seedbench.strategy import load_strategy, shipped
+from tests.processes import until, without_progress
 from tests.synthetic import additive_predictions, table_by_hand
 
 HONEST = [name for name in shipped() if name != "oracle"]
@@ -530,20 +530,17 @@ def test_an_end_from_outside_leaves_no_process(sandbox, tmp_path, how):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "SEEDBENCH_MARK": tmp_path.name}
     running = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
     try:
-        while len(family(running.pid)) < 3:  # it, the process to fork from, the sealed one
-            time.sleep(0.05)
-            assert running.poll() is None
+        # It, the process to fork from, the sealed one.
+        until(lambda: running.poll() is not None or len(family(running.pid)) >= 3, "the sealed one runs")
+        assert running.poll() is None
         started = family(running.pid)
         running.send_signal(how)
         _, said = running.communicate(timeout=60)
     finally:
         running.kill()
-    deadline = time.monotonic() + 20
-    while any(Path(f"/proc/{pid}").exists() for pid in started) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not any(Path(f"/proc/{pid}").exists() for pid in started)
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in started), "all of it has ended")
     if how == signal.SIGINT:
-        assert (running.returncode, said) == (130, "seedbench: interrupted; nothing was written\n")
+        assert running.returncode == 130 and without_progress(said) == "seedbench: interrupted; nothing was written\n"
 
 
 def test_where_memory_runs_out_sealed_processes_are_killed_first(sandbox):

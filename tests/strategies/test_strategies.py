@@ -1,4 +1,9 @@
-"""The shipped strategies, on campaigns small enough to follow on paper, and under every budget and pool."""
+"""The shipped strategies, on campaigns small enough to follow on paper, and under every budget and pool.
+
+SEEDBENCH_SLOW=1: under more of them.
+"""
+
+import os
 
 import numpy as np
 import pytest
@@ -9,6 +14,7 @@ from seedbench.strategies.extrapolation import Extrapolation
 from seedbench.strategy import shipped
 from tests.curves import Curves, Kept, made, run, trained
 
+SLOW = os.environ.get("SEEDBENCH_SLOW") == "1"
 SHIPPED = [name for name in shipped() if name != "oracle"]  # that one needs to be told the test scores
 FULL_TRIALS_ONLY = ("full_trials", "last_checkpoint", "additive_seeds", "good_seeds", "thompson")
 
@@ -196,7 +202,7 @@ def test_the_chance_weights_the_shapes_by_how_well_they_fit():
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=200 if SLOW else 20, deadline=None)
 @given(data=st.data())
 def test_any_budget_and_any_pool(name, data):
     """Spends the whole budget, or trains the whole pool; keeps what it paid for, and never fails."""

@@ -28,6 +28,7 @@ from seedbench.trialset import Reproduction, TableDrawnFrom, TrainedAgain, load_
 from tests.synthetic import split_like_training, write
 
 torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("quick_workers")
 CELLS = [Cell(weight, order) for weight in range(2) for order in range(3)]
 RECIPE = get_recipe(
     "few256", epochs=2, batch_size=20, max_length=24, learning_rate=1e-2, train_examples=40, precision="fp32"

@@ -44,16 +44,16 @@ def _nothing_words(advice: Advice) -> str:
     if not advice.to_win_detectable:
         return "Choosing among seeds wins nothing: all full trials here score the same. Train one."
     return (
-        f"Choosing among seeds wins nothing here that is told from noise: the best of many full trials, up to 64, scores "
-        f"{advice.to_win:+.4f} above one{_between(advice.to_win_low, advice.to_win_high)}; a true difference of "
+        "Choosing among seeds wins nothing here that is told from noise: the best of many full trials, up to 64, "
+        f"scores {advice.to_win:+.4f} above one{_between(advice.to_win_low, advice.to_win_high)}; a true difference of "
         f"{advice.to_win_detectable:.4f} would have been told four times in five. Train one full trial."
     )
 
 
 def _luck_words(advice: Advice) -> str:
     return (
-        f"Choosing among seeds may win nothing here: the best of many full trials, up to 64, scores {advice.to_win:+.4f} above "
-        f"one, on the dev set that chose it, and the luck of its examples alone could give "
+        "Choosing among seeds may win nothing here: the best of many full trials, up to 64, scores "
+        f"{advice.to_win:+.4f} above one, on the dev set that chose it, and the luck of its examples alone could give "
         f"{advice.to_win_by_luck:+.4f}. Only a test set tells, by which nothing was chosen."
     )
 

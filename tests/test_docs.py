@@ -27,6 +27,7 @@ PAGES = {
     ".github/docs/faults.md": (0, 0),
     ".github/docs/from-python.md": (4, 0),
     ".github/docs/numbers.md": (0, 0),
+    ".github/docs/rules-tried.md": (0, 0),
     ".github/docs/rules.md": (0, 0),
     ".github/docs/trial-sets.md": (0, 1),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -107,7 +108,7 @@ def verified_before(honest, tmp_path):
 
 
 def quiet() -> Console:
-    return Console(record=True, width=200, file=open(os.devnull, "w"))
+    return Console(record=True, width=200, file=io.StringIO())
 
 
 # --- many entries, some hostile ---------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import math
 import os
 import re
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager, suppress
 from dataclasses import dataclass
@@ -291,7 +292,8 @@ class Watched:
 def watching(called: Callable[[], None]) -> Iterator[None]:
     """Says so before every call that changes a disk: those of `CALLS`, opening a file to write, and each write.
 
-    Parts of a replay are not kept meanwhile: that begins after two seconds, which a busy machine takes or does not.
+    Parts of a replay are not kept meanwhile: that begins after two seconds, which a busy machine takes or does not. Nor is
+    what is imported first here compiled for the next time.
     """
 
     def instead(call: Callable[..., Any]) -> Callable[..., Any]:
@@ -312,7 +314,7 @@ def watching(called: Callable[[], None]) -> Iterator[None]:
         for call in CALLS:
             setattr(os, call, instead(before[call]))
         builtins.open = opened  # type: ignore[assignment]
-        with patch.object(kept, "_AFTER", math.inf):
+        with patch.object(kept, "_AFTER", math.inf), patch.object(sys, "dont_write_bytecode", True):
             yield
     finally:
         builtins.open = open_

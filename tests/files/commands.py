@@ -292,8 +292,8 @@ class Watched:
 def watching(called: Callable[[], None]) -> Iterator[None]:
     """Says so before every call that changes a disk: those of `CALLS`, opening a file to write, and each write.
 
-    Parts of a replay are not kept meanwhile: that begins after two seconds, which a busy machine takes or does not. Nor is
-    what is imported first here compiled for the next time.
+    Parts of a replay are not kept meanwhile: that begins after two seconds, which a busy machine takes or does not.
+    Nor is what is imported first here compiled for the next time.
     """
 
     def instead(call: Callable[..., Any]) -> Callable[..., Any]:

@@ -7,6 +7,7 @@ import math
 import os
 import re
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager, suppress
 from dataclasses import dataclass
@@ -295,6 +296,7 @@ def watching(called: Callable[[], None]) -> Iterator[None]:
     before every request to the Hub.
 
     Parts of a replay are not kept meanwhile: that begins after two seconds, which a busy machine takes or does not.
+    Nor is what is imported first here compiled for the next time.
     """
 
     def instead(call: Callable[..., Any]) -> Callable[..., Any]:
@@ -315,7 +317,8 @@ def watching(called: Callable[[], None]) -> Iterator[None]:
         for call in CALLS:
             setattr(os, call, instead(before[call]))
         builtins.open = opened  # type: ignore[assignment]
-        with requests_are_calls(called), patch.object(kept, "_AFTER", math.inf):
+        quiet = (patch.object(kept, "_AFTER", math.inf), patch.object(sys, "dont_write_bytecode", True))
+        with requests_are_calls(called), quiet[0], quiet[1]:
             yield
     finally:
         builtins.open = open_

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from seedbench import __version__
 from seedbench.advice.budgets import MIN_GAIN, choose_budget
 from seedbench.advice.nearest import nearest, situation_of
-from seedbench.advice.recipes import recipe_pairs, train_examples_of
+from seedbench.advice.recipes import FAILS, recipe_pairs, train_examples_of
 from seedbench.advice.result import Advice, BestOfN, Candidate, Needed, Situation, Verdict
 from seedbench.display.terminal import MARKED
 from seedbench.errors import SelectionError
@@ -201,7 +201,9 @@ def _by_luck(every: Sequence[TableScores], protocol: str) -> float | None:
     found = []
     for one in every:
         table, base = one.table, one.baseline
-        if protocol != "dodge2020" or table.scored_by != "accuracy" or table.dev_examples is None:
+        if protocol != "dodge2020" or table.scored_by != "accuracy" or table.diverged.mean() >= FAILS:
+            return None
+        if table.dev_examples is None:
             return None
         error = math.sqrt(base.floor * (1 - base.floor) / table.dev_examples)
         found.append(error * _expected_largest(base.largest_ceiling_trials))

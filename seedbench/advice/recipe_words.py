@@ -25,7 +25,7 @@ def recipe_words(advice: Advice) -> list[str]:
     sentences += [_measured(pair) for pair in advice.pairs]
     if unknown:
         sentences.append(
-            f"Recipe first: {_which(unknown, advice)} with or without Adam's bias correction, which is not recorded"
+            f"Recipe first: it is not recorded whether {_which(unknown, advice)} with Adam's bias correction"
             f"{_failed(unknown)}."
         )
     if failing:

@@ -103,7 +103,7 @@ def _gain_words(advice: Advice) -> str:
         return f"Expected on test examples: {gain} above one full trial."
     return (
         f"Expected on the dev set: {gain} above one full trial. The same examples chose, so part of that is their "
-        "luck: on new ones it is less, and how much less these scores do not tell."
+        "luck: on new ones expect less, and how much less these scores do not tell."
     )
 
 

@@ -9,7 +9,12 @@ import pytest
 from seedbench.advice import advise
 from seedbench.advice.recipe_words import recipe_words
 from seedbench.advice.recipes import FAULTS, recipe_pairs, train_examples_of
-from seedbench.trialset import TrialSet, load_trials
+from seedbench.evaluation import replay_selected
+from seedbench.evaluation.scores import best_of_n_scores
+from seedbench.influences import best_of_n, interval, total
+from seedbench.replay import ReplayOptions
+from seedbench.strategy import load_strategy
+from seedbench.trialset import Selection, TrialSet, load_trials
 from tests.synthetic import table_by_hand
 
 RECIPE = {"epochs": 3, "batch_size": 16, "learning_rate": 1e-4, "bias_correction": False, "train_examples": 64}
@@ -43,6 +48,23 @@ def test_a_pair_on_paper():
     values = np.array([1, 3] * 6) / 4
     half = 2.200985 * values.std(ddof=1) / np.sqrt(12)  # t with 11 degrees of freedom
     assert (pair.one_low, pair.one_high) == pytest.approx((1 / 4 - half, 1 / 4 + half), rel=1e-3)
+
+
+def test_best_of_n_without_campaigns_is_what_it_is_with_them():
+    """Its scores and its intervals come from the table alone."""
+    (table,) = load_trials().select(recipes="few64-all").tables
+    (replayed,) = replay_selected(
+        [load_strategy("start_many")],
+        Selection(recipes="few64-all", budgets=(4,)),
+        ReplayOptions(replicates=20, protocol="dodge2020"),
+    ).scores
+    alone = best_of_n_scores(table, "dodge2020", [4])
+    assert alone.signal is replayed.signal is True
+    for n in (1, 4):
+        without, with_them = (interval(total([best_of_n(one.sample, n)])) for one in (alone, replayed))
+        assert (without.estimate, without.low, without.high) == pytest.approx(
+            (with_them.estimate, with_them.low, with_them.high)
+        )
 
 
 def test_seeds_that_two_tables_share_are_one_draw():
@@ -109,7 +131,10 @@ def test_what_is_said_without_a_fault_and_without_a_record():
     )
     unknown = replace(FAULTY, fields={}, status=np.full(12, None, dtype=object))
     first, left = recipe_words(advised(unknown))
-    assert "which is not recorded, and it is not known how many fail" in first
+    assert first == (
+        "Recipe first: it is not recorded whether these trials are trained with Adam's bias correction, and it is not "
+        "known how many fail."
+    )
     assert left.startswith("No two tables here differ in bias correction or in epochs alone")
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from seedbench.advice import advise
-from seedbench.advice.advise import _expected_largest
+from seedbench.advice.gains import expected_largest
 from seedbench.advice.nearest import nearest, situation_of
 from seedbench.errors import SelectionError
 from seedbench.trialset import TrialSet, load_trials
@@ -151,4 +151,4 @@ def test_the_first_words_on_each_kind_of_bundled_table(table, first):
 def test_the_expected_largest_of_normal_numbers():
     """1 / sqrt(pi) of two, 3 / (2 sqrt(pi)) of three; of one it is 0."""
     root = math.sqrt(math.pi)
-    assert [_expected_largest(n) for n in (1, 2, 3)] == pytest.approx([0, 1 / root, 3 / 2 / root], abs=1e-6)
+    assert [expected_largest(n) for n in (1, 2, 3)] == pytest.approx([0, 1 / root, 3 / 2 / root], abs=1e-6)

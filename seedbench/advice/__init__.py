@@ -2,10 +2,11 @@
 
 advise    the call
 recipes   pairs of recipes, of which one mends a fault of the other
+gains     what choosing among full trials is expected to win
 budgets   which budget
 nearest   which tables are nearest to what is trained next
 result    what it found
-report    what a person sees of it; words says it in sentences
+report    what a person sees of it; words and recipe_words say it in sentences
 """
 
 from seedbench.advice.advise import advise, advise_selected

@@ -9,11 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import Unpack
 
-import numpy as np
 from threadpoolctl import threadpool_limits
 
 from seedbench import __version__
 from seedbench.advice.budgets import MIN_GAIN, choose_budget
+from seedbench.advice.gains import best_gain, gain_by_luck, mean_over, most_gain, rule_gain
 from seedbench.advice.nearest import nearest, situation_of
 from seedbench.advice.recipes import recipe_pairs, train_examples_of
 from seedbench.advice.result import Advice, BestOfN, Candidate, Needed, Situation, Verdict
@@ -26,20 +26,9 @@ from seedbench.evaluation.scores import (
     gap,
     mean_over_best_of_n,
     multiplier_over,
-    seed_names,
     with_signal,
 )
-from seedbench.influences import (
-    Part,
-    TableSample,
-    Total,
-    best_of_n,
-    interval,
-    never_differs,
-    quantity,
-    total,
-    unit,
-)
+from seedbench.influences import Total, best_of_n, interval, never_differs, total
 from seedbench.metrics import full_trials_needed
 from seedbench.replay import (
     ReplayKeywords,
@@ -155,7 +144,7 @@ def advise_selected(
     )
     every = replayed.scores
     with threadpool_limits(limits=1):
-        most = interval(_mean(every, _most))
+        most = interval(mean_over(every, most_gain))
         return Advice(
             budget=budget,
             protocol=options.protocol,
@@ -165,10 +154,10 @@ def advise_selected(
             seedbench=__version__,
             situation=situation,
             budget_choice=choice,
-            **ends("gain", _mean(every, partial(_gain, rule=None, budget=budget))),
+            **ends("gain", mean_over(every, partial(best_gain, n=budget))),
             **ends("to_win", most),
             to_win_detectable=most.detectable,
-            to_win_by_luck=_by_luck(every, options.protocol),
+            to_win_by_luck=gain_by_luck(every, options.protocol),
             pairs=recipe_pairs(tables, trials.tables, options.protocol, budget),
             tables=tuple(_best_of_n(scores, budget, score) for scores in every),
             left_out=left_out_of(selected, tables, options.protocol),
@@ -191,44 +180,6 @@ def _large_enough(tables: Sequence[TrialTable], budget: int, *, named: bool) -> 
 # --- scores -----------------------------------------------------------------------------------------------------------
 
 
-def _mean(every: Sequence[TableScores], part: Callable[[TableSample], Part]) -> Total:
-    """A quantity of each table, in the mean over the tables."""
-    return total([part(one.sample) for one in every], 1 / len(every), seed_names(every))
-
-
-def _by_luck(every: Sequence[TableScores], protocol: str) -> float | None:
-    """`Advice.to_win_by_luck`."""
-    found = []
-    for one in every:
-        table, base = one.table, one.baseline
-        if protocol != "dodge2020" or table.scored_by != "accuracy" or table.dev_examples is None:
-            return None
-        error = math.sqrt(base.floor * (1 - base.floor) / table.dev_examples)
-        found.append(error * _expected_largest(base.largest_ceiling_trials))
-    return float(np.mean(found))
-
-
-def _expected_largest(n: int) -> float:
-    """Of n independent standard normal numbers: the integral of 1 - Phi^n above 0 less that of Phi^n below."""
-    from scipy.special import ndtr
-
-    x = np.linspace(0, 8, 4001)
-    return float(np.trapezoid(1 - ndtr(x) ** n - ndtr(-x) ** n, x))
-
-
-def _most(sample: TableSample) -> Part:
-    """What the best of 64 full trials, or of as many as a pool has, scores above one."""
-    return _gain(sample, None, sample.baseline.largest_ceiling_trials)
-
-
-def _gain(sample: TableSample, rule: int | None, budget: int) -> Part:
-    """What a rule, or with None best-of-n, scores above one full trial."""
-    if rule is not None:
-        return quantity(sample, unit(sample, rule, budget), {1: -1.0})
-    exact = {1: -1.0, budget: 1.0} if budget > 1 else {}
-    return quantity(sample, np.zeros(sample.rules.shape), exact)
-
-
 def _candidates(settings: Sequence[Setting], replayed: Replayed, budget: int) -> tuple[Candidate, ...]:
     """Each setting against best-of-n, in the mean over tables; best first."""
     every = replayed.scores
@@ -244,7 +195,7 @@ def _candidates(settings: Sequence[Setting], replayed: Replayed, budget: int) ->
                 **ends("difference", at),
                 difference_p=p,
                 difference_detectable=at.detectable,
-                **ends("gain", _mean(every, partial(_gain, rule=rule, budget=budget))),
+                **ends("gain", mean_over(every, partial(rule_gain, rule=rule, budget=budget))),
                 gap_closed=None if (closed := gap(some, rule, budget)) is None else closed.estimate,
                 **multiplier_fields(multiplier_over(some, rule, budget) if some else None),
                 verdict=_verdict(found, p),

@@ -5,14 +5,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
+from seedbench.advice.gains import best_of_several, mean_over
 from seedbench.advice.result import BudgetChoice, Worth
 from seedbench.errors import SelectionError
 from seedbench.evaluation.rows import ends
-from seedbench.evaluation.scores import TableScores, best_of_n_scores, seed_names
-from seedbench.influences import Interval, Total, interval, quantity, total
+from seedbench.evaluation.scores import best_of_n_scores
+from seedbench.influences import interval
 from seedbench.metrics import CEILING_TRIALS
 from seedbench.replay import TRIALS_PER_BUDGET, admitted_budgets, pool_size_of
 from seedbench.trialset import TrialTable
@@ -40,30 +42,23 @@ def choose_budget(tables: Sequence[TrialTable], protocol: str, min_gain: float) 
     largest = min(CEILING_TRIALS, min(sizes) // TRIALS_PER_BUDGET)
     scores = [best_of_n_scores(table, protocol, range(1, largest + 2)) for table in fitting]
     numbers = range(1, largest + 1)
-    more = [interval(_mean(scores, {n + 1: 1.0, n: -1.0})) for n in numbers]
-    budget = _first(more, [one.estimate for one in more], min_gain)
-    low = _first(more, [one.low for one in more], min_gain)
-    high = _first(more, [one.high for one in more], min_gain)
+    expected = {n: mean_over(scores, partial(best_of_several, weights={n: 1.0})) for n in numbers}
+    more = [interval(mean_over(scores, partial(best_of_several, weights={n + 1: 1.0, n: -1.0}))) for n in numbers]
+    budget = _first([one.estimate for one in more], min_gain)
+    low = _first([one.low for one in more], min_gain)
+    high = _first([one.high for one in more], min_gain)
     chosen = budget or largest
+    said = sorted({*_SAID, chosen} & {*numbers})
     return chosen, BudgetChoice(
         min_gain=min_gain,
         reached=budget is not None,
         low=low,
         high=high,
-        worths=tuple(
-            Worth(full_trials=n, **ends("score", _mean(scores, {n: 1.0})), **ends("one_more", more[n - 1]))
-            for n in sorted({*_SAID, chosen} & {*numbers})
-        ),
+        worths=tuple(Worth(n, **ends("score", expected[n]), **ends("one_more", more[n - 1])) for n in said),
     )
 
 
-def _first(more: Sequence[Interval], values: Sequence[float | None], min_gain: float) -> int | None:
+def _first(values: Sequence[float | None], min_gain: float) -> int | None:
     """The smallest n at which one more wins less; None where there is none, or where nothing is known."""
     known = np.array([np.inf if value is None else value for value in values])
     return int(np.argmax(known < min_gain)) + 1 if (known < min_gain).any() else None
-
-
-def _mean(scores: Sequence[TableScores], weights: dict[int, float]) -> Total:
-    """The sum over n of w_n R(n), in the mean over tables."""
-    parts = [quantity(one.sample, np.zeros(one.sample.rules.shape), weights) for one in scores]
-    return total(parts, 1 / len(parts), seed_names(scores))

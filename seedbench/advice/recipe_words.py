@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from seedbench.advice.recipes import FAULTS
+from seedbench.advice.recipes import FAILS, FAULTS
 from seedbench.display.terminal import half, joined, percent
 from seedbench.text import counted
 
 if TYPE_CHECKING:
     from seedbench.advice.result import Advice, BestOfN, RecipePair, RecipeValue
 
-#: A recipe of which as many trials fail, or more, is said to fail.
-_FAILS = 0.1
 _LITERATURE = "Mosbach et al. 2021 (arXiv 2006.04884) and Zhang et al. 2021 (arXiv 2006.05987)"
 _WORDS = {"bias_correction": "bias correction", "epochs": "epochs"}
 
@@ -22,12 +20,12 @@ def recipe_words(advice: Advice) -> list[str]:
     """Which fault to mend first, in a few sentences."""
     off = [table for table in advice.tables if table.bias_correction is False]
     unknown = [table for table in advice.tables if table.bias_correction is None]
-    failing = [table for table in advice.tables if table.bias_correction and _share(table) >= _FAILS]
+    failing = [table for table in advice.tables if table.bias_correction and _share(table) >= FAILS]
     sentences = [f"Recipe first: {_which(off, advice)} without Adam's bias correction{_failed(off)}."] if off else []
     sentences += [_measured(pair) for pair in advice.pairs]
     if unknown:
         sentences.append(
-            f"Recipe first: {_which(unknown, advice)} with or without Adam's bias correction, which is not recorded"
+            f"Recipe first: it is not recorded whether {_which(unknown, advice)} with Adam's bias correction"
             f"{_failed(unknown)}."
         )
     if failing:

@@ -8,12 +8,14 @@ from seedbench.advice.result import RecipePair, RecipeValue
 from seedbench.evaluation.rows import ends
 from seedbench.evaluation.scores import TableScores, best_of_n_scores, seed_names
 from seedbench.influences import Total, best_of_n, total
-from seedbench.replay import unscored
+from seedbench.replay import pool_size_of, unscored
 from seedbench.trialset import TrialTable
 
 #: Faults of a recipe that make trials fail (Mosbach et al. 2021, arXiv 2006.04884; Zhang et al. 2021, arXiv
 #: 2006.05987): Adam without bias correction, and too few training steps. More of either field is mended.
 FAULTS = ("bias_correction", "epochs")
+#: A recipe of which this share of the trials diverges, or more, is said to fail.
+FAILS = 0.1
 #: Trials on different examples differ in more than their recipes.
 _EXAMPLES = ("train_examples", "train_subset_seed")
 
@@ -67,8 +69,8 @@ def _differing(one: TrialTable, other: TrialTable) -> dict[str, tuple[RecipeValu
 def _measured(faulty: TrialTable, mended: TrialTable, protocol: str, budget: int) -> RecipePair:
     on_dev = any(unscored(table, protocol) for table in (faulty, mended))
     by = "dodge2020" if on_dev else protocol
-    before, after = pair = [best_of_n_scores(table, by, range(1, budget + 1)) for table in (faulty, mended)]
-    n = min(budget, *(one.baseline.curve.size for one in pair))
+    n = min(budget, *(pool_size_of(table).trials for table in (faulty, mended)))
+    before, after = (best_of_n_scores(table, by, [n]) for table in (faulty, mended))
     return RecipePair(
         model=faulty.model,
         task=faulty.task,

@@ -14,6 +14,7 @@ from seedbench.display.terminal import (
     UNDEFINED,
     difference,
     fitted,
+    half,
     interval_plot,
     multiplier,
     multiplier_range,
@@ -43,8 +44,16 @@ def print_advice(advice: Advice, console: Console) -> None:
 
 def advice_report(advice: Advice, width: int) -> Group:
     """Everything about an advice for a terminal `width` columns wide: the answer comes first."""
-    parts: list[RenderableType] = [Text(sentence) for sentence in advice_words(advice)]
-    parts += [*_use(advice.advised), *_tables(advice), Text(), _candidate_table(advice, width)]
+    parts: list[RenderableType] = []
+    for block in advice_words(advice):
+        parts += [*([Text()] if parts else []), *(Text(sentence) for sentence in block)]
+    parts += [
+        *_use(advice.advised),
+        *_worth_table(advice, width),
+        *_tables(advice),
+        Text(),
+        _candidate_table(advice, width),
+    ]
     if known := notes(advice):
         parts += [Text(), *(Text(note) for note in known)]
     legend = Table.grid(padding=(0, 2))
@@ -92,6 +101,25 @@ def _tables(advice: Advice) -> Iterator[Text]:
         yield Text(line, style="dim")
         if table.needed is not None and len(advice.tables) > 1:
             yield Text(f"best-of-n {needed_words(table.needed, table)}", style="dim")
+
+
+def _worth_table(advice: Advice, width: int) -> Iterator[RenderableType]:
+    """What best-of-n is expected to score with more and more full trials, where the budget was chosen by it."""
+    if advice.budget_choice is None:
+        return
+    low = all(table.sign < 0 for table in advice.tables)  # is better, and is shown as it was measured
+    grid = Table(box=None, header_style="dim", padding=(0, 1))
+    for title in ("full trials", "best-of-n scores", "one more wins"):
+        grid.add_column(title, justify="right", no_wrap=True)
+    for one in advice.budget_choice.worths:
+        grid.add_row(
+            str(one.full_trials),
+            f"{-one.score if low else one.score:.4f}{half(one.score, one.score_high, 1, '.4f')}",
+            f"{one.one_more:+.4f}{half(one.one_more, one.one_more_high, 1, '.4f')}",
+            style="bold" if one.full_trials == advice.budget else "",
+        )
+    yield Text()
+    yield fitted(grid, width, ("one more wins",))
 
 
 def _candidate_table(advice: Advice, width: int) -> Table:

@@ -240,8 +240,8 @@ class Advice:
         to_win_detectable: what would have been told from 0 four times in five.
         to_win_by_luck: what that could be by the luck of the dev examples alone, if all trials were equally good: the
             expected best of as many scores that differ by independent binomial errors, which are larger than those of
-            trials scored on the same examples. None where another test set reports, where the metric is not accuracy,
-            or where the number of examples is not known.
+            trials scored on the same examples. None where a test set reports, where trials fail, which is no luck,
+            where the metric is not accuracy, or where the number of examples is not known.
         pairs: of recipes, of which one has a fault that is in the tables, and the other has it mended.
         tables: what plain best-of-n does, table by table.
         left_out: tables that take no part.

@@ -13,15 +13,13 @@ if TYPE_CHECKING:
     from seedbench.advice.result import Advice, BestOfN, BudgetChoice, Candidate, Needed, Situation
 
 
-def advice_words(advice: Advice) -> list[str]:
-    """The answer in some sentences, each a paragraph."""
-    said = [_situation_words(advice, advice.situation)] if advice.situation else []
-    said += [_nothing_words(advice)] if advice.wins_nothing else []
-    said += [_luck_words(advice)] if advice.may_be_luck else []
-    said += recipe_words(advice)
-    if advice.budget_choice is not None:
-        said.append(_budget_words(advice, advice.budget_choice))
-    return [*said, *_strategy_words(advice)]
+def advice_words(advice: Advice) -> list[list[str]]:
+    """The answer, in blocks of sentences: what comes before all else, the recipe, the budget, the strategy."""
+    first = [_situation_words(advice, advice.situation)] if advice.situation else []
+    first += [_nothing_words(advice)] if advice.wins_nothing else []
+    first += [_luck_words(advice)] if advice.may_be_luck else []
+    budget = [] if advice.budget_choice is None else [_budget_words(advice, advice.budget_choice)]
+    return [block for block in (first, recipe_words(advice), budget, _strategy_words(advice)) if block]
 
 
 def _situation_words(advice: Advice, situation: Situation) -> str:
@@ -105,7 +103,7 @@ def _gain_words(advice: Advice) -> str:
         return f"Expected on test examples: {gain} above one full trial."
     return (
         f"Expected on the dev set: {gain} above one full trial. The same examples chose, so part of that is their "
-        "luck: on new ones it is less, and how much less these scores do not tell."
+        "luck: on new ones expect less, and how much less these scores do not tell."
     )
 
 

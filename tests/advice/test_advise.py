@@ -12,12 +12,13 @@ from typer.testing import CliRunner
 
 from seedbench.advice.advise import advise
 from seedbench.advice.report import print_advice
-from seedbench.advice.words import advice_words, live_words
+from seedbench.advice.words import live_words
 from seedbench.cli.app import app
 from seedbench.errors import SelectionError
 from seedbench.evaluation import evaluate
 from seedbench.strategy import load_strategy, tried_settings
 from seedbench.trialset import TrialSet
+from tests.advice.said import said_of
 from tests.synthetic import table_by_hand
 
 SETTINGS = (
@@ -70,7 +71,7 @@ def test_looking_once_at_many_is_told_to_be_better(advice):
 
 
 def test_the_answer_says_so(advice):
-    *_, first, second, gain, third, fourth = advice_words(advice)
+    *_, first, second, gain, third, fourth = said_of(advice)
     best = advice.advised
     assert first.startswith(
         f"With a budget of 4 full trials, use {best.label}: on one trial table it is {best.difference:.4f} better "
@@ -100,10 +101,8 @@ def test_trials_that_are_all_alike():
     (table,) = found.tables
     assert (table.floor, table.score, table.ceiling) == (0.75, 0.75, 0.75)
     assert (table.needed.full_trials, table.needed.bound) == (1.0, None)
-    assert "None of them scored better." in advice_words(found)
-    assert (
-        advice_words(found)[0] == "Choosing among seeds wins nothing: all full trials here score the same. Train one."
-    )
+    assert "None of them scored better." in said_of(found)
+    assert said_of(found)[0] == "Choosing among seeds wins nothing: all full trials here score the same. Train one."
     assert found.wins_nothing and (found.gain, found.to_win, found.to_win_high) == (0, 0, 0)
 
 
@@ -115,7 +114,7 @@ def test_noise_alone_is_not_told_to_be_better():
     found = advise(4, trial_set(table), replicates=100)
     assert found.tables[0].no_signal
     assert not {candidate.verdict for candidate in found.candidates} & {"better", "worse"}
-    said = " ".join(advice_words(found))
+    said = " ".join(said_of(found))
     assert said.startswith("Choosing among seeds wins nothing here that is told from noise: ")
     assert f"{found.to_win:+.4f} above one (95% interval " in said and "Train one full trial." in said
     assert f"neither plain best-of-n nor any of {len(tried_settings())} other settings is" in said
@@ -132,7 +131,7 @@ def test_few_seeds_have_no_intervals():
     assert {candidate.verdict for candidate in found.candidates} == {"unknown"}
     assert found.tables[0].score_low is None and found.advised is None
     assert found.tables[0].no_interval == "few_rows"
-    said = " ".join(advice_words(found))
+    said = " ".join(said_of(found))
     assert "say nothing about others, so there are no intervals" in said
 
 

@@ -9,7 +9,12 @@ import pytest
 from seedbench.advice import advise
 from seedbench.advice.recipe_words import recipe_words
 from seedbench.advice.recipes import FAULTS, recipe_pairs, train_examples_of
-from seedbench.trialset import TrialSet, load_trials
+from seedbench.evaluation import replay_selected
+from seedbench.evaluation.scores import best_of_n_scores
+from seedbench.influences import best_of_n, interval, total
+from seedbench.replay import ReplayOptions
+from seedbench.strategy import load_strategy
+from seedbench.trialset import Selection, TrialSet, load_trials
 from tests.synthetic import table_by_hand
 
 RECIPE = {"epochs": 3, "batch_size": 16, "learning_rate": 1e-4, "bias_correction": False, "train_examples": 64}
@@ -27,14 +32,14 @@ FAULTY = counts("faulty", *[1, 3] * 6)
 MENDED = counts("mended", *[3] * 12, bias_correction=True)
 
 
-def said_of(*tables, used="faulty"):
+def advised(*tables, used="faulty"):
     trials = TrialSet("made", "1.0.0", "0" * 64, None, tables)
     return advise(2, trials, recipes=used, **QUICK)
 
 
 def test_a_pair_on_paper():
     """Of six runs of 1/4 and six of 3/4 one is worth 1/2, the best of two 1/2 + 3/22; all of the mended are 3/4."""
-    (pair,) = said_of(FAULTY, MENDED).pairs
+    (pair,) = advised(FAULTY, MENDED).pairs
     assert (pair.faulty, pair.mended, pair.scored_on, pair.budget, pair.steps) == ("faulty", "mended", "dev", 2, 1.0)
     assert pair.fields == {"bias_correction": (False, True)} and pair.diverged == (0.5, 0.0)
     assert (pair.one, pair.best) == pytest.approx((1 / 4, 1 / 4 - 3 / 22))
@@ -45,13 +50,30 @@ def test_a_pair_on_paper():
     assert (pair.one_low, pair.one_high) == pytest.approx((1 / 4 - half, 1 / 4 + half), rel=1e-3)
 
 
+def test_best_of_n_without_campaigns_is_what_it_is_with_them():
+    """Its scores and its intervals come from the table alone."""
+    (table,) = load_trials().select(recipes="few64-all").tables
+    (replayed,) = replay_selected(
+        [load_strategy("start_many")],
+        Selection(recipes="few64-all", budgets=(4,)),
+        ReplayOptions(replicates=20, protocol="dodge2020"),
+    ).scores
+    alone = best_of_n_scores(table, "dodge2020", [4])
+    assert alone.signal is replayed.signal is True
+    for n in (1, 4):
+        without, with_them = (interval(total([best_of_n(one.sample, n)])) for one in (alone, replayed))
+        assert (without.estimate, without.low, without.high) == pytest.approx(
+            (with_them.estimate, with_them.low, with_them.high)
+        )
+
+
 def test_seeds_that_two_tables_share_are_one_draw():
     """Where every seed scores a quarter higher with the mended recipe, there is no doubt about the quarter."""
     faulty, mended = counts("faulty", *[1, 2] * 6), counts("mended", *[2, 3] * 6, bias_correction=True)
-    (pair,) = said_of(faulty, mended).pairs
+    (pair,) = advised(faulty, mended).pairs
     assert (pair.one, pair.one_low, pair.one_high) == pytest.approx((1 / 4, 1 / 4, 1 / 4))
     others = replace(mended, weight_init_seeds=mended.weight_init_seeds + 1000)
-    (pair,) = said_of(faulty, others).pairs
+    (pair,) = advised(faulty, others).pairs
     assert pair.one == pytest.approx(1 / 4) and pair.one_high > 0.3
 
 
@@ -84,7 +106,7 @@ def test_scored_by_the_test_set_where_both_have_one():
 
 def test_what_is_said_of_a_clean_pair():
     """What a pair measures by itself is not left to the literature; epochs are."""
-    first, measured, left = recipe_words(said_of(FAULTY, MENDED))
+    first, measured, left = recipe_words(advised(FAULTY, MENDED))
     assert first == ("Recipe first: these trials are trained without Adam's bias correction, and 6 of 12 trials fail.")
     assert "mended in place of faulty (bias correction on; 1.0 times the steps) wins +0.2500 ±" in measured
     assert "with the best of 2; 0% of trials fail, not 50%" in measured
@@ -93,23 +115,26 @@ def test_what_is_said_of_a_clean_pair():
 
 def test_what_is_said_of_a_pair_that_differs_in_more():
     mended = replace(counts("mended", *[3] * 12, bias_correction=True, epochs=10, learning_rate=2e-5))
-    _, measured, left = recipe_words(said_of(FAULTY, mended))
+    _, measured, left = recipe_words(advised(FAULTY, mended))
     assert "(bias correction on, epochs 10 for 3 and learning rate 2e-05 for 0.0001; " in measured
     assert left.startswith("No two tables here differ in bias correction or in epochs alone, so what either wins")
 
 
 def test_what_is_said_without_a_fault_and_without_a_record():
-    first, left = recipe_words(said_of(FAULTY, MENDED, used="mended"))
+    first, left = recipe_words(advised(FAULTY, MENDED, used="mended"))
     assert first == "Recipe: these trials are trained with Adam's bias correction, and 0 of 12 trials fail."
     assert left.startswith("No two tables here differ in epochs alone")
     failing = counts("failing", *[1, 3] * 6, bias_correction=True)
-    first, _ = recipe_words(said_of(failing, used="failing"))
+    first, _ = recipe_words(advised(failing, used="failing"))
     assert (
         first.startswith("Recipe first: ") and "with Adam's bias correction, and 6 of 12 trials fail all the" in first
     )
     unknown = replace(FAULTY, fields={}, status=np.full(12, None, dtype=object))
-    first, left = recipe_words(said_of(unknown))
-    assert "which is not recorded, and it is not known how many fail" in first
+    first, left = recipe_words(advised(unknown))
+    assert first == (
+        "Recipe first: it is not recorded whether these trials are trained with Adam's bias correction, and it is not "
+        "known how many fail."
+    )
     assert left.startswith("No two tables here differ in bias correction or in epochs alone")
 
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from seedbench.advice import advise
-from seedbench.advice.advise import _expected_largest
+from seedbench.advice.gains import expected_largest
 from seedbench.advice.nearest import nearest, situation_of
-from seedbench.advice.words import advice_words
 from seedbench.errors import SelectionError
 from seedbench.trialset import TrialSet, load_trials
+from tests.advice.said import said_of
 from tests.advice.test_recipes import QUICK, counts
 from tests.synthetic import table_by_hand
 
@@ -36,7 +36,7 @@ def test_a_budget_on_paper(min_gain, budget, reached):
         (1, pytest.approx(1 / 2), pytest.approx(3 / 22)),
         (2, pytest.approx(3 / 4 - 5 / 44), pytest.approx(5 / 44 - 1 / 22)),
     ]
-    said = [words for words in advice_words(found) if words.startswith("Budget: ")]
+    said = [words for words in said_of(found) if words.startswith("Budget: ")]
     assert len(said) == 1 and (f"expected to win less than {min_gain:g}." in said[0]) == reached
     assert ("or more. One more would still win" in said[0]) == (not reached)
 
@@ -120,14 +120,14 @@ def test_seeds_that_are_alike_may_win_nothing():
     alike = drawn(0.3, lambda rng, shape: np.ones(shape))
     found = advise(4, trial_set(alike), **QUICK)
     assert found.may_be_luck and 0 < found.to_win <= found.to_win_by_luck
-    assert advice_words(found)[0].startswith("Choosing among seeds may win nothing here: ")
+    assert said_of(found)[0].startswith("Choosing among seeds may win nothing here: ")
 
 
 def test_seeds_that_differ_win_more_than_luck():
     differ = drawn(0.3, lambda rng, shape: rng.uniform(0.6, 1, shape))
     found = advise(4, trial_set(differ), **QUICK)
     assert not found.may_be_luck and found.to_win > found.to_win_by_luck
-    assert advice_words(found)[0].startswith("Recipe first: ")
+    assert said_of(found)[0].startswith("Recipe first: ")
 
 
 def test_a_test_set_needs_no_bound_of_luck():
@@ -145,10 +145,10 @@ def test_a_test_set_needs_no_bound_of_luck():
 )
 def test_the_first_words_on_each_kind_of_bundled_table(table, first):
     found = advise(4, tasks="sst2", recipes=table, **QUICK)
-    assert advice_words(found)[0].startswith(first)
+    assert said_of(found)[0].startswith(first)
 
 
 def test_the_expected_largest_of_normal_numbers():
     """1 / sqrt(pi) of two, 3 / (2 sqrt(pi)) of three; of one it is 0."""
     root = math.sqrt(math.pi)
-    assert [_expected_largest(n) for n in (1, 2, 3)] == pytest.approx([0, 1 / root, 3 / 2 / root], abs=1e-6)
+    assert [expected_largest(n) for n in (1, 2, 3)] == pytest.approx([0, 1 / root, 3 / 2 / root], abs=1e-6)

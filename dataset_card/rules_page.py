@@ -112,8 +112,8 @@ def _elsewhere(measured: Measured) -> str:
         "## Chosen on other tasks\n\n"
         "The setting with the highest geometric mean on the other tasks' tables, and its mean on the task left out. "
         f"`{OWN}` itself was developed on all tables here but those scored on a test set, and its parameters were "
-        "fixed before these were opened to it: only they judge it. [What was tried to better it](rules-tried.md) is kept "
-        "by hand.\n\n" + "\n".join(lines)
+        "fixed before these were opened to it: only they judge it. [What was tried to better it](rules-tried.md) is "
+        "kept by hand.\n\n" + "\n".join(lines)
     )
 
 

@@ -24,9 +24,8 @@ PARTS: dict[str, dict[str, Any]] = {
     "train loss not asked": {"errors": 0.0},
     "ranks by score alone": {"rank_by": "score"},
     "ranks by validation loss alone": {"rank_by": "loss"},
-    "the same patience where most are stuck": {"stuck": None},
-    "no patience: ranks count from a fifth on": {"patience": 0.2, "stuck": None},
-    "nobody dropped by rank": {"power": 0.0, "stuck": None},
+    "no patience: ranks count from a fifth on": {"patience": 0.2},
+    "nobody dropped by rank": {"power": 0.0},
     "one cohort, seeds at random": {"first": 1.0},
     "one cohort, and nobody dropped as failing": {"first": 1.0, "errors": None},
 }
@@ -52,13 +51,14 @@ class ToldWhichFail(PatientHalving):
         self,
         campaign: Campaign,
         done: list[float],
+        share: list[float],
         seen: list[Seen],
         spare: float,
         cells: Iterator[tuple[int, int]],
     ) -> None:
         assert isinstance(campaign, OracleCampaign)
         failing = {labels for labels, scores in campaign.test_scores.items() if tuple(scores) in self.failing}
-        super().cohort(_Telling(campaign, failing), done, seen, spare, cells)  # type: ignore[arg-type]
+        super().cohort(_Telling(campaign, failing), done, share, seen, spare, cells)  # type: ignore[arg-type]
 
     def bar(self, seen: list[Seen], done: list[float], majority: float) -> float:  # noqa: ARG002
         return LOWEST if done[len(seen)] >= TOLD_AT - 1e-9 else -inf

@@ -111,10 +111,9 @@ def _elsewhere(measured: Measured) -> str:
     return (
         "## Chosen on other tasks\n\n"
         "The setting with the highest geometric mean on the other tasks' tables, and its mean on the task left out. "
-        f"`{OWN}` itself was developed on all tables here but those scored on a test set, so only these judge it: its "
-        "parameters were fixed before they were opened to it. One part of it came later (`stuck`): it was developed on "
-        "the same tables, but by people who had seen what the earlier rule does on those two. [What was tried in "
-        "vain](rules-tried.md) is kept by hand.\n\n" + "\n".join(lines)
+        f"`{OWN}` itself was developed on all tables here but those scored on a test set, and its parameters were "
+        "fixed before these were opened to it: only they judge it. [What was tried to better it](rules-tried.md) is "
+        "kept by hand.\n\n" + "\n".join(lines)
     )
 
 

@@ -75,7 +75,7 @@ def test_the_limit_drops_what_will_fail_at_a_fifth_and_nothing_else():
     curves = [[0.9] * 2 + [0.1] * 8 if number in failing else [0.5 + number / 100] * 10 for number in range(24)]
     source = Curves(curves)
     reported = {source.cell(number): curve for number, curve in enumerate(curves)}
-    told = ToldWhichFail(failing=frozenset(tuple(curves[number]) for number in failing), power=0.0, stuck=None)
+    told = ToldWhichFail(failing=frozenset(tuple(curves[number]) for number in failing), power=0.0)
     campaign = open_campaign(source, 4, rng=lambda: np.random.default_rng(0), test_scores=lambda: reported).campaign
     with suppress(BudgetSpent):  # what is left, less than a trial, goes to the best of those dropped
         told(campaign)

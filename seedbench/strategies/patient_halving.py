@@ -5,8 +5,7 @@ on: successive halving (Jamieson and Talwalkar 2016, arXiv 1502.07943) with a la
 checkpoint. Ranks are by best score and by lowest validation loss, with equal weight. Before, a trial is dropped only as
 failing (Mosbach et al. 2021, arXiv 2006.04884: at the end no better than the majority class), and only where the
 cohort has split in two, for good, and train loss agrees, a witness that does not share the dev set's noise. What is
-saved starts new trials, which have to get over the same bars. Where most of a cohort is at the majority class still, or
-again, at `early` of the training, trials are going to fail, and waiting wins nothing: ranks count from there on.
+saved starts new trials, which have to get over the same bars.
 
 From a budget of 8 on there are two such cohorts. The first is spread over rows and columns of the grid of seeds; the
 second is taken from the cells that the additive model of `additive_seeds` promises most from it, whose shrinkage is
@@ -42,10 +41,6 @@ class PatientHalving:
         power: how fast a cohort shrinks after that.
         learnt: where the bar for failing lies, from 0, the majority class, to 1, the upper quartile of those seen.
         errors: standard errors by which mean train losses above and below the bar must differ; None: there is no bar.
-        stuck: share of those seen that must be at the majority class, or below, at `early` for trials to be taken to
-            fail; None: they never are.
-        early: patience where they are.
-        early_power: power there.
         first: share of the budget for the first cohort, from a budget of 8 on; 1: there is no second one.
         rank_by: "score", "loss" or "both", as in `seedbench.ranked`.
     """
@@ -54,9 +49,6 @@ class PatientHalving:
     power: float = 2.5
     learnt: float = 0.25
     errors: float | None = 2.0
-    stuck: float | None = 0.7
-    early: float = 0.3
-    early_power: float = 1.5
     first: float = 0.5
     rank_by: str = "both"
     tried: ClassVar[tuple[dict[str, object], ...]] = ({}, {"first": 1.0}, {"patience": 0.5})  # by `advise`
@@ -66,20 +58,20 @@ class PatientHalving:
         check_number("PatientHalving: power", self.power, least=0, most=100)
         check_number("PatientHalving: learnt", self.learnt, least=0, most=1)
         check_number("PatientHalving: errors", self.errors, least=0, optional=True)
-        check_number("PatientHalving: stuck", self.stuck, above=0, most=1, optional=True)
-        check_number("PatientHalving: early", self.early, above=0, most=1)
-        check_number("PatientHalving: early_power", self.early_power, least=0, most=100)
         check_number("PatientHalving: first", self.first, above=0, most=1)
         check_choice("PatientHalving: rank_by", self.rank_by, tuple(COLUMNS))
 
     def __call__(self, campaign: Campaign) -> Trial:
         done = [0.0, *(step / campaign.steps[-1] for step in campaign.steps)]
+        share = [1.0, *(min(1.0, (self.patience / fraction) ** self.power) for fraction in done[1:])]
+        if campaign.budget <= 2:
+            share = [1.0] * len(done)
         seen: list[Seen] = [{} for _ in campaign.steps]
         if self.first < 1 and campaign.budget >= 8:
-            self.cohort(campaign, done, seen, campaign.budget * (1 - self.first), spread(campaign))
-            self.cohort(campaign, done, seen, 0.0, promising(campaign))
+            self.cohort(campaign, done, share, seen, campaign.budget * (1 - self.first), spread(campaign))
+            self.cohort(campaign, done, share, seen, 0.0, promising(campaign))
         else:
-            self.cohort(campaign, done, seen, 0.0, iter(()))
+            self.cohort(campaign, done, share, seen, 0.0, iter(()))
         # What rounding left goes to the best of those dropped, and then to others.
         while campaign.remaining > 0 and (campaign.unstarted or not all(trial.complete for trial in campaign.trials)):
             dropped = [trial for trial in ranked(campaign.trials) if not trial.complete]
@@ -91,6 +83,7 @@ class PatientHalving:
         self,
         campaign: Campaign,
         done: list[float],
+        share: list[float],
         seen: list[Seen],
         spare: float,
         cells: Iterator[tuple[int, int]],
@@ -99,8 +92,6 @@ class PatientHalving:
         bars = [-inf] * len(seen)
         cohort: list[Trial] = []
         width = 0.0  # of the cohort when it was whole, or would have been
-        early = bisect(done, self.early - 1e-9) - 1
-        share = self.shares(campaign, done, self.is_stuck(campaign, seen, early))
         for k in range(len(seen)):
             while campaign.unstarted:
                 wider = max(width, (len(cohort) + 1) / share[k])
@@ -112,29 +103,11 @@ class PatientHalving:
                     width = wider
             for trial in cohort:
                 look(trial, seen)
-            if k == early and self.is_stuck(campaign, seen, early):
-                share = self.shares(campaign, done, stuck=True)
-                while width > 1 and rest(len(cohort), width, share[k:], done[k:]) > campaign.remaining - spare + 1e-9:
-                    width -= 0.5
             if cohort and k + 1 < len(seen):
                 bars[k] = self.bar(seen[: k + 1], done, campaign.majority_score)
                 cohort = [trial for trial in cohort if trial.best.score > bars[k]] or cohort
                 order = np.argsort(self.places([seen[k][trial] for trial in cohort]), kind="stable")
                 cohort = [cohort[n] for n in sorted(order[: kept(width, share[k + 1])])]
-
-    def shares(self, campaign: Campaign, done: list[float], stuck: bool) -> list[float]:
-        """What goes on of a cohort after each checkpoint."""
-        if campaign.budget <= 2:
-            return [1.0] * len(done)
-        patience, power = (self.early, self.early_power) if stuck else (self.patience, self.power)
-        return [1.0, *(min(1.0, (patience / fraction) ** power) for fraction in done[1:])]
-
-    def is_stuck(self, campaign: Campaign, seen: list[Seen], k: int) -> bool:
-        """Whether most of those seen there are at the majority class, or below, whatever they were before."""
-        if self.stuck is None or not seen[k]:
-            return False
-        low = sum(trial.checkpoints[k].score <= campaign.majority_score for trial in seen[k])  # none, of an unknown one
-        return low >= self.stuck * len(seen[k])
 
     def passes(self, trial: Trial, seen: list[Seen], bar: float, share: float) -> bool:
         """Trains a latecomer to its next checkpoint; whether it would have been kept there."""
@@ -181,11 +154,6 @@ def bill(cohort: int, width: float, share: list[float], done: list[float]) -> fl
             cohort = min(cohort, kept(width, share[j]))
         cost += cohort * (after - before)
     return cost
-
-
-def rest(cohort: int, width: float, share: list[float], done: list[float]) -> float:
-    """What a cohort costs after the checkpoint at which it is."""
-    return bill(min(cohort, kept(width, share[1])), width, share[1:], done[1:]) - done[1]
 
 
 def start(campaign: Campaign, cells: Iterator[tuple[int, int]]) -> Trial:

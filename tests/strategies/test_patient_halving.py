@@ -46,27 +46,6 @@ def test_failing_trials_go_early_only_where_train_loss_agrees():
     assert min(silent[:6]) >= 4
 
 
-def stuck(at_majority, **parameters):
-    """Of a cohort of six so many are at the majority class at 0.3 of the training; one of them had been above it."""
-    curves = [[0.5] * 10 if number < at_majority else [0.5 + number / 100] * 10 for number in range(12)]
-    curves[0] = [0.5, 0.9, *[0.5] * 8]
-    source = Curves(curves, majority=0.5)
-    run(made("patient_halving", **parameters), source, 4)
-    return trained(source)
-
-
-def test_ranks_count_sooner_where_most_are_at_the_majority_class():
-    # 5 of 6 are more than 0.7. Then (3/4)^1.5 = 0.65 of six go on from 0.4, 0.46, 0.35, 0.28, 0.23, 0.19: 4 3 2 2 1 1.
-    # They cost 6 · 0.4 + 1.3 of 4; the last 0.3 goes to the best of those dropped.
-    assert stuck(5) == [10, 6 + 1, 5, 4, 4, 8 + 2]
-    assert min(stuck(4)[:6]) == 5 and min(stuck(5, stuck=None)[:6]) == 5 and min(stuck(5, stuck=0.9)[:6]) == 5
-
-
-def test_a_cohort_that_is_stuck_is_cut_to_what_is_left_of_the_budget():
-    # All six would go on from 0.3: 4.2 more in place of the 2.2 that are left. Three can be finished, for 2.1.
-    assert stuck(12, early_power=0.0) == [10, 10, 10, 3 + 1, 3, 3]
-
-
 def test_the_second_cohort_comes_from_the_better_rows():
     # Rows 0 to 5 score by their row alone: what starts after the first half of the budget is of the best rows.
     source = Curves([[0.5 + 0.05 * (number // 6)] * 10 for number in range(36)], columns=6)

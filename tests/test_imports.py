@@ -57,6 +57,8 @@ MAY_KNOW = {
         "evaluation",
         "text",
         "strategy",
+        "strategies",
+        "campaign",
     },
     "leaderboard": {
         "errors",

@@ -12,7 +12,7 @@ from math import inf
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
-from seedbench import Campaign, OracleCampaign, Trial
+from seedbench.campaign import Campaign, OracleCampaign, Trial
 from seedbench.strategies.patient_halving import PatientHalving, Seen
 from seedbench.trialset import TrialTable
 

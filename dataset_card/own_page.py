@@ -92,6 +92,7 @@ def limit(measured: Measured) -> str:
         if mean_multiplier(cells_of(measured.limit, [table])) < ASKED
     ]
     harmed = [t.name for t in tables if mean_multiplier(cells_of(measured.limit, [t])) < 1]
+    reached = "reaches" if mean_multiplier(ours) >= ASKED else "does not reach"
     at_32 = any(cell.budget == 32 for of in measured.limit.tables.values() for cell in of)
     return (
         "## How much of the limit\n\n"
@@ -101,7 +102,7 @@ def limit(measured: Measured) -> str:
         f"| table | of its trials fail | {' | '.join(map(str, BUDGETS))} | mean × | share of the points |\n"
         "|---|---|" + "---|" * (len(BUDGETS) + 2) + "\n" + "\n".join(lines) + "\n\n"
         f"Over these tables the rule's mean is {mean_multiplier(ours):.2f}, the limit's {mean_multiplier(told):.2f}. "
-        f"What was aimed at where trials fail is {ASKED}: "
+        f"What was aimed at where trials fail is {ASKED}, which the rule {reached}; "
         + (
             f"on {_listed(below)} not even the limit gets there. "
             if below

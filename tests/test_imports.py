@@ -58,6 +58,8 @@ MAY_KNOW = {
         "evaluation",
         "text",
         "strategy",
+        "strategies",
+        "campaign",
     },
     "leaderboard": {
         "errors",

@@ -290,6 +290,30 @@ def test_a_claim_of_another_seed_stands_beside_nothing(world):
     assert "under seed 0: not of what is measured here" in pages[1]
 
 
+def page_of(world, *results: Result) -> str:
+    """The first one's page, on a board of these."""
+    files = site_files([standing(world.board, results, [], {})])
+    return unescape(files[f"{world.board.name}/strategies/{results[0].slug}.html"].decode())
+
+
+def test_the_same_source_under_other_names_is_said(world):
+    """With the same parameters: others make another strategy of it."""
+    result = world.entries["patience"]
+    copies = [replace(result, slug=slug, name=slug) for slug in ("b-copy", "c-copy")]
+    identity = replace(result.claimed.strategy, parameters={"checkpoints": 3})
+    other = replace(result, slug="other", claimed=replace(result.claimed, strategy=identity))
+    assert "The same source with the same parameters as b-copy and c-copy." in page_of(world, result, *copies, other)
+    assert "The same source" not in page_of(world, other, result, *copies)
+
+
+def test_other_packages_than_those_that_are_pinned_are_said(world):
+    result = world.entries["patience"]
+    said = "Measured with other packages than pinned"
+    page = page_of(world, replace(result, packages=("numpy 2.0, pinned 2.1", "no h11, pinned 0.16")))
+    assert said in page and "no h11, pinned 0.16; numpy 2.0, pinned 2.1" in page
+    assert said not in page_of(world, result) and said not in page_of(world, replace(result, packages=()))
+
+
 def test_a_board_on_which_no_gap_is_defined(world):
     result = world.entries["patience"]
     summary = replace(result.measured.summary, gap_closed=None, gap_closed_low=None, gap_closed_high=None)

@@ -107,6 +107,7 @@ def test_folders_of_the_dead_are_cleared_and_no_others(small_folder: Path, tmp_p
         assert len(list((tmp_path / "temporary" / of_the_living).iterdir())) > 1  # its lock, its arrays
     finally:
         living.kill()
+        living.wait()
 
 
 def _begun(folder: Path) -> int:

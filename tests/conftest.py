@@ -134,7 +134,7 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     if os.getuid() != 0:
         pytest.skip("only root can start a one-node SLURM")
     folder = tmp_path_factory.mktemp("slurm")
-    subprocess.run([SLURM_ONE_NODE, "start", folder], check=True, timeout=60)
+    subprocess.run([SLURM_ONE_NODE, "start", folder], check=True, timeout=300)
     yield {**os.environ, "SLURM_CONF": str(folder / "slurm.conf"), "OMP_NUM_THREADS": "1"}
-    subprocess.run([SLURM_ONE_NODE, "stop", folder], check=True, timeout=60)
+    subprocess.run([SLURM_ONE_NODE, "stop", folder], check=True, timeout=300)
     assert not list(folder.glob("*.pid")), "a daemon of the one-node SLURM is still there"

@@ -44,7 +44,7 @@ def without_progress(said: str) -> str:
     return PROGRESS.sub("", said)
 
 
-def until(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
+def until(condition: Callable[[], object], what: str, seconds: float = 120) -> None:
     """Waits for something, and fails where it does not come."""
     end = time.monotonic() + seconds
     while not condition():

@@ -7,13 +7,13 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from seedbench import evaluate
 from seedbench.cli import common
+from tests.processes import until
 
 ROOT = Path(__file__).parents[2]
 
@@ -50,21 +50,23 @@ def test_columns_go_before_digits_do(command: str, narrow_width: int, run, monke
 
 
 SLOW = """
-import time
-from pathlib import Path
+import os, time
 
 def strategy(campaign):
     with open({log!r}, "a") as log:
         log.write(".")
     time.sleep(0.02)
+    while os.path.getsize({log!r}) == 170 and not os.path.exists({go!r}):
+        time.sleep(0.02)
     return campaign.start().advance()
 """
 
 
 def test_an_evaluation_goes_on_where_it_was_ended(tmp_path: Path, small_folder: Path) -> None:
-    """The same bytes as in one go, and no campaign twice but those of a batch that was not done."""
-    log, file = tmp_path / "log", tmp_path / "mine.py"
-    file.write_text(SLOW.format(log=str(log)))
+    """The same bytes as in one go, and no campaign twice but those of a batch that was not done: it is ended in the
+    170th, when three batches of 50 took the three seconds after which they are kept."""
+    log, go, file = tmp_path / "log", tmp_path / "go", tmp_path / "mine.py"
+    file.write_text(SLOW.format(log=str(log), go=str(go)))
     options = ("--trials", small_folder, "--against", "full_trials", "--replicates", 250, "--processes", 1)
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "PYTHONPATH": str(ROOT)}
 
@@ -74,20 +76,18 @@ def test_an_evaluation_goes_on_where_it_was_ended(tmp_path: Path, small_folder: 
 
     ended = start(tmp_path / "ended.json")
     kept = tmp_path / "cache" / "seedbench" / "unfinished"
-    deadline = time.monotonic() + 60
-    while len(list(kept.glob("*/*.npz"))) < 3 and time.monotonic() < deadline:
-        time.sleep(0.05)
+    until(lambda: log.exists() and log.stat().st_size == 170, "the 170th campaign waits", 300)
+    assert len(list(kept.glob("*/*.npz"))) == 3
     ended.send_signal(signal.SIGINT)
     _, said = ended.communicate()
     assert ended.returncode == 130 and not (tmp_path / "ended.json").exists()
     assert "what is done is kept; the same command goes on from there" in said
-    played = len(log.read_text())
-    assert 150 <= played < 250
+    assert len(log.read_text()) == 170
+    go.touch()
     again = start(tmp_path / "again.json")
     again.communicate()
     assert again.returncode == 0
-    # What was played twice is of batches of 50 that were not done.
-    assert 250 - 200 <= len(log.read_text()) - played <= 250 - 150
+    assert len(log.read_text()) - 170 == 250 - 150
     assert not kept.exists() or not list(kept.iterdir())
     whole = evaluate(file, small_folder, against="full_trials", replicates=250)
     assert (tmp_path / "again.json").read_text() == whole.to_json()

@@ -109,7 +109,7 @@ class Client:
         assert self._process.stdin and self._process.stdout
         self._process.stdin.close()
         self._process.stdout.close()
-        self._process.wait(timeout=30)
+        self._process.wait(timeout=300)
 
     @property
     def said(self) -> str:

@@ -132,7 +132,7 @@ def test_what_is_in_the_cache_needs_no_hub_and_damage_is_told(
     home, xet = tmp_path / "home", hub.xet is not None
     command = [sys.executable, "-m", "seedbench", "trials", REPO, "--revision", "v1.0.0"]
     settings = environment(hub.url, home, xet=xet)
-    done = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=300)
     assert (done.returncode, done.stderr) == (0, "")  # no progress bars where there is no terminal
     before = len(hub.requests)
     with Client(hub.url, home, xet=xet, offline=True) as client:

@@ -187,11 +187,11 @@ def test_a_hub_that_cannot_be_reached_is_one_line(tmp_path: Path) -> None:
     folder = trial_set(tmp_path / "set", repo, "1.0.0", FEW)
     command = [sys.executable, "-m", "seedbench", "publish", str(folder), repo, "--version", "1.0.0"]
     settings = environment("http://127.0.0.1:9", tmp_path / "home", token=MAINTAINER)
-    done = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=300)
     line = refused(Ended(done.returncode, done.stdout, done.stderr))
     assert line.startswith(f"{repo}: no connection to http://127.0.0.1:9 (ConnectError: ")
     settings["HF_HUB_OFFLINE"] = "1"
-    done = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=300)
     assert "HF_HUB_OFFLINE" in refused(Ended(done.returncode, done.stdout, done.stderr))
 
 

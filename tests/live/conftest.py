@@ -99,7 +99,7 @@ def processes_in(folder: Path) -> dict[int, str]:
     return found
 
 
-def until(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
+def until(condition: Callable[[], bool], what: str, seconds: float = 120.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"waited {seconds:g} s until {what}"
@@ -110,4 +110,4 @@ def until(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> No
 def campaign_folder(tmp_path: Path) -> Iterator[Path]:
     """A folder for a campaign, of which no process is left in the end."""
     yield tmp_path / "out"
-    until(lambda: not processes_in(tmp_path / "out"), "nothing of the campaign is left running", 5)
+    until(lambda: not processes_in(tmp_path / "out"), "nothing of the campaign is left running")

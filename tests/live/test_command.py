@@ -86,7 +86,7 @@ def test_trainings_that_are_killed_change_no_decision(uninterrupted, campaign_fo
     """SIGKILL for a training, once in each state; they are started again."""
     killed = {"KILL_AT": ",".join(MOMENTS), "KILL": "self", "KILLED": str(tmp_path)}
     first = start_live(*live_words("successive_halving", campaign_folder, "--workers", "local:2", budget=2), **killed)
-    said = first.communicate(timeout=60)
+    said = first.communicate(timeout=300)
     assert first.returncode == 0, said
     assert all((tmp_path / moment).exists() for moment in MOMENTS)
     assert (told(campaign_folder), decided(campaign_folder)) == uninterrupted
@@ -97,9 +97,9 @@ def test_a_harness_that_is_killed_changes_no_decision(uninterrupted, campaign_fo
     words = live_words("successive_halving", campaign_folder, "--workers", "local:2", budget=2)
     for moment in MOMENTS:
         first = start_live(*words, KILL_AT=moment, KILL="parent", KILLED=str(tmp_path))
-        first.communicate(timeout=60)
+        first.communicate(timeout=300)
         assert first.returncode == -signal.SIGKILL and (tmp_path / moment).exists()
-        until(lambda: not processes_in(campaign_folder), "what it had started has ended", 5)
+        until(lambda: not processes_in(campaign_folder), "what it had started has ended")
     again = run(*words)
     assert again.exit_code == 0, again.output
     assert (told(campaign_folder), decided(campaign_folder)) == uninterrupted
@@ -112,7 +112,7 @@ def test_a_kill_while_trials_are_paused_changes_no_decision(uninterrupted, campa
     until(lambda: "T" in processes_in(campaign_folder).values(), "a trial is paused")
     first.kill()
     first.communicate()
-    until(lambda: not processes_in(campaign_folder), "the paused one has ended, too", 5)
+    until(lambda: not processes_in(campaign_folder), "the paused one has ended, too")
     done = run(*words)
     assert done.exit_code == 0, done.output
     assert (told(campaign_folder), decided(campaign_folder)) == uninterrupted
@@ -125,7 +125,7 @@ def test_ctrl_c_leaves_nothing_running_and_the_same_command_goes_on(uninterrupte
         first = start_live(*words)
         until(lambda: processes_in(campaign_folder), "a trial is in training")
         first.send_signal(number)
-        _, said = first.communicate(timeout=30)
+        _, said = first.communicate(timeout=300)
         assert first.returncode == 130
         assert said.endswith("seedbench: interrupted; nothing is left running; the same command goes on\n")
         assert not processes_in(campaign_folder)
@@ -144,7 +144,7 @@ def test_a_campaign_is_run_by_one_process_at_a_time(campaign_folder) -> None:
     second = run(*words)
     assert second.exit_code != 0 and "another process is writing it" in str(second.exception)
     first.send_signal(signal.SIGINT)
-    first.communicate(timeout=30)
+    first.communicate(timeout=300)
 
 
 # ---- trainings that go wrong -----------------------------------------------------------------------------------------
@@ -311,7 +311,7 @@ def test_another_campaigns_folder_is_refused(campaign_folder, tmp_path) -> None:
 def test_a_strategy_that_raises_shows_its_own_lines(campaign_folder, tmp_path) -> None:
     (tmp_path / "s.py").write_text("def strategy(campaign):\n    campaign.start().advance()\n    return 1 / 0\n")
     process = start_live(*live_words(str(tmp_path / "s.py"), campaign_folder))
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=300)
     assert process.returncode == 2 and said.count('  File "') == 1 and "line 3, in strategy" in said
     assert said.endswith("strategy s.py raised ZeroDivisionError: division by zero; what was trained is kept\n")
 
@@ -397,9 +397,9 @@ def test_nothing_is_left_of_a_test_command_that_is_interrupted(number, campaign_
     first = start_live(*words)
     until((tmp_path / "begun").exists, "the kept trial is tested")
     first.send_signal(number)
-    first.communicate(timeout=30)
+    first.communicate(timeout=300)
     assert first.returncode == (-number if number == signal.SIGKILL else 130)
-    until(lambda: not processes_in(campaign_folder), "the test has ended, too", 5)
+    until(lambda: not processes_in(campaign_folder), "the test has ended, too")
 
 
 #: `seedbench live`, which gets SIGKILL when a command has been started and before anything else is done.

@@ -78,7 +78,7 @@ def test_a_job_that_dies_is_sent_again_and_what_is_refused_is_one_line(slurm, wo
     assert first.poll() is None, first.communicate()
     (job, *_) = subprocess.check_output(["squeue", "--noheader", "--states=R", "--format=%i"], text=True).split()
     subprocess.run(["scancel", "--signal=KILL", job], check=True)
-    _, said = first.communicate(timeout=60)
+    _, said = first.communicate(timeout=300)
     assert first.returncode == 0, said
     _, events = read_log(tmp_path / "out" / "log.jsonl")
     assert len(events) == 7 and not any(event.failed for event in events)
@@ -89,4 +89,4 @@ def test_without_slurm_it_says_so(words, monkeypatch) -> None:
     start = time.monotonic()
     refused = CliRunner().invoke(app, words)
     assert "--workers slurm: no srun here; run this on a machine of the cluster" in str(refused.exception)
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 60

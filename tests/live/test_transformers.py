@@ -21,6 +21,7 @@ from seedbench.errors import LiveError  # noqa: E402
 from seedbench.live import Generators, Measurement, Request, Run, Session, train_for  # noqa: E402
 from seedbench.live.transformers import training, training_arguments  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("nothing_to_collect")  # a Trainer collects at every beginning
 FILE = Path(__file__).with_name("trainer_training.py")
 WORDS = [f"word{number}" for number in range(60)]
 WI, DO = 11, 7

@@ -535,7 +535,7 @@ def test_an_end_from_outside_leaves_no_process(sandbox, tmp_path, how):
         assert running.poll() is None
         started = family(running.pid)
         running.send_signal(how)
-        _, said = running.communicate(timeout=60)
+        _, said = running.communicate(timeout=300)
     finally:
         running.kill()
     until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in started), "all of it has ended")

@@ -89,8 +89,8 @@ def outcome(files: Files, parent: Path) -> tuple[TrialSet | None, list[str]]:
     def hangs(*_: object) -> None:
         raise AssertionError("hangs")
 
-    before = signal.signal(signal.SIGALRM, hangs)
-    signal.alarm(SECONDS)
+    before = signal.signal(signal.SIGPROF, hangs)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)  # of processor time: other work on the machine must fail no test
     try:
         with written(files, parent) as folder:
             found = validate_folder(folder)
@@ -100,8 +100,8 @@ def outcome(files: Files, parent: Path) -> tuple[TrialSet | None, list[str]]:
                 assert found, "loading refuses what the validator lets pass"
                 loaded, found = None, [*found, str(error)]
     finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
     assert all("\n" not in line and len(line) < 1000 for line in found), found
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < KILOBYTES
     return loaded, found

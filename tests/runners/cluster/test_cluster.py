@@ -231,7 +231,7 @@ def test_local_jobs_one_at_a_time_survive_a_kill_of_everything(
             submitting.kill()
             cancelled = in_process("cancel", str(tmp_path))
     assert "1 batches of jobs ended" in cancelled.output
-    wait_until(lambda: not jobs.ask(tmp_path, [batch]).alive, "the job to be gone", seconds=5)
+    wait_until(lambda: not jobs.ask(tmp_path, [batch]).alive, "the job to be gone")
     there = len(logs(tmp_path))
     assert 1 <= there < 3
 

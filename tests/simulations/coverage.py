@@ -154,8 +154,8 @@ def main() -> None:
     for number in range(options.worlds // BLOCK):
         path = options.folder / f"{number:04d}.npz"
         if path.exists():
-            with np.load(path) as block:
-                there = str(block["settings"])
+            with np.load(path) as simulated:
+                there = str(simulated["settings"])
             if there != repr(settings):
                 raise SystemExit(f"{path} was simulated with {there}, not with {settings}: take another folder")
             continue

@@ -20,6 +20,7 @@ from runners.data.tasks import GLUE
 from runners.errors import RunnerError
 from seedbench.documents import foreign_json
 from seedbench.tasks import TASKS
+from seedbench.trialset.hub import explain
 from seedbench.trialset.schema import TASK_NAME
 
 #: Labels are recorded as int8.
@@ -180,7 +181,7 @@ def glue_file(task: str, split: str, source: str) -> Path:
     """Where a split of a GLUE task lies, fetched from the Hub where it is not here.
 
     Raises:
-        DataError: no such file or data set.
+        DataError: no such file or data set, or the Hub cannot be reached.
     """
     name = f"{task}/{split}-00000-of-00001.parquet"
     if Path(source).is_dir():
@@ -192,7 +193,10 @@ def glue_file(task: str, split: str, source: str) -> Path:
         raise DataError(f"{source}: neither a folder nor a Hub dataset (owner/name)")
     from huggingface_hub import hf_hub_download
 
-    return Path(hf_hub_download(source, name, repo_type="dataset"))
+    try:
+        return Path(hf_hub_download(source, name, repo_type="dataset"))
+    except Exception as error:  # of the Hub's client or HTTP  # noqa: BLE001
+        raise DataError(f"{source}: {name} cannot be had: {explain(error)}") from None
 
 
 def _read_glue(task: str, split: str, source: str) -> pd.DataFrame:

@@ -143,6 +143,8 @@ def verified(folder, claimed, tmp_path_factory):
     lie["claimed"]["summary"]["gap_closed"] = 0.99
     (submissions / "e-lies" / "submission.json").write_text(json.dumps(lie))
     (enter(submissions, "h-spoiled", HONEST, claimed) / "notes.txt").touch()
+    named = json.loads((enter(submissions, "j-named", HONEST, claimed) / "submission.json").read_text())
+    (submissions / "j-named" / "submission.json").write_text(json.dumps(named | {"name": "Asha"}))
     enter(submissions, "i-elsewhere", HONEST, replace(claimed, track="transfer"))
     known = place / "baselines.json"
     known.write_text(json.dumps({"full-trials": load_strategy("full_trials").sha256}))
@@ -170,6 +172,7 @@ def test_a_hostile_entry_does_not_stop_the_others(verified):
         "e-lies": "verified",
         "g-ours": "verified",
         "h-spoiled": "bad submission",
+        "j-named": "bad submission",
     }
     assert (
         "raised ValueError: saw 0." in results["b-raises"].said and "line 2, in strategy" in results["b-raises"].frames
@@ -192,6 +195,7 @@ def test_the_organisers_entries_are_known_by_their_source(verified):
     results, printed, _ = verified
     assert [slug for slug, result in results.items() if result.organisers] == ["g-ours"]
     assert "g-ours (organisers)" in printed
+    assert "name 'Asha': is one of the strategies that ship with seedbench" in results["j-named"].said
 
 
 def test_results_are_read_as_they_were_found(verified):

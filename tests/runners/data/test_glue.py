@@ -99,9 +99,14 @@ def test_a_truncated_file_is_named(tiny_glue: str, tmp_path: Path, tokenizer) ->
         ("mnli", "{glue}", "mnli/train-00000-of-00001.parquet: no such file"),
         ("rte", "{glue}", "rte/train-00000-of-00001.parquet: no such file"),
         ("sst2", "not-a-folder", "neither a folder nor a Hub dataset"),
+        ("sst2", "[/x]", r"^\[/x\]: sst2/train-00000-of-00001.parquet cannot be had: Repo id must use"),
+        ("sst2", "nobody/nothing", "cannot be had: it is not in the local cache, and HF_HUB_OFFLINE is set$"),
     ],
 )
-def test_a_source_that_is_not_there(tiny_glue: str, tokenizer, task: str, source: str, message: str) -> None:
+def test_a_source_that_is_not_there(
+    tiny_glue: str, tokenizer, task: str, source: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(DataError, match=message):
         load_task(task, source.format(glue=tiny_glue), tokenizer, RECIPE)
 

@@ -258,4 +258,4 @@ def main(
 
 
 if __name__ == "__main__":
-    run(main, f"python -m {_NAME}")
+    run(main, "python -m leaderboard.suspect")

@@ -32,8 +32,8 @@ class Journal:
         if folder is not None:
             with suppress(OSError):
                 for line in (folder / _LINES).read_bytes().splitlines():
-                    with suppress(ValueError, TypeError):  # half a line, of a process that was killed
-                        self._found.update(json.loads(line))
+                    with suppress(ValueError):  # half a line, of a process that was killed
+                        self._found.update(from_json(line, dict[str, int | float], _LINES, error=ValueError))
 
     @property
     def seed(self) -> int:

@@ -15,18 +15,22 @@ ASKED, ASKED_AT_32 = 1.5, 2.5
 
 
 def cells_of(rule: Rule, tables: Sequence[Table]) -> list[Cell]:
+    """A rule's cells on these tables at the budgets that means are taken over."""
     return [cell for table in tables for cell in rule.tables[table.name] if cell.budget in BUDGETS]
 
 
 def worth(cell: Cell) -> float:
+    """A cell's multiplier: a bound counts as what it is, and one that best-of-n does not define as 1."""
     return 1.0 if cell.multiplier is None else cell.multiplier
 
 
 def mean_multiplier(cells: Sequence[Cell]) -> float:
+    """The geometric mean of their multipliers; NaN of none."""
     return math.exp(mean([math.log(worth(cell)) for cell in cells]))
 
 
 def mean(values: Sequence[float]) -> float:
+    """The arithmetic mean; NaN of none."""
     return fmean(values) if values else math.nan
 
 
@@ -109,8 +113,8 @@ def limit(measured: Measured) -> str:
             else "the limit gets there on each of these tables. "
         )
         + (
-            f"On {_listed(harmed)} being told does harm: trials that end as failures have good checkpoints on "
-            "their way, which the rule keeps and the limit throws away. "
+            f"On {_listed(harmed)} being told does harm: trials that end as failures may have good checkpoints "
+            "on their way, which the rule keeps and the limit throws away. "
             if harmed
             else ""
         )

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
+from dataset_card import own
 from dataset_card.own import OWN, PARTS, told_which_fail
 from seedbench.commands import open_console, run
 from seedbench.cpus import usable_cpus
@@ -88,6 +90,7 @@ class Measured:
     Attributes:
         parts: the rule of our own with a part replaced, in the order of `PARTS`.
         limit: the same rule, told which trials fail; on tables where some do.
+        own_sha256: of the file that says what parts and limit are.
     """
 
     format: Literal[1] = field(default=1, kw_only=True)
@@ -99,6 +102,7 @@ class Measured:
     rules: tuple[Rule, ...]
     parts: tuple[Rule, ...]
     limit: Rule
+    own_sha256: str
 
 
 def labels() -> dict[str, Setting]:
@@ -135,18 +139,19 @@ def measure(
         found = _rows([load_strategy(label) for label in wanted], trials, table, protocol, replicates, processes)
         tables.append(_table(table, protocol, found[0][0]))
         name = tables[-1].name
+        assert name not in limit and name not in parts[next(iter(PARTS))], f"{name}: of two models"
         for label, rows in zip(wanted, found, strict=True):
             cells[label][name] = tuple(map(_cell, rows))
-        own = [load_strategy(OWN, parameters=parameters) for parameters in PARTS.values()]
+        ours = [load_strategy(OWN, parameters=parameters) for parameters in PARTS.values()]
         if tables[-1].kind == "fails":
-            own.append(load_strategy(told_which_fail(table)))
-        found = _rows(own, trials, table, protocol, own_replicates, processes)
+            ours.append(load_strategy(told_which_fail(table)))
+        found = _rows(ours, trials, table, protocol, own_replicates, processes)
         for said, rows in zip(PARTS, found, strict=False):
             parts[said][name] = tuple(map(_cell, rows))
         if tables[-1].kind == "fails":
             limit[name] = tuple(map(_cell, found[-1]))
-        say(f"{name}: {len(wanted)} rules, {len(own)} times {OWN}")
-    sha256 = load_strategy(OWN).sha256 or ""
+        say(f"{name}: {len(wanted)} rules, {len(ours)} times {OWN}")
+    source = load_strategy(OWN).sha256 or ""
     return Measured(
         trials=trials.identity,
         seed=0,
@@ -157,8 +162,9 @@ def measure(
             Rule(name, parameters, load_strategy(name).sha256 or "", cells[label])
             for label, (name, parameters) in wanted.items()
         ),
-        parts=tuple(Rule(OWN, PARTS[said], sha256, of) for said, of in parts.items()),
-        limit=Rule(OWN, {}, sha256, limit),
+        parts=tuple(Rule(OWN, PARTS[said], source, of) for said, of in parts.items()),
+        limit=Rule(OWN, {}, source, limit),
+        own_sha256=_own_sha256(),
     )
 
 
@@ -181,12 +187,17 @@ def _rows(
 
 
 def outdated(measured: Measured, trials: TrialSet) -> list[str]:
-    """What has changed since it was measured: trials, rules, or their sources."""
+    """What has changed since it was measured: trials, rules, their sources, or what parts and limit are."""
     now = labels()
     then = {rule.label: rule.source_sha256 for rule in measured.rules}
     changed = [] if measured.trials == trials.identity else ["the trials"]
+    changed += [] if measured.own_sha256 == _own_sha256() else ["dataset_card/own.py"]
     changed += sorted(now.keys() ^ then.keys())
     return changed + [label for label in now if label in then and then[label] != load_strategy(now[label][0]).sha256]
+
+
+def _own_sha256() -> str:
+    return sha256(Path(own.__file__).read_bytes()).hexdigest()
 
 
 def read_measured(folder: Path = DOCS) -> Measured:

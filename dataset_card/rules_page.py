@@ -40,7 +40,9 @@ def _top(measured: Measured) -> str:
         "`python -m dataset_card.rules --measure` makes it anew, and a test holds the page to what was measured.\n\n"
         "Differences to best-of-n with the same budget come first, in points of the score, with half of a 95% interval "
         "of that number alone; ▲ and ▼ hold for all rules and budgets of a table together. The multiplier (×) is what "
-        "best-of-n would need for the same score, in budgets: where best-of-n hardly rises it is noise."
+        "best-of-n would need for the same score, in budgets: where best-of-n hardly rises it is noise. A score that "
+        "best-of-n is below or above at any budget gives a bound (≤, ≥), which counts as that number in means and "
+        "minima."
     )
 
 
@@ -100,6 +102,8 @@ def _elsewhere(measured: Measured) -> str:
     lines = ["| task left out | " + OWN + " | × there | best other rule elsewhere | × there |", "|---|---|---|---|---|"]
     for task in tasks:
         there = [table for table in measured.tables if table.name.startswith(f"{task}/") and table.signal]
+        if not there:
+            continue
         known = [table for table in measured.tables if table not in there and table.signal]
         said = []
         for rules in (own, others):

@@ -95,6 +95,11 @@ def _of_table(
     notes = []
     if left_out:
         notes.append(f"{counted(left_out, 'trial')} left out: a score that is not a number cannot be compared.")
+    if short := int((table.ended_at < table.num_checkpoints).sum()):
+        notes.append(
+            f"{short} of {counted(table.num_trials, 'trial')} ended, or were stopped, before the last checkpoint. They "
+            "count with what they had reached: full trials may do better than is said here."
+        )
     if table.num_trials == 1:
         notes.append("A single trial: nothing can be said of others.")
     return TableFindings(

@@ -23,7 +23,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _interrupt)  # what is half-written goes, and so do processes that were started
     code = exit_code(app, NAME)
     if code == INTERRUPTED:
-        print(f"{NAME}: interrupted; nothing was written", file=sys.stderr)
+        print(f"{NAME}: interrupted; no result was written", file=sys.stderr)
     sys.exit(code)
 
 

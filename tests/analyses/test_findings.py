@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +80,18 @@ def test_the_same_call_gives_the_same_bytes_and_another_seed_others(two_tasks):
 def test_a_table_is_judged_by_itself(two_tasks):
     alone = findings(set_of(table_of(noisy(5, 4, 2), task="rte")), permutations=99)
     assert alone.tables[0] == two_tasks.tables[1]
+
+
+def test_trials_that_ended_early_are_said():
+    """As `seedbench live` leaves them: what is said of one trial is not said of a full one."""
+    table = table_of(noisy(4, 4, checkpoints=3))
+    (whole,) = findings(set_of(table), permutations=9).tables
+    stopped = replace(table, ended_at=np.array([1, 2, *[3] * 14], dtype=np.int32))
+    (found,) = findings(set_of(stopped), permutations=9).tables
+    assert whole.notes == () and found.notes == (
+        "2 of 16 trials ended, or were stopped, before the last checkpoint. They count with what they had reached: "
+        "full trials may do better than is said here.",
+    )
 
 
 def test_a_score_that_is_no_number_takes_its_trial_out():

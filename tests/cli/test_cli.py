@@ -542,7 +542,7 @@ def test_interrupted_it_writes_nothing_and_says_so(trials_folder, tmp_path):
     assert process.stdout is not None and process.stdout.readline() == "running\n"
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=300)
-    assert process.returncode == 130 and without_progress(err) == "seedbench: interrupted; nothing was written\n"
+    assert process.returncode == 130 and without_progress(err) == "seedbench: interrupted; no result was written\n"
     assert list(tmp_path.iterdir()) == [strategy]
 
 
@@ -578,7 +578,7 @@ def test_interrupted_with_all_its_workers(trials_folder, tmp_path, number):
     until(lambda: len(list(begun.iterdir())) == 2, "both workers are at work")
     os.killpg(process.pid, number)
     _, err = process.communicate(timeout=300)
-    assert process.returncode == 130 and "seedbench: interrupted; nothing was written\n" in err
+    assert process.returncode == 130 and "seedbench: interrupted; no result was written\n" in err
     assert not left_of(process.pid)
 
 
@@ -595,5 +595,5 @@ def test_interrupted_it_takes_its_processes_along(trials_folder, tmp_path, numbe
     assert own == process.pid != child
     process.send_signal(number)
     _, err = process.communicate(timeout=300)
-    assert process.returncode == 130 and without_progress(err) == "seedbench: interrupted; nothing was written\n"
+    assert process.returncode == 130 and without_progress(err) == "seedbench: interrupted; no result was written\n"
     assert not left_of(child)

@@ -540,7 +540,7 @@ def test_an_end_from_outside_leaves_no_process(sandbox, tmp_path, how):
         running.kill()
     until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in started), "all of it has ended")
     if how == signal.SIGINT:
-        assert running.returncode == 130 and without_progress(said) == "seedbench: interrupted; nothing was written\n"
+        assert running.returncode == 130 and without_progress(said) == "seedbench: interrupted; no result was written\n"
 
 
 def test_where_memory_runs_out_sealed_processes_are_killed_first(sandbox):

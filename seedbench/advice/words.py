@@ -241,7 +241,7 @@ def notes(advice: Advice) -> list[str]:
     notes = [f"Worse than best-of-n: {joined(worse)}."] if worse else []
     silent = sorted({f"{table.task} {table.recipe}" for table in advice.tables if table.no_signal})
     if silent:
-        notes.append(f"No signal in {joined(silent)}: choosing wins less there than two of its standard errors.")
+        notes.append(f"No signal in {joined(silent)}: choosing wins nothing there, or less than two standard errors.")
     few = sorted({f"{table.task} {table.recipe}" for table in advice.tables if table.no_interval})
     if few:
         notes.append(f"In {joined(few)} there are too few seeds to say anything about others: no intervals.")

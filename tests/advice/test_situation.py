@@ -91,7 +91,7 @@ def test_a_budget_by_estimates_that_tell_nothing_says_so():
     assert found.wins_nothing and "Train one full trial." in said_of(found)[0]
     (said,) = (words for words in said_of(found) if words.startswith("Budget"))
     assert said.startswith("Budget, by estimates that are not told from noise: ")
-    assert notes(found) == ["No signal in sst2 by-hand: choosing wins less there than two of its standard errors."]
+    assert notes(found) == ["No signal in sst2 by-hand: choosing wins nothing there, or less than two standard errors."]
 
 
 # --- no trials yet ----------------------------------------------------------------------------------------------------

@@ -68,8 +68,8 @@ def advise(
     together (Holm 1979). The estimate itself of the one that looks best remains too good on average.
 
     Args:
-        budget: in full trials; None: the smallest from which one more full trial is expected to win less than
-            `min_gain`.
+        budget: in full trials; None: the smallest from which on one more full trial is expected to win less
+            than `min_gain`.
         trials: a folder, a Hub dataset, or what `load_trials` returned; None for the bundled trial set.
         table: only these tables, or this one, by name: `model/task/recipe`. Without any, all with enough trials.
         score: how many full trials plain best-of-n needs to expect this score is said, too.

@@ -7,8 +7,6 @@ import math
 from collections.abc import Sequence
 from functools import partial
 
-import numpy as np
-
 from seedbench.advice.gains import best_of_several, mean_over
 from seedbench.advice.result import BudgetChoice, Worth
 from seedbench.errors import SelectionError
@@ -26,7 +24,7 @@ _SAID = (1, 2, 4, 8, 16, 32)
 
 
 def choose_budget(tables: Sequence[TrialTable], protocol: str, min_gain: float) -> tuple[int, BudgetChoice]:
-    """The smallest budget from which one more full trial is expected to win less than `min_gain`.
+    """The smallest budget from which on one more full trial is expected to win less than `min_gain`.
 
     Means over the tables that admit any budget, up to the largest budget that all of these admit.
 
@@ -54,11 +52,16 @@ def choose_budget(tables: Sequence[TrialTable], protocol: str, min_gain: float) 
         reached=budget is not None,
         low=low,
         high=high,
+        largest=largest,
         worths=tuple(Worth(n, **ends("score", expected[n]), **ends("one_more", more[n - 1])) for n in said),
     )
 
 
 def _first(values: Sequence[float | None], min_gain: float) -> int | None:
-    """The smallest n at which one more wins less; None where there is none, or where nothing is known."""
-    known = np.array([np.inf if value is None else value for value in values])
-    return int(np.argmax(known < min_gain)) + 1 if (known < min_gain).any() else None
+    """The smallest n from which on one more wins less, as far as was looked; None where there is none that is known.
+
+    The dev set chooses, so what one more wins on test examples need not fall with n, and may rise again.
+    """
+    wins = [n for n, value in enumerate(values, 1) if value is None or value >= min_gain]
+    last = max(wins, default=0)
+    return last + 1 if last < len(values) else None

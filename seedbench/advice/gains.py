@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from seedbench.advice.recipes import FAILS
+from seedbench.advice.recipes import FAILS, diverged_share
 from seedbench.evaluation.scores import TableScores, seed_names
 from seedbench.influences import Part, TableSample, Total, quantity, total, unit
 
@@ -44,10 +44,10 @@ def gain_by_luck(every: Sequence[TableScores], protocol: str) -> float | None:
     """What `most_gain` could be by the luck of the dev examples alone, in the mean over tables; see `Advice`."""
     found = []
     for one in every:
-        table, base = one.table, one.baseline
-        if protocol != "dodge2020" or table.scored_by != "accuracy" or table.diverged.mean() >= FAILS:
+        table, base, failed = one.table, one.baseline, diverged_share(one.table)
+        if protocol != "dodge2020" or table.scored_by != "accuracy" or table.dev_examples is None:
             return None
-        if table.dev_examples is None:
+        if failed is None or failed >= FAILS:
             return None
         error = math.sqrt(base.floor * (1 - base.floor) / table.dev_examples)
         found.append(error * expected_largest(base.largest_ceiling_trials))

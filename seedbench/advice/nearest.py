@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from seedbench.advice.recipes import train_examples_of
 from seedbench.advice.result import Situation
 from seedbench.errors import SelectionError
@@ -25,8 +27,10 @@ def situation_of(train_examples: int | None, bias_correction: bool | None) -> Si
         train_examples = whole_number(train_examples, rule)
         if train_examples < 1:
             raise SelectionError(f"{rule} {train_examples}")
-    if bias_correction not in (None, True, False):
-        raise SelectionError(f"bias_correction must be True or False, found {bias_correction!r}")
+    if bias_correction is not None:
+        if not isinstance(bias_correction, bool | np.bool_):
+            raise SelectionError(f"bias_correction must be True or False, found {bias_correction!r}")
+        bias_correction = bool(bias_correction)
     said = Situation(train_examples, bias_correction)
     return None if said == Situation(None, None) else said
 

@@ -20,7 +20,7 @@ def recipe_words(advice: Advice) -> list[str]:
     """Which fault to mend first, in a few sentences."""
     off = [table for table in advice.tables if table.bias_correction is False]
     unknown = [table for table in advice.tables if table.bias_correction is None]
-    failing = [table for table in advice.tables if table.bias_correction and _share(table) >= FAILS]
+    failing = [table for table in advice.tables if table.bias_correction and _fails(table)]
     sentences = [f"Recipe first: {_which(off, advice)} without Adam's bias correction{_failed(off)}."] if off else []
     sentences += [_measured(pair) for pair in advice.pairs]
     if unknown:
@@ -100,8 +100,9 @@ def _failed(tables: Sequence[BestOfN]) -> str:
     if not known:
         return ", and it is not known how many fail"
     failed, trials = sum(table.diverged or 0 for table in known), sum(table.trials for table in known)
-    return f", and {failed:,} of {counted(trials, 'trial')} {'fails' if failed == 1 else 'fail'}"
+    where = "" if len(known) == len(tables) else f" in the {counted(len(known), 'table')} where that is known"
+    return f", and {failed:,} of {counted(trials, 'trial')} {'fails' if failed == 1 else 'fail'}{where}"
 
 
-def _share(table: BestOfN) -> float:
-    return (table.diverged or 0) / table.trials
+def _fails(table: BestOfN) -> bool:
+    return table.diverged is not None and table.diverged / table.trials >= FAILS

@@ -9,7 +9,7 @@ from seedbench.display import shown
 from seedbench.documents import Count, Positive, to_json
 from seedbench.evaluation import LeftOut
 from seedbench.influences import NoInterval
-from seedbench.metrics import Bound
+from seedbench.metrics import ROUNDING, Bound
 from seedbench.strategy import with_parameters_said
 from seedbench.trialset import TrialsIdentity
 
@@ -196,9 +196,10 @@ class BudgetChoice:
 
     Attributes:
         min_gain: in the score's unit.
-        reached: whether there is such a budget among those that the trials can be replayed with; else the largest one.
+        reached: whether there is such a budget up to `largest`; else it is `largest`.
         low: lower end of a 95% interval of the budget, from the interval of what one more wins at each n.
         high: upper end; None where that is open, or where there are no intervals.
+        largest: budget that was looked at: 64, or what all tables can be replayed with.
         worths: of n full trials, ascending.
     """
 
@@ -206,6 +207,7 @@ class BudgetChoice:
     reached: bool
     low: Positive | None
     high: Positive | None
+    largest: Positive
     worths: tuple[Worth, ...]
 
 
@@ -240,8 +242,8 @@ class Advice:
         to_win_detectable: what would have been told from 0 four times in five.
         to_win_by_luck: what that could be by the luck of the dev examples alone, if all trials were equally good: the
             expected best of as many scores that differ by independent binomial errors, which are larger than those of
-            trials scored on the same examples. None where a test set reports, where trials fail, which is no luck,
-            where the metric is not accuracy, or where the number of examples is not known.
+            trials scored on the same examples. None where a test set reports, where trials fail, which is no luck, or
+            it is not known how many do, where the metric is not accuracy, or where the number of examples is not known.
         pairs: of recipes, of which one has a fault that is in the tables, and the other has it mended.
         tables: what plain best-of-n does, table by table.
         left_out: tables that take no part.
@@ -277,8 +279,10 @@ class Advice:
 
     @property
     def wins_nothing(self) -> bool:
-        """Whether choosing among full trials wins nothing, on any of the tables, that is told from noise."""
-        return all(table.no_signal for table in self.tables)
+        """Whether choosing among full trials wins nothing that is told from noise: on no table, nor in their mean."""
+        lows = (self.gain_low, self.to_win_low)  # tables that tell nothing alone may tell something together
+        untold = all(low is not None and low <= ROUNDING for low in lows)
+        return untold and all(table.no_signal for table in self.tables)
 
     @property
     def may_be_luck(self) -> bool:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from seedbench.advice.recipe_words import recipe_words
 from seedbench.display.terminal import full_trials, half, joined
 from seedbench.evaluation.words import left_out_words
+from seedbench.metrics import CEILING_TRIALS, ROUNDING
+from seedbench.text import counted
 
 if TYPE_CHECKING:
     from seedbench.advice.result import Advice, BestOfN, BudgetChoice, Candidate, Needed, Situation
@@ -39,13 +41,21 @@ def _situation_words(advice: Advice, situation: Situation) -> str:
 
 
 def _nothing_words(advice: Advice) -> str:
-    if not advice.to_win_detectable:
-        return "Choosing among seeds wins nothing: all full trials here score the same. Train one."
+    """That one full trial is enough; where a strategy is told to be better, only that best-of-n wins nothing."""
+    what, use = "Plain best-of-n", ""
+    if _one_is_enough(advice):
+        what, use = "Choosing among seeds", " Train one full trial."
+    if (advice.to_win_detectable or 0) <= ROUNDING:
+        return f"{what} wins nothing: the best of many full trials here scores what one does.{use}"
     return (
-        "Choosing among seeds wins nothing here that is told from noise: the best of many full trials, up to 64, "
+        f"{what} wins nothing here that is told from noise: the best of many full trials, up to 64, "
         f"scores {advice.to_win:+.4f} above one{_between(advice.to_win_low, advice.to_win_high)}; a true difference of "
-        f"{advice.to_win_detectable:.4f} would have been told four times in five. Train one full trial."
+        f"{advice.to_win_detectable:.4f} would have been told four times in five.{use}"
     )
+
+
+def _one_is_enough(advice: Advice) -> bool:
+    return advice.wins_nothing and advice.advised is None
 
 
 def _luck_words(advice: Advice) -> str:
@@ -57,18 +67,20 @@ def _luck_words(advice: Advice) -> str:
 
 
 def _budget_words(advice: Advice, choice: BudgetChoice) -> str:
-    trials = "1 full trial" if advice.budget == 1 else f"{advice.budget} full trials"
+    trials = counted(advice.budget, "full trial")
+    budget = "Budget, by estimates that are not told from noise" if _one_is_enough(advice) else "Budget"
     if not choice.reached:
-        return (
-            f"Budget: {trials} or more. One more would still win {choice.min_gain:g} or more, and these trials can be "
-            "replayed with no larger one."
-        )
+        larger = "no larger one was looked at"
+        if choice.largest < CEILING_TRIALS:
+            larger = "these trials can be replayed with no larger one"
+        return f"{budget}: {trials} or more. One more would still win {choice.min_gain:g} or more, and {larger}."
     ends = "" if choice.low is None else f" (95% interval: {choice.low} to {_or_more(choice)})"
-    return f"Budget: {trials}{ends}. From there on one more is expected to win less than {choice.min_gain:g}."
+    on = f"From there on, up to {choice.largest} full trials, one" if choice.largest > advice.budget else "One"
+    return f"{budget}: {trials}{ends}. {on} more is expected to win less than {choice.min_gain:g}."
 
 
 def _or_more(choice: BudgetChoice) -> str:
-    return f"more than {choice.worths[-1].full_trials}" if choice.high is None else str(choice.high)
+    return f"more than {choice.largest}" if choice.high is None else str(choice.high)
 
 
 def _strategy_words(advice: Advice) -> list[str]:
@@ -93,7 +105,7 @@ def _strategy_words(advice: Advice) -> list[str]:
 def _gain_words(advice: Advice) -> str:
     """What following the advice is expected to win over one full trial."""
     best = advice.advised
-    if best is None and advice.budget == 1:
+    if best is None and (advice.budget == 1 or advice.wins_nothing):  # one full trial is what is advised
         return ""
     if best is None:
         gain = f"{advice.gain:+.4f}{_between(advice.gain_low, advice.gain_high)}"
@@ -114,7 +126,7 @@ def _between(low: float | None, high: float | None) -> str:
 def live_words(advice: Advice) -> list[str]:
     """The command that runs what is advised on trials that are trained meanwhile, in lines to copy."""
     name, budget = (advice.advised.label, advice.budget) if advice.advised else ("full_trials", advice.budget)
-    if advice.advised is None and advice.wins_nothing:
+    if _one_is_enough(advice):
         budget = 1
     return [
         "Live, on a training that prints a JSON line at each of its K validation points:",
@@ -125,10 +137,11 @@ def live_words(advice: Advice) -> list[str]:
 
 
 def _advised_words(advice: Advice, best: Candidate, tables: str, trials: str) -> str:
+    tried = len(advice.candidates)
     return (
         f"With a budget of {trials}, use {best.label}: on {tables} it is {best.difference:.4f} better than "
         f"plain best-of-n (95% interval {best.difference_low:+.4f} to {best.difference_high:+.4f}), told from it at "
-        f"95% also for {len(advice.candidates)} settings together."
+        f"95%{'' if tried == 1 else f' also for {tried} settings together'}."
     )
 
 
@@ -148,15 +161,16 @@ def _compute_words(advice: Advice, best: Candidate) -> str:
 
 
 def _best_of_n_words(advice: Advice, tables: str, trials: str) -> str:
-    if advice.wins_nothing:
+    tried = len(advice.candidates)
+    none = "the one other setting cannot" if tried == 1 else f"none of {tried} other settings can"
+    if advice.wins_nothing and advice.budget > 1:
         return (
-            f"With a budget of {trials} nothing is told to be better than one: on {tables} neither plain best-of-n nor "
-            f"any of {len(advice.candidates)} other settings is."
+            f"With a budget of {trials}, plain best-of-n is not told to be better than one full trial on {tables}, and "
+            f"{none} be told to do better than plain best-of-n."
         )
     return (
         f"With a budget of {trials}, train {'it' if advice.budget == 1 else 'them all'} to the end and keep the best "
-        f"checkpoint, which is plain best-of-n: on {tables} none of {len(advice.candidates)} other settings can be "
-        "told to do better."
+        f"checkpoint, which is plain best-of-n: on {tables} {none} be told to do better."
     )
 
 
@@ -165,12 +179,16 @@ def _promising_words(advice: Advice) -> str:
     best = advice.candidates[0]
     if best.difference_low is None or best.difference_high is None:
         return "Too few seeds in one of these tables say nothing about others, so there are no intervals."
+    tried = len(advice.candidates)
     if best.difference <= 0:
-        return "None of them scored better."
+        return "It did not score better." if tried == 1 else "None of them scored better."
+    scored = f"{best.difference:+.4f}{_for_which(best, advice.budget)}"
+    told = f"a true difference of {best.difference_detectable:.4f} would have been told from 0 four times in five"
+    if tried == 1:
+        return f"{best.label} scored {scored}. But that may be luck; {told}."
     return (
-        f"{best.label} scored best: {best.difference:+.4f}{_for_which(best, advice.budget)}. But the best of "
-        f"{len(advice.candidates)} may be that by luck; a true difference of {best.difference_detectable:.4f} would "
-        "have been told from 0 four times in five, had it been the only one."
+        f"{best.label} scored best: {scored}. But the best of {tried} may be that by luck; {told}, had it been the "
+        "only one."
     )
 
 
@@ -223,7 +241,7 @@ def notes(advice: Advice) -> list[str]:
     notes = [f"Worse than best-of-n: {joined(worse)}."] if worse else []
     silent = sorted({f"{table.task} {table.recipe}" for table in advice.tables if table.no_signal})
     if silent:
-        notes.append(f"In {joined(silent)} full trials differ too little for any choice among them to matter.")
+        notes.append(f"No signal in {joined(silent)}: choosing wins nothing there, or less than two standard errors.")
     few = sorted({f"{table.task} {table.recipe}" for table in advice.tables if table.no_interval})
     if few:
         notes.append(f"In {joined(few)} there are too few seeds to say anything about others: no intervals.")

@@ -102,7 +102,10 @@ def test_trials_that_are_all_alike():
     assert (table.floor, table.score, table.ceiling) == (0.75, 0.75, 0.75)
     assert (table.needed.full_trials, table.needed.bound) == (1.0, None)
     assert "None of them scored better." in said_of(found)
-    assert said_of(found)[0] == "Choosing among seeds wins nothing: all full trials here score the same. Train one."
+    assert said_of(found)[0] == (
+        "Choosing among seeds wins nothing: the best of many full trials here scores what one does. Train one full "
+        "trial."
+    )
     assert found.wins_nothing and (found.gain, found.to_win, found.to_win_high) == (0, 0, 0)
 
 
@@ -117,11 +120,63 @@ def test_noise_alone_is_not_told_to_be_better():
     said = " ".join(said_of(found))
     assert said.startswith("Choosing among seeds wins nothing here that is told from noise: ")
     assert f"{found.to_win:+.4f} above one (95% interval " in said and "Train one full trial." in said
-    assert f"neither plain best-of-n nor any of {len(tried_settings())} other settings is" in said
+    assert "plain best-of-n is not told to be better than one full trial on one trial table" in said
+    assert f"none of {len(tried_settings())} other settings can be told to do better than plain best-of-n" in said
+    assert "Expected on test examples" not in said  # of best-of-n, which is not what is advised
     assert "seedbench live full_trials --budget 1 " in " ".join(live_words(found))
     assert "may be that by luck" in said or "None of them scored better" in said
     assert {candidate.gap_closed for candidate in found.candidates} == {None}
     assert {candidate.compute_multiplier for candidate in found.candidates} == {None}
+
+
+@pytest.mark.parametrize("protocol", ["held-out-2", "dodge2020"])
+def test_tables_that_tell_nothing_alone_may_tell_something_together(protocol):
+    """Of eleven runs of 2/4 and one of 3/4, on seeds of their own: R(2) - R(1) is 1/4 (1/6 - 1/12) on each."""
+    table = counts(*[2] * 11, 3)
+    tables = [
+        replace(table, recipe=f"recipe-{number}", weight_init_seeds=table.weight_init_seeds + 1000 * number)
+        for number in range(6)
+    ]
+    few, many = (advise(2, trial_set(*tables[:n]), protocol=protocol, **QUICK) for n in (2, 6))
+    for found in (few, many):
+        assert all(one.no_signal for one in found.tables) and found.gain == pytest.approx(1 / 48)
+        told = found.to_win_low > 0
+        said = " ".join([*said_of(found), *live_words(found)])
+        assert found.wins_nothing == ("Train one full trial." in said) == ("--budget 1 " in said) == (not told)
+        assert ("Expected on " in said) == told
+    assert many.to_win_low > 0 and many.gain_low > 0 > few.to_win_low
+
+
+def test_one_full_trial_is_not_advised_beside_a_strategy():
+    """The first checkpoint has the best dev score, the last the best test score: only best-of-n wins nothing."""
+    right = [[[[1, 1, 1, 0], [1, 1, 0, 0], [1, 0, 0, 0]]]] * 12
+    table = replace(table_by_hand(right, [1, 1, 1, 1]), test_score=np.tile([0.25, 0.5, 0.75], (12, 1)))
+    found = advise(2, trial_set(table), replicates=10, candidates=[("last_checkpoint", {})])
+    assert found.wins_nothing and found.advised.label == "last_checkpoint"
+    said = " ".join(said_of(found))
+    assert said.startswith("Plain best-of-n wins nothing: the best of many full trials here scores what one does. R")
+    assert "Train one" not in said and "Choosing among seeds" not in said
+    assert "use last_checkpoint: on one trial table it is 0.5000 better than plain best-of-n" in said
+    assert "told from it at 95%." in said and "settings together" not in said
+    assert "Expected on test examples: +0.5000" in said
+    assert "seedbench live last_checkpoint --budget 2 " in " ".join(live_words(found))
+
+
+def test_equal_dev_scores_are_not_said_to_be_equal_trials():
+    """Best-of-n cannot choose among them, and wins nothing; their test scores differ."""
+    table = replace(counts(*[3] * 12), test_score=np.linspace(0.5, 0.8, 12)[:, None])
+    found = advise(2, trial_set(table), **QUICK)
+    assert found.wins_nothing and found.tables[0].score_high - found.tables[0].score > 0.01
+    assert said_of(found)[0].startswith("Choosing among seeds wins nothing: the best of many full trials here scores ")
+
+
+@pytest.mark.parametrize("right", [(1, 3), (3, 3)], ids=["differ", "alike"])
+def test_one_setting_is_one(right):
+    found = advise(2, trial_set(counts(*right * 6)), replicates=10, candidates=SETTINGS[3:])
+    said = " ".join(said_of(found))
+    assert found.advised is None and "the one other setting cannot be told to do better" in said
+    assert "It did not score better." in said or "But that may be luck; " in said
+    assert "1 other settings" not in said and "None of them" not in said and "the best of 1 " not in said
 
 
 def test_few_seeds_have_no_intervals():

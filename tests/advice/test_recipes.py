@@ -138,6 +138,22 @@ def test_what_is_said_without_a_fault_and_without_a_record():
     assert left.startswith("No two tables here differ in bias correction or in epochs alone")
 
 
+def test_trials_are_counted_of_the_tables_where_it_is_known_how_many_fail():
+    """Of tables that are told together, some may not know it."""
+    unknown = replace(FAULTY, recipe="unknown", status=np.full(12, None, dtype=object))
+    other = replace(FAULTY, recipe="other")
+    trained = "are trained without Adam's bias correction, and"
+    said = recipe_words(advised(FAULTY, unknown, used=["faulty", "unknown"]))[0]
+    assert (
+        said
+        == f"Recipe first: the trials of both tables {trained} 6 of 12 trials fail in the 1 table where that is known."
+    )
+    said = recipe_words(advised(FAULTY, other, unknown, used=["faulty", "other", "unknown"]))[0]
+    assert said == (
+        f"Recipe first: the trials of all 3 tables {trained} 12 of 24 trials fail in the 2 tables where that is known."
+    )
+
+
 def test_the_bundled_set_has_no_pair_that_differs_in_one_fault_alone():
     """What the words say of it, counted apart from them; two pairs differ in three fields at once."""
     tables = load_trials().tables

@@ -9,6 +9,7 @@ import pytest
 from seedbench.advice import advise
 from seedbench.advice.gains import expected_largest
 from seedbench.advice.nearest import nearest, situation_of
+from seedbench.advice.words import notes
 from seedbench.errors import SelectionError
 from seedbench.trialset import TrialSet, load_trials
 from tests.advice.said import said_of
@@ -48,6 +49,49 @@ def test_the_interval_of_a_budget_holds_it():
     at = {one.full_trials: one for one in choice.worths}
     assert at[found.budget].one_more < choice.min_gain <= at[1].one_more
     assert [one.full_trials for one in choice.worths] == sorted({1, 2, 4, 8, 16, found.budget})
+
+
+def ranked(*test_scores):
+    """Runs of one data order and one checkpoint: the dev set has them in this order, the best first."""
+    count = len(test_scores)
+    table = table_by_hand([[[[1] * (count - rank) + [0] * rank]] for rank in range(count)], [1] * count)
+    return replace(table, test_score=np.array(test_scores)[:, None])
+
+
+#: R(n + 1) - R(n) of these, from n = 1 on: -0.110, -0.008, 0.032, 0.046, 0.050, 0.049, 0.046, 0.043, 0.040, 0.037 ...
+RISES_AGAIN = ranked(*[1.0] * 8, *[0.0] * 50, *[0.75] * 42)
+
+
+@pytest.mark.parametrize(("min_gain", "budget", "reached"), [(0.045, 8, True), (0.06, 1, True), (0.03, 12, False)])
+def test_a_budget_after_which_no_more_wins_much(min_gain, budget, reached):
+    """The second wins nothing on test examples, and later ones do."""
+    found = advise(None, trial_set(RISES_AGAIN), min_gain=min_gain, **{**QUICK, "protocol": "held-out-2"})
+    choice = found.budget_choice
+    assert (found.budget, choice.reached, choice.largest) == (budget, reached, 12)
+    assert choice.worths[0].one_more < 0
+    (said,) = (words for words in said_of(found) if words.startswith("Budget"))
+    assert ("From there on, up to 12 full trials, one more is expected to win less than" in said) == reached
+    assert ("and these trials can be replayed with no larger one." in said) == (not reached)
+
+
+def test_a_budget_whose_interval_is_open_was_looked_for_up_to_the_largest():
+    """The first alone is good, so much of it is doubt. The last one shown is 4, the last one looked at is 5."""
+    table = ranked(1.0, 0.0, 0.0, *[0.6] * 41)
+    found = advise(None, trial_set(table), min_gain=0.02, **{**QUICK, "protocol": "held-out-2"})
+    choice = found.budget_choice
+    assert (choice.low, choice.high, choice.largest, choice.worths[-1].full_trials) == (1, None, 5, 4)
+    (said,) = (words for words in said_of(found) if words.startswith("Budget"))
+    assert "(95% interval: 1 to more than 5)" in said
+
+
+def test_a_budget_by_estimates_that_tell_nothing_says_so():
+    """Beside "Train one full trial." no other number is advised."""
+    rng = np.random.default_rng(1)
+    found = advise(None, trial_set(ranked(*rng.normal(0.5, 0.05, 40))), **{**QUICK, "protocol": "held-out-2"})
+    assert found.wins_nothing and "Train one full trial." in said_of(found)[0]
+    (said,) = (words for words in said_of(found) if words.startswith("Budget"))
+    assert said.startswith("Budget, by estimates that are not told from noise: ")
+    assert notes(found) == ["No signal in sst2 by-hand: choosing wins nothing there, or less than two standard errors."]
 
 
 # --- no trials yet ----------------------------------------------------------------------------------------------------
@@ -93,6 +137,8 @@ def test_tables_with_test_scores_keep_their_protocol():
         ({"train_examples": 0}, "train_examples must be a whole number from 1 on, found 0"),
         ({"train_examples": 2.5}, "train_examples must be a whole number from 1 on, found 2.5"),
         ({"bias_correction": "yes"}, "bias_correction must be True or False, found 'yes'"),
+        ({"bias_correction": 1}, "bias_correction must be True or False, found 1"),
+        ({"bias_correction": 0.0}, "bias_correction must be True or False, found 0.0"),
         ({"train_examples": 500}, "train_examples: no selected table of trial set made says how many examples"),
         ({"bias_correction": True}, "bias_correction: no selected table of trial set made is recorded as trained with"),
     ],
@@ -101,6 +147,11 @@ def test_a_situation_that_is_refused(given, rule):
     unknown = replace(counts("made", *[1, 3] * 6), fields={})
     with pytest.raises(SelectionError, match=rule):
         advise(2, trial_set(unknown), **given, **QUICK)
+
+
+def test_a_numpy_bool_is_a_bool():
+    assert situation_of(None, np.True_) == situation_of(None, True)
+    assert chosen(None, np.False_) == chosen(None, False)
 
 
 # --- three kinds of table ---------------------------------------------------------------------------------------------
@@ -132,6 +183,15 @@ def test_seeds_that_differ_win_more_than_luck():
 
 def test_a_test_set_needs_no_bound_of_luck():
     found = advise(4, trial_set(drawn(0.3, lambda rng, shape: np.ones(shape))), **{**QUICK, "protocol": "held-out-2"})
+    assert found.to_win_by_luck is None and not found.may_be_luck
+
+
+@pytest.mark.parametrize("unknown", [1, 64])
+def test_luck_is_not_bounded_where_it_is_not_known_how_many_fail(unknown):
+    alike = drawn(0.3, lambda rng, shape: np.ones(shape))
+    status = alike.status.copy()
+    status[:unknown] = None
+    found = advise(4, trial_set(replace(alike, status=status)), **QUICK)
     assert found.to_win_by_luck is None and not found.may_be_luck
 
 

@@ -148,6 +148,8 @@ def run_blocks(
         SweepError: a worker died; what was finished is kept.
         RunnerError: a worker could not load or train.
     """
+    if not blocks:
+        return
     pace, waiting = pace or Pace(), list(blocks)
     context = multiprocessing.get_context(START_METHOD)
     queue, shares = context.SimpleQueue(), context.Array("d", len(devices))
@@ -173,17 +175,17 @@ def run_blocks(
                 tick(sum(shares[:]))
                 yield from (block for block, _ in finished)
                 if pace.over:
-                    _give_up()
+                    _give_up(pool)
                     return
         except BrokenProcessPool:
             raise SweepError(
                 "a worker process died (killed, or out of memory); finished trials are kept, run the command again"
             ) from None
         except BaseException:  # an error, Ctrl-C, or a caller that has seen enough: the blocks in flight are given up
-            _give_up()
+            _give_up(pool)
             raise
 
 
-def _give_up() -> None:
-    for process in multiprocessing.active_children():
+def _give_up(pool: ProcessPoolExecutor) -> None:
+    for process in list(pool._processes.values()):  # from Python 3.14 on: pool.terminate_workers()
         process.terminate()

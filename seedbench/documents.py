@@ -126,6 +126,11 @@ def foreign_json(text: str | bytes) -> Any:
         raise ValueError(str(wrong)) from None
 
 
+def json_lines(text: str) -> list[str]:
+    """The lines of JSON Lines, ended as on any system; other line ends, such as U+2028, may stand in JSON's strings."""
+    return re.split("\r\n?|\n", text)
+
+
 def read_json(path: Path, kind: type[Document], *, error: type[Exception], advice: str = "") -> Document:
     """`from_json` of a file."""
     return from_json(_content(path, error), kind, str(path), advice=advice, error=error)

@@ -1,4 +1,4 @@
-"""Processes that must not outlive the one that started them."""
+"""Processes that must not outlive the one that started them, and the name of what ended one."""
 
 from __future__ import annotations
 
@@ -40,3 +40,11 @@ def _look(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(_LOOK)
     os._exit(1)
+
+
+def signal_name(number: int) -> str:
+    """A signal's name; of one that has none, such as most of the real-time signals, "signal" and its number."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from runners.data.tasks import GLUE
 from runners.errors import RunnerError
-from seedbench.documents import foreign_json
+from seedbench.documents import foreign_json, json_lines
 from seedbench.tasks import TASKS
 from seedbench.trialset.hub import explain
 from seedbench.trialset.schema import TASK_NAME
@@ -60,6 +60,10 @@ class Dataset:
     def __post_init__(self) -> None:
         if not 1 <= len(self.text) <= 2 or len(set(self.text)) < len(self.text):
             raise DataError(f"--text {' '.join(self.text)}: give one or two different columns")
+        if self.label in self.text:
+            raise DataError(
+                f"--text {' '.join(self.text)}: {self.label!r} is the column of labels; name another: --label"
+            )
 
     @property
     def is_file(self) -> bool:
@@ -99,7 +103,7 @@ def _located(name: str) -> str:
 
 @dataclass(frozen=True)
 class Frames:
-    """What was read: texts in the columns ``text``, labels from 0 in ``label``.
+    """What was read: texts in the columns ``text``, labels from 0 in ``label``, which is none of them.
 
     Attributes:
         train, validation: the whole training file, and the dev set.
@@ -241,11 +245,13 @@ def _read_dataset(dataset: Dataset) -> Frames:
     for split, frame in frames.items():
         _check_texts(frame, dataset.text, dataset.label, split)
     values = {split: _label_values(frame[dataset.label], dataset.label, split) for split, frame in frames.items()}
+    if names:
+        _check_declared(values, dataset.label, names)
     train, *_ = values
     known = {value: number for number, value in enumerate(sorted(set(values[train])))}
     if not 2 <= len(known) <= MOST_LABELS:
         raise DataError(f"{train}: column {dataset.label!r} must have 2 to {MOST_LABELS} labels, has {len(known)}")
-    numbered = []
+    numbered, text = [], tuple(f"text_{number}" for number, _ in enumerate(dataset.text, 1))  # one may be named label
     for split, frame in frames.items():
         for row, value in enumerate(values[split]):
             if value not in known:
@@ -255,9 +261,9 @@ def _read_dataset(dataset: Dataset) -> Frames:
         label = np.array([known[value] for value in values[split]], np.int64)
         if len(np.unique(label)) < 2:
             raise DataError(f"{split}: every label is {values[split][0]!r}; a set needs two or more")
-        numbered.append(frame[list(dataset.text)].assign(label=label))
+        numbered.append(frame[list(dataset.text)].set_axis(text, axis=1).assign(label=label))
     labels = tuple(names[value] if names else str(value) for value in known)
-    return Frames(numbered[0], numbered[1], numbered[2] if len(numbered) > 2 else None, dataset.text, labels)
+    return Frames(numbered[0], numbered[1], numbered[2] if len(numbered) > 2 else None, text, labels)
 
 
 def _label_values(column: pd.Series, name: str, where: str) -> list[Any]:
@@ -269,6 +275,17 @@ def _label_values(column: pd.Series, name: str, where: str) -> list[Any]:
             rule = "a whole number, as in row 0" if kind is int else "a whole number or a name"
             raise DataError(f"{where}: row {row}, column {name!r} must be {rule}, got {value!r}")
     return values
+
+
+def _check_declared(values: dict[str, list[Any]], name: str, names: list[str]) -> None:
+    """Labels whose names are declared are numbers of these; -1 is common for an example without a label."""
+    for split, labels in values.items():
+        for row, value in enumerate(labels):
+            if value not in range(len(names)):
+                raise DataError(
+                    f"{split}: row {row}, column {name!r} must be 0 to {len(names) - 1}, as its {len(names)} names are "
+                    f"numbered, got {value!r}; leave out examples without a label"
+                )
 
 
 def _read_files(dataset: Dataset) -> tuple[dict[str, pd.DataFrame], list[str] | None]:
@@ -290,7 +307,7 @@ def _read_json(path: Path) -> pd.DataFrame:
     text = path.read_text(encoding="utf-8")
     if text.lstrip()[:1] == "[":
         return pd.DataFrame(foreign_json(text))
-    return pd.DataFrame([foreign_json(line) for line in text.splitlines() if line.strip()])
+    return pd.DataFrame([foreign_json(line) for line in json_lines(text) if line.strip()])
 
 
 def _load_splits(dataset: Dataset) -> tuple[dict[str, pd.DataFrame], list[str] | None]:

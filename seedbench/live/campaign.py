@@ -12,7 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
-from seedbench.documents import foreign_json, read_json
+from seedbench.documents import foreign_json, json_lines, read_json
 from seedbench.errors import LiveError
 from seedbench.files import write_file
 from seedbench.live.command import GRACE_SECONDS, Commands, visible_gpus
@@ -282,7 +282,7 @@ def _measure(words: Sequence[str]) -> tuple[float | None, str | None]:
         code, out, error = run_to_its_end(words)
     except OSError as failed:
         return None, f"{words[0]}: cannot be started: {failed.strerror}"
-    for line in reversed(out.splitlines()):
+    for line in reversed(json_lines(out)):
         try:
             told = foreign_json(line)
             score = float(told["score"])

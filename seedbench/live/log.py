@@ -36,7 +36,7 @@ class Plan:
         seed: of the real seeds, their labels and order, and `campaign.rng`.
         name: of what is trained, `model/task/recipe`; hidden order and `campaign.rng` are keyed by it as well.
         metric: what the score is; with - in front, what it is the negative of: people are shown what was measured.
-        metric, majority_score, dev_examples, labels: what a strategy is told of the task; null where unknown.
+        majority_score, dev_examples, labels: what a strategy is told of the task; null where unknown.
         failed_score: what a failed trial is shown with; null: the lowest score shown so far.
         training: what trains, in words or as a command; null where it is not said.
     """

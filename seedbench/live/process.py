@@ -18,6 +18,7 @@ from seedbench.files import make_folder
 from seedbench.live.contract import NOTHING_MEASURED, Ended, Failed, Outcome, Request
 from seedbench.live.lines import STDERR, STDOUT, Lines
 from seedbench.live.watchdog import Watchdog
+from seedbench.processes import signal_name
 
 #: A process that dies is started again so often; then its trial has failed.
 RESTARTS = 2
@@ -133,7 +134,7 @@ class Training:
         self._deaths = self._deaths + 1 if len(self.lines.found) == self._at else 1
         self._at = len(self.lines.found)
         if self._deaths > RESTARTS:
-            how = f"exit code {code}" if code > 0 else signal.Signals(-code).name
+            how = f"exit code {code}" if code > 0 else signal_name(-code)
             return Failed(f"{how}, {self._deaths} times{_last_words(self.folder)}")
         self.lines.finish()
         self._start()

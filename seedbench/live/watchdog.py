@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -43,11 +42,24 @@ class Watchdog:
         """
         if self._process.poll() is not None:
             raise OSError(errno.ESRCH, "the process that would end it with this one has itself been ended")
-        if shutil.which(words[0], path=how.get("env", os.environ).get("PATH")) is None:
-            there = os.path.exists(words[0]) and os.path.dirname(words[0])
-            number = errno.EACCES if there else errno.ENOENT
-            raise OSError(number, os.strerror(number))
-        return subprocess.Popen((*_PYTHON, *words), stdin=self._process.stdin, start_new_session=True, **how)
+        failed, tell = os.pipe()
+        with open(failed, "rb") as answer:
+            try:
+                process = subprocess.Popen(
+                    (*_PYTHON, str(tell), *words),
+                    stdin=self._process.stdin,
+                    start_new_session=True,
+                    pass_fds=(*how.pop("pass_fds", ()), tell),
+                    **how,
+                )
+            finally:
+                os.close(tell)
+            number = answer.read()  # until it is closed: by the command's beginning, or with a process that was killed
+        if number:
+            with process:  # closes what was opened for it, and waits for its end
+                self.forget(process.pid)
+            raise OSError(int(number), os.strerror(int(number)))
+        return process
 
     def forget(self, group: int) -> None:
         """It has ended; its number may become another's."""
@@ -57,7 +69,11 @@ class Watchdog:
             self._process.stdin.flush()
 
     def close(self) -> None:
-        """Ends the watchdog, and what it still watches."""
+        """Ends the watchdog, and what it still watches.
+
+        Waits until every holder of the pipe has gone: that is this process, and a process that `start` was interrupted
+        at, until it has told of itself.
+        """
         assert self._process.stdin is not None
         with suppress(OSError):
             self._process.stdin.close()
@@ -76,19 +92,26 @@ def main() -> None:
             os.killpg(group, signal.SIGKILL)
 
 
-def become(words: list[str]) -> None:
-    """Tells the watchdog, which is at the other end of standard input, and becomes a command."""
-    os.write(0, b"+%d\n" % os.getpid())
-    empty = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(empty, 0)  # the watchdog's pipe closes with those who can tell it something
-    os.close(empty)
-    for number in (signal.SIGPIPE, signal.SIGXFSZ):  # which Python ignores, and would hand on
-        signal.signal(number, signal.SIG_DFL)
+def become(tell: int, words: list[str]) -> None:
+    """Tells the watchdog, which is at the other end of standard input, and becomes a command.
+
+    Args:
+        tell: a pipe, to which an error number is written where it cannot; it closes where it can.
+        words: the command.
+    """
+    os.set_inheritable(tell, False)
     try:
+        os.write(0, b"+%d\n" % os.getpid())
+        empty = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(empty, 0)  # the watchdog's pipe closes with those who can tell it something
+        os.close(empty)
+        for number in (signal.SIGPIPE, signal.SIGXFSZ):  # which Python ignores, and would hand on
+            signal.signal(number, signal.SIG_DFL)
         os.execvp(words[0], words)
     except OSError as error:
-        sys.exit(f"{words[0]}: cannot be started: {error.strerror}")
+        os.write(tell, b"%d" % (error.errno or errno.EIO))
+        sys.exit(1)
 
 
 if __name__ == "__main__":
-    become(sys.argv[1:]) if sys.argv[1:] else main()
+    become(int(sys.argv[1]), sys.argv[2:]) if sys.argv[1:] else main()

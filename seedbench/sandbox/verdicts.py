@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 from dataclasses import dataclass
 
+from seedbench.processes import signal_name
 from seedbench.sandbox.messages import Ended
 
 #: Verdict -> what it means.
@@ -66,7 +66,7 @@ def breach_of(ended: Ended, limits: Limits) -> Breach:
         return Breach("time limit", f"ran for more than {limits.seconds:g} seconds in one campaign")
     if ended.how == "exit":
         return Breach("no answer", f"ended its process, with exit code {ended.code}, before it had returned anything")
-    name = signal.Signals(ended.code).name
+    name = signal_name(ended.code)
     if name == "SIGXCPU":
         return Breach("cpu limit", f"used more than {limits.cpu_seconds} seconds of CPU time in one campaign")
     if name == "SIGSYS":

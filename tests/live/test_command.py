@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from seedbench.cli.app import app
 from seedbench.live.log import read_log
+from seedbench.live.process import run_to_its_end
 from seedbench.live.watchdog import Watchdog
 from seedbench.trialset import load_trials
 from tests.live.conftest import COMMAND, ROOT, TRAINING, live_words, processes_in, start_live, until
@@ -293,6 +294,34 @@ def test_a_wrong_command_is_one_line_and_writes_nothing(change, said, tmp_path, 
     assert not list(tmp_path.glob("out/report*"))
 
 
+@pytest.mark.parametrize(
+    ("begins", "mode", "said"),
+    [
+        ("true\n", 0o755, "Exec format error"),
+        ("#!/no/such/interpreter\n", 0o755, "No such file or directory"),
+        ("#!/bin/sh\n", 0o644, "Permission denied"),
+    ],
+)
+def test_a_program_that_the_kernel_does_not_take_is_one_line(
+    begins, mode, said, campaign_folder, tmp_path, monkeypatch, capsys
+) -> None:
+    program = tmp_path / "train.sh"
+    program.write_text(begins)
+    program.chmod(mode)
+    words = live_words("full_trials", campaign_folder, train=f"{program} {{weight_init_seed}}", budget=2)
+    code, line = refused(monkeypatch, capsys, words)
+    assert code == 2 and line.endswith(f"--train: {program}: cannot be started: {said}")
+    with pytest.raises(OSError, match=said):
+        run_to_its_end([str(program)])
+
+
+def test_a_signal_without_a_name_is_said_by_its_number(campaign_folder, monkeypatch, capsys) -> None:
+    """A real-time signal ends every training."""
+    train = "sh -c 'kill -37 $$' {weight_init_seed}"
+    code, line = refused(monkeypatch, capsys, live_words("full_trials", campaign_folder, train=train, budget=2))
+    assert code == 2 and "signal 37, 3 times" in line
+
+
 def test_another_campaigns_folder_is_refused(campaign_folder, tmp_path) -> None:
     assert run(*live_words("full_trials", campaign_folder, budget=1)).exit_code == 0
     for words, said in [
@@ -351,7 +380,9 @@ def test_what_a_campaign_leaves(campaign_folder, tmp_path) -> None:
     test.write_text(
         "import json, pathlib, sys\n"
         "pathlib.Path(sys.argv[2], 'tests').open('a').write('x')\n"
-        "print('loading'); print(json.dumps({'score': json.load(open(sys.argv[1]))['step'] / 100}))\n"
+        "print('loading')\n"
+        "score = json.load(open(sys.argv[1]))['step'] / 100\n"
+        "print(json.dumps({'of': 'a\u2028b', 'score': score}, ensure_ascii=False))\n"
     )
     words = live_words("full_trials", campaign_folder, budget=2)
     words += ["--test", shlex.join([sys.executable, str(test)]) + " {saved} {folder}", "--majority-score", "0.5"]
@@ -435,10 +466,10 @@ def test_a_harness_that_is_killed_when_it_has_started_a_command_leaves_nothing(w
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
         )
         assert killed.returncode == -signal.SIGKILL, killed.stderr
-        until(lambda pid=int(killed.stdout): not group_lives(pid), "what was started has ended, too", 10)
+        until(lambda pid=int(killed.stdout): not group_lives(pid), "what was started has ended, too")
 
 
 def group_lives(pid: int) -> bool:
@@ -474,4 +505,19 @@ def test_without_its_watchdog_nothing_is_started(tmp_path) -> None:
     watchdog._process.wait()
     with pytest.raises(OSError, match="the process that would end it with this one has itself been ended"):
         watchdog.start(["true"])
+    watchdog.close()
+
+
+def test_a_process_that_is_killed_before_it_is_its_command_is_not_waited_for(monkeypatch) -> None:
+    begin = subprocess.Popen.__init__
+
+    def begin_and_kill(process, *arguments, **options) -> None:
+        begin(process, *arguments, **options)
+        process.send_signal(signal.SIGKILL)
+
+    watchdog = Watchdog()
+    with monkeypatch.context() as patched:
+        patched.setattr(subprocess.Popen, "__init__", begin_and_kill)
+        process = watchdog.start(["sleep", "100"])
+    assert process.wait() == -signal.SIGKILL
     watchdog.close()

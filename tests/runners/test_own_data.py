@@ -14,7 +14,7 @@ from dataset_card.build import build_card
 from runners.block import BlockRunner, load_tokenizer
 from runners.data import seeds
 from runners.data.glue import load_task, train_size
-from runners.data.reading import DataError, Dataset, dataset_of
+from runners.data.reading import DataError, Dataset, Frames, dataset_of, read_frames
 from runners.data.recipe import get_recipe
 from runners.export import main as export_main
 from runners.export import rows_of, trial_row
@@ -165,6 +165,38 @@ def test_a_folder_is_loaded_by_datasets(
         load_task("mine", Dataset(whole.name, ("body",), "kind"), load_tokenizer(tiny_model), get_recipe("stable"))
 
 
+def test_texts_may_be_in_a_column_named_label_and_have_line_ends_of_unicode(tmp_path: Path) -> None:
+    """Raw in JSON Lines, as JSON allows."""
+    rows = [{"label": text, "cat": cat} for text, cat in (("word1\u2028word2", "b"), ("word3\u0085", "a"), ("é", "b"))]
+    for name in ("train.jsonl", "dev.jsonl"):
+        (tmp_path / name).write_text("\r\n".join(json.dumps(row, ensure_ascii=False) for row in rows), "utf-8")
+    its = Dataset(str(tmp_path / "train.jsonl"), ("label",), "cat", str(tmp_path / "dev.jsonl"))
+    frames = read_frames("mine", its)
+    assert frames.train[list(frames.text)].to_numpy().tolist() == [[row["label"]] for row in rows]
+    assert frames.train["label"].tolist() == [1, 0, 1] and frames.labels == ("a", "b")
+
+
+def test_an_example_that_is_marked_as_without_a_label_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """-1 of declared names is not the last of them."""
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    features = datasets.Features(text=datasets.Value("string"), label=datasets.ClassLabel(names=["no", "yes"]))
+    (tmp_path / "mine").mkdir()
+
+    def frames(train: list[int]) -> Frames:
+        for split, labels in (("train", train), ("validation", [0, 1])):
+            columns = {"text": ["word1"] * len(labels), "label": labels}
+            of_split = datasets.Dataset.from_dict(columns, features)
+            of_split.to_parquet(tmp_path / "mine" / f"{split}-00000-of-00001.parquet")
+        return read_frames("mine", Dataset(str(tmp_path / "mine"), ("text",)))
+
+    assert frames([0, 1, 1]).labels == ("no", "yes")
+    rule = "split train: row 2, column 'label' must be 0 to 1, as its 2 names are numbered, got -1; leave out examples"
+    with pytest.raises(DataError, match=rule):
+        frames([0, 1, -1])
+
+
 def edited(frame: pd.DataFrame, row: int, column: str, value: object) -> pd.DataFrame:
     frame = frame.astype(object)
     frame.loc[row, column] = value
@@ -204,6 +236,8 @@ def test_examples_that_cannot_be_are_named(three: Dataset, tiny_model: str, tmp_
         ((None, ["a"], None, None, None), "--text: says how a --dataset is read, and none is given"),
         (("a/b", [], None, None, None), "--dataset a/b: name its column of texts with --text"),
         (("a/b", ["a", "b", "c"], None, None, None), "--text a b c: give one or two different columns"),
+        (("a/b", ["x"], "x", None, None), "--text x: 'x' is the column of labels; name another: --label"),
+        (("a/b", ["x", "label"], None, None, None), "--text x label: 'label' is the column of labels; name another"),
         (("train.csv", ["a"], None, None, None), "give the file of its dev set with --validation"),
     ],
 )

@@ -18,7 +18,7 @@ import pytest
 
 from seedbench import CannotSeal, SeedbenchError, StrategyFailed, StrategyFileError, evaluate
 from seedbench.replay import Deadline, RecordedTrials, ReplayOptions, prepare, replay, replay_one, run_campaign
-from seedbench.sandbox import Limits, open_sandbox, process
+from seedbench.sandbox import Limits, breach_of_exit, open_sandbox, process
 from seedbench.sandbox.filter import ALLOWED, UNAVAILABLE
 from seedbench.sandbox.imports import allowed, imported
 from seedbench.sandbox.messages import FRAMES_BYTES, cut
@@ -609,3 +609,8 @@ def test_a_seal_that_does_not_hold_is_noticed(sandbox, monkeypatch):
 def test_what_is_allowed_is_little():
     assert set(ALLOWED) == {"read", "write", "munmap", "brk", "mremap", "exit", "exit_group"}
     assert not set(ALLOWED.values()) & set(UNAVAILABLE.values())
+
+
+def test_a_signal_without_a_name_is_said_by_its_number() -> None:
+    assert "had its process killed (signal 37)" in breach_of_exit(-37)
+    assert "crashed its process (SIGSEGV)" in breach_of_exit(-signal.SIGSEGV)

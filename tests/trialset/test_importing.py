@@ -3,6 +3,7 @@ quietly, and what is wrong is one line: file, column, line."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 from seedbench.errors import TrialSetError
 from seedbench.trialset import TrialTable, load_trials, validate_folder
 from seedbench.trialset.importing import Imported, ImportOptions, import_curves
+from seedbench.trialset.importing.reading import read_table
 
 HEADER = "model,task,recipe,weight_init_seed,data_order_seed,step,score"
 
@@ -501,6 +503,16 @@ def test_lines_that_end_in_a_carriage_return_alone(tmp_path):
     file.write_bytes(file.read_bytes().strip().replace(b"\r\n", b"\r").replace(b"\n", b"\r"))
     import_curves(file, tmp_path / "set", ImportOptions())
     assert load_trials(tmp_path / "set").tables[0].num_trials == 6
+
+
+def test_line_ends_of_unicode_may_stand_in_json_lines(tmp_path):
+    """Raw in a string, as JSON allows; lines end as on any system."""
+    for end in ("\n", "\r\n", "\r"):
+        file = tmp_path / "curves.jsonl"
+        rows = [{"seed": seed, "step": 1, "acc": 0.5, "of": "a\u2028b\u0085"} for seed in range(3)]
+        file.write_bytes(end.join(json.dumps(row, ensure_ascii=False) for row in rows).encode())
+        read = read_table(file)
+        assert read.columns["of"] == ["a\u2028b\u0085"] * 3 and read.place == ["line 1", "line 2", "line 3"]
 
 
 def test_bad_files_are_one_line(refused, tmp_path):

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seedbench.documents import foreign_json, read_regular
+from seedbench.documents import foreign_json, json_lines, read_regular
 from seedbench.errors import TrialSetError
 from seedbench.text import is_one_line
 
@@ -226,7 +226,7 @@ def _json(path: Path, text: str) -> CurveFile:
     if document is not None and not isinstance(document, dict):
         raise TrialSetError(f"{path}: must hold a list of objects, or an object a line, found {text.strip()[:40]!r}")
     records, lines = [], []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(json_lines(text), 1):
         if line.strip():
             try:
                 records.append(foreign_json(line))

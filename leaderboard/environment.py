@@ -1,6 +1,7 @@
 """What verification runs with: the packages that `requirements.txt` has by hash, or others, which its results then say.
 
-Their versions are compared. What lies in their files is what pip has compared with the hashes when it installed them.
+Their versions are compared, which says nothing of what lies in their files: that is as it is pinned if it was installed
+with `pip install --require-hashes`, which compares files with the hashes. Nobody can tell afterwards.
 """
 
 from __future__ import annotations

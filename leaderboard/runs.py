@@ -41,6 +41,7 @@ class Verification:
         processes: to split the work of an entry among.
         hours: limit of one run.
         baselines: SHA-256 of the sources of the organisers' entries.
+        other_packages: whether results that were measured with other packages than are here now are taken as well.
     """
 
     board: Board
@@ -51,6 +52,7 @@ class Verification:
     processes: int
     hours: float
     baselines: tuple[str, ...] = ()
+    other_packages: bool = False
 
     def key(self, entry: Path) -> Key:
         """What a result of an entry is of; any unreadable entry has a key of its own."""
@@ -77,12 +79,16 @@ def verify(entry: Path, verification: Verification, *, again: bool = False) -> R
         SeedbenchError: what is not the entry's fault: this machine cannot seal, no trial set, no room for the result.
     """
     key = verification.key(entry)
+    packages = differences()
+    as_here = (None, packages)  # or before that was recorded
     known = None if again else read_result(verification.folder, entry.name)
+    if known is not None and not verification.other_packages and known.packages not in as_here:
+        known = None
     if known is not None and known.key == key and known.verdict != BAD_SUBMISSION:
         # What else is in a bad one's folder is not in its key; what the organisers wrote since is in none.
         changed = known.claimed is not None and bool(known.claimed.strategy.parameters)
         return replace(known, organisers=known.source_sha256 in verification.baselines and not changed)
-    runs, packages = [], differences()
+    runs = []
     for number in range(1, RUNS + 1):
         out = verification.folder / WORK / entry.name / str(number)
         run = read_result(out, entry.name)

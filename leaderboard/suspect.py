@@ -33,7 +33,6 @@ from seedbench.strategy import Strategy, checked_parameters, load_strategy
 from seedbench.submission import SOURCE, is_slug, read_submission
 from seedbench.trialset import BUNDLED, Selection, TrialSet, load_trials
 
-_NAME = "leaderboard.suspect"
 WORLDS, REPLICATES = 12, 100
 FEWEST = 5  # worlds: with fewer their scatter is hardly known
 SHARE = 0.5  # of a gain: what must be gone for a suspicion
@@ -196,6 +195,23 @@ def strategy_of(entry: str, submissions: Path = SUBMISSIONS) -> Strategy:
     return Strategy(found.slug, found.source, SOURCE, found.attribute, sealed=True, parameters=given)
 
 
+def journal_of(
+    strategy: Strategy,
+    trials: TrialSet,
+    hidden: TrialSet | None,
+    options: ReplayOptions,
+    *,
+    worlds: int,
+    seed: int | None,
+) -> Journal:
+    """What an examination that was ended has found, if it was of the same in all that its results depend on."""
+    about = (strategy.name, strategy.sha256, strategy.attribute, strategy.parameters, trials.sha256)
+    replayed = replace(options, processes=1)  # however many: the result is the same
+    said = json.dumps([*about, hidden and hidden.sha256, worlds, seed, asdict(replayed)], default=dict)
+    code = (path.read_bytes() for path in (Path(__file__), Path(perturbed.__code__.co_filename)))
+    return Journal(kept_folder(said.encode(), *code))
+
+
 def line_of(fall: Fall) -> str:
     """What is said of one place."""
     if fall.gain is None or fall.gone is None or fall.error is None:
@@ -231,22 +247,21 @@ def main(
     )
     strategy, shown = strategy_of(entry, submissions), load_trials(public, revision=revision)
     hidden = None if trials is None else load_trials(trials)
-    replayed = replace(options, processes=1)  # however many: the result is the same
-    about = (strategy.name, strategy.sha256, strategy.parameters, shown.sha256, hidden and hidden.sha256, worlds, seed)
-    code = (path.read_bytes() for path in (Path(__file__), Path(perturbed.__code__.co_filename)))
-    journal = Journal(kept_folder(json.dumps([*about, asdict(replayed)], default=dict).encode(), *code))
+    journal = journal_of(strategy, shown, hidden, options, worlds=worlds, seed=seed)
     seed = journal.seed if seed is None else seed
-    console.print(Text(f"{strategy.name} on {shown.name} {shown.version}, --seed {seed}"))
     falls: list[Fall] = []
     gain = 0.0
     try:
+        console.print(Text(f"{strategy.name} on {shown.name} {shown.version}, --seed {seed}"))
         for gain, fall in examine(strategy, shown, options, seed=seed, worlds=worlds, hidden=hidden, journal=journal):
             if not falls:
                 console.print(Text(f"recorded trials: gains {gain:+.1%} of the gap over best-of-n"))
             falls.append(fall)
             console.print(Text(line_of(fall)), soft_wrap=True)
     except KeyboardInterrupt:
-        print(f"{_NAME}: interrupted; what is done is kept, and the same command goes on from there", file=sys.stderr)
+        kept = "what is done is kept, and the same command goes on from there"
+        lost = f"not all that is done could be kept ({journal.lost}); the same command does again what was not"
+        print(f"leaderboard.suspect: interrupted; {lost if journal.lost else kept}", file=sys.stderr)
         raise
     except SeedbenchError:
         journal.remove()

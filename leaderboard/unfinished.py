@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,10 +24,13 @@ class Journal:
 
     Args:
         folder: that is named after all that the examination depends on; None: nothing is kept.
+
+    Attributes:
+        lost: why some of it could not be written; "" where all of it was.
     """
 
     def __init__(self, folder: Path | None) -> None:
-        self._folder = folder
+        self._folder, self.lost = folder, ""
         self._found: dict[str, int | float] = {}
         if folder is not None:
             with suppress(OSError):
@@ -48,7 +51,7 @@ class Journal:
                 return from_json(file.read_bytes(), Evaluation, str(file), error=ValueError)
         found = replace(find(), campaigns=None)
         if self._folder is not None:
-            with suppress(CannotWrite):
+            with self._noting():
                 write_file(file, to_json(found), parents=True)
         return found
 
@@ -65,7 +68,14 @@ class Journal:
         if name not in self._found:
             self._found[name] = find()
             if self._folder is not None:
-                with suppress(CannotWrite):
+                with self._noting():
                     make_folder(self._folder)
                     append_line(self._folder / _LINES, json.dumps({name: self._found[name]}))
         return self._found[name]
+
+    @contextmanager
+    def _noting(self) -> Iterator[None]:
+        try:
+            yield
+        except CannotWrite as error:
+            self.lost = error.reason

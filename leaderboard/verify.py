@@ -59,6 +59,7 @@ def prepare(
     processes: int,
     hours: float,
     baselines: Path = BASELINES,
+    other_packages: bool = False,
 ) -> Verification:
     """Loads the trial set to measure on and finds the board.
 
@@ -72,6 +73,7 @@ def prepare(
         processes: to split the work of an entry among.
         hours: limit of one run.
         baselines: the file with the organisers' entries.
+        other_packages: as in `Verification`.
 
     Raises:
         SeedbenchError: an option out of its range; the board is of other data; or it is to be measured on the hidden
@@ -97,6 +99,7 @@ def prepare(
         processes=processes,
         hours=hours,
         baselines=ours,
+        other_packages=other_packages,
     )
     if trials is None:
         return verification
@@ -272,6 +275,7 @@ def main(
         replicates=replicates,
         processes=processes or usable_cpus(),
         hours=hours,
+        other_packages=other_packages,
     )
     if pull_requests:
         from leaderboard.pull_requests import verify_pull_requests

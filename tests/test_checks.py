@@ -146,6 +146,28 @@ def test_a_process_that_ends_itself(trials, tmp_path):
         check(tmp_path, "import os\ndef strategy(campaign):\n    os._exit(0)\n", trials)
 
 
+RAISES_AND_THEN_ENDS = """
+import os
+seen = []
+def strategy(campaign):
+    seen.append(campaign)
+    trial = campaign.start()
+    trial.advance()
+    if os.environ["PYTHONHASHSEED"] == "2" and len(seen) == 3:
+        raise ValueError
+    if os.environ["PYTHONHASHSEED"] == "2" and len(seen) == 4:
+        os._exit(0)
+    return trial
+"""
+
+
+def test_a_process_that_ends_after_a_campaign_without_result(trials, tmp_path):
+    """The campaign that is named is the one in which it ended: the fourth of the second run, which is in reverse."""
+    selected = trials.select(tasks="sst2", recipes="few")  # budgets 2 and 4 in turn, ten replicates
+    with pytest.raises(SeedbenchError, match=r"ended its process, .* \(table mini/sst2/few, budget 2, replicate 8\)"):
+        check(tmp_path, RAISES_AND_THEN_ENDS, selected)
+
+
 def test_a_file_called_like_a_module_of_pythons(trials, tmp_path, monkeypatch):
     """Random search is random.py to many; where it lies must not be where the other process finds its modules."""
     monkeypatch.chdir(tmp_path)

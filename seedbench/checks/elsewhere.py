@@ -56,7 +56,7 @@ def in_another_process(
                 traces.append(pickle.load(answers))
             except (EOFError, pickle.UnpicklingError):  # of one that was not written to its end
                 break
-    if len(traces) == len(cases) or (traces and traces[-1].failed):
+    if len(traces) == len(cases) or (to_first_failure and traces and traces[-1].failed):
         return traces
     case, said = cases[len(traces)], breach_of_exit(done.returncode)
     where = case.batch.table.name, case.budget, case.replicate

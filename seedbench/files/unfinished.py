@@ -14,18 +14,26 @@ _DAYS = 7  # that it is kept
 
 
 def kept_folder(*said: bytes) -> Path:
-    """The folder of one piece of work, which need not be there; those that nobody came back to are removed.
+    """The folder of one piece of work, which need not be there; others that nobody has written to for long are removed.
 
     Args:
         said: all that its results depend on. This package's source is added: another version may find something else.
     """
     cache = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "seedbench" / "unfinished"
-    with suppress(OSError):
-        for old in cache.iterdir():
-            if old.stat().st_mtime < time.time() - _DAYS * 86_400:
-                remove_folder(old)
     digest = hashlib.sha256()
     sources = (path.read_bytes() for path in sorted(Path(__file__).parents[1].rglob("*.py")))
     for part in (*said, *sources):
         digest.update(hashlib.sha256(part).digest())
-    return cache / digest.hexdigest()
+    folder = cache / digest.hexdigest()
+    with suppress(OSError):
+        for other in cache.iterdir():
+            if other != folder:
+                _remove_if_old(other)
+    return folder
+
+
+def _remove_if_old(folder: Path) -> None:
+    """By what was written last: a line at the end of a file changes the file's time, and no folder's."""
+    with suppress(OSError):  # somebody else is writing to it, or removes it
+        if max(path.stat().st_mtime for path in (folder, *folder.rglob("*"))) < time.time() - _DAYS * 86_400:
+            remove_folder(folder)

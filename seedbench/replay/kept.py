@@ -55,8 +55,8 @@ class Kept:
         if time.monotonic() - self._began > _AFTER:
             self.write()
 
-    def write(self) -> int:
-        """Writes what is not written yet; returns how many parts are there. Where there is no writing, none is."""
+    def write(self) -> bool:
+        """Writes what is not written yet; returns whether there are parts, and all are written."""
         with suppress(CannotWrite):
             for unit in list(self._pending):
                 content = BytesIO()
@@ -64,7 +64,7 @@ class Kept:
                 write_file(self._file(unit), content.getvalue(), parents=True)
                 del self._pending[unit]
                 self._written += 1
-        return self._written
+        return bool(self._written) and not self._pending
 
     def remove(self) -> None:
         """All of it is done, or of no use."""
@@ -102,7 +102,7 @@ def _digest(work: Work) -> bytes:
     """SHA-256 of all that the outcomes of a replay depend on, but for this package."""
     digest = hashlib.sha256()
     said = {name: getattr(work.options, name) for name in _OPTIONS}
-    said["strategies"] = [(one.name, one.sha256, dict(one.parameters)) for one in work.strategies]
+    said["strategies"] = [(one.name, one.sha256, one.attribute, dict(one.parameters)) for one in work.strategies]
     said["budgets"] = [plan.budgets for plan in work.plans]
     digest.update(json.dumps(said, sort_keys=True, default=repr).encode())
     for plan in work.plans:

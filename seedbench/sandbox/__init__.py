@@ -16,8 +16,9 @@ in a segment register, and machine code that sets and reads one is in every larg
 filter sees that, and another selector only has to be replaced first. It tells a strategy how long things take, and so
 what is in the caches. That does not depend on what is not paid for: test scores are not read before the strategy has
 ended, and of a trial's future nobody looks at a value to decide which way to go; `tests/sandbox/test_clock.py` measures
-both by a better clock, `test_clock_inside.py` by this one. It may tell which record was read, and so a trial's place in
-the table: for public trials so do its first losses. In a hidden pool there is nothing to look a place up in.
+both by a better clock, `test_clock_inside.py` by this one (under SEEDBENCH_SLOW=1; otherwise only that it runs). It may
+tell which record was read, and so a trial's place in the table: for public trials so do its first losses. In a hidden
+pool there is nothing to look a place up in.
 
     messages    what is said, and in which form
     filter      which system calls there are

@@ -16,7 +16,7 @@ import pytest
 
 from leaderboard import suspect
 from leaderboard.perturbed import perturbed
-from leaderboard.suspect import Fall, examine, gain_of, said
+from leaderboard.suspect import Fall, examine, gain_of, journal_of, said
 from leaderboard.unfinished import Journal
 from seedbench import CannotSeal, SeedbenchError, evaluate, load_trials
 from seedbench.campaign import shown_loss
@@ -300,6 +300,32 @@ def test_what_is_interrupted_goes_on_and_says_the_same(board, tmp_path):
     assert len(set(kept)) == len(kept) > 7
 
 
+def test_interrupted_where_nothing_can_be_kept(board, tmp_path):
+    """It does not say that what is done is kept."""
+    try:
+        open_sandbox().close()
+    except CannotSeal as reason:
+        pytest.skip(str(reason))
+    (tmp_path / "mine.py").write_text(WAITS)
+    (tmp_path / "cache").write_text("")
+    running = subprocess.Popen(
+        [sys.executable, "-m", "leaderboard.suspect", "mine.py", "--replicates", "20", "--processes", "1"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(tmp_path / "cache")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert "--seed" in running.stdout.readline()
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate()
+    assert running.returncode == 130
+    assert said == (
+        "leaderboard.suspect: interrupted; not all that is done could be kept (Not a directory); the same command "
+        "does again what was not\n"
+    )
+
+
 def test_what_cannot_be_read_is_found_anew(tmp_path):
     (tmp_path / "found.jsonl").write_bytes(b'{"pools 0": 0.25}\n{"pools 1": 0.\n[1]\n\xff\n{"pools 2": 0.5}\n')
     (tmp_path / "recorded.json").write_text("{}")
@@ -309,3 +335,30 @@ def test_what_cannot_be_read_is_found_anew(tmp_path):
     recorded = evaluate("full_trials", replicates=4, budgets=2)
     assert journal.recorded(lambda: recorded) == replace(recorded, campaigns=None)
     assert Journal(tmp_path).recorded(lambda: 1 / 0) == replace(recorded, campaigns=None)
+
+
+def test_two_functions_of_one_entry_have_nothing_in_common(board, tmp_path, monkeypatch):
+    """Its name is the folder's and its source the same: what was found of one says nothing of the other."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    one = load_strategy("full_trials")
+    other = replace(one, attribute="another")
+
+    def journal(strategy):
+        return journal_of(strategy, board, None, ReplayOptions(), worlds=5, seed=None)
+
+    assert journal(one).gain("pools", 0, lambda: 0.25) == 0.25
+    assert journal(other).gain("pools", 0, lambda: 0.5) == 0.5
+    assert journal(one).gain("pools", 0, lambda: 1 / 0) == 0.25
+
+
+def test_where_nothing_can_be_kept_that_is_said(tmp_path):
+    """A file is where the cache should be; of a folder that has gone bad meanwhile, the rest is lost."""
+    (tmp_path / "file").write_text("")
+    journal = Journal(tmp_path / "file" / "work")
+    assert journal.lost == "" and journal.gain("pools", 0, lambda: 0.25) == 0.25
+    assert journal.lost == "Not a directory"
+    journal = Journal(tmp_path / "work")
+    assert journal.gain("pools", 0, lambda: 0.25) == 0.25 and journal.lost == ""
+    (tmp_path / "work" / "recorded.json").mkdir()
+    recorded = evaluate("full_trials", replicates=4, budgets=2)
+    assert journal.recorded(lambda: recorded) == replace(recorded, campaigns=None) and journal.lost

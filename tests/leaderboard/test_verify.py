@@ -246,6 +246,26 @@ def test_a_killed_verification_goes_on_where_it_was(folder, claimed, tmp_path):
     assert not (public / ".work").exists()
 
 
+def test_what_other_packages_gave_is_measured_again_with_those_that_are_pinned(verifying, verified_before, tmp_path):
+    """Unless others are allowed; what was found before packages were recorded stays."""
+    verified_before("a")
+    public = tmp_path / "results" / BOARD / "public"
+    found = read_result(public, "a")
+    entries = entries_of(tmp_path / "submissions")
+
+    def verified_with(packages, **options):
+        write_result(public, replace(found, packages=packages))
+        written = (public / "a.json").stat().st_mtime_ns
+        (result,) = verify_all(entries, replace(verifying(), **options), quiet())
+        return result.packages, (public / "a.json").stat().st_mtime_ns != written
+
+    others = ("numpy 0.1, pinned 2.4.1",)
+    assert verified_with(others) == (differences(), True)
+    assert verified_with(others, other_packages=True) == (others, False)
+    assert verified_with(None) == (None, False)
+    assert verified_with(differences()) == (differences(), False)
+
+
 def family(pid: int) -> list[int]:
     """A process and those it has started, and so on."""
     try:

@@ -72,7 +72,7 @@ def score_chart(standing: Standing, table: str, entry: Entry, title: str) -> Cha
 
 def _notes(row: Row) -> tuple[str, ...]:
     """What cannot be concluded from a table's figure."""
-    too_little = "Full trials of this table differ too little for any choice among them to matter."
+    too_little = "Choosing among full trials of this table wins nothing, or less than two standard errors of it."
     return (too_little,) if row.no_signal else ()
 
 

@@ -101,7 +101,7 @@ class BestOfN:
         score_high: upper end of its interval.
         ceiling: the best that best-of-n scores with up to 64 full trials.
         oracle: the best test score in the pool.
-        no_signal: whether full trials differ too little for any choice among them to matter; see `Row`.
+        no_signal: whether choosing among full trials wins nothing, or less than two standard errors; see `Row`.
         no_interval: why there are no intervals.
         needed: for the score that was asked for.
         sign: -1 where scores are the negative of what was measured; see `Row`.

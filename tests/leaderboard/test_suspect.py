@@ -262,7 +262,7 @@ def test_what_is_interrupted_goes_on_and_says_the_same(board, tmp_path):
     except CannotSeal as reason:
         pytest.skip(str(reason))
     (tmp_path / "mine.py").write_text(WAITS)
-    words = ["mine.py", "--replicates", "20", "--worlds", "5", "--processes", "1"]
+    words = ["mine.py", "--replicates", "4", "--worlds", "5", "--processes", "1"]
     cache = tmp_path / "cache"
 
     def start(*more: str) -> subprocess.Popen[str]:
@@ -309,7 +309,7 @@ def test_interrupted_where_nothing_can_be_kept(board, tmp_path):
     (tmp_path / "mine.py").write_text(WAITS)
     (tmp_path / "cache").write_text("")
     running = subprocess.Popen(
-        [sys.executable, "-m", "leaderboard.suspect", "mine.py", "--replicates", "20", "--processes", "1"],
+        [sys.executable, "-m", "leaderboard.suspect", "mine.py", "--replicates", "4", "--processes", "1"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(tmp_path / "cache")},
         stdout=subprocess.PIPE,

@@ -1,7 +1,7 @@
 """What verification runs with: the packages that `requirements.txt` has by hash, or others, which its results then say.
 
 Their versions are compared, which says nothing of what lies in their files: that is as it is pinned if it was installed
-with `pip install --require-hashes`, which compares files with the hashes. Nobody can tell afterwards.
+with `pip install --require-hashes`, which compares files with the hashes. Versions do not tell whether it was.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """Rows that make no trial set, and folders that are none or were damaged: each is one clear line."""
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -168,6 +170,11 @@ def test_a_truncated_file_is_told_by_its_checksum_and_without_one_by_its_content
         load_trials(folder, predictions=True)
 
 
+def listing(name: str) -> Callable[[dict[str, Any]], None]:
+    """Has a manifest list an empty file."""
+    return lambda manifest: manifest["files"].update({name: {"bytes": 0, "sha256": "0" * 64}})
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -180,31 +187,31 @@ def test_a_truncated_file_is_told_by_its_checksum_and_without_one_by_its_content
         (lambda m: m.update(name="../x"), "Expected `str` of letters, digits and ._-/ - at `$.name`, found '../x'"),
         (lambda m: m.update(files=[]), "Expected `object`, got `array` - at `$.files`"),
         (
-            lambda m: m["files"].update({"../../etc/passwd": {"bytes": 0, "sha256": "0" * 64}}),
+            listing("../../etc/passwd"),
             "a plain path inside the folder, found '../../etc/passwd'",
         ),
         (
-            lambda m: m["files"].update({"/etc/passwd": {"bytes": 0, "sha256": "0" * 64}}),
+            listing("/etc/passwd"),
             "a plain path inside the folder, found '/etc/passwd'",
         ),
         (
-            lambda m: m["files"].update({"trials/../../x": {"bytes": 0, "sha256": "0" * 64}}),
+            listing("trials/../../x"),
             "a plain path inside the folder",
         ),
         (
-            lambda m: m["files"].update({"manifest.json": {"bytes": 0, "sha256": "0" * 64}}),
+            listing("manifest.json"),
             "a plain path inside the folder",
         ),
         (
-            lambda m: m["files"].update({"trials/sst2.parquet": {"bytes": 0, "sha256": "0" * 64}}),
+            listing("trials/sst2.parquet"),
             "must be <config>/<task>-00000-of-0000N.parquet",
         ),
         (
-            lambda m: m["files"].update({"other/sst2-00000-of-00001.parquet": {"bytes": 0, "sha256": "0" * 64}}),
+            listing("other/sst2-00000-of-00001.parquet"),
             "a config must be one of trials, ",
         ),
         (
-            lambda m: m["files"].update({"trials/sst2-00001-of-00002.parquet": {"bytes": 0, "sha256": "0" * 64}}),
+            listing("trials/sst2-00001-of-00002.parquet"),
             "shards of a split must be 0 … N-1 of N",
         ),
         (

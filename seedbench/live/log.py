@@ -16,7 +16,7 @@ from seedbench.files import write_file
 from seedbench.live.contract import Ended, Failed, Measurement, Outcome, Request
 from seedbench.strategy import Strategy
 from seedbench.trialset import LARGEST_SCORE, SCORE_NAME
-from seedbench.trialset.schema import NEGATED
+from seedbench.trialset.schema import NEGATED, sign_of
 
 LARGEST_GRID = 1_000_000
 _ADVICE = "not what a live campaign writes: remove it and start again"
@@ -63,7 +63,7 @@ class Plan:
 
     def as_measured(self, score: float) -> float:
         """A score -> what was measured: the same, or its negative."""
-        return 0.0 - score if self.metric and self.metric.startswith(NEGATED) else score
+        return score if sign_of(self.metric) > 0 else 0.0 - score
 
 
 def make_plan(strategy: Strategy, *, checkpoints: int | Sequence[int], **options: Any) -> Plan:

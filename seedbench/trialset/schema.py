@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -72,6 +72,12 @@ STATUSES = ("finished", "diverged", "failed")
 
 #: In front of a `score_name`: the score is the negative of what the name says, which is better the lower it is.
 NEGATED = "-"
+
+
+def sign_of(score_name: str | None) -> Literal[-1, 1]:
+    """-1 where a score is the negative of what it is named after."""
+    return -1 if score_name and score_name.startswith(NEGATED) else 1
+
 
 _TRIAL_ID = Column("trial_id", "string", "Name of the trial, unique within a split.")
 

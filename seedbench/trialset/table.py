@@ -11,7 +11,7 @@ import numpy as np
 from seedbench.metrics import METRICS, majority_score
 from seedbench.tasks import TASKS
 from seedbench.text import counted
-from seedbench.trialset.schema import NEGATED
+from seedbench.trialset.schema import NEGATED, sign_of
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -110,7 +110,7 @@ class TrialTable:
     @property
     def sign(self) -> int:
         """-1 where `score` is the negative of the metric, which is better the lower it is; else 1."""
-        return -1 if self.score_name and self.score_name.startswith(NEGATED) else 1
+        return sign_of(self.score_name)
 
     @property
     def metric_words(self) -> str:

@@ -1,9 +1,5 @@
 """How campaigns are replayed: every rule is said with the value found, and keywords become two objects."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -11,9 +7,6 @@ from seedbench.errors import SelectionError
 from seedbench.evaluation import evaluate
 from seedbench.replay import EvaluationKeywords, ReplayKeywords, ReplayOptions, from_keywords
 from seedbench.trialset import Selection
-
-ROOT = Path(__file__).parents[2]
-
 
 @pytest.mark.parametrize(
     ("given", "said"),
@@ -68,24 +61,3 @@ def test_every_keyword_is_a_field_and_every_field_a_keyword():
         "track",
         "sandbox",
     }
-
-
-def test_the_keywords_are_known_to_mypy(tmp_path: Path):
-    """With the cache of a run of mypy by itself, and for the next one."""
-    pytest.importorskip("mypy")
-    file = tmp_path / "calls.py"
-    file.write_text(
-        "from seedbench.comparison import compare\n"
-        "from seedbench.evaluation import evaluate\n"
-        "evaluate('asha', budgets=[2], replicates=20, tasks='rte')\n"
-        "compare('asha', 'full_trials', track='transfer')\n"
-        "evaluate('asha', replicate=20)\n"
-        "compare('asha', 'full_trials', seed='0')\n"
-    )
-    options = ["--config-file", str(ROOT / "pyproject.toml"), "--cache-dir", str(ROOT / ".mypy_cache"), str(file)]
-    # A process of its own: hundreds of megabytes of what it has read would stay in this one.
-    done = subprocess.run([sys.executable, "-m", "mypy", *options], cwd=ROOT, capture_output=True, text=True)
-    errors = [line for line in done.stdout.splitlines() if "calls.py:" in line and ": error: " in line]
-    assert len(errors) == 2, done.stdout
-    assert 'calls.py:5: error: Unexpected keyword argument "replicate"' in errors[0]
-    assert 'calls.py:6: error: Argument "seed"' in errors[1]

@@ -8,6 +8,7 @@ from seedbench.evaluation import evaluate
 from seedbench.replay import EvaluationKeywords, ReplayKeywords, ReplayOptions, from_keywords
 from seedbench.trialset import Selection
 
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [

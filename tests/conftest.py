@@ -19,6 +19,7 @@ from hypothesis import settings
 from seedbench.cli import main
 from seedbench.trialset import TrialSet, load_trials
 from tests.browser import browser  # noqa: F401 - a fixture
+from tests.order import pytest_collection_modifyitems, pytest_configure  # noqa: F401 - hooks
 from tests.skips import pytest_addoption, pytest_sessionfinish  # noqa: F401 - hooks
 from tests.synthetic import split_like_training, write
 

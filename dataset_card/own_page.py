@@ -108,12 +108,12 @@ def limit(measured: Measured) -> str:
         f"Over these tables the rule's mean is {mean_multiplier(ours):.2f}, the limit's {mean_multiplier(told):.2f}. "
         f"What was aimed at where trials fail is {ASKED}, which the rule {reached}; "
         + (
-            f"on {_listed(below)} not even the limit gets there. "
+            f"on {listed(below)} not even the limit gets there. "
             if below
             else "the limit gets there on each of these tables. "
         )
         + (
-            f"On {_listed(harmed)} being told does harm: trials that end as failures may have good checkpoints "
+            f"On {listed(harmed)} being told does harm: trials that end as failures may have good checkpoints "
             "on their way, which the rule keeps and the limit throws away. "
             if harmed
             else ""
@@ -164,5 +164,5 @@ def _mean_and_worst(rule: Rule, tables: Sequence[Table]) -> str:
     return f"{mean_multiplier(cells):.2f} ({min(map(worth, cells)):.2f})"
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataset_card.own import OWN
-from dataset_card.own_page import BUDGETS, ablation, cells_of, limit, mean, mean_multiplier, tuned, worth
+from dataset_card.own import DEVELOPED_ON, OWN
+from dataset_card.own_page import BUDGETS, ablation, cells_of, limit, listed, mean, mean_multiplier, tuned, worth
 from dataset_card.rules import Cell, Kind, Measured, Table
 from seedbench import display
 from seedbench.display import charts
@@ -95,29 +95,38 @@ def _kind(measured: Measured, kind: Kind) -> str:
 
 
 def _elsewhere(measured: Measured) -> str:
-    """Leave one task out: settings chosen on the other tasks' tables, judged on this one's."""
-    tasks = sorted({table.name.split("/")[0] for table in measured.tables})
+    """Leave a task out, or a table that our own rule was not developed on: chosen on all others, judged there."""
+    signal = [table for table in measured.tables if table.signal]
+    left_out: dict[str, list[Table]] = {}
+    for table in sorted(signal, key=lambda table: table.name):
+        left_out.setdefault(f"task {table.name.split('/')[0]}", []).append(table)
+    judges = [table for table in signal if table.name not in DEVELOPED_ON]
+    left_out |= {f"table {table.name}": [table] for table in judges}
     own = [rule for rule in measured.rules if rule.name == OWN]
     others = [rule for rule in measured.rules if rule.name not in (OWN, "full_trials", "last_checkpoint")]
-    lines = ["| task left out | " + OWN + " | × there | best other rule elsewhere | × there |", "|---|---|---|---|---|"]
-    for task in tasks:
-        there = [table for table in measured.tables if table.name.startswith(f"{task}/") and table.signal]
-        if not there:
-            continue
-        known = [table for table in measured.tables if table not in there and table.signal]
-        said = []
+    lines = ["| left out | " + OWN + " | × there | best other rule elsewhere | × there |", "|---|---|---|---|---|"]
+    for said, there in left_out.items():
+        known = [table for table in signal if table not in there and table not in judges]
+        columns = []
         for rules in (own, others):
             best = max(rules, key=lambda rule: mean_multiplier(cells_of(rule, known)))
             cells = cells_of(best, there)
-            worst = min(map(worth, cells))
-            said += [f"`{best.label}`", f"{mean_multiplier(cells):.2f} (worst {worst:.2f})"]
-        lines.append(f"| {task} | {' | '.join(said)} |")
+            columns += [f"`{best.label}`", f"{mean_multiplier(cells):.2f} (worst {min(map(worth, cells)):.2f})"]
+        lines.append(f"| {said} | {' | '.join(columns)} |")
     return (
-        "## Chosen on other tasks\n\n"
-        "The setting with the highest geometric mean on the other tasks' tables, and its mean on the task left out. "
-        f"`{OWN}` itself was developed on all tables here but those scored on a test set, and its parameters were "
-        "fixed before these were opened to it: only they judge it. [What was tried to better it](rules-tried.md) is "
-        "kept by hand.\n\n" + "\n".join(lines)
+        "## Chosen elsewhere\n\n"
+        "The setting with the highest geometric mean on the tables that are neither left out nor kept for judging, and its "
+        "mean on those left out. "
+        f"`{OWN}` itself was developed on all tables here"
+        + (
+            f" but {listed([table.name for table in judges])}, and its parameters were fixed before "
+            f"{'it was' if len(judges) == 1 else 'these were'} opened to it: only "
+            f"{'that judges' if len(judges) == 1 else 'they judge'} it. "
+            if judges
+            else ": none judges it. "
+        )
+        + "[What was tried to better it](rules-tried.md) is kept by hand.\n\n"
+        + "\n".join(lines)
     )
 
 

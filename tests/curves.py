@@ -22,7 +22,6 @@ class Curves:
         majority: `campaign.majority_score`.
         columns: of the grid, which the trials fill row by row.
         losses: validation losses of each trial; None: 0.5 throughout.
-        train_losses: likewise.
         dev_examples: `campaign.dev_examples`.
     """
 
@@ -33,11 +32,10 @@ class Curves:
         majority: float = 0.0,
         columns: int = 1,
         losses: Sequence[Sequence[float]] | None = None,
-        train_losses: Sequence[Sequence[float]] | None = None,
         dev_examples: int | None = None,
     ) -> None:
         self.curves, self.columns = curves, columns
-        self.losses, self.train_losses = losses, train_losses
+        self.losses = losses
         self.task = TaskFacts(majority, dev_examples=dev_examples)
         self.grid = (-(-len(curves) // columns), columns)
         self.steps = steps or list(range(1, len(next(filter(None, curves))) + 1))
@@ -52,8 +50,8 @@ class Curves:
             raise PoolExhausted if None in wanted else UnknownCell
         number = fitting[0]
         self.waiting.remove(number)
-        known = [each[number] if each else repeat(0.5) for each in (self.losses, self.train_losses)]
-        points = zip(self.curves[number] or (), *known, strict=False)
+        losses = self.losses[number] if self.losses else repeat(0.5)
+        points = zip(self.curves[number] or (), losses, repeat(0.5), strict=False)
 
         def advance() -> Measurements:
             self.log.append(number)

@@ -4,8 +4,7 @@ A cohort trains side by side. After `patience` of the training the share (patien
 on: successive halving (Jamieson and Talwalkar 2016, arXiv 1502.07943) with a late first rung, and one at every later
 checkpoint. Ranks are by best score and by lowest validation loss, with equal weight. Before, a trial is dropped only as
 failing (Mosbach et al. 2021, arXiv 2006.04884: at the end no better than the majority class), and only where the
-cohort has split in two, for good, and train loss agrees, a witness that does not share the dev set's noise. What is
-saved starts new trials, which have to get over the same bars.
+cohort has split in two, for good. What is saved starts new trials, which have to get over the same bars.
 
 From a budget of 8 on there are two such cohorts. The first is spread over rows and columns of the grid of seeds; the
 second is taken from the cells that the additive model of `additive_seeds` promises most from it, whose shrinkage is
@@ -28,7 +27,7 @@ import numpy as np
 from seedbench import Campaign, Trial, UnknownCell, check_choice, check_number, ranked
 from seedbench.strategies import AdditiveSeeds
 
-Seen = dict[Trial, tuple[float, float, float]]  # at a checkpoint: best score, minus lowest validation loss, train loss
+Seen = dict[Trial, tuple[float, float]]  # at a checkpoint: best score, minus lowest validation loss
 COLUMNS = {"score": [0], "loss": [1], "both": [0, 1]}
 
 
@@ -39,25 +38,23 @@ class PatientHalving:
     Args:
         patience: fraction of a full trial before anybody is dropped by rank.
         power: how fast a cohort shrinks after that.
-        learnt: where the bar for failing lies, from 0, the majority class, to 1, the upper quartile of those seen.
-        errors: standard errors by which mean train losses above and below the bar must differ; None: there is no bar.
+        learnt: where the bar for failing lies, from 0, the majority class, to 1, the upper quartile of those seen;
+            None: there is no bar.
         first: share of the budget for the first cohort, from a budget of 8 on; 1: there is no second one.
         rank_by: "score", "loss" or "both", as in `seedbench.ranked`.
     """
 
     patience: float = 0.4
     power: float = 2.5
-    learnt: float = 0.25
-    errors: float | None = 2.0
-    first: float = 0.5
+    learnt: float | None = 0.5
+    first: float = 0.6
     rank_by: str = "both"
     tried: ClassVar[tuple[dict[str, object], ...]] = ({}, {"first": 1.0}, {"patience": 0.5})  # by `advise`
 
     def __post_init__(self) -> None:
         check_number("PatientHalving: patience", self.patience, above=0, most=1)
         check_number("PatientHalving: power", self.power, least=0, most=100)
-        check_number("PatientHalving: learnt", self.learnt, least=0, most=1)
-        check_number("PatientHalving: errors", self.errors, least=0, optional=True)
+        check_number("PatientHalving: learnt", self.learnt, least=0, most=1, optional=True)
         check_number("PatientHalving: first", self.first, above=0, most=1)
         check_choice("PatientHalving: rank_by", self.rank_by, tuple(COLUMNS))
 
@@ -115,7 +112,7 @@ class PatientHalving:
         places = self.places(list(seen[len(trial.checkpoints) - 1].values()))
         return trial.best.score > bar and bool((places < places[-1]).sum() < max(1, share * len(places)))
 
-    def places(self, seen: list[tuple[float, float, float]]) -> np.ndarray:
+    def places(self, seen: list[tuple[float, float]]) -> np.ndarray:
         """Where trials stand [trials], 0 for the best: by each of what counts, summed; equals share a mean place."""
         value = np.array(seen)[:, COLUMNS[self.rank_by]]
         worse = (value[None] > value[:, None]).sum(axis=1) + (value[None] >= value[:, None]).sum(axis=1) - 1
@@ -125,21 +122,20 @@ class PatientHalving:
     def bar(self, seen: list[Seen], done: list[float], majority: float) -> float:
         """What a trial must have scored by the last of these checkpoints not to be failing.
 
-        Minus infinity where the cohort has not split: a quarter of it, and two trials, must be above the bar, hardly
-        more than at 0.6 of the way here, and have a lower train loss.
+        Minus infinity where the cohort has not split: a quarter of it, and two trials, must be above the bar, and
+        hardly more than at 0.6 of the way here.
         """
         early, trials = bisect(done, 0.6 * done[len(seen)] + 1e-9) - 2, list(seen[-1])
-        if self.errors is None or early < 0 or len(seen) < 3 or len(trials) < 4:
+        if self.learnt is None or early < 0 or len(seen) < 3 or len(trials) < 4:
             return -inf
-        floor = min(score for score, _, _ in seen[0].values()) if isnan(majority) else majority
-        score, _, train = np.array([seen[-1][trial] for trial in trials]).T
-        bar = floor + self.learnt * (float(np.quantile(score, 0.75)) - floor)
-        good = score > bar
-        grown = good.sum() - sum(seen[early][trial][0] > bar for trial in trials)
-        if bar <= floor or not max(2, len(trials) / 4) <= good.sum() < len(trials) or grown > max(1, len(trials) / 10):
-            return -inf
-        error = float(train.std()) * (1 / good.sum() + 1 / (~good).sum()) ** 0.5
-        return bar if train[~good].mean() - train[good].mean() > self.errors * error else -inf
+        floor = min(score for score, _ in seen[0].values()) if isnan(majority) else majority
+        score = np.array([seen[-1][trial][0] for trial in trials])
+        upper = float(np.quantile(score, 0.75))
+        bar = floor + self.learnt * (upper - floor)
+        good = int((score > bar).sum())
+        grown = good - sum(seen[early][trial][0] > bar for trial in trials)
+        split = upper > floor and max(2, len(trials) / 4) <= good < len(trials)
+        return bar if split and grown <= max(1, len(trials) / 10) else -inf
 
 
 def kept(width: float, share: float) -> int:
@@ -188,11 +184,10 @@ def promising(campaign: Campaign) -> Iterator[tuple[int, int]]:
 def look(trial: Trial, seen: list[Seen]) -> None:
     """Trains a trial to its next checkpoint, and writes down what is known of it there."""
     k, point = len(trial.checkpoints), trial.advance()
-    _, loss, train = seen[k - 1][trial] if k else (0.0, -inf, 0.0)
-    loss = loss if isnan(point.validation_loss) else max(loss, -point.validation_loss)
-    leg = point.step - (trial.checkpoints[k - 1].step if k else 0)
-    train += leg * (10.0 if isnan(point.train_loss) else point.train_loss)
-    seen[k][trial] = (trial.best.score, loss, train)
+    loss = seen[k - 1][trial][1] if k else -inf
+    if not isnan(point.validation_loss):
+        loss = max(loss, -point.validation_loss)
+    seen[k][trial] = (trial.best.score, loss)
 
 
 strategy = PatientHalving()

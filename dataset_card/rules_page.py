@@ -115,8 +115,8 @@ def _elsewhere(measured: Measured) -> str:
         lines.append(f"| {said} | {' | '.join(columns)} |")
     return (
         "## Chosen elsewhere\n\n"
-        "The setting with the highest geometric mean on the tables that are neither left out nor kept for judging, and its "
-        "mean on those left out. "
+        "The setting with the highest geometric mean on the tables that are neither left out nor kept for judging, and "
+        "its mean on those left out. "
         f"`{OWN}` itself was developed on all tables here"
         + (
             f" but {listed([table.name for table in judges])}, and its parameters were fixed before "

@@ -15,11 +15,12 @@ Early ranks mislead where failing shows late and where there are few examples; t
 elsewhere so as not to lose there.
 """
 
-from bisect import bisect
+from bisect import bisect, bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from math import inf, isnan
+from statistics import quantiles
 from typing import ClassVar
 
 import numpy as np
@@ -103,21 +104,24 @@ class PatientHalving:
             if cohort and k + 1 < len(seen):
                 bars[k] = self.bar(seen[: k + 1], done, campaign.majority_score)
                 cohort = [trial for trial in cohort if trial.best.score > bars[k]] or cohort
-                order = np.argsort(self.places([seen[k][trial] for trial in cohort]), kind="stable")
+                places = self.places([seen[k][trial] for trial in cohort])
+                order = sorted(range(len(cohort)), key=places.__getitem__)
                 cohort = [cohort[n] for n in sorted(order[: kept(width, share[k + 1])])]
 
     def passes(self, trial: Trial, seen: list[Seen], bar: float, share: float) -> bool:
         """Trains a latecomer to its next checkpoint; whether it would have been kept there."""
         look(trial, seen)
         places = self.places(list(seen[len(trial.checkpoints) - 1].values()))
-        return trial.best.score > bar and bool((places < places[-1]).sum() < max(1, share * len(places)))
+        return trial.best.score > bar and sum(place < places[-1] for place in places) < max(1, share * len(places))
 
-    def places(self, seen: list[tuple[float, float]]) -> np.ndarray:
-        """Where trials stand [trials], 0 for the best: by each of what counts, summed; equals share a mean place."""
-        value = np.array(seen)[:, COLUMNS[self.rank_by]]
-        worse = (value[None] > value[:, None]).sum(axis=1) + (value[None] >= value[:, None]).sum(axis=1) - 1
-        worth: np.ndarray = worse.sum(axis=1) / 2
-        return worth
+    def places(self, seen: list[tuple[float, float]]) -> list[int]:
+        """Where trials stand, 0 for the best: twice their places by what counts, summed; equals share a mean place."""
+        total = [0] * len(seen)
+        for column in COLUMNS[self.rank_by]:
+            ascending = sorted(one[column] for one in seen)
+            for n, one in enumerate(seen):
+                total[n] += 2 * len(seen) - 1 - bisect_left(ascending, one[column]) - bisect(ascending, one[column])
+        return total
 
     def bar(self, seen: list[Seen], done: list[float], majority: float) -> float:
         """What a trial must have scored by the last of these checkpoints not to be failing.
@@ -129,10 +133,9 @@ class PatientHalving:
         if self.learnt is None or early < 0 or len(seen) < 3 or len(trials) < 4:
             return -inf
         floor = min(score for score, _ in seen[0].values()) if isnan(majority) else majority
-        score = np.array([seen[-1][trial][0] for trial in trials])
-        upper = float(np.quantile(score, 0.75))
+        upper = quantiles([score for score, _ in seen[-1].values()], n=4, method="inclusive")[2]
         bar = floor + self.learnt * (upper - floor)
-        good = int((score > bar).sum())
+        good = sum(score > bar for score, _ in seen[-1].values())
         grown = good - sum(seen[early][trial][0] > bar for trial in trials)
         split = upper > floor and max(2, len(trials) / 4) <= good < len(trials)
         return bar if split and grown <= max(1, len(trials) / 10) else -inf

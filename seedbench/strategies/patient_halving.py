@@ -16,7 +16,7 @@ Early ranks mislead where failing shows late and where there are few examples; t
 elsewhere so as not to lose there.
 """
 
-from bisect import bisect
+from bisect import bisect, bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -106,21 +106,24 @@ class PatientHalving:
             if cohort and k + 1 < len(seen):
                 bars[k] = self.bar(seen[: k + 1], done, campaign.majority_score)
                 cohort = [trial for trial in cohort if trial.best.score > bars[k]] or cohort
-                order = np.argsort(self.places([seen[k][trial] for trial in cohort]), kind="stable")
+                places = self.places([seen[k][trial] for trial in cohort])
+                order = sorted(range(len(cohort)), key=places.__getitem__)
                 cohort = [cohort[n] for n in sorted(order[: kept(width, share[k + 1])])]
 
     def passes(self, trial: Trial, seen: list[Seen], bar: float, share: float) -> bool:
         """Trains a latecomer to its next checkpoint; whether it would have been kept there."""
         look(trial, seen)
         places = self.places(list(seen[len(trial.checkpoints) - 1].values()))
-        return trial.best.score > bar and bool((places < places[-1]).sum() < max(1, share * len(places)))
+        return trial.best.score > bar and sum(place < places[-1] for place in places) < max(1, share * len(places))
 
-    def places(self, seen: list[tuple[float, float, float]]) -> np.ndarray:
-        """Where trials stand [trials], 0 for the best: by each of what counts, summed; equals share a mean place."""
-        value = np.array(seen)[:, COLUMNS[self.rank_by]]
-        worse = (value[None] > value[:, None]).sum(axis=1) + (value[None] >= value[:, None]).sum(axis=1) - 1
-        worth: np.ndarray = worse.sum(axis=1) / 2
-        return worth
+    def places(self, seen: list[tuple[float, float, float]]) -> list[int]:
+        """Where trials stand, the best lowest: twice the number that are better, and once that of equals; summed."""
+        total = [0] * len(seen)
+        for column in COLUMNS[self.rank_by]:
+            ascending = sorted(one[column] for one in seen)
+            for n, one in enumerate(seen):
+                total[n] -= bisect_left(ascending, one[column]) + bisect(ascending, one[column])
+        return total
 
     def bar(self, seen: list[Seen], done: list[float], majority: float) -> float:
         """What a trial must have scored by the last of these checkpoints not to be failing.
@@ -133,13 +136,21 @@ class PatientHalving:
             return -inf
         floor = min(score for score, _, _ in seen[0].values()) if isnan(majority) else majority
         score, _, train = np.array([seen[-1][trial] for trial in trials]).T
-        bar = floor + self.learnt * (float(np.quantile(score, 0.75)) - floor)
+        bar = floor + self.learnt * (upper_quartile(score.tolist()) - floor)
         good = score > bar
         grown = good.sum() - sum(seen[early][trial][0] > bar for trial in trials)
         if bar <= floor or not max(2, len(trials) / 4) <= good.sum() < len(trials) or grown > max(1, len(trials) / 10):
             return -inf
         error = float(train.std()) * (1 / good.sum() + 1 / (~good).sum()) ** 0.5
         return bar if train[~good].mean() - train[good].mean() > self.errors * error else -inf
+
+
+def upper_quartile(values: list[float]) -> float:
+    """As `np.quantile(values, 0.75)`, which takes ten times as long for so few."""
+    ascending, place = sorted(values), 0.75 * (len(values) - 1)
+    below, above = ascending[int(place)], ascending[min(int(place) + 1, len(values) - 1)]
+    part = place % 1
+    return below + (above - below) * part if part < 0.5 else above - (above - below) * (1 - part)
 
 
 def kept(width: float, share: float) -> int:

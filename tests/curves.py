@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import repeat
 from typing import Any, NamedTuple
 
@@ -53,13 +53,12 @@ class Curves:
         number = fitting[0]
         self.waiting.remove(number)
         known = [each[number] if each else repeat(0.5) for each in (self.losses, self.train_losses)]
-        points = zip(self.curves[number] or (), *known, strict=False)
+        return *self.cell(number), self.training_of(number, zip(self.curves[number] or (), *known, strict=False))
 
-        def advance() -> Measurements:
+    def training_of(self, number: int, points: Iterable[tuple[float, float, float]]) -> Iterator[Measurements]:
+        for point in points:
             self.log.append(number)
-            return Measurements(*next(points))
-
-        return *self.cell(number), advance
+            yield Measurements(*point)
 
     def cell(self, number: int) -> tuple[int, int]:
         return divmod(number, self.columns)

@@ -11,8 +11,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from seedbench.campaign.objects import Campaign, Checkpoint, OracleCampaign, Trial
-from seedbench.campaign.rules import chosen, marks_of, not_paid_for, of_another, reach, refusal, stop_if_idle
+from seedbench.campaign.rules import chosen, marks_of, not_paid_for, one_by_one, reach, refusal, stop_if_idle
 from seedbench.campaign.source import Labels, Measurements, Source
+from seedbench.errors import InvalidReturn
 
 if TYPE_CHECKING:
     import numpy as np
@@ -188,15 +189,8 @@ def open_campaign(
         return new
 
     def advance_by(trial: Trial, count: int) -> Checkpoint:
-        if trial not in books:
-            raise of_another()
-        if count < FEW:
-            checkpoint = trial.advance()
-            for _ in range(count - 1):
-                if trial.complete:
-                    break
-                checkpoint = trial.advance()
-            return checkpoint
+        if count < FEW or trial not in books:
+            return one_by_one(trial, count)
         train(trial, count)
         booked, _ = books[trial]
         return made(trial, booked, len(booked) - 1)
@@ -229,18 +223,17 @@ def open_campaign(
     def told_ahead(trials: Sequence[Trial], checkpoints: int) -> None:
         money, coming = remaining, []
         for trial in trials:
-            if trial not in books:
-                break
-            first = len(books[trial][0])
+            labels = (trial.weight_init_seed, trial.data_order_seed)
+            first = len(books[started[labels]][0])
             to, wanted = reach(done, first, checkpoints, money)
             money -= done[to] - done[first]
-            coming.append(((trial.weight_init_seed, trial.data_order_seed), to - first))
+            coming.append((labels, to - first))
             if to < wanted:
                 break
         ahead([(labels, number) for labels, number in coming if number])  # type: ignore[misc]
 
     def ended() -> Checkpoint:
-        raise of_another()
+        raise InvalidReturn("advanced a trial of an earlier campaign; every campaign starts its own")
 
     def close() -> None:
         for trial in books:

@@ -43,6 +43,16 @@ def reach(done: Sequence[int], first: int, count: int, remaining: float) -> tupl
     return bisect(done, done[first] + remaining, first) - 1, wanted
 
 
+def one_by_one(trial: Trial, count: int) -> Checkpoint:
+    """Trains a trial, or what a strategy has put around one, to so many checkpoints from here, or to its end."""
+    checkpoint = trial.advance()
+    for _ in range(count - 1):
+        if trial.complete:
+            break
+        checkpoint = trial.advance()
+    return checkpoint
+
+
 def stop_if_idle(calls: int) -> None:
     """Raises `StrategyStopped` after so many calls in a row that paid for nothing and started nothing."""
     if calls > IDLE_CALLS:
@@ -84,11 +94,6 @@ def chosen(returned: object, paid: Sequence[Trial]) -> Checkpoint:
         raise InvalidReturn(f"returned {returned!r}, which is not of this campaign or without a paid checkpoint")
     shown = repr(returned) if type(returned) in (bool, int, float, str) else f"a {type(returned).__name__}"
     raise InvalidReturn(f"returned {shown:.80}; a strategy returns a Trial, a Checkpoint or None")
-
-
-def of_another() -> InvalidReturn:
-    """Why a trial is not advanced."""
-    return InvalidReturn("advanced a trial of an earlier campaign; every campaign starts its own")
 
 
 def not_paid_for() -> InvalidReturn:

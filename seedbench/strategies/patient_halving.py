@@ -116,13 +116,13 @@ class PatientHalving:
         places = self.places(list(seen[len(trial.checkpoints) - 1].values()))
         return trial.best.score > bar and sum(place < places[-1] for place in places) < max(1, share * len(places))
 
-    def places(self, seen: list[tuple[float, float, float]]) -> list[int]:
-        """Where trials stand, the best lowest: twice the number that are better, and once that of equals; summed."""
-        total = [0] * len(seen)
+    def places(self, seen: list[tuple[float, float, float]]) -> list[float]:
+        """Where trials stand, 0 for the best: by each of what counts, summed; equals share a mean place."""
+        total, last = [0.0] * len(seen), len(seen) - 1
         for column in COLUMNS[self.rank_by]:
             ascending = sorted(one[column] for one in seen)
             for n, one in enumerate(seen):
-                total[n] -= bisect_left(ascending, one[column]) + bisect(ascending, one[column])
+                total[n] += last - (bisect_left(ascending, one[column]) + bisect(ascending, one[column]) - 1) / 2
         return total
 
     def bar(self, seen: list[Seen], done: list[float], majority: float) -> float:

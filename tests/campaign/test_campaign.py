@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from seedbench import BudgetSpent, Campaign, Checkpoint, PoolExhausted, TrialComplete, UnknownCell
 from seedbench.campaign import Measurements, open_campaign, shown_loss
-from seedbench.errors import InvalidReturn
 from tests.campaign.grid import Grid, opened
 
 
@@ -208,11 +207,18 @@ def test_a_source_that_fails_leaves_what_it_measured_before():
     assert not trial.complete and settle(trial)[:3] == (0, 0, 1)
 
 
-def test_another_campaigns_trial_is_not_trained():
-    campaign, other = opened(), opened()
-    with pytest.raises(InvalidReturn, match="a trial of an earlier campaign"):
-        campaign.campaign.advance([other.campaign.start()])
-    assert other.campaign.trials == campaign.campaign.trials == ()
+def test_what_a_strategy_puts_around_a_trial_is_trained_as_the_trial_is():
+    class Around:
+        def __init__(self, trial):
+            self._trial = trial
+
+        def __getattr__(self, name):
+            return getattr(self._trial, name)
+
+    campaign = opened(budget=6, steps=range(1, 9)).campaign
+    around = Around(campaign.start())
+    (last,) = campaign.advance([around], 6)
+    assert (last.index, len(around.checkpoints), campaign.remaining) == (5, 6, 6 - 6 / 8)
 
 
 def test_where_the_money_ends_those_before_are_trained_and_paid():

@@ -181,10 +181,17 @@ def spread(campaign: Campaign) -> Iterator[tuple[int, int]]:
     """Cells of as many rows and columns as there are: along a diagonal of the shuffled grid, then along the next."""
     rows, columns = (campaign.rng.permutation(size).tolist() for size in campaign.grid)
     length = max(len(rows), len(columns))
-    every = (
+    return without_repeats(
         (rows[n % len(rows)], columns[(n + shift) % len(columns)]) for shift in range(length) for n in range(length)
     )
-    return iter(dict.fromkeys(every))
+
+
+def without_repeats(cells: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    met = set()
+    for cell in cells:
+        if cell not in met:
+            met.add(cell)
+            yield cell
 
 
 def promising(campaign: Campaign) -> Iterator[tuple[int, int]]:
@@ -193,7 +200,7 @@ def promising(campaign: Campaign) -> Iterator[tuple[int, int]]:
     promise = promise.round(9) + 1e-10 * campaign.rng.random(promise.shape)
     begun = {(trial.weight_init_seed, trial.data_order_seed) for trial in campaign.trials}
     cells = (divmod(cell, campaign.grid[1]) for cell in np.argsort(-promise, axis=None, kind="stable").tolist())
-    return iter([cell for cell in cells if cell not in begun])
+    return (cell for cell in cells if cell not in begun)
 
 
 def look(trial: Trial, seen: list[Seen]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import repeat
 from typing import Any, NamedTuple
 
@@ -51,13 +51,12 @@ class Curves:
         number = fitting[0]
         self.waiting.remove(number)
         losses = self.losses[number] if self.losses else repeat(0.5)
-        points = zip(self.curves[number] or (), losses, repeat(0.5), strict=False)
+        return *self.cell(number), self.training_of(number, zip(self.curves[number] or (), losses, strict=False))
 
-        def advance() -> Measurements:
+    def training_of(self, number: int, points: Iterable[tuple[float, float]]) -> Iterator[Measurements]:
+        for score, loss in points:
             self.log.append(number)
-            return Measurements(*next(points))
-
-        return *self.cell(number), advance
+            yield Measurements(score, loss, 0.5)
 
     def cell(self, number: int) -> tuple[int, int]:
         return divmod(number, self.columns)

@@ -31,6 +31,7 @@ from seedbench.evaluation.scores import (
 from seedbench.influences import Total, best_of_n, interval, never_differs, total
 from seedbench.metrics import full_trials_needed
 from seedbench.replay import (
+    Replay,
     ReplayKeywords,
     ReplayOptions,
     admitted_budgets,
@@ -185,9 +186,12 @@ def _candidates(settings: Sequence[Setting], replayed: Replayed, budget: int) ->
     every = replayed.scores
     some = with_signal(every)
     compared = [mean_over_best_of_n(every, rule, budget) for rule in range(len(settings))]
+    first = _first_alike(replayed.replays)
+    distinct = sorted(set(first))
+    p_of = dict(zip(distinct, together([compared[rule] for rule in distinct]), strict=True))
     judged = []
-    for rule, ((name, parameters), found, p) in enumerate(zip(settings, compared, together(compared), strict=True)):
-        at = interval(found)
+    for rule, ((name, parameters), found) in enumerate(zip(settings, compared, strict=True)):
+        at, p = interval(found), p_of[first[rule]]
         judged.append(
             Candidate(
                 name=name,
@@ -202,6 +206,21 @@ def _candidates(settings: Sequence[Setting], replayed: Replayed, budget: int) ->
             )
         )
     return tuple(sorted(judged, key=lambda candidate: -candidate.difference))
+
+
+def _first_alike(replays: Sequence[Replay]) -> list[int]:
+    """Of each setting the first one whose campaigns were all the same: they are one comparison, and count once.
+
+    Fractions that fall on the same checkpoint of every table make such settings.
+    """
+    first: dict[bytes, int] = {}
+    return [first.setdefault(_campaigns(one), number) for number, one in enumerate(replays)]
+
+
+def _campaigns(replay: Replay) -> bytes:
+    """What one setting did and kept, in all its campaigns."""
+    arrays = [(one.trial, one.checkpoint, one.steps_spent, one.rows_seen, one.columns_seen) for one in replay.tables]
+    return b"".join(array.tobytes() for of_table in arrays for array in of_table)
 
 
 def _verdict(found: Total, p: float | None) -> Verdict:

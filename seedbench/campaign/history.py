@@ -111,7 +111,7 @@ class PastTrial(Trial):
         _set(self, "_all", ())
 
     @property
-    def checkpoints(self) -> tuple[Checkpoint, ...]:  # type: ignore[override]
+    def checkpoints(self) -> tuple[Checkpoint, ...]:
         """All of them, in order."""
         if not self._all:
             _set(self, "_all", tuple(self._checkpoint(index) for index in range(len(self._past.step))))

@@ -6,24 +6,22 @@ source is a recorded table, a pipe out of a sealed process, or live training, an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
-from operator import index as to_index
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from seedbench.campaign.objects import Campaign, Checkpoint, OracleCampaign, Trial
-from seedbench.campaign.source import Labels, Source
-from seedbench.errors import BudgetSpent, InvalidReturn, StrategyStopped, TrialComplete, UnknownCell
+from seedbench.campaign.rules import chosen, marks_of, not_paid_for, one_by_one, reach, refusal, stop_if_idle
+from seedbench.campaign.source import Labels, Measurements, Source
+from seedbench.errors import InvalidReturn
 
 if TYPE_CHECKING:
     import numpy as np
 
     from seedbench.campaign.history import PastTable
 
-#: So many calls in a row that pay for nothing and start nothing end a campaign: the strategy is not going to stop.
-IDLE_CALLS = 10_000
-
-AXES = ("weight_init_seed", "data_order_seed")
+#: So many checkpoints of a trial are cheaper one by one; more are booked first, and become objects when looked at.
+FEW = 5
 
 
 class Settlement(NamedTuple):
@@ -54,14 +52,7 @@ class OpenCampaign(NamedTuple):
     close: Callable[[], None]
 
 
-Marks = tuple[tuple[float, int, float], ...]
-
-
-@lru_cache(maxsize=256)
-def marks_of(steps: tuple[int, ...]) -> Marks:
-    """What each checkpoint costs, its step and its fraction; and one more, into which a complete trial runs."""
-    marks = ((after - before, after, after / steps[-1]) for before, after in zip((0, *steps), steps, strict=False))
-    return (*marks, (float("inf"), 0, 0.0))
+Booked = list[Checkpoint | Measurements]  # paid for: objects, or, where nobody has looked yet, what was measured
 
 
 def open_campaign(
@@ -94,6 +85,7 @@ def open_campaign(
         close: takes the campaign's objects apart, so that they are freed at once instead of by the garbage collector.
     """
     marks = marks_of(tuple(source.steps))
+    done = (0, *source.steps)  # training steps after so many checkpoints
     length, steps_of_trial = len(source.steps), source.steps[-1]
     total: int = budget * steps_of_trial
     remaining: float = total  # a whole number; float only for the type of an endless cost
@@ -101,8 +93,8 @@ def open_campaign(
     start_trial = source.start
     lowest = float("-inf")
     idle, idle_since = 0, (remaining, unstarted)
-    # The trials by their labels, and of each the checkpoints paid for in a list that no strategy holds.
-    started: dict[tuple[int, int], tuple[Trial, list[Checkpoint]]] = {}
+    started: dict[Labels, Trial] = {}
+    books: dict[Trial, tuple[Booked, Iterator[Measurements]]] = {}  # which no strategy holds
     paid: list[Trial] = []  # those with a checkpoint
 
     def count_idle() -> None:
@@ -120,28 +112,28 @@ def open_campaign(
         nonlocal unstarted
         if type(weight_init_seed) is type(data_order_seed) is int and (weight_init_seed, data_order_seed) in started:
             count_idle()
-            return started[weight_init_seed, data_order_seed][0]
+            return started[weight_init_seed, data_order_seed]
         try:
-            row, column, train = start_trial(weight_init_seed, data_order_seed)
+            row, column, measurements = start_trial(weight_init_seed, data_order_seed)
         except Exception:
             count_idle()
             raise
         unstarted -= 1
-        index = 0
-        best_score = lowest
-        checkpoints: list[Checkpoint] = []
-        booked: list[Checkpoint] = []
+        measure = measurements.__next__
+        booked: Booked = []
         trial = Trial()
         trial.weight_init_seed = row
         trial.data_order_seed = column
-        trial.checkpoints = checkpoints
         trial.complete = False
-        trial._best = None
-        started[row, column] = trial, booked
+        trial._best = trial._shown = None
+        trial._show = show
+        started[row, column] = trial
+        books[trial] = booked, measurements
 
         # A replay's time goes here, and to what `start` makes: every variable shared with it costs each trial a cell.
         def advance() -> Checkpoint:
-            nonlocal remaining, index, best_score
+            nonlocal remaining
+            index = len(booked)
             cost, step, fraction = marks[index]
             if cost > remaining:
                 raise refuse(trial, index)
@@ -151,28 +143,80 @@ def open_campaign(
             checkpoint.index = index
             checkpoint.step = step
             checkpoint.fraction = fraction
-            score, checkpoint.validation_loss, checkpoint.train_loss, checkpoint.repeated = train()
+            score, checkpoint.validation_loss, checkpoint.train_loss, checkpoint.repeated = measure()
             checkpoint.score = score
-            if score > best_score:
-                if index == 0:
-                    paid.append(trial)
-                best_score = score
-                trial._best = checkpoint
-            checkpoints.append(checkpoint)
             booked.append(checkpoint)
-            index += 1
-            if index == length:
+            best = trial._best
+            if best is None:
+                paid.append(trial)
+                trial._best = checkpoint
+            elif score > best.score:
+                trial._best = checkpoint
+            if trial._shown is not None:
+                trial._shown.append(checkpoint)
+            if index + 1 == length:
                 trial.complete = True
             return checkpoint
 
         trial.advance = advance
         return trial
 
+    def train(trial: Trial, count: int) -> list[Measurements]:
+        """Trains a trial to so many checkpoints from here, or to its end; what was measured is booked as it is."""
+        nonlocal remaining
+        booked, measurements = books[trial]
+        first, new = len(booked), list[Measurements]()
+        to, wanted = reach(done, first, count, remaining)
+        remaining -= done[to] - done[first]
+        try:
+            new.extend(islice(measurements, to - first))
+        finally:  # a source that fails leaves what it measured before
+            booked += new
+            known, best = trial._best, None
+            score = lowest if known is None else known.score
+            for index, measured in enumerate(new, first):
+                if measured[0] > score:
+                    score, best = measured[0], index
+            if best is not None:
+                if known is None:
+                    paid.append(trial)
+                trial._best = made(trial, booked, best)
+            if trial._shown is not None:
+                trial._shown += [made(trial, booked, index) for index in range(first, len(booked))]
+            trial.complete = len(booked) == length
+        if to < wanted or first == length:
+            raise refuse(trial, to)
+        return new
+
+    def advance_by(trial: Trial, count: int) -> Checkpoint:
+        if count < FEW or trial not in books:
+            return one_by_one(trial, count)
+        train(trial, count)
+        booked, _ = books[trial]
+        return made(trial, booked, len(booked) - 1)
+
+    def show(trial: Trial) -> list[Checkpoint]:
+        booked, _ = books[trial]
+        return [made(trial, booked, index) for index in range(len(booked))]
+
+    def made(trial: Trial, booked: Booked, index: int) -> Checkpoint:
+        """What is booked there as an object, the same one whenever it is asked for."""
+        measured = booked[index]
+        if isinstance(measured, Checkpoint):
+            return measured
+        checkpoint = booked[index] = Checkpoint()
+        checkpoint.trial = trial
+        checkpoint.index = index
+        _, checkpoint.step, checkpoint.fraction = marks[index]
+        checkpoint.score, checkpoint.validation_loss, checkpoint.train_loss, checkpoint.repeated = measured
+        return checkpoint
+
     def settle(returned: object) -> Settlement:
         checkpoint = chosen(returned, paid)
-        for (row, column), (_, booked) in started.items():
+        for (row, column), trial in started.items():
+            booked, _ = books[trial]
             if checkpoint in booked:
-                spent, looks = total - int(remaining), sum(map(_validations, started.values()))
+                spent, looks = total - int(remaining), sum(_validations(booked) for booked, _ in books.values())
                 return Settlement(row, column, booked.index(checkpoint), spent, len(paid), looks)
         raise not_paid_for()
 
@@ -180,12 +224,11 @@ def open_campaign(
         money, coming = remaining, []
         for trial in trials:
             labels = (trial.weight_init_seed, trial.data_order_seed)
-            first, number = len(started[labels][1]), 0
-            while number < checkpoints and first + number < length and marks[first + number][0] <= money:
-                money -= marks[first + number][0]
-                number += 1
-            coming.append((labels, number))
-            if number < min(checkpoints, length - first):
+            first = len(books[started[labels]][0])
+            to, wanted = reach(done, first, checkpoints, money)
+            money -= done[to] - done[first]
+            coming.append((labels, to - first))
+            if to < wanted:
                 break
         ahead([(labels, number) for labels, number in coming if number])  # type: ignore[misc]
 
@@ -193,8 +236,9 @@ def open_campaign(
         raise InvalidReturn("advanced a trial of an earlier campaign; every campaign starts its own")
 
     def close() -> None:
-        for trial, _ in started.values():
-            trial.advance, trial.checkpoints, trial._best = ended, (), None
+        for trial in books:
+            trial.advance, trial._shown, trial._best = ended, [], None
+        books.clear()
 
     if test_scores is None:
         campaign = Campaign()
@@ -209,6 +253,8 @@ def open_campaign(
     campaign._history = lambda: history()  # as it is, it might lead to the records
     campaign._ahead = told_ahead if ahead else None
     campaign._start = start
+    campaign._advance_by = advance_by
+    campaign._train = train
     campaign._remaining = lambda: remaining / steps_of_trial
     campaign._trials = lambda: tuple(paid)
     campaign._unstarted = lambda: unstarted
@@ -217,72 +263,8 @@ def open_campaign(
     return OpenCampaign(campaign, settle, close)
 
 
-def _validations(started: tuple[Trial, list[Checkpoint]]) -> int:
+def _validations(booked: Booked) -> int:
     """The checkpoints of a trial that were measured; what comes after its own end only repeats."""
-    _, booked = started
     if booked and booked[-1].repeated:
         return sum(not checkpoint.repeated for checkpoint in booked)
     return len(booked)
-
-
-def stop_if_idle(calls: int) -> None:
-    """Raises `StrategyStopped` after so many calls in a row that paid for nothing and started nothing."""
-    if calls > IDLE_CALLS:
-        raise StrategyStopped(
-            f"made {IDLE_CALLS:,} calls in a row that paid for nothing; was the budget's end swallowed?"
-        )
-
-
-def refusal(trial: Trial, cost: float, remaining: float) -> BudgetSpent | TrialComplete:
-    """Why a trial is not advanced for a cost, which is endless at its end."""
-    if cost == float("inf"):
-        return TrialComplete(f"{trial!r} is complete; check trial.complete before trial.advance()")
-    return BudgetSpent(f"the next checkpoint of {trial!r} costs {cost} steps, and {remaining} are left")
-
-
-def chosen(returned: object, paid: Sequence[Trial]) -> Checkpoint:
-    """The checkpoint that a strategy's answer means.
-
-    Args:
-        returned: a trial, a checkpoint, or None for the best checkpoint seen.
-        paid: the campaign's trials with a checkpoint.
-
-    Raises:
-        InvalidReturn: it is something else, of another campaign, or nothing was paid for.
-    """
-    if not paid:
-        raise InvalidReturn("paid for no checkpoint, so there is none to keep")
-    if returned is None:
-        checkpoint = paid[0].best
-        for trial in paid:
-            if trial.best.score > checkpoint.score:  # the first among ties
-                checkpoint = trial.best
-        return checkpoint
-    if isinstance(returned, Checkpoint):
-        return returned
-    if isinstance(returned, Trial):
-        if any(returned is trial for trial in paid):
-            return returned.best
-        raise InvalidReturn(f"returned {returned!r}, which is not of this campaign or without a paid checkpoint")
-    shown = repr(returned) if type(returned) in (bool, int, float, str) else f"a {type(returned).__name__}"
-    raise InvalidReturn(f"returned {shown:.80}; a strategy returns a Trial, a Checkpoint or None")
-
-
-def not_paid_for() -> InvalidReturn:
-    """Why a checkpoint is not kept."""
-    return InvalidReturn("returned a checkpoint that was not paid for in this campaign")
-
-
-def check_label(axis: int, label: object, size: int) -> int:
-    """A label that a strategy gave for one of `AXES` of a grid, as a plain integer.
-
-    Raises:
-        UnknownCell: there is no such label.
-    """
-    try:
-        number = int(to_index(label))  # type: ignore[arg-type]
-    except TypeError:
-        number = -1
-    if not 0 <= number < size:
-        raise UnknownCell(f"{AXES[axis]} must be a whole number from 0 to {size - 1}, found {str(label)[:40]}")
-    return number

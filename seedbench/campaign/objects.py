@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from seedbench.campaign.history import PastTable
+    from seedbench.campaign.source import Measurements
 
 
 class Checkpoint:
@@ -54,7 +55,6 @@ class Trial:
     Attributes:
         weight_init_seed: label of its row of the grid, from 0; says nothing about the real seed.
         data_order_seed: label of its column, from 0.
-        checkpoints: those paid for, in order. Read it, do not change it.
         complete: whether the last checkpoint is paid for.
         advance: trains to the next checkpoint, and pays for it; see below.
 
@@ -62,13 +62,21 @@ class Trial:
     cost more than what is left (nothing is charged then), and `TrialComplete` at the end of the trial.
     """
 
-    __slots__ = ("_best", "advance", "checkpoints", "complete", "data_order_seed", "weight_init_seed")
+    __slots__ = ("_best", "_show", "_shown", "advance", "complete", "data_order_seed", "weight_init_seed")
     weight_init_seed: int
     data_order_seed: int
-    checkpoints: Sequence[Checkpoint]
     complete: bool
     advance: Callable[[], Checkpoint]
     _best: Checkpoint | None
+    _shown: list[Checkpoint] | None  # the checkpoints, once somebody has looked at them
+    _show: Callable[[Trial], list[Checkpoint]]  # makes them
+
+    @property
+    def checkpoints(self) -> Sequence[Checkpoint]:
+        """Those paid for, in order. Read it, do not change it."""
+        if self._shown is None:
+            self._shown = self._show(self)
+        return self._shown
 
     @property
     def best(self) -> Checkpoint:
@@ -100,12 +108,14 @@ class Campaign:
     """
 
     __slots__ = (
+        "_advance_by",
         "_ahead",
         "_history",
         "_new_rng",
         "_remaining",
         "_rng",
         "_start",
+        "_train",
         "_trials",
         "_unstarted",
         "budget",
@@ -125,8 +135,10 @@ class Campaign:
     metric: str | None
     dev_examples: int | None
     labels: int | None
+    _advance_by: Callable[[Trial, int], Checkpoint]  # to its end, where that comes sooner; gives the last one
     _ahead: Callable[[Sequence[Trial], int], None] | None
     _start: Callable[[int | None, int | None], Trial]
+    _train: Callable[[Trial, int], list[Measurements]]  # the same without objects, for a campaign in a sealed process
     _remaining: Callable[[], float]
     _trials: Callable[[], tuple[Trial, ...]]
     _unstarted: Callable[[], int]
@@ -178,20 +190,13 @@ class Campaign:
             raise ValueError("campaign.advance: a trial is in the list twice")
         if checkpoints < 1:
             raise ValueError(f"campaign.advance: checkpoints must be at least 1, found {checkpoints}")
+        checkpoints = to_index(checkpoints)
         for trial in trials:
             if trial.complete:
                 trial.advance()  # says so
         if self._ahead is not None:
             self._ahead(trials, checkpoints)
-        reached = []
-        for trial in trials:
-            checkpoint = trial.advance()
-            for _ in range(checkpoints - 1):
-                if trial.complete:
-                    break
-                checkpoint = trial.advance()
-            reached.append(checkpoint)
-        return tuple(reached)
+        return tuple([self._advance_by(trial, checkpoints) for trial in trials])
 
     def checkpoints_at(self, fraction: float) -> int:
         """How many checkpoints a trial has had after this fraction of its training, or as near to it as there is one.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -56,7 +56,7 @@ class Source(Protocol):
 
     def start(
         self, weight_init_seed: int | None, data_order_seed: int | None
-    ) -> tuple[int, int, Callable[[], Measurements]]:
+    ) -> tuple[int, int, Iterator[Measurements]]:
         """Starts a trial that was not started before.
 
         Args:
@@ -64,8 +64,8 @@ class Source(Protocol):
             data_order_seed: likewise.
 
         Returns:
-            The trial's two labels, and a function that trains it to its next checkpoint and measures it there. The
-            scores it returns are finite.
+            The trial's two labels, and an iterator, each step of which trains it to its next checkpoint and measures it
+            there. Its scores are finite.
 
         Raises:
             UnknownCell: no such label, or no such trial.
@@ -78,7 +78,8 @@ class Around:
 
     Args:
         source: the other one.
-        train: called in place of what trains a trial to its next checkpoint, with the trial's two labels and that.
+        train: called in place of what trains a trial to its next checkpoint, with the trial's two labels and a function
+            that does.
         asked: called with the labels of every start before it happens, those that are refused included.
     """
 
@@ -94,11 +95,11 @@ class Around:
 
     def start(
         self, weight_init_seed: int | None, data_order_seed: int | None
-    ) -> tuple[int, int, Callable[[], Measurements]]:
+    ) -> tuple[int, int, Iterator[Measurements]]:
         """See `Source`."""
         self._asked(weight_init_seed, data_order_seed)
-        row, column, advance = self._start(weight_init_seed, data_order_seed)
-        return row, column, lambda: self._train((row, column), advance)
+        row, column, measurements = self._start(weight_init_seed, data_order_seed)
+        return row, column, iter(lambda: self._train((row, column), measurements.__next__), None)
 
 
 def shown_loss(loss: ArrayLike) -> NDArray[np.float64]:

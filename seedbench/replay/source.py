@@ -34,7 +34,7 @@ class RecordedSource:
     steps: Sequence[int]
     unstarted: int
     task: TaskFacts
-    start: Callable[[int | None, int | None], tuple[int, int, Callable[[], Measurements]]]
+    start: Callable[[int | None, int | None], tuple[int, int, Iterator[Measurements]]]
     seen: Callable[[], SeenSeeds]
 
 
@@ -130,9 +130,7 @@ class RecordedTrials:
                     return trial
             raise PoolExhausted(f"every trial of {AXES[axis]} {line[1]} is started")
 
-        def start(
-            weight_init_seed: int | None, data_order_seed: int | None
-        ) -> tuple[int, int, Callable[[], Measurements]]:
+        def start(weight_init_seed: int | None, data_order_seed: int | None) -> tuple[int, int, Iterator[Measurements]]:
             if weight_init_seed is None and data_order_seed is None:
                 for trial in everywhere:
                     if trial not in started:
@@ -143,7 +141,7 @@ class RecordedTrials:
                 trial = pick((weight_init_seed, data_order_seed))
             started[trial] = None
             row, column = labels[trial]
-            return row, column, iter(curves.get(trial) or curve_of(trial)).__next__
+            return row, column, iter(curves.get(trial) or curve_of(trial))
 
         def seen() -> SeenSeeds:
             if self._shown is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Literal, TypeVar
 
 from seedbench.campaign import Campaign, Checkpoint, Measurements, PastArrays, TaskFacts, Trial
@@ -168,12 +169,12 @@ def _job(strategy: Strategy, campaign: Campaign, steps: Sequence[int]) -> Run:
 def _serve(process: SealedProcess, campaign: Campaign, past: Callable[[], Sequence[PastArrays]]) -> Checkpoint:
     """Answers a sealed process until it says what it keeps."""
     trials: list[Trial] = []
-    advances: dict[bytes, Callable[[], Checkpoint]] = {}  # by the message that asks for each
+    single: dict[bytes, Trial] = {}  # by the message that asks for its next checkpoint
     read, tell = process.read, process.tell
     while True:
         content = read()
-        if advance := advances.get(content):
-            tell(encode(_paid(advance)))
+        if trial := single.get(content):
+            tell(encode(_paid(campaign, trial, 1)[0]))
             continue
         message = process.decode(content)
         if isinstance(message, Start):
@@ -187,10 +188,10 @@ def _serve(process: SealedProcess, campaign: Campaign, past: Callable[[], Sequen
                 continue
             if trial in trials:  # a strategy is given the same one again without asking, however often
                 raise Breach("out of turn", "started a trial from its sealed process that it had started before")
-            _book(trial, trials, advances)
+            _book(trial, trials, single)
             tell(encode(Started(trial.weight_init_seed, trial.data_order_seed)))
         elif isinstance(message, Calls):
-            tell(with_length(encode(_answers(message.calls, campaign, trials, advances))))
+            tell(with_length(encode(_answers(message.calls, campaign, trials, single))))
         elif isinstance(message, AskHistory):
             tell(with_length(encode_history(past())))
         elif isinstance(message, Keep):
@@ -206,37 +207,37 @@ def _serve(process: SealedProcess, campaign: Campaign, past: Callable[[], Sequen
             raise _out_of_turn(message)
 
 
-def _book(trial: Trial, trials: list[Trial], advances: dict[bytes, Callable[[], Checkpoint]]) -> None:
-    advances[encode(Advance(len(trials)))] = trial.advance
+def _book(trial: Trial, trials: list[Trial], single: dict[bytes, Trial]) -> None:
+    single[encode(Advance(len(trials)))] = trial
     trials.append(trial)
 
 
 def _answers(
-    calls: Sequence[int], campaign: Campaign, trials: list[Trial], advances: dict[bytes, Callable[[], Checkpoint]]
+    calls: Sequence[tuple[int, int]], campaign: Campaign, trials: list[Trial], single: dict[bytes, Trial]
 ) -> Answers:
     labels: list[Labels] = []
     measured: list[Measurements] = []
-    for call in calls:
-        if call == START:
+    for number, checkpoints in calls:
+        if number == START:
             try:
                 trial = campaign.start()
             except PoolExhausted:
                 raise Breach("not paid for", "started a trial where there is none left") from None
-            _book(trial, trials, advances)
+            _book(trial, trials, single)
             labels.append((trial.weight_init_seed, trial.data_order_seed))
-        elif call < len(trials):
-            measured.append(_paid(trials[call].advance))
+        elif number < len(trials):
+            measured += _paid(campaign, trials[number], checkpoints)
         else:
             raise Breach("not paid for", "trained a trial that it has not started")
     return labels, measured
 
 
-def _paid(advance: Callable[[], Checkpoint]) -> Measurements:
-    try:
-        checkpoint = advance()
-    except (BudgetSpent, TrialComplete):
-        raise Breach("not paid for", "asked for a checkpoint that its budget does not pay for") from None
-    return Measurements(checkpoint.score, checkpoint.validation_loss, checkpoint.train_loss, checkpoint.repeated)
+def _paid(campaign: Campaign, trial: Trial, checkpoints: int) -> list[Measurements]:
+    with suppress(BudgetSpent, TrialComplete):
+        measured = campaign._train(trial, checkpoints)
+        if len(measured) == checkpoints:
+            return measured
+    raise Breach("not paid for", "asked for a checkpoint that its budget does not pay for")
 
 
 def _breach(failed: Failed) -> Breach:

@@ -10,8 +10,9 @@ The books here are for the strategy's convenience. Those that count are kept by 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,9 @@ from seedbench.campaign import (
     chosen,
     marks_of,
     not_paid_for,
+    one_by_one,
     past_tables,
+    reach,
     refusal,
     stop_if_idle,
 )
@@ -89,38 +92,45 @@ def open_campaign(job: Run, told: int, said: int) -> tuple[seen.Campaign, Callab
     Returns:
         The campaign, and what turns a strategy's answer into the last message; `InvalidReturn` where it is none.
     """
-    marks = marks_of(tuple(job.steps))
+    marks, done = marks_of(tuple(job.steps)), (0, *job.steps)
     length, steps_of_trial = len(job.steps), job.steps[-1]
     remaining: float = job.budget * steps_of_trial
     unstarted = job.unstarted
-    books: list[list[Checkpoint]] = []  # of each trial, by its number, the checkpoints paid for
+    books: list[list[Checkpoint | Measurements | None]] = []  # of each trial, by its number, what is paid for
+    measured_to: list[int] = []  # of each trial, how many of these are measured
     requests: list[bytes] = []  # of each trial, the message to train it to its next checkpoint
     started: dict[tuple[int, int], Trial] = {}  # those whose labels are known
     paid: list[Trial] = []  # those with a checkpoint
-    waiting: list[Trial | Checkpoint] = []  # trials to be started, checkpoints to be measured, in order
+    waiting: list[tuple[Trial, int]] = []  # trials to be trained to so many checkpoints, or to be started (0); in order
     idle, idle_since = 0, (remaining, unstarted)
     past: list[tuple[PastTable, ...]] = []
     read, write = os.read, os.write
 
     def ask() -> None:
         """Has everything done that waits."""
-        if len(waiting) == 1 and isinstance(checkpoint := waiting[0], Checkpoint):
-            waiting.clear()
-            write(said, requests[checkpoint.trial._number])
-            measure(checkpoint, decode_measured(read(told, MESSAGE_BYTES)))
-        elif waiting:
-            asked = waiting[:]
-            waiting.clear()
-            write(said, encode(Calls([START if isinstance(one, Trial) else one.trial._number for one in asked])))
-            labels, measured = map(iter, decode_answers(read_with_length(told)))
-            for one in asked:
-                if isinstance(one, Trial):
-                    label(one, *next(labels))
-                else:
-                    measure(one, next(measured))
+        if not waiting:
+            return
+        asked = waiting[:]
+        waiting.clear()
+        trial, count = asked[0]
+        if len(asked) == count == 1:
+            write(said, requests[trial._number])
+            measure(trial, [decode_measured(read(told, MESSAGE_BYTES))])
+            return
+        write(said, encode(Calls([(trial._number if count else START, count) for trial, count in asked])))
+        answers = decode_answers(read_with_length(told))
+        labels, measured = iter(answers[0]), iter(answers[1])
+        for trial, count in asked:
+            if count:
+                measure(trial, islice(measured, count))
+            else:
+                label(trial, *next(labels))
 
-    def wait(one: Trial | Checkpoint) -> None:
-        waiting.append(one)
+    def wait(trial: Trial, count: int) -> None:
+        if count and waiting and waiting[-1][0] is trial and waiting[-1][1]:
+            waiting[-1] = trial, waiting[-1][1] + count
+            return
+        waiting.append((trial, count))
         if len(waiting) == CALLS:
             ask()
 
@@ -128,11 +138,38 @@ def open_campaign(job: Run, told: int, said: int) -> tuple[seen.Campaign, Callab
         trial.weight_init_seed, trial.data_order_seed = row, column
         started[row, column] = trial
 
-    def measure(checkpoint: Checkpoint, measured: Measurements) -> None:
+    def measure(trial: Trial, new: Iterable[Measurements]) -> None:
+        booked, first = books[trial._number], measured_to[trial._number]
+        score, best = float("-inf") if trial._best is None else trial._best.score, None
+        for index, measured in enumerate(new, first):
+            if isinstance(made_already := booked[index], Checkpoint):
+                fill(made_already, measured)
+            else:
+                booked[index] = measured
+            if measured.score > score:
+                score, best = measured.score, index
+            measured_to[trial._number] += 1
+        if best is not None:
+            trial._best = made(trial, best)
+
+    def fill(checkpoint: Checkpoint, measured: Measurements) -> None:
         checkpoint.score, checkpoint.validation_loss, checkpoint.train_loss, checkpoint.repeated = measured
-        trial = checkpoint.trial
-        if trial._best is None or checkpoint.score > trial._best.score:
-            trial._best = checkpoint
+
+    def made(trial: Trial, index: int) -> Checkpoint:
+        booked = books[trial._number]
+        measured = booked[index]
+        if isinstance(measured, Checkpoint):
+            return measured
+        checkpoint = booked[index] = Checkpoint()
+        checkpoint.trial = trial
+        checkpoint.index = index
+        _, checkpoint.step, checkpoint.fraction = marks[index]
+        if measured is not None:
+            fill(checkpoint, measured)
+        return checkpoint
+
+    def show(trial: Trial) -> list[seen.Checkpoint]:
+        return [made(trial, index) for index in range(len(books[trial._number]))]
 
     def count_idle() -> None:
         nonlocal idle, idle_since
@@ -146,7 +183,7 @@ def open_campaign(job: Run, told: int, said: int) -> tuple[seen.Campaign, Callab
         if weight_init_seed is None and data_order_seed is None and unstarted:
             unstarted -= 1
             trial = new_trial()
-            wait(trial)
+            wait(trial, 0)
             return trial
         ask()
         if type(weight_init_seed) is type(data_order_seed) is int and (weight_init_seed, data_order_seed) in started:
@@ -168,39 +205,38 @@ def open_campaign(job: Run, told: int, said: int) -> tuple[seen.Campaign, Callab
         return trial
 
     def new_trial() -> Trial:
-        booked: list[Checkpoint] = []
         trial = Trial()
         trial._ask, trial._number = ask, len(books)
-        trial.checkpoints = checkpoints = []
+        trial._best = trial._shown = None
         trial.complete = False
-        trial._best = None
-        books.append(booked)
+        trial.advance = lambda: advance_by(trial, 1)
+        trial._show = lambda _: show(trial)
+        books.append([])
+        measured_to.append(0)
         requests.append(encode(Advance(trial._number)))
-
-        def advance() -> Checkpoint:
-            nonlocal remaining
-            index = len(booked)
-            cost, step, fraction = marks[index]
-            if cost > remaining:
-                count_idle()
-                raise refusal(trial, cost, remaining)
-            remaining -= cost
-            checkpoint = Checkpoint()
-            checkpoint.trial = trial
-            checkpoint.index = index
-            checkpoint.step = step
-            checkpoint.fraction = fraction
-            checkpoints.append(checkpoint)
-            booked.append(checkpoint)
-            if not index:
-                paid.append(trial)
-            if index + 1 == length:
-                trial.complete = True
-            wait(checkpoint)
-            return checkpoint
-
-        trial.advance = advance
         return trial
+
+    def advance_by(trial: seen.Trial, count: int) -> seen.Checkpoint:
+        nonlocal remaining
+        if not isinstance(trial, Trial):
+            return one_by_one(trial, count)
+        booked = books[trial._number]
+        first = len(booked)
+        to, wanted = reach(done, first, count, remaining)
+        if to > first:
+            remaining -= done[to] - done[first]
+            booked += [None] * (to - first)
+            if not first:
+                paid.append(trial)
+            if to == length:
+                trial.complete = True
+            if trial._shown is not None:
+                trial._shown += [made(trial, index) for index in range(first, to)]
+            wait(trial, to - first)
+        if to < wanted or first == length:
+            count_idle()
+            raise refusal(trial, marks[to][0], remaining)
+        return made(trial, to - 1)
 
     def history() -> tuple[PastTable, ...]:
         if not past:
@@ -224,6 +260,7 @@ def open_campaign(job: Run, told: int, said: int) -> tuple[seen.Campaign, Callab
     campaign.majority_score, campaign.metric, campaign.dev_examples, campaign.labels = job.task
     campaign._history = history
     campaign._ahead = None
+    campaign._advance_by = advance_by
     campaign._start = start
     campaign._remaining = lambda: remaining / steps_of_trial
     campaign._trials = lambda: tuple(paid)

@@ -23,8 +23,8 @@ MESSAGE_BYTES = 4096
 #: Bytes of the two texts of `Failed`, which leave room for the rest of the message.
 SAID_BYTES, FRAMES_BYTES = 600, 3300
 
-#: Calls in one message, of 3 bytes each at most; what stands for `campaign.start()`, in place of a trial's number.
-CALLS, START = 1000, -1
+#: Calls in one message, of 7 bytes each at most; what stands for `campaign.start()`, in place of a trial's number.
+CALLS, START = 500, -1
 
 #: Modules and characters of their names in `Imports`.
 MODULES, NAME = 100, 60
@@ -60,9 +60,12 @@ class Advance(Message, tag=2):
 
 
 class Calls(Message, tag=8):
-    """Several calls: the number of a trial for its `advance`, or `START`."""
+    """Several calls: the number of a trial and how many checkpoints it is trained, or `START` and 0."""
 
-    calls: Annotated[list[Annotated[int, msgspec.Meta(ge=START, lt=2**16)]], msgspec.Meta(max_length=CALLS)]
+    calls: Annotated[
+        list[tuple[Annotated[int, msgspec.Meta(ge=START, lt=2**16)], Annotated[int, msgspec.Meta(ge=0, lt=2**16)]]],
+        msgspec.Meta(max_length=CALLS),
+    ]
 
 
 class AskHistory(Message, tag=3):

@@ -114,13 +114,13 @@ class PatientHalving:
         places = self.places(list(seen[len(trial.checkpoints) - 1].values()))
         return trial.best.score > bar and sum(place < places[-1] for place in places) < max(1, share * len(places))
 
-    def places(self, seen: list[tuple[float, float]]) -> list[int]:
-        """Where trials stand, 0 for the best: twice their places by what counts, summed; equals share a mean place."""
-        total = [0] * len(seen)
+    def places(self, seen: list[tuple[float, float]]) -> list[float]:
+        """Where trials stand, 0 for the best: by each of what counts, summed; equals share a mean place."""
+        total, last = [0.0] * len(seen), len(seen) - 1
         for column in COLUMNS[self.rank_by]:
             ascending = sorted(one[column] for one in seen)
             for n, one in enumerate(seen):
-                total[n] += 2 * len(seen) - 1 - bisect_left(ascending, one[column]) - bisect(ascending, one[column])
+                total[n] += last - (bisect_left(ascending, one[column]) + bisect(ascending, one[column]) - 1) / 2
         return total
 
     def bar(self, seen: list[Seen], done: list[float], majority: float) -> float:
@@ -169,10 +169,17 @@ def spread(campaign: Campaign) -> Iterator[tuple[int, int]]:
     """Cells of as many rows and columns as there are: along a diagonal of the shuffled grid, then along the next."""
     rows, columns = (campaign.rng.permutation(size).tolist() for size in campaign.grid)
     length = max(len(rows), len(columns))
-    every = (
+    return without_repeats(
         (rows[n % len(rows)], columns[(n + shift) % len(columns)]) for shift in range(length) for n in range(length)
     )
-    return iter(dict.fromkeys(every))
+
+
+def without_repeats(cells: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    met = set()
+    for cell in cells:
+        if cell not in met:
+            met.add(cell)
+            yield cell
 
 
 def promising(campaign: Campaign) -> Iterator[tuple[int, int]]:
@@ -181,7 +188,7 @@ def promising(campaign: Campaign) -> Iterator[tuple[int, int]]:
     promise = promise.round(9) + 1e-10 * campaign.rng.random(promise.shape)
     begun = {(trial.weight_init_seed, trial.data_order_seed) for trial in campaign.trials}
     cells = (divmod(cell, campaign.grid[1]) for cell in np.argsort(-promise, axis=None, kind="stable").tolist())
-    return iter([cell for cell in cells if cell not in begun])
+    return (cell for cell in cells if cell not in begun)
 
 
 def look(trial: Trial, seen: list[Seen]) -> None:

@@ -221,6 +221,20 @@ def test_what_differs_is_what_an_evaluation_says(trials):
     assert candidate.difference_p >= row.difference_p  # among several, and alone
 
 
+def test_settings_that_run_the_same_campaigns_count_once():
+    """Of ten checkpoints 0.1 and 0.12 are the first: three settings are two comparisons, and Holm takes them as two."""
+    trials = trial_set(told_at_once())
+    apart = [("start_many", {"fraction": 0.1}), ("patience", {})]
+    alike = [*apart, ("start_many", {"fraction": 0.12})]
+    once, twice = (
+        {one.label: one.difference_p for one in advise(4, trials, candidates=of, replicates=20).candidates}
+        for of in (apart, alike)
+    )
+    assert len(twice) == 3 and twice["start_many(fraction=0.12)"] == twice["start_many(fraction=0.1)"]
+    assert twice == once | {"start_many(fraction=0.12)": once["start_many(fraction=0.1)"]}
+    assert all(p not in (None, 1.0) for p in once.values())
+
+
 # --- selection --------------------------------------------------------------------------------------------------------
 
 

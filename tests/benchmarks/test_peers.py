@@ -66,7 +66,7 @@ def curves(replicates) -> list[peers.Curves]:
     for recorded in replicates:
         start = recorded.source().start
         trials = [start(None, None)[2] for _ in range(625)]
-        found.append([[train()[0] for _ in range(LENGTH)] for train in trials])
+        found.append([[measured.score for measured in trial] for trial in trials])
     return found
 
 

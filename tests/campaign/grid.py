@@ -1,6 +1,6 @@
 """A source of measurements whose every number can be told in advance."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -26,15 +26,10 @@ class Grid:
                 return *cell, self.training_of(*cell)
         raise PoolExhausted("no more") if row in (None, 0, 1) else UnknownCell(f"no row {row}")
 
-    def training_of(self, row, column) -> Callable:
-        done = iter(range(len(self.steps)))
-
-        def train():
+    def training_of(self, row, column) -> Iterator[Measurements]:
+        for index in range(len(self.steps)):
             self.trained += 1
-            index = next(done)
-            return Measurements(self.scores(row, column, index), 1.0 - index, 2.0 - index)
-
-        return train
+            yield Measurements(self.scores(row, column, index), 1.0 - index, 2.0 - index)
 
 
 def opened(budget=2, **grid):

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from seedbench import BudgetSpent, Campaign, Checkpoint, PoolExhausted, TrialComplete, UnknownCell
 from seedbench.campaign import Measurements, open_campaign, shown_loss
@@ -134,6 +136,91 @@ def test_together_costs_and_shows_what_one_after_the_other_does():
     assert [len(shown) for shown in seen[0][0]] == [2, 2, 2, 2]
 
 
+@settings(max_examples=150, deadline=None)
+@given(
+    steps=st.lists(st.integers(1, 5), min_size=1, max_size=12),
+    budget=st.integers(1, 4),
+    scores=st.lists(st.sampled_from([0.1, 0.5, 0.5, 0.9]), min_size=12, max_size=12),
+    moves=st.lists(st.tuples(st.sets(st.integers(0, 5), max_size=4), st.integers(1, 13), st.booleans()), max_size=8),
+)
+def test_many_checkpoints_at_once_are_those_one_after_the_other(steps, budget, scores, moves):
+    """Where they are looked at in between, too, and after the money has ended."""
+
+    def run(advance):
+        source = Grid(steps=np.cumsum(steps).tolist(), scores=lambda row, column, index: scores[index - row - column])
+        campaign, settle, _ = open_campaign(source, budget, rng=None)
+        trials, log = [campaign.start() for _ in range(6)], []
+        held = trials[0].checkpoints  # grows as the trial does
+        for chosen, count, look in moves:
+            together = [trials[number] for number in chosen if not trials[number].complete]
+            try:
+                log.append([(point.trial, point.index) for point in advance(campaign, together, count)])
+            except BudgetSpent as error:
+                log.append(str(error))
+            if look:
+                log.append([[known(point) for point in trial.checkpoints] for trial in trials])
+            log.append((campaign.remaining, source.trained, [trial.complete for trial in trials]))
+            log.append([trial.best.index for trial in campaign.trials])
+        assert held is trials[0].checkpoints
+        for trial in campaign.trials:
+            assert trial.best is trial.checkpoints[trial.best.index]
+            log.append([known(point) for point in trial.checkpoints])
+        if campaign.trials:
+            log += [settle(None), settle(campaign.trials[-1]), settle(campaign.trials[0].checkpoints[-1])]
+        return [repr(one) for one in log]
+
+    def known(point):
+        shown = (point.score, point.validation_loss, point.train_loss, point.repeated)
+        return point.index, point.step, point.fraction, *shown
+
+    def one_after_the_other(campaign, trials, count):
+        reached = []
+        for trial in trials:
+            left = min(count, campaign.checkpoints_per_trial - len(trial.checkpoints))
+            reached.append([trial.advance() for _ in range(left)][-1])
+        return reached
+
+    assert run(lambda campaign, trials, count: campaign.advance(trials, count)) == run(one_after_the_other)
+
+
+def test_a_checkpoint_is_the_same_object_whenever_it_is_asked_for():
+    campaign = opened(budget=6, steps=range(1, 9), scores=lambda row, column, index: -abs(index - 3)).campaign
+    trial = campaign.start()
+    (last,) = campaign.advance([trial], 6)
+    assert (trial.best.index, last.index) == (3, 5)
+    assert trial.checkpoints[3] is trial.best and trial.checkpoints[5] is last
+    assert trial.checkpoints is trial.checkpoints and len(trial.checkpoints) == 6
+    assert all(checkpoint.trial is trial for checkpoint in trial.checkpoints)
+
+
+def test_a_source_that_fails_leaves_what_it_measured_before():
+    class Failing(Grid):
+        def training_of(self, row, column):
+            yield from [Measurements(0.1, 1.0, 1.0), Measurements(0.9, 1.0, 1.0), Measurements(0.2, 1.0, 1.0)]
+            raise RuntimeError("the machine is on fire")
+
+    campaign, settle, _ = open_campaign(Failing(steps=range(1, 9)), 2, rng=None)
+    trial = campaign.start()
+    with pytest.raises(RuntimeError, match="on fire"):
+        campaign.advance([trial], 8)
+    assert [checkpoint.score for checkpoint in trial.checkpoints] == [0.1, 0.9, 0.2]
+    assert not trial.complete and settle(trial)[:3] == (0, 0, 1)
+
+
+def test_what_a_strategy_puts_around_a_trial_is_trained_as_the_trial_is():
+    class Around:
+        def __init__(self, trial):
+            self._trial = trial
+
+        def __getattr__(self, name):
+            return getattr(self._trial, name)
+
+    campaign = opened(budget=6, steps=range(1, 9)).campaign
+    around = Around(campaign.start())
+    (last,) = campaign.advance([around], 6)
+    assert (last.index, len(around.checkpoints), campaign.remaining) == (5, 6, 6 - 6 / 8)
+
+
 def test_where_the_money_ends_those_before_are_trained_and_paid():
     campaign, settle, _ = opened(budget=1)  # 30 steps: two trials to the first checkpoint, and 10 left
     trials = [campaign.start() for _ in range(4)]
@@ -156,8 +243,8 @@ def test_what_cannot_be_advanced_together_trains_nothing():
 def test_what_only_repeats_is_no_validation():
     class Ending(Grid):
         def training_of(self, row, column):
-            done = iter([(0.3, False), (0.4, False), (0.4, True)])
-            return lambda: (lambda score, repeated: Measurements(score, 1.0, 1.0, repeated))(*next(done))
+            measured = [(0.3, False), (0.4, False), (0.4, True)]
+            return iter([Measurements(score, 1.0, 1.0, repeated) for score, repeated in measured])
 
     campaign, settle, _ = open_campaign(Ending(), 2, rng=None)
     trial = campaign.start()

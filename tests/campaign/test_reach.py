@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from seedbench import BudgetSpent, PoolExhausted, Trial, TrialComplete
 from seedbench.campaign import open_campaign
-from seedbench.campaign.ledger import IDLE_CALLS
+from seedbench.campaign.rules import IDLE_CALLS
 from seedbench.errors import StrategyStopped
 from seedbench.replay import Deadline, PoolSize, RecordedTrials, prepare, run_campaign
 from seedbench.strategy import load_strategy

@@ -79,7 +79,8 @@ def test_tampering_with_the_objects_buys_nothing():
     trial._best = trial.checkpoints[2]
     with pytest.raises(InvalidReturn, match="was not paid for in this campaign"):
         settle(trial)
-    trial.checkpoints = [forged(campaign, 2)]
+    with pytest.raises(AttributeError):
+        trial.checkpoints = [forged(campaign, 2)]
     with pytest.raises(AttributeError):
         campaign.remaining = 5
     with pytest.raises(BudgetSpent):

@@ -45,13 +45,13 @@ def test_no_test_score_is_read_while_a_strategy_runs(sandbox, tmp_path):
     asked = source.start
 
     def start(*labels):
-        row, column, advance = asked(*labels)
+        row, column, measurements = asked(*labels)
 
         def measured():
             looks.append(Watched.looks)
-            return advance()
+            return next(measurements)
 
-        return row, column, measured
+        return row, column, iter(measured, None)
 
     source.start = start
     file = tmp_path / "all.py"
@@ -85,9 +85,9 @@ def test_how_long_an_answer_takes_does_not_tell_the_future():
     taken = np.empty((ANSWERS, WORLDS))
     for answer in taken:
         for number in np.random.default_rng(len(taken)).permutation(WORLDS):
-            _, _, advance = recorded[number].source().start(None, None)
+            _, _, measurements = recorded[number].source().start(None, None)
             began = time.perf_counter_ns()
-            advance()
+            next(measurements)
             answer[number] = time.perf_counter_ns() - began
     learn, test = slice(0, WORLDS // 2), slice(WORLDS // 2, None)
     cuts = np.unique(np.quantile(taken[:, learn], np.linspace(0.01, 0.99, 99)))

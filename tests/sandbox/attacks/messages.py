@@ -62,17 +62,34 @@ def train_beyond_the_end(campaign):
 
 def many_calls_that_are_not_paid_for(campaign):
     """not paid for: its budget does not pay for"""
-    say(encode(Calls([START] + [0] * campaign.checkpoints_per_trial * (campaign.budget + 1))))
+    say(encode(Calls([(START, 0), *[(0, 1)] * campaign.checkpoints_per_trial * (campaign.budget + 1)])))
+
+
+def more_checkpoints_at_once_than_a_trial_has(campaign):
+    """not paid for: its budget does not pay for"""
+    say(encode(Calls([(START, 0), (0, campaign.checkpoints_per_trial + 1)])))
+
+
+def more_checkpoints_at_once_than_the_budget_pays_for(campaign):
+    """not paid for: its budget does not pay for"""
+    trials = range(campaign.budget + 1)
+    say(encode(Calls([*[(START, 0) for _ in trials], *[(trial, campaign.checkpoints_per_trial) for trial in trials]])))
+
+
+def no_checkpoint_at_a_time(campaign):
+    """malformed message"""
+    say(encode(Calls([(START, 0), (0, 0)])))
+    say(encode(Calls([(0, -1)])))
 
 
 def many_calls_of_trials_that_were_not_started(campaign):
     """not paid for: trained a trial that it has not started"""
-    say(encode(Calls([START, 0, 1])))
+    say(encode(Calls([(START, 0), (0, 1), (1, 1)])))
 
 
 def more_trials_than_there_are(campaign):
     """not paid for: started a trial where there is none left"""
-    say(encode(Calls([START] * (campaign.unstarted + 1))))
+    say(encode(Calls([(START, 0)] * (campaign.unstarted + 1))))
 
 
 def one_trial_started_again(campaign):
@@ -83,12 +100,12 @@ def one_trial_started_again(campaign):
 
 def too_many_calls(campaign):
     """malformed message"""
-    say(encode(Calls([START] * 1001)))
+    say(encode(Calls([(START, 0)] * 501)))
 
 
 def call_of_another_kind(campaign):
     """malformed message"""
-    say(encode(Calls([-2])))
+    say(encode(Calls([(-2, 1)])))
 
 
 def label_beyond_the_grid(campaign):

@@ -74,8 +74,8 @@ def seed_of_the_others(campaign):
 
 def larger_budget_in_the_books(campaign):
     """not paid for"""
-    trial = campaign.start()
-    cells = dict(zip(trial.advance.__code__.co_freevars, trial.advance.__closure__, strict=True))
+    advance = campaign._advance_by
+    cells = dict(zip(advance.__code__.co_freevars, advance.__closure__, strict=True))
     cells["remaining"].cell_contents = 10**9
     while True:
         trial = campaign.start()
@@ -85,10 +85,9 @@ def larger_budget_in_the_books(campaign):
 
 def cheaper_checkpoints_in_the_books(campaign):
     """not paid for"""
-    trial = campaign.start()
-    cells = dict(zip(trial.advance.__code__.co_freevars, trial.advance.__closure__, strict=True))
-    marks = cells["marks"].cell_contents
-    cells["marks"].cell_contents = [(0, step, fraction) for _, step, fraction in marks[:-1]] + [marks[-1]]
+    advance = campaign._advance_by
+    cells = dict(zip(advance.__code__.co_freevars, advance.__closure__, strict=True))
+    cells["done"].cell_contents = (0,) * len(cells["done"].cell_contents)
     while True:
         trial = campaign.start()
         while not trial.complete:

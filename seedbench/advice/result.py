@@ -213,10 +213,20 @@ class BudgetChoice:
 
 @dataclass(frozen=True)
 class Situation:
-    """What somebody without trials said of theirs, by which the nearest tables were chosen; None: not said."""
+    """What somebody without trials said of theirs, by which the nearest tables were chosen; and how near these are.
+
+    Attributes:
+        train_examples: of their trials; None: not said.
+        bias_correction: whether their Adam corrects the bias of its moments; None: not said.
+        examples_factor: by how many times the nearest table's training examples are more, or fewer; None where
+            `train_examples` is.
+        protocol_asked: what was asked for, where another took its place because a table has no test scores; else None.
+    """
 
     train_examples: Positive | None
     bias_correction: bool | None
+    examples_factor: float | None = None
+    protocol_asked: str | None = None
 
 
 @dataclass(frozen=True, repr=False)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from seedbench.metrics import METRICS, majority_score
+from seedbench.metrics import LIMITS, METRICS, majority_score
 from seedbench.tasks import TASKS
 from seedbench.text import counted
 from seedbench.trialset.schema import NEGATED, sign_of
@@ -127,7 +127,7 @@ class TrialTable:
         nobody knows."""
         if self.sign < 0 or self.score.max() > 1:
             return -np.inf, np.inf
-        return 0.0 if self.metric in METRICS and self.metric != "matthews_correlation" else -1.0, 1.0
+        return LIMITS.get(self.metric or "", (-1.0, 1.0))
 
     @property
     def num_trials(self) -> int:

@@ -318,7 +318,7 @@ def test_command(run, trials_folder):
         (["--budget", "1000", "--protocol", "dodge2020"], "enough for a budget of"),
         (["--budget", "4", "--table", "a/b/c"], "unknown table 'a/b/c': trial set"),
         (["--budget", "4", "--task", "qnli"], "unknown task 'qnli'"),
-        (["--budget", "4", "--score", "nan"], "a score is a finite number, as 0.72, found nan"),
+        (["--budget", "4", "--score", "nan"], "score must be a finite number, as 0.72, found nan"),
         (["--budget", "4", "--task", "mrpc"], "none of these 2 tables has test scores"),
         (["--budget", "4", "--protocol", "mine"], "unknown protocol 'mine'"),
         (["--budget", "4", "--replicates", "2"], "replicates must be at least 3"),

@@ -44,13 +44,13 @@ def _situation_words(advice: Advice, situation: Situation) -> list[str]:
     if (situation.examples_factor or 1) >= _FAR:
         said.append(
             f"Nothing recorded is near: the nearest is off by a factor of {situation.examples_factor:,.0f} in training "
-            "examples. How many trials fail, and what choosing among them wins, change with that number, and how much over "
-            "such a distance is unknown: what follows is a guess."
+            "examples. How many trials fail, and what choosing among them wins, change with that number, and how much "
+            "over such a distance is unknown: what follows is a guess."
         )
     if situation.protocol_asked is not None:
         said.append(
-            f"{situation.protocol_asked} takes test scores, and not every table here has them: all is scored on the dev "
-            f"set, which also chose ({advice.protocol})."
+            f"{situation.protocol_asked} takes test scores, and not every table here has them: all is scored on the "
+            f"dev set, which also chose ({advice.protocol})."
         )
     return said
 

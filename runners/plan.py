@@ -18,7 +18,7 @@ from runners.options import GLUE, MODEL_NAME
 from runners.plan_file import PlanError, PlannedTable, load_plan
 from runners.table import TableSpec
 from runners.trial_log import Cell, read_record
-from seedbench.commands import open_console, run
+from seedbench.commands import open_console, positive, run
 
 
 def parse_rates(texts: Iterable[str], tables: Sequence[PlannedTable]) -> dict[str, float]:
@@ -176,7 +176,8 @@ def main(
     model_name: Annotated[str | None, MODEL_NAME] = None,
     glue: Annotated[str | None, GLUE] = None,
     until: Annotated[
-        float | None, typer.Option(metavar="SECONDS", min=1, help="Say what a sweep of so many seconds will reach.")
+        float | None,
+        typer.Option(metavar="SECONDS", parser=positive, help="Say what a sweep of so many seconds will reach."),
     ] = None,
     card: Annotated[
         str | None,

@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from seedbench.cli.app import NAME, app
-from seedbench.cli.options import SET, STRATEGY, count, integer
-from seedbench.commands import INTERRUPTED, open_console
+from seedbench.cli.options import SET, STRATEGY
+from seedbench.commands import INTERRUPTED, count, integer, number, open_console
 
 
 def size(text: str | tuple[int, int]) -> tuple[int, int]:
@@ -50,11 +50,13 @@ def live(
         str | None, typer.Option(metavar="NAME", help="Of the score; -NAME where the score is its negative.")
     ] = None,
     majority_score: Annotated[
-        float | None, typer.Option(metavar="X", help="Of always predicting the commonest label.")
+        float | None, typer.Option(metavar="X", parser=number, help="Of always predicting the commonest label.")
     ] = None,
     failed_score: Annotated[
         float | None,
-        typer.Option(metavar="X", help="What a failed trial counts as; without it, the lowest score so far."),
+        typer.Option(
+            metavar="X", parser=number, help="What a failed trial counts as; without it, the lowest score so far."
+        ),
     ] = None,
     workers: Annotated[
         str, typer.Option(metavar="local:N|slurm:N", help="Where, and how many trials at a time.")
@@ -62,7 +64,7 @@ def live(
     in_memory: Annotated[
         int, typer.Option(metavar="N", parser=count, help="Processes here at most, in training or stopped.")
     ] = 2,
-    grace: Annotated[float, typer.Option(metavar="SECONDS", help="From SIGTERM to SIGKILL.")] = 30.0,
+    grace: Annotated[float, typer.Option(metavar="SECONDS", parser=number, help="From SIGTERM to SIGKILL.")] = 30.0,
     slurm: Annotated[
         list[str], typer.Option(metavar="NAME=VALUE", help="Of SLURM jobs, as submitit names it; may be repeated.")
     ] = [],  # noqa: B006

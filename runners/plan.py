@@ -25,7 +25,7 @@ def parse_rates(texts: Iterable[str], tables: Sequence[PlannedTable]) -> dict[st
     """``["mrpc=600", "rte=800"]`` as trials per hour of each task; a bare number will do where there is one table.
 
     Raises:
-        PlanError: not of this form, not positive, or of a task that is not among the tables.
+        PlanError: not of this form, not positive, of a task that is not among the tables, or of one twice.
     """
     tasks = {table.spec.task for table in tables}
     rates = {}
@@ -42,6 +42,8 @@ def parse_rates(texts: Iterable[str], tables: Sequence[PlannedTable]) -> dict[st
                 f"--trials-per-hour {text!r}: expected TASK=NUMBER with a positive number and a task among "
                 f"{', '.join(sorted(tasks))}"
             )
+        if task in rates:
+            raise PlanError(f"--trials-per-hour {text!r}: {task} is given twice")
         rates[task] = rate
     return rates
 

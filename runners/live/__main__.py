@@ -6,7 +6,6 @@ anybody's training: what is here is the training, on GLUE, and what becomes of t
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated
 
@@ -25,7 +24,7 @@ from runners.trial_log import Cell
 from seedbench.commands import count, natural, open_console, run
 from seedbench.errors import LiveError, SeedbenchError
 from seedbench.files import new_folder, remove_folder
-from seedbench.live import Interruption, LiveProgress, Session, train_for
+from seedbench.live import Interruption, LiveProgress, Session, parse_grid, train_for
 from seedbench.strategy import Strategy, load_strategy, refuse_oracle
 from seedbench.tasks import TASKS
 from seedbench.trialset import majority_score_of
@@ -125,18 +124,6 @@ def live(
 
 
 # ---- the command ---------------------------------------------------------------------------------------------------
-
-
-def parse_grid(text: str) -> tuple[int, int]:
-    """``"25x25"`` as (weight-init seeds, data-order seeds).
-
-    Raises:
-        LiveError: not of this form, or without a cell.
-    """
-    match = re.fullmatch(r"(\d{1,4})x(\d{1,4})", text)
-    if not match or not int(match[1]) * int(match[2]):
-        raise LiveError(f"--grid {text!r}: expected weight-init seeds x data-order seeds, such as 25x25")
-    return int(match[1]), int(match[2])
 
 
 def main(

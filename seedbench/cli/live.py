@@ -12,14 +12,7 @@ import typer
 from seedbench.cli.app import NAME, app
 from seedbench.cli.options import SET, STRATEGY
 from seedbench.commands import INTERRUPTED, count, integer, number, open_console
-
-
-def size(text: str | tuple[int, int]) -> tuple[int, int]:
-    """`25x25` as numbers of weight-init and of data-order seeds."""
-    match = re.fullmatch(r"(\d{1,6})x(\d{1,6})", text) if isinstance(text, str) else None
-    if match is None:
-        raise typer.BadParameter(f"must be weight-init seeds x data-order seeds, as in 25x25, found {text!r}.")
-    return int(match[1]), int(match[2])
+from seedbench.errors import SeedbenchError
 
 
 @app.command()
@@ -81,7 +74,7 @@ def live(
     saved when it is started again on its folder. Interrupted, by whatever, the same command goes on.
     """
 
-    from seedbench.live import LiveOptions, run_live, text
+    from seedbench.live import LiveOptions, parse_grid, run_live, text
     from seedbench.live import dry_run as said_beforehand
     from seedbench.strategy import load_strategy, parse_settings
 
@@ -90,7 +83,7 @@ def live(
         checkpoints=checkpoints,
         budget=budget,
         out=out,
-        grid=size(grid),
+        grid=parse_grid(grid),
         seed=seed,
         name=name,
         metric=metric,
@@ -123,7 +116,7 @@ def _slurm(settings: list[str]) -> dict[str, str | int]:
     values: dict[str, str | int] = {}
     for text in settings:
         name, equal, value = text.partition("=")
-        if not equal or not name:
-            raise typer.BadParameter(f"--slurm takes name=value, found {text!r}.")
+        if not equal or not name or name in values:
+            raise SeedbenchError(f"--slurm {text!r}: must be name=value, each name once")
         values[name] = int(value) if re.fullmatch(r"\d+", value) else value
     return values

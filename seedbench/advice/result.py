@@ -11,7 +11,7 @@ from seedbench.evaluation import LeftOut
 from seedbench.influences import NoInterval
 from seedbench.metrics import ROUNDING, Bound
 from seedbench.strategy import with_parameters_said
-from seedbench.trialset import TrialsIdentity
+from seedbench.trialset import TrialsIdentity, as_measured
 
 #: What prints it, by name: the report knows its result, so the result cannot import it.
 REPORT = "seedbench.advice.report.advice_report"
@@ -127,7 +127,7 @@ class BestOfN:
 
     def measured(self, score: float) -> float:
         """A score of this table as it was measured."""
-        return score if self.sign > 0 else 0.0 - score
+        return as_measured(score, self.sign)
 
 
 @dataclass(frozen=True)

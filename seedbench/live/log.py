@@ -17,7 +17,7 @@ from seedbench.live.contract import Ended, Failed, Measurement, Outcome, Request
 from seedbench.metrics import LIMITS
 from seedbench.strategy import Strategy
 from seedbench.trialset import LARGEST_SCORE, SCORE_NAME
-from seedbench.trialset.schema import NEGATED, sign_of
+from seedbench.trialset.schema import NEGATED, as_measured, sign_of
 
 LARGEST_GRID = 1_000_000
 _ADVICE = "not what a live campaign writes: remove it and start again"
@@ -64,7 +64,7 @@ class Plan:
 
     def as_measured(self, score: float) -> float:
         """A score -> what was measured: the same, or its negative."""
-        return score if sign_of(self.metric) > 0 else 0.0 - score
+        return as_measured(score, sign_of(self.metric))
 
 
 def make_plan(strategy: Strategy, *, checkpoints: int | Sequence[int], **options: Any) -> Plan:

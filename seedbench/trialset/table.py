@@ -11,7 +11,7 @@ import numpy as np
 from seedbench.metrics import LIMITS, METRICS, majority_score
 from seedbench.tasks import TASKS
 from seedbench.text import counted
-from seedbench.trialset.schema import NEGATED, sign_of
+from seedbench.trialset.schema import NEGATED, as_measured, sign_of
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -119,7 +119,7 @@ class TrialTable:
 
     def as_measured(self, score: np.ndarray) -> np.ndarray:
         """Scores of any shape -> what was measured: the same, or their negatives."""
-        return score if self.sign > 0 else 0.0 - score
+        return as_measured(score, self.sign)
 
     @property
     def score_limits(self) -> tuple[float, float]:

@@ -20,7 +20,7 @@ from seedbench.advice.result import Advice, BestOfN, Candidate, Needed, Situatio
 from seedbench.display.terminal import MARKED, joined
 from seedbench.errors import SelectionError
 from seedbench.evaluation import Replayed, left_out_of, replay_selected
-from seedbench.evaluation.rows import ends, multiplier_fields, together
+from seedbench.evaluation.rows import ends, multiplier_fields, score_ends, together
 from seedbench.evaluation.scores import (
     TableScores,
     gap,
@@ -241,7 +241,7 @@ def _best_of_n(scores: TableScores, budget: int, score: float | None) -> BestOfN
         bias_correction=table.fields.get("bias_correction"),
         train_examples=train_examples_of(table),
         floor=base.floor,
-        **ends("score", total([best_of_n(scores.sample, budget)])),
+        **score_ends("score", total([best_of_n(scores.sample, budget)]), table),
         ceiling=base.ceiling,
         oracle=base.oracle,
         no_signal=None if scores.signal is None else not scores.signal,

@@ -124,8 +124,11 @@ class TrialTable:
     @property
     def score_limits(self) -> tuple[float, float]:
         """The lowest and the highest score there can be: 1 is perfect where scores are shares of it; infinite where
-        nobody knows."""
-        if self.sign < 0 or self.score.max() > 1:
+        nobody knows. A measure that is better the lower it is, and never below 0 here, is taken for a loss or an error,
+        which cannot be below 0: its scores are not above."""
+        if self.sign < 0:
+            return -np.inf, 0.0 if self.score.max() <= 0 else np.inf
+        if self.score.max() > 1:
             return -np.inf, np.inf
         return LIMITS.get(self.metric or "", (-1.0, 1.0))
 

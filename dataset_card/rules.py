@@ -16,7 +16,7 @@ import typer
 
 from dataset_card import own
 from dataset_card.own import OWN, PARTS, told_which_fail
-from seedbench.commands import open_console, run
+from seedbench.commands import count, open_console, run
 from seedbench.cpus import usable_cpus
 from seedbench.documents import read_json, to_json
 from seedbench.errors import SeedbenchError
@@ -233,11 +233,18 @@ def _cell(row: Row) -> Cell:
 def main(
     folder: Annotated[Path, typer.Option(metavar="DIR", help="Where page, pictures and what was measured lie.")] = DOCS,
     again: Annotated[bool, typer.Option("--measure", help="Replay all rules anew.")] = False,
-    replicates: Annotated[int, typer.Option(metavar="N", help="Campaigns per rule, table and budget.")] = REPLICATES,
+    replicates: Annotated[
+        int, typer.Option(metavar="N", parser=count, help="Campaigns per rule, table and budget.")
+    ] = REPLICATES,
     own_replicates: Annotated[
-        int, typer.Option(metavar="N", help="The same for what the parts of our own rule are worth, and its limit.")
+        int,
+        typer.Option(
+            metavar="N", parser=count, help="The same for what the parts of our own rule are worth, and its limit."
+        ),
     ] = OWN_REPLICATES,
-    processes: Annotated[int | None, typer.Option(metavar="N", help="Without it, one per usable CPU.")] = None,
+    processes: Annotated[
+        int | None, typer.Option(metavar="N", parser=count, help="Without it, one per usable CPU.")
+    ] = None,
 ) -> None:
     """Write the page of all rules on all bundled tables, and its pictures."""
     from dataset_card.rules_page import pages

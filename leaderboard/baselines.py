@@ -13,7 +13,7 @@ import typer
 
 from leaderboard.boards import BASELINES, PROTOCOL, PUBLIC_SEED, REPLICATES, SUBMISSIONS, read_baselines
 from leaderboard.results import gap_closed
-from seedbench.commands import open_console, run
+from seedbench.commands import count, open_console, run
 from seedbench.cpus import usable_cpus
 from seedbench.documents import to_json
 from seedbench.errors import SeedbenchError
@@ -32,8 +32,12 @@ def main(
     public: Annotated[str, typer.Option(metavar="DIR|HUB_ID", help="The board's trial set.")] = str(BUNDLED),
     revision: Annotated[str | None, typer.Option(metavar="TAG", help="Of a trial set on the Hub.")] = None,
     track: Annotated[str, typer.Option(metavar="NAME", help="cold or transfer.")] = "cold",
-    replicates: Annotated[int, typer.Option(metavar="N", help="Campaigns per table and budget.")] = REPLICATES,
-    processes: Annotated[int | None, typer.Option(metavar="N", help="Without it, one per usable CPU.")] = None,
+    replicates: Annotated[
+        int, typer.Option(metavar="N", parser=count, help="Campaigns per table and budget.")
+    ] = REPLICATES,
+    processes: Annotated[
+        int | None, typer.Option(metavar="N", parser=count, help="Without it, one per usable CPU.")
+    ] = None,
     known: Annotated[
         Path, typer.Option(metavar="FILE", help="Where it is written which entries these are.")
     ] = BASELINES,

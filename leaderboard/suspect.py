@@ -23,7 +23,7 @@ from rich.text import Text
 from leaderboard.boards import PUBLIC_SEED, SUBMISSIONS
 from leaderboard.perturbed import perturbed
 from leaderboard.unfinished import Journal
-from seedbench.commands import open_console, run
+from seedbench.commands import count, natural, open_console, run
 from seedbench.cpus import usable_cpus
 from seedbench.errors import SeedbenchError, SelectionError, StrategyFailed
 from seedbench.evaluation import Evaluation, evaluate_selected
@@ -230,11 +230,18 @@ def main(
     revision: Annotated[str | None, typer.Option(metavar="TAG", help="Of a trial set on the Hub.")] = None,
     trials: Annotated[str | None, typer.Option(metavar="DIR|HUB_ID", help="A hidden pool as well.")] = None,
     track: Annotated[str, typer.Option(metavar="NAME", help="cold or transfer.")] = "cold",
-    replicates: Annotated[int, typer.Option(metavar="N", help="Campaigns per table and budget.")] = REPLICATES,
-    worlds: Annotated[int, typer.Option(metavar="N", help="How many other pools, and perturbed sets.")] = WORLDS,
-    processes: Annotated[int | None, typer.Option(metavar="N", help="Without it, one per usable CPU.")] = None,
+    replicates: Annotated[
+        int, typer.Option(metavar="N", parser=count, help="Campaigns per table and budget.")
+    ] = REPLICATES,
+    worlds: Annotated[
+        int, typer.Option(metavar="N", parser=count, help="How many other pools, and perturbed sets.")
+    ] = WORLDS,
+    processes: Annotated[
+        int | None, typer.Option(metavar="N", parser=count, help="Without it, one per usable CPU.")
+    ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, metavar="N", help="Of pools and perturbations; without it, drawn and printed.")
+        int | None,
+        typer.Option(metavar="N", parser=natural, help="Of pools and perturbations; without it, drawn and printed."),
     ] = None,
 ) -> None:
     """Say how much of an entry's gain goes where there is nothing to look up; exit code 1 where that is suspicious.

@@ -39,7 +39,7 @@ from leaderboard.environment import require_pinned
 from leaderboard.ranks import keep_comparisons
 from leaderboard.results import Result, comparable_claim, gap_closed
 from leaderboard.runs import Verification, verify
-from seedbench.commands import open_console, run
+from seedbench.commands import count, open_console, positive, run
 from seedbench.cpus import usable_cpus
 from seedbench.errors import SeedbenchError
 from seedbench.evaluation import Evaluation
@@ -243,9 +243,13 @@ def main(
     trials: Annotated[str | None, typer.Option(metavar="DIR|HUB_ID", help="Measure on the hidden pool.")] = None,
     pool: Annotated[Path, typer.Option(metavar="FILE", help="The hidden pool's published SHA-256.")] = HIDDEN_POOL,
     track: Annotated[str, typer.Option(metavar="NAME", help="cold or transfer.")] = "cold",
-    replicates: Annotated[int, typer.Option(metavar="N", help="Campaigns per table and budget.")] = REPLICATES,
-    processes: Annotated[int | None, typer.Option(metavar="N", help="Without it, one per usable CPU.")] = None,
-    hours: Annotated[float, typer.Option(metavar="H", help="Limit of one run of one entry.")] = 6.0,
+    replicates: Annotated[
+        int, typer.Option(metavar="N", parser=count, help="Campaigns per table and budget.")
+    ] = REPLICATES,
+    processes: Annotated[
+        int | None, typer.Option(metavar="N", parser=count, help="Without it, one per usable CPU.")
+    ] = None,
+    hours: Annotated[float, typer.Option(metavar="H", parser=positive, help="Limit of one run of one entry.")] = 6.0,
     close: Annotated[
         bool, typer.Option("--close", help="First draw the board's seed and fix entries and pool.")
     ] = False,

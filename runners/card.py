@@ -30,7 +30,7 @@ from runners.engines.packing import Layout, batch_layout
 from runners.engines.reference import finetune
 from runners.engines.stacked import StackedEngine
 from runners.trial_log import Cell
-from seedbench.commands import open_console, run
+from seedbench.commands import count, open_console, run
 from seedbench.files import work_folder, write_file
 
 #: The shortest example's tokens, then at most so many in a tenth of the task's examples, in two tenths, … (MiniLM-L6).
@@ -216,11 +216,12 @@ def main(
     out: Annotated[Path, typer.Option(metavar="FILE", help="What was found, as JSON.")],
     device: Annotated[str, typer.Option(metavar="DEVICE", help="The card.")] = "cuda",
     hidden: Annotated[
-        int, typer.Option(metavar="N", help="Of the model: 384 MiniLM-L6, 768 BERT-base, 1024 BERT-large.")
+        int,
+        typer.Option(metavar="N", parser=count, help="Of the model: 384 MiniLM-L6, 768 BERT-base, 1024 BERT-large."),
     ] = 384,
-    layers: Annotated[int, typer.Option(metavar="N", help="Likewise: 6, 12, 24.")] = 6,
-    trials: Annotated[int, typer.Option(metavar="N", help="Trained together.")] = 25,
-    steps: Annotated[int, typer.Option(metavar="N", help="Measured of each task.")] = 60,
+    layers: Annotated[int, typer.Option(metavar="N", parser=count, help="Likewise: 6, 12, 24.")] = 6,
+    trials: Annotated[int, typer.Option(metavar="N", parser=count, help="Trained together.")] = 25,
+    steps: Annotated[int, typer.Option(metavar="N", parser=count, help="Measured of each task.")] = 60,
     tasks: Annotated[
         str, typer.Option(metavar="T,T,…", help="Which, with commas; sst2 is known too.")
     ] = "cola,mrpc,rte",

@@ -18,14 +18,14 @@ from runners.options import GLUE, MODEL_NAME
 from runners.plan_file import PlanError, PlannedTable, load_plan
 from runners.table import TableSpec
 from runners.trial_log import Cell, read_record
-from seedbench.commands import open_console, run
+from seedbench.commands import open_console, positive, run
 
 
 def parse_rates(texts: Iterable[str], tables: Sequence[PlannedTable]) -> dict[str, float]:
     """``["mrpc=600", "rte=800"]`` as trials per hour of each task; a bare number will do where there is one table.
 
     Raises:
-        PlanError: not of this form, not positive, or of a task that is not among the tables.
+        PlanError: not of this form, not positive, of a task that is not among the tables, or of one twice.
     """
     tasks = {table.spec.task for table in tables}
     rates = {}
@@ -42,6 +42,8 @@ def parse_rates(texts: Iterable[str], tables: Sequence[PlannedTable]) -> dict[st
                 f"--trials-per-hour {text!r}: expected TASK=NUMBER with a positive number and a task among "
                 f"{', '.join(sorted(tasks))}"
             )
+        if task in rates:
+            raise PlanError(f"--trials-per-hour {text!r}: {task} is given twice")
         rates[task] = rate
     return rates
 
@@ -176,7 +178,8 @@ def main(
     model_name: Annotated[str | None, MODEL_NAME] = None,
     glue: Annotated[str | None, GLUE] = None,
     until: Annotated[
-        float | None, typer.Option(metavar="SECONDS", min=1, help="Say what a sweep of so many seconds will reach.")
+        float | None,
+        typer.Option(metavar="SECONDS", parser=positive, help="Say what a sweep of so many seconds will reach."),
     ] = None,
     card: Annotated[
         str | None,

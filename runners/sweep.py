@@ -47,7 +47,7 @@ from runners.table import (
 )
 from runners.trial_log import Cell, check_writable, read_log
 from runners.workers import Block, Pace, SweepError, run_blocks
-from seedbench.commands import open_console, run
+from seedbench.commands import open_console, positive, run
 from seedbench.errors import SeedbenchError
 from seedbench.tasks import TASKS
 from seedbench.text import counted
@@ -162,7 +162,9 @@ def main(
     ] = False,
     until: Annotated[
         float | None,
-        typer.Option(metavar="SECONDS", min=1, help="Seconds from now: what would not end before is not started."),
+        typer.Option(
+            metavar="SECONDS", parser=positive, help="Seconds from now: what would not end before is not started."
+        ),
     ] = None,
     model: Annotated[str | None, MODEL] = None,
     task: Annotated[

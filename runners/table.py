@@ -103,6 +103,8 @@ def table_spec(
     check_task(task, dataset)
     if model_name is None and Path(model).exists():
         raise TableError(f"--model {model}: a folder has no public name; give one with --model-name")
+    if engine == "reference" and (stack is not None or compiled):
+        raise TableError("--engine reference trains one trial at a time: leave --stack and --compile out")
     changed = get_recipe(recipe, **parse_changes(changes))
     return TableSpec(
         model=model,

@@ -1,12 +1,14 @@
-"""How a command line ends: what a user did wrong is one line on standard error, and exit code 2."""
+"""How numbers on a command line are read, and how it ends: what a user did wrong is one line, and exit code 2."""
 
 from __future__ import annotations
 
 import errno
 import inspect
+import math
 import os
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -24,6 +26,55 @@ _NO_MEMORY = ("failed to map segment", "cannot allocate memory", "can't start ne
 INTERRUPTED = 130  # exit code of a process that SIGINT ended
 
 _USAGE_ERROR: type[Exception] = typer.BadParameter.__bases__[0]  # typer does not export it
+
+
+# ---- numbers: parsers of options, which may be handed a default, a number already ------------------------------------
+
+
+def integer(text: str | int) -> int:
+    """A whole number."""
+    if not re.fullmatch(r"-?\d+", str(text), re.ASCII):
+        raise typer.BadParameter(f"must be a whole number, found {str(text)!r}.")
+    return int(text)
+
+
+def natural(text: str | int) -> int:
+    """A whole number from 0 on."""
+    return _whole_from(0, text)
+
+
+def count(text: str | int) -> int:
+    """A whole number from 1 on."""
+    return _whole_from(1, text)
+
+
+def number(text: str | float) -> float:
+    """A finite number."""
+    return _number(text, "a finite number", lambda found: True)
+
+
+def positive(text: str | float) -> float:
+    """A finite number above 0."""
+    return _number(text, "a number above 0", lambda found: found > 0)
+
+
+def _whole_from(least: int, text: str | int) -> int:
+    if not re.fullmatch(r"\d+", str(text), re.ASCII) or int(text) < least:
+        raise typer.BadParameter(f"must be a whole number from {least} on, found {str(text)!r}.")
+    return int(text)
+
+
+def _number(text: str | float, kind: str, holds: Callable[[float], bool]) -> float:
+    try:
+        found = float(text)
+    except ValueError:
+        found = math.nan
+    if not math.isfinite(found) or not holds(found):
+        raise typer.BadParameter(f"must be {kind}, found {str(text)!r}.")
+    return found
+
+
+# ---- applications, and how they end ----------------------------------------------------------------------------------
 
 
 def application(help: str | None = None) -> typer.Typer:
@@ -79,12 +130,23 @@ def exit_code(command: Callable[..., None] | typer.Typer, called: str) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return refuse(name, f"standard output cannot be written: {error.strerror}; make room, or send it elsewhere")
     except SeedbenchError as error:
-        return refuse(name, str(error), getattr(error, "frames", ""))
+        return refuse(name, _with_option(str(error), sys.argv[1:]), getattr(error, "frames", ""))
     except _USAGE_ERROR as error:
         message = " ".join(error.format_message().split()).rstrip(".")  # type: ignore[attr-defined]
         context = getattr(error, "ctx", None)
         return refuse(name, f"{message}. See: {context.command_path if context else called} --help")
     return code or 0
+
+
+def _with_option(line: str, arguments: Sequence[str]) -> str:
+    """A line that begins with a function's keyword, as `min_gain must be`, with the option that was given for it."""
+    keyword = re.match(r"[a-z_]+(?=[ :])", line)
+    option = keyword[0].replace("_", "-") if keyword else ""
+    for argument in arguments:
+        given = re.match(r"--(no-)?([a-z-]+)(?==|$)", argument)
+        if given and given[2] == option:
+            return given[0] + line[len(option) :]
+    return line
 
 
 def application_of(command: Callable[..., None] | typer.Typer) -> typer.Typer:

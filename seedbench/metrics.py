@@ -81,6 +81,8 @@ METRICS: dict[str, Callable[[ArrayLike, ArrayLike], Floats]] = {
     "matthews_correlation": matthews_correlation,
     "mean_of_accuracy_and_f1": mean_of_accuracy_and_f1,
 }
+#: The lowest and the highest score of each.
+LIMITS = {name: (-1.0 if name == "matthews_correlation" else 0.0, 1.0) for name in METRICS}
 #: Those of any number of labels; the others are of two.
 OF_ANY_LABELS = ("accuracy",)
 

@@ -36,7 +36,7 @@ def _has(pid: int, mark: str) -> bool:
 
 
 #: What long work says every now and then where there is no terminal. What is long depends on the machine.
-PROGRESS = re.compile(r"^seedbench: .+: [\d,]+ of [\d,]+ .+ in .+, about .+ left\n", re.MULTILINE)
+PROGRESS = re.compile(r"^seedbench: .+: [\d,]+ of [\d,]+ .+ in .+\n", re.MULTILINE)
 
 
 def without_progress(said: str) -> str:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Annotated, Any
 
 import pytest
 import typer
 
-from seedbench.commands import INTERRUPTED, exit_code, run
+from seedbench.cli.app import app as seedbench_app
+from seedbench.commands import INTERRUPTED, exit_code, natural, number, run
 from seedbench.errors import SeedbenchError
-from tests.test_pins import ROOT, entry_points
+from tests.test_pins import ROOT, app_of, entry_points
 
 
 def ended(capsys, command, *arguments: str) -> tuple[int, str, str]:
@@ -68,6 +72,63 @@ def test_an_entry_point_refuses_in_one_line(capsys, name: str, path: Path):
     assert (code, out) == (2, "") and err.startswith("tests.example: error: No such option: --bogus"), err
     assert err.count("\n") == 1
     assert path.read_text(encoding="utf-8").endswith(f', "python -m {name}")\n')
+
+
+def numbers_of(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The options that take numbers, of a command and of those below it, each as the words that lead to it."""
+    for name, below in getattr(command, "commands", {}).items():
+        yield from numbers_of(below, (*words, name))
+    for parameter in command.params:
+        if re.search("int|float", str(parameter.type_descriptor.annotation)):
+            yield *words, parameter.opts[0]
+
+
+@pytest.mark.parametrize(("name", "path"), {"seedbench": None, **entry_points()}.items())
+def test_what_is_no_number_is_refused_by_its_rule(capsys, name: str, path: Path | None):
+    """No option leaves it to a library to say so, in words of its own."""
+    if name.startswith("runners."):
+        pytest.importorskip("torch")
+    if name == "runners.cluster":
+        pytest.importorskip("submitit")
+    app = app_of(name, path) if path else seedbench_app
+    for *words, option in numbers_of(typer.main.get_command(app)):
+        code, out, err = ended(capsys, app, *words, option, "much")
+        said = (
+            rf"tests.example: error: Invalid value for '{option}': must be [\w ]*number[\w ]*, found 'much'\. See: .*\n"
+        )
+        assert (code, out) == (2, "") and re.fullmatch(said, err), err
+
+
+def repeat(
+    times: Annotated[float, typer.Option(parser=number)] = 1, whole: Annotated[int, typer.Option(parser=natural)] = 0
+) -> None:
+    """Says how often."""
+    if whole:
+        raise SeedbenchError("whole must be even" if whole == 1 else "whole_number must be even")
+    print(times)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--times", "nan"], "Invalid value for '--times': must be a finite number, found 'nan'. See: python -m"),
+        (["--times", "-inf"], "Invalid value for '--times': must be a finite number, found '-inf'. See: python -m"),
+        (
+            ["--whole", "-1"],
+            "Invalid value for '--whole': must be a whole number from 0 on, found '-1'. See: python -m",
+        ),
+        (
+            ["--whole", "\u0663"],
+            "Invalid value for '--whole': must be a whole number from 0 on, found '\u0663'. See: python",
+        ),
+        (["--whole", "1"], "--whole must be even\n"),
+        (["--whole=1"], "--whole must be even\n"),
+        (["--whole", "2"], "whole_number must be even\n"),
+    ],
+)
+def test_numbers_and_their_options(capsys, arguments, said):
+    code, out, err = ended(capsys, repeat, *arguments)
+    assert (code, out) == (2, "") and err.startswith(f"tests.example: error: {said}"), err
 
 
 def test_a_module_that_is_run_refuses_in_one_line():

@@ -23,7 +23,7 @@ from runners.options import APPEND, CHANGES, COMPILED, DATA_ORDER_SEEDS, GLUE, M
 from runners.plan import estimate, parse_rates, with_rates
 from runners.plan_file import PlannedTable, load_plan
 from runners.table import grid, table_spec
-from seedbench.commands import application, open_console, run
+from seedbench.commands import application, count, natural, open_console, positive, run
 from seedbench.tasks import TASKS
 
 app = application("Fill seed grids on a cluster, or with several jobs on this machine.")
@@ -32,7 +32,9 @@ console = open_console(stderr=True)
 Out = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the trial logs, as given to submit --out.")]
 Poll = Annotated[
     float | None,
-    typer.Option("--poll", metavar="SECONDS", help="Seconds between two looks; default: SLURM 30, else 1."),
+    typer.Option(
+        "--poll", metavar="SECONDS", parser=positive, help="Seconds between two looks; default: SLURM 30, else 1."
+    ),
 ]
 
 
@@ -79,16 +81,23 @@ def submit(
             help="What one job does, as TASK=NUMBER; repeat. Default: measured, by a first small block.",
         ),
     ] = None,
-    block_minutes: Annotated[float, typer.Option(metavar="MINUTES", help="How long a block should take.")] = 30,
+    block_minutes: Annotated[
+        float, typer.Option(metavar="MINUTES", parser=positive, help="How long a block should take.")
+    ] = 30,
     max_jobs: Annotated[
-        int | None, typer.Option(metavar="N", help="Jobs at the same time; default: SLURM 256, local one a device.")
+        int | None,
+        typer.Option(metavar="N", parser=count, help="Jobs at the same time; default: SLURM 256, local one a device."),
     ] = None,
     device: Annotated[
         list[str] | None,
         typer.Option(metavar="DEVICE", help="cpu, cuda, …: of every job; local: repeat to share jobs among devices."),
     ] = None,
-    threads: Annotated[int, typer.Option(metavar="N", help="CPU threads of each job; 0: torch's default.")] = 0,
-    attempts: Annotated[int, typer.Option(metavar="N", help="How often a block is sent that keeps getting lost.")] = 3,
+    threads: Annotated[
+        int, typer.Option(metavar="N", parser=natural, help="CPU threads of each job; 0: torch's default.")
+    ] = 0,
+    attempts: Annotated[
+        int, typer.Option(metavar="N", parser=count, help="How often a block is sent that keeps getting lost.")
+    ] = 3,
     partition: Annotated[str | None, typer.Option(metavar="NAME", help="As of sbatch.")] = None,
     account: Annotated[str | None, typer.Option(metavar="NAME", help="As of sbatch.")] = None,
     gres: Annotated[str | None, typer.Option(metavar="GRES", help="As of sbatch, such as gpu:1.")] = None,

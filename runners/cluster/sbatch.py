@@ -44,6 +44,8 @@ def slurm_parameters(block_minutes: float, named: Mapping[str, str | None], othe
             "ntasks_per_node",
         ):
             raise SbatchError(f"--slurm {text!r}: expected name=value; jobs, arrays and their files are set here")
+        if name in parameters.keys() - {"setup", "teardown"} or name in parameters.get("additional_parameters", {}):
+            raise SbatchError(f"--slurm {text!r}: {name} is given twice; leave one out")
         if name == "time":
             parameters["time"] = minutes(value)
         elif name in ("setup", "teardown"):

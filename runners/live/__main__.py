@@ -6,7 +6,6 @@ anybody's training: what is here is the training, on GLUE, and what becomes of t
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated
 
@@ -22,10 +21,10 @@ from runners.live.trials import GlueTrainings, LiveTrials, open_folder
 from runners.options import CHANGES, GLUE, MODEL, MODEL_NAME, RECIPE
 from runners.table import TableSpec, table_spec
 from runners.trial_log import Cell
-from seedbench.commands import open_console, run
+from seedbench.commands import count, natural, open_console, run
 from seedbench.errors import LiveError, SeedbenchError
 from seedbench.files import new_folder, remove_folder
-from seedbench.live import Interruption, LiveProgress, Session, train_for
+from seedbench.live import Interruption, LiveProgress, Session, parse_grid, train_for
 from seedbench.strategy import Strategy, load_strategy, refuse_oracle
 from seedbench.tasks import TASKS
 from seedbench.trialset import majority_score_of
@@ -127,18 +126,6 @@ def live(
 # ---- the command ---------------------------------------------------------------------------------------------------
 
 
-def parse_grid(text: str) -> tuple[int, int]:
-    """``"25x25"`` as (weight-init seeds, data-order seeds).
-
-    Raises:
-        LiveError: not of this form, or without a cell.
-    """
-    match = re.fullmatch(r"(\d{1,4})x(\d{1,4})", text)
-    if not match or not int(match[1]) * int(match[2]):
-        raise LiveError(f"--grid {text!r}: expected weight-init seeds x data-order seeds, such as 25x25")
-    return int(match[1]), int(match[2])
-
-
 def main(
     strategy: Annotated[
         str,
@@ -149,7 +136,7 @@ def main(
     model: Annotated[str, MODEL],
     task: Annotated[str, typer.Option(metavar="T", help=f"One of {', '.join(TASKS)}.")],
     recipe: Annotated[str, RECIPE],
-    budget: Annotated[int, typer.Option(metavar="B", help="In full trials.")],
+    budget: Annotated[int, typer.Option(metavar="B", parser=count, help="In full trials.")],
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder of the kept checkpoint, card and report; must not exist.")
     ],
@@ -160,13 +147,14 @@ def main(
         str, typer.Option(metavar="RxC", help="Weight-init seeds x data-order seeds to choose from.")
     ] = "25x25",
     seed: Annotated[
-        int | None, typer.Option(metavar="N", help="Of all seeds; the same seed gives the same campaign.")
+        int | None,
+        typer.Option(metavar="N", parser=natural, help="Of all seeds; the same seed gives the same campaign."),
     ] = None,
     device: Annotated[
         str | None, typer.Option(metavar="DEVICE", help="cpu, cuda, cuda:1, …; default: cuda where there is one.")
     ] = None,
     in_memory: Annotated[
-        int, typer.Option(metavar="N", help="Trials held in memory at a time; the others wait on disk.")
+        int, typer.Option(metavar="N", parser=count, help="Trials held in memory at a time; the others wait on disk.")
     ] = 2,
     trials: Annotated[
         Path | None,

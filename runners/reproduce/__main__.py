@@ -24,7 +24,7 @@ from runners.reproduce.differences import PROVENANCE, compare, keep, kept_in, re
 from runners.sweep import devices_of, resumable, sweep
 from runners.table import TableSpec
 from runners.trial_log import Cell, read_log
-from seedbench.commands import open_console, run
+from seedbench.commands import count, natural, open_console, run
 from seedbench.trialset import (
     BUNDLED,
     Reproduction,
@@ -204,8 +204,8 @@ def main(
     model_name: Annotated[
         str | None, typer.Option(metavar="M", help="Draw from this model of the trial set only.")
     ] = None,
-    number: Annotated[int, typer.Option("--cells", metavar="N", help="Trials to draw.")] = 5,
-    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of the draw.")] = 0,
+    number: Annotated[int, typer.Option("--cells", metavar="N", parser=count, help="Trials to draw.")] = 5,
+    seed: Annotated[int, typer.Option(metavar="N", parser=natural, help="Of the draw.")] = 0,
     engine: Annotated[
         str | None, typer.Option(metavar="NAME", help="reference or stacked; without it, as recorded.")
     ] = None,

@@ -14,13 +14,13 @@ from threadpoolctl import threadpool_limits
 from seedbench import __version__
 from seedbench.advice.budgets import MIN_GAIN, choose_budget
 from seedbench.advice.gains import best_gain, gain_by_luck, mean_over, most_gain, rule_gain
-from seedbench.advice.nearest import nearest, situation_of
+from seedbench.advice.nearest import how_near, nearest, situation_of
 from seedbench.advice.recipes import recipe_pairs, train_examples_of
 from seedbench.advice.result import Advice, BestOfN, Candidate, Needed, Situation, Verdict
-from seedbench.display.terminal import MARKED
+from seedbench.display.terminal import MARKED, joined
 from seedbench.errors import SelectionError
 from seedbench.evaluation import Replayed, left_out_of, replay_selected
-from seedbench.evaluation.rows import ends, multiplier_fields, together
+from seedbench.evaluation.rows import ends, multiplier_fields, score_ends, together
 from seedbench.evaluation.scores import (
     TableScores,
     gap,
@@ -29,7 +29,7 @@ from seedbench.evaluation.scores import (
     with_signal,
 )
 from seedbench.influences import Total, best_of_n, interval, never_differs, total
-from seedbench.metrics import full_trials_needed
+from seedbench.metrics import LIMITS, full_trials_needed
 from seedbench.replay import (
     Replay,
     ReplayKeywords,
@@ -118,7 +118,7 @@ def advise_selected(
 ) -> Advice:
     """`advise`, with its options as they are passed on; the selection has one budget or none, and the track is cold."""
     if score is not None and not math.isfinite(score):
-        raise SelectionError(f"a score is a finite number, as 0.72, found {score:g}")
+        raise SelectionError(f"score must be a finite number, as 0.72, found {score:g}")
     if min_gain is not None and selection.budgets:
         raise SelectionError("min_gain chooses a budget, and one is given; leave one of them out")
     candidates = tried_settings() if candidates is None else candidates
@@ -128,9 +128,12 @@ def advise_selected(
     selected = selection.of(trials.name, trials.tables)
     if situation is not None:
         selected = nearest(trials.name, selected, situation)
-        if any(unscored(table, options.protocol) for table in selected):
+        asked = options.protocol
+        if any(unscored(table, asked) for table in selected):
             options = replace(options, protocol="dodge2020")
+        situation = how_near(situation, selected, asked, options.protocol)
     scored = scored_tables(selected, options.protocol)
+    _refuse_impossible(scored, score, min_gain)
     with threadpool_limits(limits=1):  # a sum split among threads may differ in its last bit
         budget, choice = selection.budgets[0] if selection.budgets else None, None
         if budget is None:
@@ -176,6 +179,19 @@ def _large_enough(tables: Sequence[TrialTable], budget: int, *, named: bool) -> 
         refused = [table for table in tables if table not in fitting] if named else tables
         admitted_budgets([max(refused, key=lambda table: table.num_trials)], [budget])
     return fitting
+
+
+def _refuse_impossible(tables: Sequence[TrialTable], score: float | None, min_gain: float | None) -> None:
+    """Raises `SelectionError` for a score that no table can have, or a gain that none can give; where that is known."""
+    metrics = joined(sorted({table.metric_words for table in tables}))
+    limits = [table.score_limits if table.metric in LIMITS else (-math.inf, math.inf) for table in tables]
+    low, high = min(low for low, _ in limits), max(high for _, high in limits)
+    if score is not None and not low <= score <= high:
+        raise SelectionError(f"score must be from {low:g} to {high:g}, as {metrics} is, found {score:g}")
+    if min_gain is not None and min_gain > high - low:
+        raise SelectionError(
+            f"min_gain must be at most {high - low:g}, as {metrics} is from {low:g} to {high:g}, found {min_gain:g}"
+        )
 
 
 # --- scores -----------------------------------------------------------------------------------------------------------
@@ -244,7 +260,7 @@ def _best_of_n(scores: TableScores, budget: int, score: float | None) -> BestOfN
         bias_correction=table.fields.get("bias_correction"),
         train_examples=train_examples_of(table),
         floor=base.floor,
-        **ends("score", total([best_of_n(scores.sample, budget)])),
+        **score_ends("score", total([best_of_n(scores.sample, budget)]), table),
         ceiling=base.ceiling,
         oracle=base.oracle,
         no_signal=None if scores.signal is None else not scores.signal,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -66,7 +66,29 @@ def nearest(name: str, tables: Sequence[TrialTable], situation: Situation) -> tu
             f"train_examples: no selected table of trial set {name} says how many examples its trials were trained "
             "on; leave it out"
         )
-    apart = [abs(math.log(examples / situation.train_examples)) for _, examples in known]
-    return tuple(
-        table for (table, _), far in zip(known, apart, strict=True) if far <= min(apart) + math.log(_ABOUT) + 1e-9
+    apart = [factor(examples, situation.train_examples) for _, examples in known]
+    return tuple(table for (table, _), far in zip(known, apart, strict=True) if far <= min(apart) * _ABOUT + 1e-9)
+
+
+def how_near(situation: Situation, tables: Sequence[TrialTable], asked: str, protocol: str) -> Situation:
+    """The situation, with how near the tables are that were chosen by it.
+
+    Args:
+        situation: what was said.
+        tables: those that `nearest` found.
+        asked: the protocol that was asked for.
+        protocol: by which they are scored.
+    """
+    apart = [
+        factor(examples, situation.train_examples)
+        for table in tables
+        if situation.train_examples is not None and (examples := train_examples_of(table)) is not None
+    ]
+    return replace(
+        situation, examples_factor=min(apart, default=None), protocol_asked=None if protocol == asked else asked
     )
+
+
+def factor(one: int, other: int) -> float:
+    """By how many times the larger of two numbers is the larger."""
+    return max(one, other) / min(one, other)

@@ -28,12 +28,14 @@ if TYPE_CHECKING:
 
 LEGEND = {
     "best-of-n": "train as many full trials as the budget holds, keep the best checkpoint",
+    "with": "the parameters that are not the strategy's own defaults",
     "difference": "in mean score, to what best-of-n is expected to score: + is better",
     "±": "half of a 95% interval over replicates and seeds, of this line alone",
     "▲ ▼": "better, worse: holds at 95% for all lines together (Holm)",
     "finds": "the true difference that would be marked, by itself, four times in five",
     "gap": "closed: 0% is one full trial, 100% the best that best-of-n scores with up to 64",
-    "compute": "full trials best-of-n needs for this score, per trial of budget",
+    "compute": "full trials best-of-n needs for this score, per trial of budget; its 95%: of that number alone",
+    "oracle": "the best that any trial of a pool scores",
 }
 
 

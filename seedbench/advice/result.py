@@ -11,7 +11,7 @@ from seedbench.evaluation import LeftOut
 from seedbench.influences import NoInterval
 from seedbench.metrics import ROUNDING, Bound
 from seedbench.strategy import with_parameters_said
-from seedbench.trialset import TrialsIdentity
+from seedbench.trialset import TrialsIdentity, as_measured
 
 #: What prints it, by name: the report knows its result, so the result cannot import it.
 REPORT = "seedbench.advice.report.advice_report"
@@ -127,7 +127,7 @@ class BestOfN:
 
     def measured(self, score: float) -> float:
         """A score of this table as it was measured."""
-        return score if self.sign > 0 else 0.0 - score
+        return as_measured(score, self.sign)
 
 
 @dataclass(frozen=True)
@@ -213,10 +213,20 @@ class BudgetChoice:
 
 @dataclass(frozen=True)
 class Situation:
-    """What somebody without trials said of theirs, by which the nearest tables were chosen; None: not said."""
+    """What somebody without trials said of theirs, by which the nearest tables were chosen; and how near these are.
+
+    Attributes:
+        train_examples: of their trials; None: not said.
+        bias_correction: whether their Adam corrects the bias of its moments; None: not said.
+        examples_factor: by how many times the nearest table's training examples are more, or fewer; None where
+            `train_examples` is.
+        protocol_asked: what was asked for, where another took its place because a table has no test scores; else None.
+    """
 
     train_examples: Positive | None
     bias_correction: bool | None
+    examples_factor: float | None = None
+    protocol_asked: str | None = None
 
 
 @dataclass(frozen=True, repr=False)

@@ -14,18 +14,21 @@ from seedbench.text import counted
 if TYPE_CHECKING:
     from seedbench.advice.result import Advice, BestOfN, BudgetChoice, Candidate, Needed, Situation
 
+#: From so many times more or fewer training examples on no table is called near: a round number, not a measured one.
+_FAR = 5
+
 
 def advice_words(advice: Advice) -> list[list[str]]:
     """The answer, in blocks of sentences: what comes before all else, the recipe, the budget, the strategy."""
-    first = [_situation_words(advice, advice.situation)] if advice.situation else []
+    first = _situation_words(advice, advice.situation) if advice.situation else []
     first += [_nothing_words(advice)] if advice.wins_nothing else []
     first += [_luck_words(advice)] if advice.may_be_luck else []
     budget = [] if advice.budget_choice is None else [_budget_words(advice, advice.budget_choice)]
     return [block for block in (first, recipe_words(advice), budget, _strategy_words(advice)) if block]
 
 
-def _situation_words(advice: Advice, situation: Situation) -> str:
-    """Which tables were chosen, why, and what they leave open."""
+def _situation_words(advice: Advice, situation: Situation) -> list[str]:
+    """Which tables were chosen, why, how near they are, and what they leave open."""
     yours = [f"{situation.train_examples:,} training examples"] if situation.train_examples else []
     if situation.bias_correction is not None:
         yours.append(f"Adam {'with' if situation.bias_correction else 'without'} bias correction")
@@ -34,10 +37,22 @@ def _situation_words(advice: Advice, situation: Situation) -> str:
         for table in advice.tables
     ]
     models = joined(sorted({table.model for table in advice.tables}))
-    return (
+    said = [
         f"Nearest to {joined(yours)} among the recorded trials: {joined(tables)}. They are of {models}: how much "
         "another model, task or learning rate differs is unknown, and only trials of your own tell."
-    )
+    ]
+    if (situation.examples_factor or 1) >= _FAR:
+        said.append(
+            f"Nothing recorded is near: the nearest is off by a factor of {situation.examples_factor:,.0f} in training "
+            "examples. How many trials fail, and what choosing among them wins, change with that number, and how much "
+            "over such a distance is unknown: what follows is a guess."
+        )
+    if situation.protocol_asked is not None:
+        said.append(
+            f"{situation.protocol_asked} takes test scores, and not every table here has them: all is scored on the "
+            f"dev set, which also chose ({advice.protocol})."
+        )
+    return said
 
 
 def _nothing_words(advice: Advice) -> str:

@@ -23,10 +23,13 @@ LEGEND = {
     "expected": "without replacement, unbiased; published: with replacement; spread: standard deviation of a best of n",
     "sd": "standard deviation between seeds; × 100: in hundredths of the score; the residual holds all that is not one "
     "seed's alone; the interval takes effects for normal (Searle et al. 1992; Ting et al. 1990)",
+    "share, F": "of the variance between trials; F: between the means of seeds, against the residual (by analysis of "
+    "variance)",
     "p": "chance of as much without any effect; permutations: Phipson and Smyth 2010",
     "diverged": "the interval of their share takes trials for independent (Wilson 1927)",
     "rho": "Spearman's, over trials, of a checkpoint's score with the trial's best; so far: of the best until then; "
     "between tasks, over seeds, whose means are taken for independent (Bonett and Wright 2000)",
+    "stop, continue": "the share of a trial at which all that were started stop, and how many of the best go on",
     "gain": "relative error reduction against best-of-n, error = 1 - score; the combination is chosen with hindsight",
     "held out": "the same where the combination is chosen on half of the seeds and valued on the other half",
     "sources": "questions, search: Dodge et al. 2020, arXiv 2002.06305; best of n: Dodge et al. 2019, arXiv 1909.03004",

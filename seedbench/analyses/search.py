@@ -91,7 +91,7 @@ def _best_of_n(value: Floats, budgets: list[int]) -> Floats:
 def _perfect(table: TrialTable) -> float:
     """The perfect score, 1; NaN where scores are no fractions of 1, and no score is known to be perfect."""
     _, highest = table.score_limits
-    return highest if np.isfinite(highest) else np.nan
+    return highest if table.sign > 0 and np.isfinite(highest) else np.nan
 
 
 def _error_reduction(score: Floats, best_of_n: Floats, perfect: float) -> Floats:

@@ -9,8 +9,8 @@ import typer
 
 from seedbench.cli.app import app
 from seedbench.cli.common import check_outputs, progress, write_text
-from seedbench.cli.options import JSON, REPLICATES, count, with_options
-from seedbench.commands import open_console
+from seedbench.cli.options import JSON, REPLICATES, with_options
+from seedbench.commands import count, number, open_console, positive
 
 if TYPE_CHECKING:
     from seedbench.replay import ReplayOptions
@@ -30,7 +30,9 @@ def advise(
     min_gain: Annotated[
         float | None,
         typer.Option(
-            metavar="X", help="Without --budget: what one more full trial must win to be worth it; 0.005 if not given."
+            metavar="X",
+            parser=positive,
+            help="Without --budget: what one more full trial must win to be worth it; 0.005 if not given.",
         ),
     ] = None,
     train_examples: Annotated[
@@ -46,7 +48,8 @@ def advise(
     ] = None,
     selection: Selection,
     score: Annotated[
-        float | None, typer.Option(metavar="X", help="How many full trials are needed to expect this score?")
+        float | None,
+        typer.Option(metavar="X", parser=number, help="How many full trials are needed to expect this score?"),
     ] = None,
     replicates: REPLICATES = 500,
     options: ReplayOptions,

@@ -14,6 +14,8 @@ from seedbench.errors import SeedbenchError
 from seedbench.files import try_writing, write_file
 
 FIRST_LINE, NEXT_LINE = 5.0, 30.0  # seconds until work that is not on a terminal says how far it is
+AT_ONCE = 0.1  # seconds after the first word of how far it is, in which what was done before is said
+LEAST_SHARE = 0.1  # of the work, before it is said how long the rest takes
 #: Options of files that are of one kind, whatever they are called: the endings that say so.
 ENDINGS = {"replicates_out": (".parquet",), "html": (".html", ".htm")}
 
@@ -94,39 +96,63 @@ def progress(name: str, unit: str = "campaigns") -> Iterator[Callable[[int, int]
     if not sys.stderr.isatty():
         yield _lines(name, unit)
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn(unit, markup=False),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[left]}", markup=False),
     )
+    pace = Pace()
     with Progress(*columns, console=open_console(stderr=True), transient=True, redirect_stdout=False) as bar:
-        job = bar.add_task(name, total=None)
-        yield lambda done, total: bar.update(job, completed=done, total=total)
+        job = bar.add_task(name, total=None, left=unit)
+        yield lambda done, total: bar.update(job, completed=done, total=total, left=unit + pace.left(done, total))
+
+
+class Pace:
+    """How much longer work will take, by how long it took since it was first said how far it is.
+
+    What came before that, reading trials and starting processes, is not repeated; and what was done by an earlier call
+    of the same command is said at once, and is no work of this one.
+
+    Args:
+        clock: in seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._began: float | None = None
+        self._first = 0.0, 0
+
+    def left(self, done: int, total: int) -> str:
+        """What there is to say, as ", about 12 s left"; nothing before a tenth of the work tells how fast it is."""
+        from seedbench.display.terminal import seconds
+
+        now = self._clock()
+        self._began = now if self._began is None else self._began
+        if now - self._began < AT_ONCE:
+            self._first = now, done
+        passed, more = now - self._first[0], done - self._first[1]
+        if more < LEAST_SHARE * (total - self._first[1]) or done >= total:
+            return ""
+        return f", about {seconds(passed * (total - done) / more)} left"
 
 
 def _lines(name: str, unit: str) -> Callable[[int, int], None]:
     """Says how far the work is: the first time after some seconds, so that short work is done without a word."""
     from seedbench.display.terminal import seconds
 
-    began = time.monotonic()
-    due, before = FIRST_LINE, None  # seconds from the beginning; what was done when it was first asked
+    began, due, pace = time.monotonic(), FIRST_LINE, Pace()
 
     def advance(done: int, total: int) -> None:
-        nonlocal due, before
-        passed = time.monotonic() - began
-        before = done if before is None else before
-        if passed < due or done <= before:
+        nonlocal due
+        left, passed = pace.left(done, total), time.monotonic() - began
+        if passed < due + (0 if left else NEXT_LINE):  # a little later with it, rather than at once without
             return
         due = passed + NEXT_LINE
-        left = passed * (total - done) / (done - before)
         print(
-            f"seedbench: {name}: {done:,} of {total:,} {unit} in {seconds(passed)}, about {seconds(left)} left",
-            file=sys.stderr,
-            flush=True,
+            f"seedbench: {name}: {done:,} of {total:,} {unit} in {seconds(passed)}{left}", file=sys.stderr, flush=True
         )
 
     return advance

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from inspect import Parameter
 from inspect import signature as signature_of
 from pathlib import Path
@@ -10,13 +11,13 @@ from typing import Annotated, Any
 import typer
 
 from seedbench.cli.trials import group
-from seedbench.commands import open_console
+from seedbench.commands import number, open_console, positive
 from seedbench.errors import SeedbenchError
 from seedbench.text import visible
 
 
-def _option(kind: Any, metavar: str, help_: str, *flags: str) -> Any:
-    return Annotated[kind, typer.Option(*flags, metavar=metavar or None, help=help_)]
+def _option(kind: Any, metavar: str, help_: str, *flags: str, parser: Callable[[str], Any] | None = None) -> Any:
+    return Annotated[kind, typer.Option(*flags, metavar=metavar or None, help=help_, parser=parser)]
 
 
 def _column(help_: str) -> Any:
@@ -43,9 +44,14 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
     "train_loss": (_column("Mean since the row before."), None),
     "status": (_column("How a run ended: finished, diverged, failed, as trackers call it."), None),
     "minimize": (_option(bool, "", "The score is better the lower it is.", "--minimize"), False),
-    "scale": (_option(float, "X", "Scores are multiplied by this: 0.01 for percent."), 1.0),
+    "scale": (_option(float, "X", "Scores are multiplied by this: 0.01 for percent.", parser=positive), 1.0),
     "majority_score": (
-        _option(float | None, "X", "Trials that end no better than this count as diverged; in the file's units."),
+        _option(
+            float | None,
+            "X",
+            "Trials that end no better than this count as diverged; in the file's units.",
+            parser=number,
+        ),
         None,
     ),
     "field": (_option(list[str], "NAME=COLUMN|VALUE", "A recipe field or the like; may be repeated."), []),

@@ -10,16 +10,9 @@ from typing import Annotated
 import typer
 
 from seedbench.cli.app import NAME, app
-from seedbench.cli.options import SET, STRATEGY, count, integer
-from seedbench.commands import INTERRUPTED, open_console
-
-
-def size(text: str | tuple[int, int]) -> tuple[int, int]:
-    """`25x25` as numbers of weight-init and of data-order seeds."""
-    match = re.fullmatch(r"(\d{1,6})x(\d{1,6})", text) if isinstance(text, str) else None
-    if match is None:
-        raise typer.BadParameter(f"must be weight-init seeds x data-order seeds, as in 25x25, found {text!r}.")
-    return int(match[1]), int(match[2])
+from seedbench.cli.options import SET, STRATEGY
+from seedbench.commands import INTERRUPTED, count, integer, number, open_console
+from seedbench.errors import SeedbenchError
 
 
 @app.command()
@@ -50,11 +43,13 @@ def live(
         str | None, typer.Option(metavar="NAME", help="Of the score; -NAME where the score is its negative.")
     ] = None,
     majority_score: Annotated[
-        float | None, typer.Option(metavar="X", help="Of always predicting the commonest label.")
+        float | None, typer.Option(metavar="X", parser=number, help="Of always predicting the commonest label.")
     ] = None,
     failed_score: Annotated[
         float | None,
-        typer.Option(metavar="X", help="What a failed trial counts as; without it, the lowest score so far."),
+        typer.Option(
+            metavar="X", parser=number, help="What a failed trial counts as; without it, the lowest score so far."
+        ),
     ] = None,
     workers: Annotated[
         str, typer.Option(metavar="local:N|slurm:N", help="Where, and how many trials at a time.")
@@ -62,7 +57,7 @@ def live(
     in_memory: Annotated[
         int, typer.Option(metavar="N", parser=count, help="Processes here at most, in training or stopped.")
     ] = 2,
-    grace: Annotated[float, typer.Option(metavar="SECONDS", help="From SIGTERM to SIGKILL.")] = 30.0,
+    grace: Annotated[float, typer.Option(metavar="SECONDS", parser=number, help="From SIGTERM to SIGKILL.")] = 30.0,
     slurm: Annotated[
         list[str], typer.Option(metavar="NAME=VALUE", help="Of SLURM jobs, as submitit names it; may be repeated.")
     ] = [],  # noqa: B006
@@ -79,7 +74,7 @@ def live(
     saved when it is started again on its folder. Interrupted, by whatever, the same command goes on.
     """
 
-    from seedbench.live import LiveOptions, run_live, text
+    from seedbench.live import LiveOptions, parse_grid, run_live, text
     from seedbench.live import dry_run as said_beforehand
     from seedbench.strategy import load_strategy, parse_settings
 
@@ -88,7 +83,7 @@ def live(
         checkpoints=checkpoints,
         budget=budget,
         out=out,
-        grid=size(grid),
+        grid=parse_grid(grid),
         seed=seed,
         name=name,
         metric=metric,
@@ -121,7 +116,7 @@ def _slurm(settings: list[str]) -> dict[str, str | int]:
     values: dict[str, str | int] = {}
     for text in settings:
         name, equal, value = text.partition("=")
-        if not equal or not name:
-            raise typer.BadParameter(f"--slurm takes name=value, found {text!r}.")
+        if not equal or not name or name in values:
+            raise SeedbenchError(f"--slurm {text!r}: must be name=value, each name once")
         values[name] = int(value) if re.fullmatch(r"\d+", value) else value
     return values

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -12,19 +11,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-
-def integer(text: str | int) -> int:
-    """An integer from the command line (or a default, which is one already)."""
-    if not re.fullmatch(r"-?\d+", str(text), re.ASCII):
-        raise typer.BadParameter(f"must be a whole number, found {str(text)!r}.")
-    return int(text)
-
-
-def count(text: str | int) -> int:
-    """An integer above zero."""
-    if not str(text).isdecimal() or int(text) < 1:
-        raise typer.BadParameter(f"must be a whole number from 1 on, found {str(text)!r}.")
-    return int(text)
+from seedbench.commands import count, integer, number
 
 
 @dataclass(frozen=True)
@@ -75,7 +62,9 @@ SANDBOX = Annotated[
 TIME_LIMIT = Annotated[
     float,
     typer.Option(
-        metavar="SECONDS", help="What one campaign may take, sealed or not; waiting for a CPU does not count."
+        metavar="SECONDS",
+        parser=number,
+        help="What one campaign may take, sealed or not; waiting for a CPU does not count.",
     ),
 ]
 JSON = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the result here; - for stdout.")]

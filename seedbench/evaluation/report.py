@@ -42,15 +42,19 @@ LEAVE_OUT = (
     "to best-of-n",
 )  # in this order, where there is no room
 LEGEND = {
+    "score": "mean over the campaigns of what the kept checkpoint scored",
     "±": "half of a 95% interval of this number alone, over replicates and seeds; examples held fixed",
     "to best-of-n": "score less what best-of-n is expected to score with this budget: + is better",
     "▲ ▼": "better, worse: holds at 95% for all lines of a table, or of the summary, together (Holm)",
     "finds": "the true difference to best-of-n that would be marked, by itself, four times in five",
     "gap closed": "0% is one full trial, 100% the best that best-of-n scores with up to 64",
-    "compute": "full trials best-of-n needs for this score, per trial of budget",
+    "compute": "full trials best-of-n needs for this score, per trial of budget; its 95%: of that number alone",
     "optimism": "how much too high the kept one scored where it was chosen, less that of any trial",
     "started": "trials with at least one checkpoint paid for",
     "looks": "validations paid for, in seconds where known; the budget does not count them",
+    "oracle": "the best that any trial of a pool scores",
+    "all": "mean over the budgets",
+    "best-of-n needs": "full trials to close as much of the gap as is closed above",
 }
 
 
@@ -68,7 +72,7 @@ def evaluation_report(evaluation: Evaluation, width: int) -> Group:
     parts += [Text(), *(Text(sentence) for sentence in words(evaluation))]
     legend = Table.grid(padding=(0, 2))
     for term, meaning in legend_of.items():
-        legend.add_row(Text(term, style="dim"), Text(meaning, style="dim"))
+        legend.add_row(Text(term, style="dim", no_wrap=True), Text(meaning, style="dim"))
     return Group(*parts, Text(), legend)
 
 

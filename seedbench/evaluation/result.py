@@ -18,7 +18,7 @@ from seedbench.influences import NoInterval
 from seedbench.metrics import Bound
 from seedbench.replay import PROTOCOLS, TRACKS
 from seedbench.text import counted
-from seedbench.trialset import TrialsIdentity
+from seedbench.trialset import TrialsIdentity, as_measured
 
 if TYPE_CHECKING:
     import altair as alt
@@ -119,7 +119,7 @@ class Row:
 
     def measured(self, score: float) -> float:
         """A score of this row as it was measured."""
-        return score if self.sign > 0 else 0.0 - score
+        return as_measured(score, self.sign)
 
     def band(self, low: float | None, high: float | None) -> tuple[float | None, float | None]:
         """The ends of an interval of scores as they were measured, for a picture: where the best test score is a share

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,15 @@ def ends(name: str, found: Interval | Total | None) -> Fields:
         return {name: None, f"{name}_low": None, f"{name}_high": None}
     at = found if isinstance(found, Interval) else interval(found)
     return {name: at.estimate, f"{name}_low": at.low, f"{name}_high": at.high}
+
+
+def score_ends(name: str, found: Total, table: TrialTable) -> Fields:
+    """The same of a score: half of its interval is no more than all the scores there can be are apart."""
+    at = interval(found)
+    lowest, highest = table.score_limits
+    if at.low is not None and at.high is not None and at.high - at.estimate > (apart := highest - lowest):
+        at = replace(at, low=at.estimate - apart, high=at.estimate + apart)
+    return ends(name, at)
 
 
 def _compared(name: str, found: Total | None, p: float | None) -> Fields:
@@ -140,7 +150,8 @@ def _over_examples(found: ExamplesError | None, budget: int) -> Fields:
 
 def _of_rule(one: TableScores, rule: int, budget: int, difference: Interval) -> Fields:
     scored = total([score(one.sample, rule, budget)])
-    fields = {"budget": budget} | ends("score", scored) | ends("best_of_n", total([best_of_n(one.sample, budget)]))
+    fields = {"budget": budget} | score_ends("score", scored, one.table)
+    fields |= score_ends("best_of_n", total([best_of_n(one.sample, budget)]), one.table)
     if one.signal is False:
         return fields | ends("gap_closed", None) | multiplier_fields(None)
     worth = None if difference.low is None or difference.high is None else (difference.low, difference.high)

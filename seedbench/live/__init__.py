@@ -19,7 +19,7 @@ replicate 0 of a recorded table of the same name and seed with nothing held back
 from seedbench.live.campaign import LiveOptions, dry_run, run_live
 from seedbench.live.contract import Ended, Failed, Measurement, Outcome, Request, Run
 from seedbench.live.generator import Generators
-from seedbench.live.grid import fresh_seeds
+from seedbench.live.grid import fresh_seeds, parse_grid
 from seedbench.live.interruption import Interruption
 from seedbench.live.loop import Workers, train_for
 from seedbench.live.progress import LiveProgress
@@ -45,6 +45,7 @@ __all__ = [
     "Workers",
     "dry_run",
     "fresh_seeds",
+    "parse_grid",
     "run_live",
     "text",
     "train_for",

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from seedbench.campaign import Labels, TaskFacts
+from seedbench.errors import LiveError
 from seedbench.live.log import Plan
 from seedbench.randomness import stream
 from seedbench.replay import RecordedTrials, whole_table
 from seedbench.trialset import TrialTable
+
+
+def parse_grid(text: str) -> tuple[int, int]:
+    """`25x25` as numbers of weight-init and of data-order seeds.
+
+    Raises:
+        LiveError: it is something else.
+    """
+    match = re.fullmatch(r"([0-9]{1,7})x([0-9]{1,7})", text)
+    if match is None or not int(match[1]) * int(match[2]):
+        raise LiveError(
+            f"--grid {text!r}: must be weight-init seeds x data-order seeds, at least one of each, as in 25x25"
+        )
+    return int(match[1]), int(match[2])
 
 
 def fresh_seeds(seed: int, axis: str, size: int) -> np.ndarray:

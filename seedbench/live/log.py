@@ -14,9 +14,10 @@ from seedbench.documents import Positive, from_json, plain
 from seedbench.errors import LiveError
 from seedbench.files import write_file
 from seedbench.live.contract import Ended, Failed, Measurement, Outcome, Request
+from seedbench.metrics import LIMITS
 from seedbench.strategy import Strategy
 from seedbench.trialset import LARGEST_SCORE, SCORE_NAME
-from seedbench.trialset.schema import NEGATED, sign_of
+from seedbench.trialset.schema import NEGATED, as_measured, sign_of
 
 LARGEST_GRID = 1_000_000
 _ADVICE = "not what a live campaign writes: remove it and start again"
@@ -63,7 +64,7 @@ class Plan:
 
     def as_measured(self, score: float) -> float:
         """A score -> what was measured: the same, or its negative."""
-        return score if sign_of(self.metric) > 0 else 0.0 - score
+        return as_measured(score, sign_of(self.metric))
 
 
 def make_plan(strategy: Strategy, *, checkpoints: int | Sequence[int], **options: Any) -> Plan:
@@ -83,6 +84,11 @@ def make_plan(strategy: Strategy, *, checkpoints: int | Sequence[int], **options
         if isinstance(value, float) and not abs(value) <= LARGEST_SCORE:
             raise LiveError(f"{name} {value}: must be a finite number")
     from_json(json.dumps(plain(plan), default=repr), Plan, "session", error=LiveError)
+    low, high = LIMITS.get(plan.metric or "", (-math.inf, math.inf))
+    if plan.majority_score is not None and not low <= plan.majority_score <= high:
+        raise LiveError(
+            f"majority_score {plan.majority_score:g}: must be from {low:g} to {high:g}, as {plan.metric} is"
+        )
     if plan.metric is not None and not re.fullmatch(SCORE_NAME, plan.metric, re.ASCII):
         raise LiveError(f"metric {plan.metric!r}: must be letters, digits and _.+/:@=-, at most 80")
     rows, columns = plan.grid

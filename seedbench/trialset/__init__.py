@@ -12,6 +12,7 @@ from seedbench.trialset.merge import add_trials, merge
 from seedbench.trialset.reproduced import Reproduction, TableDrawnFrom, TrainedAgain, read_reproductions
 from seedbench.trialset.resampled import ExamplesError
 from seedbench.trialset.sanity import curve_words, diverged_words, ended_words, seeds_words
+from seedbench.trialset.schema import as_measured
 from seedbench.trialset.selection import Selection, SelectionKeywords, refuse_unknown, whole_number
 from seedbench.trialset.table import TrialTable, majority_score_of
 from seedbench.trialset.validate import validate_folder
@@ -34,6 +35,7 @@ __all__ = [
     "TrialTable",
     "TrialsIdentity",
     "add_trials",
+    "as_measured",
     "changing_trials",
     "curve_words",
     "diverged_words",

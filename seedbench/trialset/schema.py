@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
 SCHEMA_VERSION: Final = 2
@@ -77,6 +78,14 @@ NEGATED = "-"
 def sign_of(score_name: str | None) -> Literal[-1, 1]:
     """-1 where a score is the negative of what it is named after."""
     return -1 if score_name and score_name.startswith(NEGATED) else 1
+
+
+Score = TypeVar("Score", float, "np.ndarray")
+
+
+def as_measured(score: Score, sign: int) -> Score:
+    """A score, or scores of any shape -> what was measured: the same, or its negative, never minus zero."""
+    return score if sign > 0 else 0.0 - score
 
 
 _TRIAL_ID = Column("trial_id", "string", "Name of the trial, unique within a split.")

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from seedbench.metrics import METRICS, majority_score
+from seedbench.metrics import LIMITS, METRICS, majority_score
 from seedbench.tasks import TASKS
 from seedbench.text import counted
-from seedbench.trialset.schema import NEGATED, sign_of
+from seedbench.trialset.schema import NEGATED, as_measured, sign_of
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -119,15 +119,18 @@ class TrialTable:
 
     def as_measured(self, score: np.ndarray) -> np.ndarray:
         """Scores of any shape -> what was measured: the same, or their negatives."""
-        return score if self.sign > 0 else 0.0 - score
+        return as_measured(score, self.sign)
 
     @property
     def score_limits(self) -> tuple[float, float]:
         """The lowest and the highest score there can be: 1 is perfect where scores are shares of it; infinite where
-        nobody knows."""
-        if self.sign < 0 or self.score.max() > 1:
+        nobody knows. A measure that is better the lower it is, and never below 0 here, is taken for a loss or an error,
+        which cannot be below 0: its scores are not above."""
+        if self.sign < 0:
+            return -np.inf, 0.0 if self.score.max() <= 0 else np.inf
+        if self.score.max() > 1:
             return -np.inf, np.inf
-        return 0.0 if self.metric in METRICS and self.metric != "matthews_correlation" else -1.0, 1.0
+        return LIMITS.get(self.metric or "", (-1.0, 1.0))
 
     @property
     def num_trials(self) -> int:

@@ -321,9 +321,9 @@ def test_command(run, trials_folder):
 @pytest.mark.parametrize(
     ("arguments", "rule"),
     [
-        (["--budget", "4", "--min-gain", "0.01"], "min_gain chooses a budget, and one is given"),
-        (["--min-gain", "0"], "min_gain must be above 0, as 0.005, found 0"),
-        (["--min-gain", "nan"], "min_gain must be above 0, as 0.005, found nan"),
+        (["--budget", "4", "--min-gain", "0.01"], "--min-gain chooses a budget, and one is given"),
+        (["--min-gain", "0"], "'--min-gain': must be a number above 0, found '0'"),
+        (["--min-gain", "nan"], "'--min-gain': must be a number above 0, found 'nan'"),
         (["--train-examples", "0"], "must be a whole number from 1 on, found '0'"),
         (["--train-examples", "many"], "must be a whole number from 1 on, found 'many'"),
         (["--bias-correction", "--recipe", "dodge2020-lr1e-4-all"], "is recorded as trained with Adam's bias"),
@@ -332,7 +332,7 @@ def test_command(run, trials_folder):
         (["--budget", "1000", "--protocol", "dodge2020"], "enough for a budget of"),
         (["--budget", "4", "--table", "a/b/c"], "unknown table 'a/b/c': trial set"),
         (["--budget", "4", "--task", "qnli"], "unknown task 'qnli'"),
-        (["--budget", "4", "--score", "nan"], "a score is a finite number, as 0.72, found nan"),
+        (["--budget", "4", "--score", "nan"], "'--score': must be a finite number, found 'nan'"),
         (["--budget", "4", "--task", "mrpc"], "none of these 2 tables has test scores"),
         (["--budget", "4", "--protocol", "mine"], "unknown protocol 'mine'"),
         (["--budget", "4", "--replicates", "2"], "replicates must be at least 3"),

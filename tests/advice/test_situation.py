@@ -9,6 +9,7 @@ import pytest
 from seedbench.advice import advise
 from seedbench.advice.gains import expected_largest
 from seedbench.advice.nearest import nearest, situation_of
+from seedbench.advice.result import Situation
 from seedbench.advice.words import notes
 from seedbench.errors import SelectionError
 from seedbench.trialset import TrialSet, load_trials
@@ -129,6 +130,52 @@ def test_what_is_said_of_the_nearest_tables(run):
 def test_tables_with_test_scores_keep_their_protocol():
     found = advise(4, train_examples=100, bias_correction=False, replicates=4, candidates=[("last_checkpoint", {})])
     assert found.protocol == "held-out-2" and len(found.tables) == 2
+    assert (found.situation.examples_factor, found.situation.protocol_asked) == (128 / 100, None)
+    assert "held-out-2 takes test scores" not in " ".join(said_of(found))
+
+
+@pytest.mark.parametrize(("examples", "factor", "far"), [(1000, 4, False), (1250, 5, True), (25, 10, True)])
+def test_how_far_the_nearest_is_off(examples, factor, far):
+    table = counts("made", *[1, 3] * 6, train_examples=250)
+    found = advise(2, trial_set(table), train_examples=examples, **QUICK)
+    assert found.situation == Situation(examples, None, examples_factor=factor)
+    said = " ".join(said_of(found))
+    assert (f"Nothing recorded is near: the nearest is off by a factor of {factor} in training" in said) == far
+
+
+def test_another_protocol_in_place_of_the_one_asked_for_is_said():
+    unreported = replace(counts("made", *[1, 3] * 6, train_examples=64), test_score=None)
+    found = advise(2, trial_set(unreported), train_examples=64, **QUICK | {"protocol": "held-out-2"})
+    assert (found.protocol, found.situation.protocol_asked) == ("dodge2020", "held-out-2")
+    assert said_of(found)[1] == (
+        "held-out-2 takes test scores, and not every table here has them: all is scored on the dev set, which also "
+        "chose (dodge2020)."
+    )
+    asked = advise(2, trial_set(unreported), train_examples=64, **QUICK)
+    assert asked.situation.protocol_asked is None and "takes test scores" not in " ".join(said_of(asked))
+
+
+@pytest.mark.parametrize(
+    ("given", "rule"),
+    [
+        ({"score": 5}, "score must be from 0 to 1, as accuracy is, found 5"),
+        ({"score": -0.1}, "score must be from 0 to 1, as accuracy is, found -0.1"),
+        ({"score": float("nan")}, "score must be a finite number, as 0.72, found nan"),
+        ({"min_gain": 1.5}, "min_gain must be at most 1, as accuracy is from 0 to 1, found 1.5"),
+    ],
+)
+def test_a_score_that_cannot_be(given, rule):
+    with pytest.raises(SelectionError, match=rule):
+        advise(None, trial_set(counts("made", *[1, 3] * 6)), **given, **QUICK)
+
+
+def test_a_score_that_another_table_can_have():
+    """A Matthews correlation may be below 0; of somebody's own measure nobody knows."""
+    correlated = replace(counts("other", *[1, 3] * 6), task="cola")
+    found = advise(2, trial_set(counts("made", *[1, 3] * 6), correlated), score=-0.5, **QUICK)
+    assert {table.needed.bound for table in found.tables} == {"<"}
+    own = replace(counts("made", *[1, 3] * 6), score_name="reward")
+    assert advise(2, trial_set(own), score=5, **QUICK).tables[0].needed.bound == ">"
 
 
 @pytest.mark.parametrize(

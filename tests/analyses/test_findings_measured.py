@@ -42,6 +42,21 @@ def test_what_is_better_low_is_shown_as_it_was_measured(perplexities):
     assert any("no score is known to be perfect" in note for note in table.search.notes)
 
 
+def test_no_interval_of_a_loss_is_below_0(tmp_path):
+    """Of 0.1 and 4 nobody knows the mean within its size; one trial's own 0.1 would be crossed, too."""
+    lines = [f"{seed},10,{0.1 if seed % 2 else 4}" for seed in range(1, 9)]
+    (table,) = as_measured(findings(imported(tmp_path, *lines, header="seed,step,ppl", minimize=True))).tables
+    assert table.expected.low[3] == 0 < table.expected.high[3]
+    assert all(low is None or low >= 0 for low in table.expected.low)
+    assert all(row.low is None or row.low >= 0 for row in table.search.rows)
+
+
+def test_a_measure_that_was_below_0_may_be_so_again(tmp_path):
+    lines = [f"{seed},10,{-0.1 if seed % 2 else 4}" for seed in range(1, 9)]
+    (table,) = as_measured(findings(imported(tmp_path, *lines, header="seed,step,ppl", minimize=True))).tables
+    assert min(low for low in table.expected.low if low is not None) < -0.1
+
+
 def test_what_is_better_high_stays(tmp_path):
     folder = imported(tmp_path, "1,10,0.5", "2,10,0.6", header="seed,step,ppl")
     found = findings(folder, permutations=9)

@@ -275,7 +275,7 @@ def test_without_a_command_it_helps(run):
         (("--replicates", "-2"), "'--replicates': must be a whole number from 1 on, found '-2'"),
         (("--processes", "0"), "'--processes'"),
         (("--seed", "x"), "'--seed': must be a whole number, found 'x'"),
-        (("--time-limit", "0"), "time_limit must be above 0 seconds and at most 86,400, found 0.0"),
+        (("--time-limit", "0"), "--time-limit must be above 0 seconds and at most 86,400, found 0.0"),
         (("--protocol", "held-out-1"), "unknown protocol 'held-out-1'"),
         (("--against", "best"), "no strategy 'best'"),
         (("--revision", "v1"), "only a Hub repo has revisions"),

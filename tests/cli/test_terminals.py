@@ -101,3 +101,11 @@ def test_long_work_says_how_far_it_is_where_there_is_no_terminal(run, monkeypatc
     (line,) = err.splitlines()  # the next one is due half a minute later
     assert code == 0
     assert re.fullmatch(r"seedbench: asha: \d+ of 120 campaigns in \d+\.\d s, about \d+(\.\d)? s left", line)
+
+
+def test_how_much_longer_it_takes():
+    """Four seconds to start with, 200 of 1,000 done by an earlier call, 80 more in two seconds: 720 take 18."""
+    at = iter([4.0, 4.05, 5.0, 6.0, 26.0, 26.1])
+    pace = common.Pace(lambda: next(at))
+    said = [pace.left(done, 1000) for done in (100, 200, 240, 280, 600, 1000)]
+    assert said == ["", "", "", ", about 18 s left", ", about 22 s left", ""]

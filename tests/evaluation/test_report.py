@@ -7,12 +7,14 @@ import pytest
 from rich.console import Console
 
 from seedbench.evaluation import Difference, Evaluation, LeftOut, Row, Summary
-from seedbench.evaluation.report import print_report
+from seedbench.evaluation.report import LEGEND, _columns, _summary_table, print_report
 from seedbench.evaluation.result import Against, BudgetSummary, StrategyIdentity, SummaryDifference
 from seedbench.evaluation.words import words
 from seedbench.influences import NoInterval
 from seedbench.trialset import TrialsIdentity
 
+#: Columns that say by themselves what they are.
+PLAIN = {"budget", "its 95%"}
 BUDGETS = (2, 4, 8, 16, 32)
 
 
@@ -285,3 +287,11 @@ def test_few_seeds_are_said_where_there_are_intervals():
     assert not any("fewer than 12" in one for one in words(evaluation([row()])))
     without = row(few_seeds=True, no_interval=NoInterval.FEW_ROWS)
     assert not any("fewer than 12" in one for one in words(evaluation([without])))
+
+
+@pytest.mark.parametrize("width", [80, 116, 140])
+def test_every_column_has_a_legend(width):
+    titles = {title for title in _columns([row()], 12, width >= 140) if title.strip() and "100%" not in title}
+    summary = {str(column.header) for column in _summary_table(evaluation([row()]), width).columns}
+    budgets = {str(budget) for budget in BUDGETS}
+    assert (titles | summary) - PLAIN - budgets - {""} <= LEGEND.keys() | {"paired"}

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from seedbench.evaluation import evaluate
 from seedbench.evaluation import scores as scoring
 from seedbench.evaluation.rows import together
 from seedbench.influences import Campaigns, interval, seen, table_sample, total, unit
 from seedbench.replay import ReplayOptions, prepare, replay
+from seedbench.trialset import TrialSet
 from seedbench.trialset.undefined import undefined_share
 from tests.scores import additive_scores, table_of
 from tests.synthetic import table_by_hand
@@ -132,3 +136,21 @@ def test_undefined_share_counts_constant_and_missing_predictions():
     assert undefined_share(table_by_hand(cells, label, task="cola")) == 2 / 4
     assert undefined_share(table_by_hand(cells, label)) == 1 / 4  # accuracy is never undefined
     assert undefined_share(table()) is None
+
+
+def last_of_two(campaign):
+    campaign.start().advance()
+    return campaign.start().advance()
+
+
+def test_no_interval_of_a_score_is_wider_than_all_scores_are_apart():
+    """Test scores are 0 or 1, by the row, and three campaigns on five rows tell next to nothing."""
+    rng = np.random.default_rng(5)
+    own = table_by_hand(rng.integers(0, 2, (5, 5, 2, 4)), [0, 1, 0, 1])
+    test = (rng.random(5) < 0.5).astype(float)[own.row]
+    own = replace(own, test_score=np.repeat(test[:, None], 2, axis=1))
+    (one,) = evaluate(last_of_two, TrialSet("made", "1.0.0", "0" * 64, None, (own,)), budgets=[2], replicates=3).rows
+    assert (one.score_high - one.score, one.score - one.score_low) == pytest.approx((1, 1))
+    replayed = scores_of(own, (last_of_two,), replicates=3, budgets=(2,))
+    whole = interval(total([scoring.score(replayed.sample, 0, 2)]))
+    assert whole.estimate == one.score and whole.high - whole.estimate > 1.05

@@ -345,6 +345,10 @@ def test_a_log_that_is_none_is_refused_and_a_half_line_is_not_read(tmp_path) -> 
         ({"seed": 1.5}, "at `$.seed`, found 1.5"),
         ({"checkpoints": "5"}, "checkpoints '5': must be a number from 1 on"),
         ({"majority_score": math.nan}, "majority_score nan: must be a finite number"),
+        (
+            {"majority_score": 68.4, "metric": "accuracy"},
+            "majority_score 68.4: must be from 0 to 1, as accuracy is",
+        ),
         ({"failed_score": math.inf}, "failed_score inf: must be a finite number"),
         ({"metric": "my score"}, "metric 'my score': must be letters, digits"),
         ({"grid": 3}, "session: Expected `array`, got `int` - at `$.grid`"),

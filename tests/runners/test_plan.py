@@ -132,6 +132,8 @@ def test_a_rate_that_cannot_be_is_named(text: str, tmp_path: Path) -> None:
     path.write_text('model = "a/b"' + TABLE)
     with pytest.raises(PlanError, match="--trials-per-hour"):
         parse_rates([text], load_plan(path, tmp_path))
+    with pytest.raises(PlanError, match="--trials-per-hour 'rte=6': rte is given twice"):
+        parse_rates(["rte=5", "rte=6"], load_plan(path, tmp_path))
 
 
 def test_a_table_of_a_plan_is_found_by_its_task_and_recipe(tmp_path: Path) -> None:

@@ -370,5 +370,8 @@ def test_options_reach_sbatch_under_their_names() -> None:
         "time": 70,
     }
     assert slurm_parameters(30, {}, ["setup=a", "setup=b=c"])["setup"] == ["a", "b=c"]
+    for named, others in (({"mem": "4G"}, ["mem=8G"]), ({}, ["reservation=r", "reservation=s"])):
+        with pytest.raises(SbatchError, match="is given twice; leave one out"):
+            slurm_parameters(30, named, others)
     with pytest.raises(SbatchError, match="job-name"):
         slurm_parameters(30, {}, ["job-name=x"])

@@ -28,14 +28,14 @@ from runners.data.recipe import get_recipe
 from runners.engines import dropout
 from runners.engines.reference import ReferenceTrial, finetune, predict
 from runners.export import rows_of, trial_row
-from runners.live.__main__ import live, main, parse_grid
+from runners.live.__main__ import live, main
 from runners.live.folder import TEMPLATES
 from runners.live.report import Report
 from runners.live.trials import LiveTrialError, LiveTrials
 from runners.table import TableSpec
 from runners.trial_log import Cell, TrialLog, read_log
 from seedbench.campaign import Around, shown_loss
-from seedbench.errors import LiveError, StrategyFailed
+from seedbench.errors import StrategyFailed
 from seedbench.live import fresh_seeds
 from seedbench.replay import Deadline, RecordedTrials, run_campaign, whole_table
 from seedbench.strategy import load_strategy
@@ -343,9 +343,8 @@ def test_the_command_leaves_a_model_a_card_and_a_report(tiny_model: str, tiny_gl
     ("arguments", "said"),
     [
         (["full_trials", "--budget", 5, "--grid", "2x2"], "--budget 5: must be from 1 to 4, the trials of --grid"),
-        (["full_trials", "--budget", 1, "--grid", "2"], "--grid '2': expected weight-init seeds x data-order seeds"),
+        (["full_trials", "--budget", 1, "--grid", "2"], "--grid '2': must be weight-init seeds x data-order seeds"),
         (["full_trial", "--budget", 1], "no strategy 'full_trial'"),
-        (["full_trials", "--budget", 1, "--in-memory", 0], "--in-memory 0: must be at least 1"),
         (["full_trials", "--budget", 1, "--set", "epoch=2"], "a recipe has no field 'epoch'"),
     ],
 )
@@ -361,8 +360,6 @@ def test_a_wrong_command_is_one_line(
 def test_an_out_that_is_there_is_refused(tiny_model: str, tiny_glue: str, tmp_path: Path) -> None:
     result = command(tiny_model, tiny_glue, "full_trials", "--budget", 1, "--out", tmp_path)
     assert result.exit_code == 2 and "is there already" in result.output
-    with pytest.raises(LiveError, match="expected"):
-        parse_grid("0x5")
 
 
 def test_a_strategy_that_raises_shows_its_own_lines(tiny_model: str, tiny_glue: str, tmp_path: Path) -> None:

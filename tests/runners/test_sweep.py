@@ -334,3 +334,26 @@ def test_out_of_memory_on_the_accelerator_halves_the_stack(
     monkeypatch.setattr(StackedEngine, "run", lambda *_: (_ for _ in ()).throw(torch.cuda.OutOfMemoryError))
     with pytest.raises(ModelError, match="out of memory even with two trials"):
         list(BlockRunner(spec, "cpu").run(cells))
+
+
+def test_an_engine_grows_with_the_block(
+    tiny_model: str, tiny_glue: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first block of a sweep that goes on may be the two trials that were left of a column."""
+    sizes: list[int] = []
+    run = StackedEngine.run
+    monkeypatch.setattr(StackedEngine, "run", lambda engine, *rest: sizes.append(engine.trials) or run(engine, *rest))
+    spec = table_spec(
+        model=tiny_model,
+        model_name="someone/tiny",
+        glue=tiny_glue,
+        task="sst2",
+        recipe="stable",
+        changes=CHANGES,
+        engine="stacked",
+        out=tmp_path,
+    )
+    runner = BlockRunner(spec, "cpu")
+    for cells in ([Cell(8, 0)], [Cell(weight, 1) for weight in range(4)], [Cell(weight, 2) for weight in range(3)]):
+        assert list(runner.run(cells)) == cells
+    assert sizes == [2, 4, 4]

@@ -252,9 +252,12 @@ def test_a_table_of_a_plan_file_is_filled(complete: Path, tiny_model: str, tiny_
     for more, message in (
         (["--table", "rte/stable"], "has no such table; there are sst2/stable"),
         (["--table", "sst2/stable", "--set", "epochs=1"], "a file which says what --set would"),
+        (["--label", "verdict"], "a file which says what --label would"),
     ):
         refused = here(sweep_main, [*arguments, *more])
         assert refused.exit_code == 2 and message in refused.stderr
+    refused = here(sweep_main, [*sweep_command(tiny_model, tiny_glue, complete), "--table", "sst2/stable"])
+    assert refused.exit_code == 2 and "--table: is of a plan" in refused.stderr
     assert "--model: not given" in here(sweep_main, command("sweep", "--out", str(tmp_path))).stderr
 
 

@@ -272,6 +272,22 @@ def test_a_folder_that_is_no_trial_set_is_one_line(tmp_path: Path) -> None:
     assert not (tmp_path / "README.md").exists()
 
 
+@pytest.mark.parametrize("test_examples", [0, 40])
+def test_the_code_in_the_card_scores_by_the_test_set_where_there_is_one(test_examples: int, tmp_path: Path) -> None:
+    """Predictions alone are none: the default protocol needs test scores."""
+    folder = write(tmp_path / "set", split_like_training(4, 4, test_examples=test_examples), name="some/trials")
+    card = build_card(folder)
+    _, code = card.split("import seedbench\n", 1)
+    exec(
+        f"import seedbench\n{code.split('```')[0]}".replace("some/trials", str(folder)).replace(
+            ', revision="v1.0.0"', ""
+        ),
+        {},
+    )
+    assert ('protocol="dodge2020"' in card) == (not test_examples)
+    assert ("seedbench therefore reports the test set's" in card) == bool(test_examples)
+
+
 def test_the_card_says_where_the_test_set_is_from_and_who_has_none(tmp_path: Path) -> None:
     tested = split_like_training(3, 3, seed=1, recipe="tested", test_examples=40)
     folder = write(tmp_path / "set", tested, split_like_training(3, 3, seed=2, recipe="old", test_examples=0))

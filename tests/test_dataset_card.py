@@ -90,6 +90,14 @@ def test_the_card_is_a_card_and_names_every_config_split_and_feature(documented:
     assert found["task_ids"] == ["semantic-similarity-classification", "sentiment-classification"]
 
 
+def test_what_is_said_of_our_own_trials_alone_is_not_said_of_others(tmp_path: Path, documented: Path) -> None:
+    card = build_card(write(tmp_path / "set", split_like_training(3, 3), name="some/trials"))
+    assert "### What differs from the paper" in card
+    for said in ("pilots", "of smaller models", "still to come"):
+        assert said not in card, said
+    assert "chosen by pilots" in (documented / "README.md").read_text()
+
+
 def test_features_by_hand() -> None:
     assert feature("int32") == {"dtype": "int32"}
     assert feature("list<int32>") == {"list": "int32"}

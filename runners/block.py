@@ -132,6 +132,7 @@ class BlockRunner:
         self.provenance = _provenance(self.model, self.data, device, spec.engine)
         self.stack = spec.stack
         self._engine: StackedEngine | None = None
+        self._full = False  # whether the engine has as many trials as fit
 
     def check_folder(self) -> None:
         """All trials of a table start from the same weights and see the same data.
@@ -168,7 +169,7 @@ class BlockRunner:
 
     def _run_column(self, cells: list[Cell], progress: Callable[[float], None]) -> Iterator[Cell]:
         while cells:
-            size = self.stack or min(len(cells), self._fitting(len(cells)))
+            size = self.stack or self._fitting(len(cells))
             try:
                 if self._engine is None:
                     self._engine = StackedEngine(
@@ -189,12 +190,14 @@ class BlockRunner:
             cells = cells[len(together) :]
 
     def _fitting(self, wanted: int) -> int:
-        """Trials that fit together, once what other tables hold is freed as far as that many need it."""
-        if self._engine is not None:
+        """As many trials as are wanted, or as fit, once what other tables hold is freed as far as that needs it."""
+        if self._engine is not None and (self._full or wanted <= self._engine.trials):
             return self._engine.trials
+        self.free()  # it was made for a shorter column, such as the rest that an interrupted sweep had left
         while (size := _stack_size(self.model, self.device, self.spec.recipe)) < wanted and self.make_room():
             pass
-        return size
+        self._full = size < wanted
+        return min(size, wanted)
 
     def free(self) -> bool:
         """Gives up the engine, whose memory another table needs; returns whether there was one."""

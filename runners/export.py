@@ -26,12 +26,9 @@ from seedbench.errors import SeedbenchError
 from seedbench.tasks import TASKS
 from seedbench.text import counted
 from seedbench.trialset import (
-    changing_trials,
+    add_trials,
     load_trials,
     majority_score_of,
-    merge,
-    put_trials,
-    read_folder,
     read_manifest,
     to_arrow,
     write_trials,
@@ -195,16 +192,24 @@ def splits_of(rows: Rows, compact: Iterable[Path] = ()) -> Splits:
     return splits
 
 
-def append(splits: Splits, folder: Path, *, name: str, version: str) -> str:
+def append(splits: Splits, folder: Path, *, name: str | None, version: str | None) -> str:
     """Adds the trials that the trial set in ``folder`` does not hold yet; returns its manifest's SHA-256.
 
+    Args:
+        splits: of the logs.
+        folder: of the trial set. Where it holds all of them, nothing is written.
+        name: what it is called, if that is to be checked: it keeps its name.
+        version: of the data from now on, above that of before; None: the next minor one.
+
     Raises:
+        RunnerError: the trial set has another name.
         TrialSetError: the folder is no trial set, or cannot be written, or something collides with what it holds; it is
             as it was.
     """
-    with changing_trials(folder) as change:
-        merged = merge(read_folder(folder, read_manifest(folder)), splits, str(folder), "the logs")
-        return put_trials(change, merged, name=name, version=version)
+    held = read_manifest(folder)
+    if name not in (None, held.name):
+        raise RunnerError(f"--name {name}: {folder} is {held.name}, and keeps its name; leave --name out")
+    return add_trials(folder, [splits], version=version).sha256
 
 
 def main(
@@ -215,7 +220,12 @@ def main(
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="Name of the trial set, such as owner/name on the Hub.")
     ] = None,
-    version: Annotated[str | None, typer.Option(metavar="X.Y.Z", help="Semantic version of the data.")] = None,
+    version: Annotated[
+        str | None,
+        typer.Option(
+            metavar="X.Y.Z", help="Semantic version of the data; with --append the next minor one, if not given."
+        ),
+    ] = None,
     append_: Annotated[bool, APPEND] = False,
     steps: Annotated[bool, typer.Option(help="With the loss and gradient norm of every step.")] = False,
     logits: Annotated[bool, typer.Option(help="With the logits of every checkpoint.")] = False,
@@ -228,7 +238,7 @@ def main(
     try:
         if compact and (steps or logits or append_ or name or version):
             raise RunnerError("--compact: leaves steps and logits behind, and names nothing; give it alone")
-        if not compact and not (name and version):
+        if not compact and not append_ and not (name and version):
             raise RunnerError("--name and --version: a trial set has both; or give --compact")
         files, compacts = files_below(logs)
         if compacts and (steps or logits):
@@ -243,11 +253,10 @@ def main(
                 trials = counted(pq.read_metadata(path).num_rows, "trial")
                 console.print(f"{path}: {trials}, {size:,} bytes", soft_wrap=True)
             return
-        assert name and version
         if append_:
             digest = append(splits, out, name=name, version=version)
         else:
-            digest = write_trials(out, splits, name=name, version=version)
+            digest = write_trials(out, splits, name=name or "", version=version or "")
     except (RunnerError, SeedbenchError, OSError) as error:
         console.print(f"error: {error}", style="red", soft_wrap=True, highlight=False)
         raise typer.Exit(2) from None

@@ -11,6 +11,7 @@ one in ``set``; ``{learning_rate}`` in its name stands for it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -141,6 +142,7 @@ def load_pilots(path: Path, out: Path, **overrides: Any) -> list[tuple[PilotsOfP
     plan, tables = _read(path, overrides), []
     if not plan.pilots:
         raise PlanError(f"{path}: has no pilots")
+    out = Path(os.path.abspath(out))  # "." has no name
     beside = out.with_name(f"{out.name}-pilots")
     for pilots in plan.pilots:
         for rate in pilots.learning_rates:

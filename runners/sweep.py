@@ -231,8 +231,9 @@ def main(
         }
         of_pilots: list[tuple[PilotsOfPlan, PlannedTable]] = []
         if plan is not None:
-            given = [name for name, value in {**described, "--set": set_, "--dataset": dataset}.items() if value]
-            if given:
+            of_tables = {"--set": set_, "--dataset": dataset, "--text": text, "--label": label}
+            of_tables |= {"--validation": validation, "--test": test}
+            if given := [name for name, value in {**described, **of_tables}.items() if value]:
                 raise SweepError(f"--plan {plan}: a file which says what {given[0]} would")
             if pilots and (table or known):
                 raise SweepError("--pilots: all of them, for all tables; leave --table and --known out")
@@ -243,8 +244,8 @@ def main(
                 tables = load_plan(plan, out, **shared)
                 tables = [table_named(table, tables, plan)] if table else tables
         else:
-            if pilots:
-                raise SweepError("--pilots: are part of a plan; give its file with --plan")
+            if pilots or table:
+                raise SweepError(f"{'--pilots' if pilots else '--table'}: is of a plan; give its file with --plan")
             lacking = [name for name, value in {"--model": model, **described}.items() if value is None]
             if lacking:
                 raise SweepError(f"{lacking[0]}: not given; describe the grid, or name a --plan")

@@ -90,6 +90,14 @@ def test_the_card_is_a_card_and_names_every_config_split_and_feature(documented:
     assert found["task_ids"] == ["semantic-similarity-classification", "sentiment-classification"]
 
 
+def test_what_is_said_of_our_own_trials_alone_is_not_said_of_others(tmp_path: Path, documented: Path) -> None:
+    card = build_card(write(tmp_path / "set", split_like_training(3, 3), name="some/trials"))
+    assert "### What differs from the paper" in card
+    for said in ("pilots", "of smaller models", "still to come"):
+        assert said not in card, said
+    assert "chosen by pilots" in (documented / "README.md").read_text()
+
+
 def test_features_by_hand() -> None:
     assert feature("int32") == {"dtype": "int32"}
     assert feature("list<int32>") == {"list": "int32"}
@@ -270,6 +278,22 @@ def test_a_folder_that_is_no_trial_set_is_one_line(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
     assert "manifest.json" in done.stderr
     assert not (tmp_path / "README.md").exists()
+
+
+@pytest.mark.parametrize("test_examples", [0, 40])
+def test_the_code_in_the_card_scores_by_the_test_set_where_there_is_one(test_examples: int, tmp_path: Path) -> None:
+    """Predictions alone are none: the default protocol needs test scores."""
+    folder = write(tmp_path / "set", split_like_training(4, 4, test_examples=test_examples), name="some/trials")
+    card = build_card(folder)
+    _, code = card.split("import seedbench\n", 1)
+    exec(
+        f"import seedbench\n{code.split('```')[0]}".replace("some/trials", str(folder)).replace(
+            ', revision="v1.0.0"', ""
+        ),
+        {},
+    )
+    assert ('protocol="dodge2020"' in card) == (not test_examples)
+    assert ("seedbench therefore reports the test set's" in card) == bool(test_examples)
 
 
 def test_the_card_says_where_the_test_set_is_from_and_who_has_none(tmp_path: Path) -> None:

@@ -220,17 +220,20 @@ def collect(
         Path | None, typer.Argument(metavar="OUT_DIR", help="Folder of a trial set to turn the logs into.")
     ] = None,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="Its name, such as owner/name on the Hub.")] = None,
-    version: Annotated[str | None, typer.Option(metavar="X.Y.Z", help="Its semantic version.")] = None,
+    version: Annotated[
+        str | None,
+        typer.Option(metavar="X.Y.Z", help="Its semantic version; with --append by default the next minor one."),
+    ] = None,
     append: Annotated[bool, APPEND] = False,
     poll: Poll = None,
 ) -> None:
     """Wait until every trial is done, sending lost blocks again; then, if asked, export the logs as a trial set."""
-    if trial_set is not None and (name is None or version is None):
+    if trial_set is not None and not append and (name is None or version is None):
         raise typer.BadParameter("a trial set needs --name and --version")
     with _reporting("the jobs go on; run the same command again"):
         _wait(_known(out), poll)
     if trial_set is not None:
-        export.main(out, trial_set, name=name or "", version=version or "", append_=append)
+        export.main(out, trial_set, name=name, version=version, append_=append)
 
 
 @app.command()

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from math import ceil
 from pathlib import Path
 
 from runners.cluster.jobs import Queue, SchedulerError, ask, is_here, raised, send
-from runners.cluster.state import Block, Options, Standing, State, Wanted, cut_blocks, locked, standing, write_state
+from runners.cluster.state import (
+    Batch,
+    Block,
+    Options,
+    Standing,
+    State,
+    Wanted,
+    cut_blocks,
+    locked,
+    standing,
+    write_state,
+)
 from runners.errors import RunnerError
 from runners.plan import measured_trials_per_hour
 from runners.plan_file import PlannedTable
 from runners.table import pending_cells
+from runners.trial_log import Cell
 
 #: Trials of the first block of a table whose speed is not known yet.
 PILOT = 8
@@ -46,8 +58,7 @@ def look(out: Path, state: State) -> View:
         SchedulerError: the scheduler does not answer.
     """
     done = {key: table.done() for key, table in state.tables.items()}
-    complete = {b.name for b in state.batches if done.get(b.table, set()).issuperset(chain.from_iterable(b.blocks))}
-    queue = ask(out, [batch for batch in state.batches if is_here(batch) or batch.name not in complete])
+    queue = ask(out, _to_ask(state.batches, done))
     errors = {}
     for batch in state.batches:
         for number, block in enumerate(batch.blocks):
@@ -56,6 +67,15 @@ def look(out: Path, state: State) -> View:
                 errors[batch.name, number] = error
     standings = {key: standing(table, state.batches, queue.alive, errors) for key, table in state.tables.items()}
     return View(state, queue, standings, errors)
+
+
+def _to_ask(batches: Iterable[Batch], done: Mapping[str, set[Cell]]) -> list[Batch]:
+    """The batches of which something is to be known: what was trained on another machine and is done is not asked."""
+    return [
+        batch
+        for batch in batches
+        if is_here(batch) or not done.get(batch.table, set()).issuperset(chain.from_iterable(batch.blocks))
+    ]
 
 
 def send_round(out: Path, view: View) -> int:
@@ -100,13 +120,15 @@ def _send_local(out: Path, view: View, table: Wanted, blocks: Sequence[Block]) -
 def register(out: Path, tables: Sequence[PlannedTable], options: Options) -> None:
     """Adds tables to those wanted, and forgets what became of their earlier blocks: what is missing is sent anew.
 
+    What became of other tables' blocks is not forgotten: those that failed or were cancelled are left alone.
+
     Raises:
         RunnerError: a log is damaged, or of another recipe under the same name.
     """
     for table in tables:
         pending_cells(table.spec, table.cells)
+    submitted: dict[str, set[Cell]] = {}
     with locked(out) as state:
-        alive = ask(out, state.batches).alive
         for table in tables:
             wanted = Wanted(table.spec, table.cells, options, table.trials_per_hour)
             before = state.tables.get(wanted.key)
@@ -118,11 +140,15 @@ def register(out: Path, tables: Sequence[PlannedTable], options: Options) -> Non
                     )
                 wanted = replace(wanted, cells=tuple(dict.fromkeys((*before.cells, *wanted.cells))))
             state.tables[wanted.key] = wanted
-        state.batches = [
-            replace(batch, blocks=blocks)
+            submitted[wanted.key] = wanted.done()
+        alive = ask(out, _to_ask([batch for batch in state.batches if batch.table in submitted], submitted)).alive
+        kept = [
+            replace(batch, blocks=tuple(b if (batch.name, n) in alive else () for n, b in enumerate(batch.blocks)))
+            if batch.table in submitted
+            else batch
             for batch in state.batches
-            if any(blocks := tuple(b if (batch.name, n) in alive else () for n, b in enumerate(batch.blocks)))
         ]
+        state.batches = [batch for batch in kept if any(batch.blocks)]
         write_state(out, state)
 
 

@@ -7,7 +7,7 @@ them to validate, the learning rate of a step) are the functions below; both eng
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields, replace
-from math import ceil
+from math import ceil, inf
 
 from runners.errors import RunnerError
 
@@ -65,12 +65,12 @@ class Recipe:
 
         for field in ("epochs", "batch_size", "max_length", "validations_per_epoch"):
             require(field, "a positive integer", isinstance(getattr(self, field), int) and getattr(self, field) > 0)
-        require("learning_rate", "positive", self.learning_rate > 0)
-        require("warmup_fraction", "in [0, 1)", 0 <= self.warmup_fraction < 1)
-        require("dropout", "in [0, 1)", 0 <= self.dropout < 1)
-        require("weight_decay", "at least 0", self.weight_decay >= 0)
-        require("max_gradient_norm", "at least 0", self.max_gradient_norm >= 0)
-        require("adam_epsilon", "positive", self.adam_epsilon > 0)
+        for field in ("learning_rate", "adam_epsilon"):
+            require(field, "positive and finite", 0 < getattr(self, field) < inf)
+        for field in ("warmup_fraction", "dropout", "adam_beta1", "adam_beta2"):
+            require(field, "in [0, 1)", 0 <= getattr(self, field) < 1)
+        for field in ("weight_decay", "max_gradient_norm"):
+            require(field, "at least 0 and finite", 0 <= getattr(self, field) < inf)
         require("train_examples", "None or positive", self.train_examples is None or self.train_examples > 0)
         require("precision", "'bf16' or 'fp32'", self.precision in ("bf16", "fp32"))
 

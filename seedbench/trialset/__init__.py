@@ -8,7 +8,7 @@ from seedbench.trialset.arrays import LARGEST_SCORE, SCORE_NAME
 from seedbench.trialset.files import MANIFEST, Manifest, ManifestFile, read_folder, read_manifest, read_split
 from seedbench.trialset.identity import TrialsIdentity
 from seedbench.trialset.load import BUNDLED, TrialSet, load_trials, resolve_trials
-from seedbench.trialset.merge import add_trials, merge
+from seedbench.trialset.merge import add_trials
 from seedbench.trialset.reproduced import Reproduction, TableDrawnFrom, TrainedAgain, read_reproductions
 from seedbench.trialset.resampled import ExamplesError
 from seedbench.trialset.sanity import curve_words, diverged_words, ended_words, seeds_words
@@ -16,7 +16,7 @@ from seedbench.trialset.schema import as_measured
 from seedbench.trialset.selection import Selection, SelectionKeywords, refuse_unknown, whole_number
 from seedbench.trialset.table import TrialTable, majority_score_of
 from seedbench.trialset.validate import validate_folder
-from seedbench.trialset.write import changing_trials, put_trials, to_arrow, write_trials
+from seedbench.trialset.write import to_arrow, write_trials
 
 __all__ = [
     "BUNDLED",
@@ -36,7 +36,6 @@ __all__ = [
     "TrialsIdentity",
     "add_trials",
     "as_measured",
-    "changing_trials",
     "curve_words",
     "diverged_words",
     "ended_words",
@@ -45,9 +44,7 @@ __all__ = [
     "importing",
     "load_trials",
     "majority_score_of",
-    "merge",
     "publish",
-    "put_trials",
     "read_folder",
     "read_manifest",
     "read_reproductions",

@@ -43,7 +43,10 @@ class Added:
 
 
 def add_trials(
-    folder: str | os.PathLike[str], sources: Sequence[str | os.PathLike[str]], *, version: str | None = None
+    folder: str | os.PathLike[str],
+    sources: Sequence[str | os.PathLike[str] | Configs],
+    *,
+    version: str | None = None,
 ) -> Added:
     """Adds the trials of other trial sets to the one in a folder. Trials that it holds already, the same, are skipped.
 
@@ -52,7 +55,7 @@ def add_trials(
 
     Args:
         folder: of the trial set.
-        sources: folders of the others.
+        sources: folders of the others; or trials that are in no folder yet, config -> task -> Arrow table.
         version: of the data from now on; None: the next minor one.
 
     Raises:
@@ -68,8 +71,11 @@ def add_trials(
                 f"{folder}: is of version {manifest.version}; the new one must be above, found {version}"
             )
         merged = held
-        for source in map(Path, sources):
-            merged = merge(merged, _read(source)[1], str(folder), str(source))
+        for source in sources:
+            new, name = (
+                (source, "the new trials") if isinstance(source, dict) else (_read(Path(source))[1], str(source))
+            )
+            merged = _merged(merged, new, str(folder), name)
         trials = _trials(merged) - _trials(held)
         if not trials:
             return Added({}, manifest.version, manifest.sha256)
@@ -84,7 +90,7 @@ def _read(folder: Path) -> tuple[Manifest, Configs]:
     return manifest, read_folder(folder, manifest)
 
 
-def merge(held: Configs, new: Configs, folder: str, source: str) -> Configs:
+def _merged(held: Configs, new: Configs, folder: str, source: str) -> Configs:
     """One trial set's splits with the trials of another that it does not hold yet.
 
     Args:

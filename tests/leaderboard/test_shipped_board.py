@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from leaderboard.boards import RESULTS, SUBMISSIONS, read_baselines, read_boards, sha256_of
 from leaderboard.ranks import read_comparisons
 from leaderboard.results import comparable_claim, results_of
 from seedbench import evaluate, load_trials
+from seedbench.campaign import shown_loss
 from seedbench.strategy import load_strategy
 from seedbench.submission import ENTRY, SOURCE, read_submission
 
@@ -49,3 +51,18 @@ def test_results_are_what_the_trials_say(board):
     (result,) = (result for result in results_of(board, "public") if result.slug == "full-trials")
     again = evaluate("full_trials", seed=board.seed, replicates=board.replicates)
     assert [row.score for row in again.rows] == [row.score for row in result.measured.rows]
+
+
+def test_what_the_rules_say_of_first_losses_is_so():
+    """Of the scored tables of the trials in the wheel: what an exact first loss tells, and what the rounded ones do."""
+    trials = told = 0
+    for table in load_trials().tables:
+        if table.test_score is None:
+            continue
+        exact = [table.train_loss[:, 0], table.validation_loss[:, 0]]
+        assert all(len(np.unique(loss)) == table.num_trials for loss in exact)
+        _, count = np.unique(np.stack([shown_loss(loss) for loss in exact]), axis=1, return_counts=True)
+        trials, told = trials + table.num_trials, told + int(np.count_nonzero(count == 1))
+    rules = " ".join((SUBMISSIONS.parent / "README.md").read_text(encoding="utf-8").split())
+    assert "a first loss names every trial of the bundled set's scored tables" in rules
+    assert f"the two losses of the first checkpoint still single out {told} of their {trials} trials" in rules

@@ -90,6 +90,29 @@ def test_logs_become_a_trial_set_and_new_ones_are_appended(tmp_path: Path) -> No
     assert table.predicted_label is not None and table.predicted_label.shape == (4, 2, 4)
 
 
+def test_what_is_appended_is_a_new_version_of_the_same_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its documents stay as long as nothing is new; another name, or a version that is not above, is refused."""
+    for column in range(2):
+        write_log(tmp_path / "logs" / f"wi0-do{column}.npz", make_log(Cell(0, column)))
+    folder = tmp_path / "set"
+    write_trials(folder, rows_of([make_log(Cell(0, 0))]), name="a/b", version="1.0.0")
+    (folder / "README.md").write_text("its card")
+    for options, message in (
+        ({"name": "a/c"}, f"--name a/c: {folder} is a/b, and keeps its name"),
+        ({"version": "1.0.0"}, "is of version 1.0.0; the new one must be above, found 1.0.0"),
+    ):
+        with pytest.raises(typer.Exit):
+            export(tmp_path / "logs", folder, append_=True, **options)
+        assert message in " ".join(capsys.readouterr().err.split())
+    assert (folder / "README.md").exists() and read_manifest(folder).version == "1.0.0"
+    export(tmp_path / "logs", folder, append_=True)
+    assert (read_manifest(folder).name, read_manifest(folder).version) == ("a/b", "1.1.0")
+    assert load_trials(folder).tables[0].num_trials == 2 and not (folder / "README.md").exists()
+    (folder / "README.md").write_text("its new card")
+    export(tmp_path / "logs", folder, append_=True)
+    assert read_manifest(folder).version == "1.1.0" and (folder / "README.md").exists()
+
+
 def test_logs_of_other_dev_labels_are_refused() -> None:
     log = make_log()
     with pytest.raises(RunnerError, match="other examples of sst2"):

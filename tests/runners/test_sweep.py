@@ -252,9 +252,12 @@ def test_a_table_of_a_plan_file_is_filled(complete: Path, tiny_model: str, tiny_
     for more, message in (
         (["--table", "rte/stable"], "has no such table; there are sst2/stable"),
         (["--table", "sst2/stable", "--set", "epochs=1"], "a file which says what --set would"),
+        (["--label", "verdict"], "a file which says what --label would"),
     ):
         refused = here(sweep_main, [*arguments, *more])
         assert refused.exit_code == 2 and message in refused.stderr
+    refused = here(sweep_main, [*sweep_command(tiny_model, tiny_glue, complete), "--table", "sst2/stable"])
+    assert refused.exit_code == 2 and "--table: is of a plan" in refused.stderr
     assert "--model: not given" in here(sweep_main, command("sweep", "--out", str(tmp_path))).stderr
 
 
@@ -334,3 +337,26 @@ def test_out_of_memory_on_the_accelerator_halves_the_stack(
     monkeypatch.setattr(StackedEngine, "run", lambda *_: (_ for _ in ()).throw(torch.cuda.OutOfMemoryError))
     with pytest.raises(ModelError, match="out of memory even with two trials"):
         list(BlockRunner(spec, "cpu").run(cells))
+
+
+def test_an_engine_grows_with_the_block(
+    tiny_model: str, tiny_glue: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first block of a sweep that goes on may be the two trials that were left of a column."""
+    sizes: list[int] = []
+    run = StackedEngine.run
+    monkeypatch.setattr(StackedEngine, "run", lambda engine, *rest: sizes.append(engine.trials) or run(engine, *rest))
+    spec = table_spec(
+        model=tiny_model,
+        model_name="someone/tiny",
+        glue=tiny_glue,
+        task="sst2",
+        recipe="stable",
+        changes=CHANGES,
+        engine="stacked",
+        out=tmp_path,
+    )
+    runner = BlockRunner(spec, "cpu")
+    for cells in ([Cell(8, 0)], [Cell(weight, 1) for weight in range(4)], [Cell(weight, 2) for weight in range(3)]):
+        assert list(runner.run(cells)) == cells
+    assert sizes == [2, 4, 4]

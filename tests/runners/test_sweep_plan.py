@@ -260,5 +260,6 @@ def test_the_shipped_plan_takes_what_its_pilots_say_on_seeds_outside_the_grid() 
     for one, (_, table) in zip(recorded, pilots, strict=True):
         assert one["weight_init_seed"] == [cell.weight_init_seed for cell in table.cells]
         assert one["data_order_seed"] == [cell.data_order_seed for cell in table.cells]
+    assert {table.spec.out.name for _, table in load_pilots(path, Path())} == {f"{Path.cwd().name}-pilots"}
     grid = {cell for table in load_plan(path, Path("logs")) for cell in table.cells}
     assert not grid & {cell for _, table in pilots for cell in table.cells}

@@ -21,12 +21,25 @@ from typer.testing import CliRunner, Result
 from runners.block import BlockRunner
 from runners.cluster import jobs
 from runners.cluster.__main__ import app
+from runners.cluster.rounds import look, register
 from runners.cluster.sbatch import SbatchError, minutes, slurm_parameters
-from runners.cluster.state import Batch, Options, StateError, Wanted, cut_blocks, read_state, standing
+from runners.cluster.state import (
+    Batch,
+    Options,
+    StateError,
+    Wanted,
+    cut_blocks,
+    locked,
+    read_state,
+    standing,
+    write_state,
+)
 from runners.data.recipe import get_recipe
+from runners.plan_file import PlannedTable
 from runners.table import TableSpec
-from runners.trial_log import Cell, TrialLog, read_log
+from runners.trial_log import Cell, TrialLog, read_log, write_log
 from seedbench.trialset import load_trials
+from tests.runners.test_trial_log import make_log
 
 ROOT = Path(__file__).parents[3]
 #: What may differ between two runs of a trial: times, and the commit of a checkout that is being worked on.
@@ -315,6 +328,41 @@ def test_every_cell_stands_somewhere(tmp_path: Path) -> None:
     assert found.unsent == (cells[6],)
     assert found.broken == ((batches[2], 0),)
     assert standing(table, batches, queue, {("first", 3): "an error"}).failed == (cells[3], cells[5])
+
+
+def test_a_table_that_is_submitted_leaves_what_became_of_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the other one a block was cancelled: it is not sent again before that table is submitted, too."""
+    monkeypatch.setattr(jobs, "_output", lambda *command: "")  # squeue: no job is left
+    cancelled, other = wanted(tmp_path, 2), wanted(tmp_path, 2)
+    other = replace(other, spec=replace(other.spec, task="rte"))
+    with locked(tmp_path) as state:
+        state.tables[cancelled.key] = cancelled
+        state.batches.append(Batch("first", cancelled.key, "slurm", (cancelled.cells,), cancelled=True))
+        write_state(tmp_path, state)
+    register(tmp_path, [PlannedTable(other.spec, other.cells)], other.options)
+    found = look(tmp_path, read_state(tmp_path)).standings
+    assert (found[cancelled.key].cancelled, found[other.key].unsent) == (cancelled.cells, other.cells)
+    register(tmp_path, [PlannedTable(cancelled.spec, cancelled.cells)], cancelled.options)
+    assert look(tmp_path, read_state(tmp_path)).standings[cancelled.key].unsent == cancelled.cells
+
+
+def test_what_another_machine_has_finished_is_no_hindrance(tmp_path: Path) -> None:
+    table = replace(wanted(tmp_path, 1), options=Options("local", 30, 1))
+    more = replace(table, cells=(*table.cells, Cell(7, 7)))
+    with locked(tmp_path) as state:
+        state.tables[table.key] = table
+        state.batches.append(Batch("first", table.key, "local", (table.cells,), host="elsewhere"))
+        write_state(tmp_path, state)
+    planned = [PlannedTable(more.spec, more.cells)]
+    with pytest.raises(jobs.SchedulerError, match="was started on elsewhere"):
+        register(tmp_path, planned, more.options)
+    log = make_log(table.cells[0])
+    record = replace(log.record, recipe_fields=table.spec.recipe.fields())
+    write_log(table.spec.log_path(table.cells[0]), replace(log, record=record))
+    register(tmp_path, planned, more.options)
+    assert look(tmp_path, read_state(tmp_path)).standings[table.key].unsent == (Cell(7, 7),)
 
 
 @pytest.mark.parametrize(("visible", "gpu"), [("", "1"), ("4,7", "7")])

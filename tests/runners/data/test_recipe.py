@@ -55,6 +55,11 @@ def test_recipes_differ_in_bias_correction_only() -> None:
         ({"dropout": 1.0}, r"dropout must be in \[0, 1\), got 1.0"),
         ({"precision": "fp16"}, "precision must be 'bf16' or 'fp32', got 'fp16'"),
         ({"momentum": 0.9}, "no field 'momentum'"),
+        ({"learning_rate": float("inf")}, "learning_rate must be positive and finite, got inf"),
+        ({"adam_epsilon": float("inf")}, "adam_epsilon must be positive and finite, got inf"),
+        ({"weight_decay": float("nan")}, "weight_decay must be at least 0 and finite, got nan"),
+        ({"adam_beta1": 1.0}, r"adam_beta1 must be in \[0, 1\), got 1.0"),
+        ({"adam_beta2": -0.1}, r"adam_beta2 must be in \[0, 1\), got -0.1"),
     ],
 )
 def test_a_value_outside_its_range_is_named(changes: dict[str, object], message: str) -> None:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from seedbench.replay import open_campaign
     from seedbench.trialset import TrialSet, TrialTable, load_trials
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOME = {
     **dict.fromkeys(("Campaign", "Checkpoint", "OracleCampaign", "PastTable", "Trial", "ranked"), "campaign"),

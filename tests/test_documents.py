@@ -56,7 +56,7 @@ def test_there_and_back():
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"format": 2}, "format is 2, which seedbench 0.1.0 does not read; install the seedbench that fits"),
+        ({"format": 2}, "format is 2, which seedbench 0.2.0 does not read; install the seedbench that fits"),
         ({"parts": []}, "Expected `object`, got `array` - at `$.parts`"),
         ({"parts": {"a": {}}}, "Object missing required field `digest` - at `$.parts['a']`"),
         (

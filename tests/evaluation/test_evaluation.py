@@ -357,7 +357,7 @@ def test_other_json_is_refused_in_one_line(text):
         (("left_out",), "none", "`$.left_out`, found 'none'"),
         (("campaigns",), None, "Object contains unknown field `campaigns` - at `$`"),
         (("seed",), True, "`$.seed`, found True"),
-        (("format",), 1, "format is 1, which seedbench 0.1.0 does not read; install the seedbench that fits"),
+        (("format",), 1, "format is 1, which seedbench 0.2.0 does not read; install the seedbench that fits"),
     ],
 )
 def test_a_field_of_another_type_is_refused_with_its_place_rule_and_value(evaluation, place, value, said):

@@ -180,7 +180,7 @@ def listing(name: str) -> Callable[[dict[str, Any]], None]:
     [
         (
             lambda m: m.update(schema_version=3),
-            "schema_version is 3, which seedbench 0.1.0 does not read; install the seedbench that fits",
+            "schema_version is 3, which seedbench 0.2.0 does not read; install the seedbench that fits",
         ),
         (lambda m: m.pop("schema_version"), "missing required field `schema_version`"),
         (lambda m: m.update(version="1.0"), "Expected `str` like 1.0.0 - at `$.version`, found '1.0'"),

@@ -28,7 +28,7 @@ from seedbench.cpus import usable_cpus
 from seedbench.errors import SeedbenchError, SelectionError, StrategyFailed
 from seedbench.evaluation import Evaluation, evaluate_selected
 from seedbench.files import kept_folder
-from seedbench.replay import ReplayOptions
+from seedbench.replay import ReplayOptions, scored_tables
 from seedbench.strategy import Strategy, checked_parameters, load_strategy
 from seedbench.submission import SOURCE, is_slug, read_submission
 from seedbench.trialset import BUNDLED, Selection, TrialSet, load_trials
@@ -76,7 +76,7 @@ def examine(
     hidden: TrialSet | None = None,
     journal: Journal | None = None,
 ) -> Iterator[tuple[float, Fall]]:
-    """Replays a strategy on recorded trials and where there is nothing to look up.
+    """Replays a strategy on recorded trials and where there is nothing to look up; what can be is refused at once.
 
     Args:
         strategy: the entry's.
@@ -95,7 +95,19 @@ def examine(
     """
     if worlds < FEWEST:
         raise SeedbenchError(f"--worlds {worlds}: at least {FEWEST}, or nothing is known of their scatter")
-    journal = journal or Journal(None)
+    scored_tables(trials.tables, options.protocol)
+    return _falls(strategy, trials, options, seed, worlds, hidden, journal or Journal(None))
+
+
+def _falls(
+    strategy: Strategy,
+    trials: TrialSet,
+    options: ReplayOptions,
+    seed: int,
+    worlds: int,
+    hidden: TrialSet | None,
+    journal: Journal,
+) -> Iterator[tuple[float, Fall]]:
     recorded = journal.recorded(lambda: evaluate_selected(strategy, Selection(trials=trials), options))
     if recorded.summary.difference is None:
         raise SeedbenchError(f"{trials.name}: no table where choosing wins anything that is told from noise")
@@ -259,8 +271,9 @@ def main(
     falls: list[Fall] = []
     gain = 0.0
     try:
+        found = examine(strategy, shown, options, seed=seed, worlds=worlds, hidden=hidden, journal=journal)
         console.print(Text(f"{strategy.name} on {shown.name} {shown.version}, --seed {seed}"))
-        for gain, fall in examine(strategy, shown, options, seed=seed, worlds=worlds, hidden=hidden, journal=journal):
+        for gain, fall in found:
             if not falls:
                 console.print(Text(f"recorded trials: gains {gain:+.1%} of the gap over best-of-n"))
             falls.append(fall)

@@ -31,7 +31,7 @@ from runners.errors import RunnerError
 from runners.table import TableError, TableSpec
 from runners.trial_log import Cell, Outcome, Record, TrialLog, read_record, write_log
 
-#: What is the same for all trials of a table, by field of a log's record.
+#: What is the same for all trials of a table, by field of a log's record and column of a trial set.
 IDENTITY = {"model_sha256": "pretrained weights", "data_sha256": "data"}
 
 

@@ -35,6 +35,15 @@ def _has(pid: int, mark: str) -> bool:
         return False
 
 
+def family(pid: int) -> list[int]:
+    """A process and those it has started, and so on."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except FileNotFoundError:
+        return []
+    return [pid, *(one for child in children for one in family(int(child)))]
+
+
 #: What long work says every now and then where there is no terminal. What is long depends on the machine.
 PROGRESS = re.compile(r"^seedbench: .+: [\d,]+ of [\d,]+ .+ in .+\n", re.MULTILINE)
 

@@ -11,6 +11,9 @@ from math import ceil, inf
 
 from runners.errors import RunnerError
 
+#: Where torch's Adam counts its steps from in a recipe without bias correction: both corrections are 1 to the last bit.
+LATE_STEP = 1_000_000.0
+
 
 class RecipeError(RunnerError):
     """A recipe field outside its range; the message names the field, the rule and the value."""

@@ -8,13 +8,11 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
-from runners.data.recipe import Recipe
+from runners.data.recipe import LATE_STEP, Recipe
 from runners.engines import plain
 from runners.engines.bert import WORD, is_decayed
 from runners.engines.plain import AdamRule, AdamState
 
-#: Adam's step counter in a recipe without bias correction starts here: both corrections are 1 to the last bit.
-LATE_STEP = 1_000_000.0
 #: Elements that a CPU's vector registers hold at most.
 VECTOR = 16
 

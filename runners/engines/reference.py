@@ -18,14 +18,11 @@ from transformers import PreTrainedModel
 
 from runners.data import seeds
 from runners.data.glue import Examples, TaskData
-from runners.data.recipe import Recipe, learning_rate, steps_per_epoch, validation_steps
+from runners.data.recipe import LATE_STEP, Recipe, learning_rate, steps_per_epoch, validation_steps
 from runners.engines import dropout
 from runners.engines.drawn import init_weights, spared_from_decay
 from runners.errors import RunnerError
 from runners.trial_log import Cell, Outcome
-
-#: Adam's step counter in a recipe without bias correction starts here: both corrections are 1 to the last bit.
-LATE_STEP = 1_000_000.0
 
 
 def finetune(

@@ -1,4 +1,4 @@
-"""The report of a live campaign: what was started, stopped, spent, saved and kept."""
+"""The report of a live campaign: what was started, stopped, spent and kept."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from runners.live.trials import Row
 from runners.trial_log import Cell
 from seedbench.commands import open_console
 from seedbench.documents import plain, to_json
-from seedbench.live import LiveTrial, Session, fresh_seeds
+from seedbench.live import LiveTrial, Session, fresh_seeds, stopping_words
 from seedbench.tasks import TASKS
 from seedbench.text import counted
 
@@ -247,7 +247,7 @@ def _of_two_labels(row: Mapping[str, Any], metric: str, checkpoint: int) -> floa
 
 
 def summary(report: Report) -> list[str]:
-    """What was kept, spent and saved, in sentences."""
+    """What was kept and spent, in sentences."""
     kept, trial, length = report.kept, report.kept_trial(), report.steps_per_trial
     trials = counted(len(report.trials), "trial")
     lines = [
@@ -257,8 +257,7 @@ def summary(report: Report) -> list[str]:
         f"frequent label scores {report.majority_score:.4f}. The same examples chose it, so the score flatters it.",
         f"Spent: {report.steps_spent:,} training steps, {report.steps_spent / length:.2f} of the budget's "
         f"{report.budget} full trials, on {trials}, {sum(t.status == 'stopped' for t in report.trials)} of them "
-        f"stopped. Training all of them to the end would have cost {report.steps_of_all_started:,}: "
-        f"{1 - report.steps_spent / report.steps_of_all_started:.0%} saved.",
+        f"stopped. {stopping_words(report.steps_spent / length, report.steps_of_all_started / length)}",
         f"Time: {report.train_seconds:,.1f} s of training and {report.evaluation_seconds:,.1f} s of validation on "
         f"{report.provenance['device']}.",
     ]

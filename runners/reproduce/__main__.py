@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import typer
 from rich.console import Console
 
-from runners.block import BlockRunner
+from runners.block import IDENTITY, BlockRunner
 from runners.data.recipe import Recipe
 from runners.errors import RunnerError
 from runners.options import COMPILED, DEVICES, GLUE, STACK, THREADS, WORKERS
@@ -34,9 +34,6 @@ from seedbench.trialset import (
     read_manifest,
     read_split,
 )
-
-#: What must be the same for a trial to be the same trial; recorded by column of the config ``trials``.
-IDENTITY = {"model_sha256": "the pretrained weights", "data_sha256": "the task's data"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +124,7 @@ def check_same(drawn: Drawn, spec: TableSpec) -> None:
         for name, what in IDENTITY.items():
             if row[name] != here[name]:
                 raise RunnerError(
-                    f"{drawn.table.name}: {what} are not those of trial {row['trial_id']}: {name} is {here[name]} "
+                    f"{drawn.table.name}: the {what} are not those of trial {row['trial_id']}: {name} is {here[name]} "
                     f"here, recorded {row[name]}; check --model and --glue"
                 )
         if row["dropout_seed"] not in (None, cell.dropout_seed):

@@ -146,11 +146,10 @@ def open_campaign(
             score, checkpoint.validation_loss, checkpoint.train_loss, checkpoint.repeated = measure()
             checkpoint.score = score
             booked.append(checkpoint)
-            best = trial._best
-            if best is None:
+            if index == 0:
                 paid.append(trial)
                 trial._best = checkpoint
-            elif score > best.score:
+            elif score > trial._best.score:  # type: ignore[union-attr]
                 trial._best = checkpoint
             if trial._shown is not None:
                 trial._shown.append(checkpoint)
@@ -177,9 +176,9 @@ def open_campaign(
             for index, measured in enumerate(new, first):
                 if measured[0] > score:
                     score, best = measured[0], index
+            if new and first == 0:
+                paid.append(trial)
             if best is not None:
-                if known is None:
-                    paid.append(trial)
                 trial._best = made(trial, booked, best)
             if trial._shown is not None:
                 trial._shown += [made(trial, booked, index) for index in range(first, len(booked))]

@@ -23,7 +23,7 @@ from seedbench.live.grid import fresh_seeds, parse_grid
 from seedbench.live.interruption import Interruption
 from seedbench.live.loop import Workers, train_for
 from seedbench.live.progress import LiveProgress
-from seedbench.live.report import LiveReport, text
+from seedbench.live.report import LiveReport, stopping_words, text
 from seedbench.live.session import Session
 from seedbench.live.trial import Kept, LiveTrial
 
@@ -47,6 +47,7 @@ __all__ = [
     "fresh_seeds",
     "parse_grid",
     "run_live",
+    "stopping_words",
     "text",
     "train_for",
     "transformers",

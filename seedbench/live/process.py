@@ -187,6 +187,7 @@ class Training:
             self._process.wait()
             self._watchdog.forget(self._process.pid)
             self._process = None
+            _unlock(self.folder / LOCK)
 
 
 def _lock(file: int, wait: float) -> None:
@@ -207,6 +208,13 @@ def _lock(file: int, wait: float) -> None:
             time.sleep(0.02)
 
 
+def _unlock(path: Path) -> None:
+    """Removes the lock of a training that has ended; it stays where anything that it started still holds it."""
+    with suppress(OSError), open(path, "rb+") as file:
+        _lock(file.fileno(), wait=0)
+        path.unlink()
+
+
 def _end_left_over(folder: Path, grace: float) -> None:
     """Ends the processes that a killed harness left in a trial's folder.
 
@@ -219,6 +227,7 @@ def _end_left_over(folder: Path, grace: float) -> None:
     with open(path, "rb+") as file:
         with suppress(OSError):
             _lock(file.fileno(), wait=0)
+            path.unlink()
             return
         if (group := re.fullmatch(rb"\d+", file.read())) is not None:
             with suppress(ProcessLookupError, PermissionError):

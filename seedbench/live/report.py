@@ -1,4 +1,4 @@
-"""What a live campaign came to: what was started, stopped, spent and saved, and what was kept."""
+"""What a live campaign came to: what was started, stopped and spent, and what was kept."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class TrialReport:
         checkpoints: validation points paid for.
         measured: those that were measured and told.
         best_score, last_score: of what was measured and paid for; null where nothing was.
-        seconds: from asking to telling.
+        seconds: from asking to telling. Where seedbench was ended and went on, without what was under way then.
     """
 
     trial: int
@@ -167,7 +167,7 @@ def make_report(
 
 
 def summary(report: LiveReport) -> list[str]:
-    """What was kept, spent and saved, in sentences."""
+    """What was kept and spent, in sentences."""
     kept, plan = report.kept, report.plan
     looks = sum(min(trial.checkpoints, trial.measured) for trial in report.trials)
     if kept is None:
@@ -192,15 +192,21 @@ def summary(report: LiveReport) -> list[str]:
     said = ", ".join(f"{number} {ways[name]}" for name, number in counts.items() if number) or "none stopped"
     lines.append(
         f"Spent: {report.spent:.2f} of the budget's {counted(plan.budget, 'full trial')} on "
-        f"{counted(len(report.trials), 'trial')}, {said}. "
-        f"Training all of them to the end would have cost {report.all_to_the_end:.2f}: "
-        f"{1 - report.spent / report.all_to_the_end:.0%} saved."
+        f"{counted(len(report.trials), 'trial')}, {said}. " + stopping_words(report.spent, report.all_to_the_end)
     )
     if report.steps_differ:
         lines.append("Trials were measured at different steps: as curves they stand at the plan's validation points.")
     if report.measured_beyond:
         lines.append(f"Measured by trainings before they could be stopped, and not charged: {report.measured_beyond}.")
     return lines
+
+
+def stopping_words(spent: float, all_to_the_end: float) -> str:
+    """What stopping left out, in full trials; it is no part of the budget, which was spent on more of them instead."""
+    whole = f"Trained to the end, all that were started would have cost {all_to_the_end:.2f} full trials"
+    if spent >= all_to_the_end:
+        return f"{whole}, which is what was spent."
+    return f"{whole}: stopping left out {1 - spent / all_to_the_end:.0%} of that, not of the budget."
 
 
 def text(report: LiveReport) -> str:
@@ -230,4 +236,5 @@ def text(report: LiveReport) -> str:
             style=None,
         )
     console.print(table)
+    print("\nseconds: from asking to telling, without what was under way where seedbench was ended", file=stream)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"

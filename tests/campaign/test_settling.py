@@ -87,6 +87,17 @@ def test_tampering_with_the_objects_buys_nothing():
         campaign.start(1, 1).advance(), campaign.start(1, 0).advance()
 
 
+def test_a_trial_that_is_told_it_has_no_best_is_not_started_twice():
+    campaign, settle, _ = opened(budget=3, steps=range(1, 13))
+    trial = campaign.start()
+    trial.advance()
+    for _ in range(2):
+        trial._best = None
+        campaign.advance([trial], 5)
+    assert campaign.trials == (trial,)
+    assert settle(trial) == (0, 0, 10, 11, 1, 11)
+
+
 def test_a_checkpoint_moved_to_another_trial_stays_what_was_paid_for():
     """Two trials at their first checkpoint: the second's, filed as the first's second, is still the second's first."""
     campaign, settle, _ = opened(budget=1)

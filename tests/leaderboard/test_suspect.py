@@ -192,7 +192,18 @@ def test_the_gain_is_points_won_over_points_to_win(board):
 
 def test_too_few_worlds(board):
     with pytest.raises(SeedbenchError, match="--worlds 4: at least 5"):
-        next(examine(load_strategy("asha"), board, ReplayOptions(replicates=10), seed=0, worlds=4))
+        examine(load_strategy("asha"), board, ReplayOptions(replicates=10), seed=0, worlds=4)
+
+
+def test_what_can_be_is_refused_before_a_word_is_said(board, trials_folder, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["suspect", "asha", "--public", str(trials_folder), "--worlds", "4"])
+    with pytest.raises(SystemExit) as ended:
+        suspect.run(suspect.main, "python -m leaderboard.suspect")
+    out, err = capsys.readouterr()
+    assert (ended.value.code, out) == (2, "") and "error: --worlds 4: at least 5" in err
+    curves = replace(board, tables=tuple(replace(table, test_score=None) for table in board.tables))
+    with pytest.raises(SeedbenchError, match="has no test scores"):
+        examine(load_strategy("asha"), curves, ReplayOptions(replicates=10), seed=0)
 
 
 def test_a_perturbed_table(board):

@@ -41,7 +41,7 @@ from seedbench.sandbox import open_sandbox
 from seedbench.strategy import load_strategy, shipped
 from seedbench.trialset import TrialsIdentity
 from tests.entries import HONEST, REPLICATES, claim, enter
-from tests.processes import until
+from tests.processes import family, until
 from tests.synthetic import split_like_training, write
 
 ROOT = Path(__file__).parents[2]
@@ -264,15 +264,6 @@ def test_what_other_packages_gave_is_measured_again_with_those_that_are_pinned(v
     assert verified_with(others, other_packages=True) == (others, False)
     assert verified_with(None) == (None, False)
     assert verified_with(differences()) == (differences(), False)
-
-
-def family(pid: int) -> list[int]:
-    """A process and those it has started, and so on."""
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except FileNotFoundError:
-        return []
-    return [pid, *(one for child in children for one in family(int(child)))]
 
 
 def alive(pid: int) -> bool:

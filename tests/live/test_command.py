@@ -66,7 +66,7 @@ def test_replay_equals_life_whatever_the_processes(way, recorded, campaign_folde
     trial = report["trials"][report["kept"]["trial"] - 1]
     assert (trial["weight_init_seed"], trial["data_order_seed"], report["kept"]["checkpoint"]) == kept
     assert report["spent"] == len(expected) / 5
-    assert not processes_in(campaign_folder)
+    assert not processes_in(campaign_folder) and not list(campaign_folder.glob("runs/*/.running"))
 
 
 # ---- kills -----------------------------------------------------------------------------------------------------------
@@ -104,6 +104,7 @@ def test_a_harness_that_is_killed_changes_no_decision(uninterrupted, campaign_fo
     again = run(*words)
     assert again.exit_code == 0, again.output
     assert (told(campaign_folder), decided(campaign_folder)) == uninterrupted
+    assert not list(campaign_folder.glob("runs/*/.running"))
 
 
 def test_a_kill_while_trials_are_paused_changes_no_decision(uninterrupted, campaign_folder) -> None:

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from seedbench.campaign import Around, shown_loss
 from seedbench.errors import LiveCampaignFailed, LiveError, StrategyFileError
-from seedbench.live import Generators, LiveOptions, Measurement, Request, Session, run_live, train_for
+from seedbench.live import Generators, LiveOptions, Measurement, Request, Session, run_live, stopping_words, train_for
 from seedbench.replay import Deadline, RecordedTrials, run_campaign, whole_table
 from seedbench.strategy import load_strategy
 from seedbench.trialset import TrialTable
@@ -382,3 +382,14 @@ def test_an_oracle_has_no_place(tmp_path) -> None:
     strategy.oracle = True
     with pytest.raises(StrategyFileError, match="a live campaign has none to tell"):
         open_session(strategy, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("spent", "said"),
+    [
+        (4.0, "would have cost 12.00 full trials: stopping left out 67% of that, not of the budget."),
+        (12.0, "would have cost 12.00 full trials, which is what was spent."),
+    ],
+)
+def test_what_stopping_left_out_is_no_part_of_the_budget(spent, said) -> None:
+    assert stopping_words(spent, 12.0) == f"Trained to the end, all that were started {said}"

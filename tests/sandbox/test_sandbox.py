@@ -24,7 +24,7 @@ from seedbench.sandbox.imports import allowed, imported
 from seedbench.sandbox.messages import FRAMES_BYTES, cut
 from seedbench.sandbox.submittable import check_source
 from seedbench.strategy import load_strategy, shipped
-from tests.processes import until, without_progress
+from tests.processes import family, until, without_progress
 from tests.synthetic import additive_predictions, table_by_hand
 
 HONEST = [name for name in shipped() if name != "oracle"]
@@ -546,15 +546,6 @@ def test_an_end_from_outside_leaves_no_process(sandbox, tmp_path, how):
 def test_where_memory_runs_out_sealed_processes_are_killed_first(sandbox):
     """Not those that wait for them, whose end would be nobody's verdict."""
     assert Path(f"/proc/{sandbox._zygote._process.pid}/oom_score_adj").read_text() == "1000\n"
-
-
-def family(pid: int) -> list[int]:
-    """A process and those it has started, and so on."""
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except FileNotFoundError:
-        return []
-    return [pid, *(one for child in children for one in family(int(child)))]
 
 
 def test_other_machines_are_refused(monkeypatch, trials):

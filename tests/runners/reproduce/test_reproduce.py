@@ -216,7 +216,7 @@ def test_losses_that_are_nan_in_both_are_the_same(recorded: Path, spec) -> None:
         (["--json", "{out}/no/such.json"], "is no folder"),
         (["--json", "{set}/manifest.json"], "no file of reproductions"),
         (["--model", "{other}"], "the pretrained weights are not those of trial .*; check --model and --glue"),
-        (["--glue", "{glue}"], "the task's data are not those of trial"),
+        (["--glue", "{glue}"], "the data are not those of trial"),
         (["--trials", "{curves}"], "is not recorded, so that its trials cannot be trained again"),
     ],
 )

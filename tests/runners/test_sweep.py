@@ -268,6 +268,7 @@ def test_a_table_of_a_plan_file_is_filled(complete: Path, tiny_model: str, tiny_
         (["--task", "stsb"], "no such task; there are cola, mnli, mrpc, qnli, qqp, rte, sst2, wnli, or any other with"),
         (["--recipe", "best"], "no recipe 'best'"),
         (["--engine", "fast"], "expected reference or stacked"),
+        (["--engine", "reference", "--stack", "2"], "trains one trial at a time: leave --stack and --compile out"),
         (["--model", "{short}", "--out", "{fresh}"], "inputs of 14 tokens, and {short} has 6 positions"),
         (["--task", "rte", "--out", "{fresh}"], "no such file"),
         (["--model", "{broken}", "--out", "{fresh}"], "no model that transformers can load"),

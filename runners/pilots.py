@@ -123,12 +123,14 @@ def write_results(plan: Path, results: Sequence[PilotResult]) -> PilotsFile:
     return found
 
 
-def chosen_rate(plan: Path, name: str, takes: Takes) -> float | None:
-    """The learning rate that the pilots of this name gave; None where they have not been run.
+def chosen_rate(plan: Path, pilots: PilotsOfPlan, takes: Takes) -> float | None:
+    """The learning rate that these pilots of a plan gave; None where none have been run.
 
     Raises:
-        PilotError: their file is damaged, says nothing of these, or no rate that was tried is one.
+        PilotError: their file is damaged, says nothing of these or of other rates and fields than the plan does now, or
+            no rate that was tried is one.
     """
+    name = pilots.name
     path = results_file(plan)
     if not path.exists():
         return None
@@ -137,8 +139,15 @@ def chosen_rate(plan: Path, name: str, takes: Takes) -> float | None:
         raise PilotError(f"{path}: 'chosen' does not follow from 'results': run the pilots again (--pilots)")
     if name not in found.chosen:
         raise PilotError(f"{path}: no results of pilots {name!r}: run them (--pilots)")
+    ran = [one for one in found.results if one.pilots == name]
+    tried = ", ".join(f"{one.learning_rate:g}" for one in ran)
+    same = all((one.task, one.recipe, one.changes) == (pilots.task, pilots.recipe, pilots.set) for one in ran)
+    if not same or sorted(one.learning_rate for one in ran) != sorted(pilots.learning_rates):
+        raise PilotError(
+            f"{path}: pilots {name!r} were run at rates {tried}, with other rates or fields than {plan.name} has now: "
+            "run them again (--pilots)"
+        )
     rate: float | None = getattr(found.chosen[name], takes)
     if rate is None:
-        tried = ", ".join(f"{one.learning_rate:g}" for one in found.results if one.pilots == name)
         raise PilotError(f"{path}: of the rates tried by pilots {name!r} ({tried}) none is {takes}: try others")
     return rate

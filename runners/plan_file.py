@@ -178,7 +178,7 @@ def _with_rate(path: Path, plan: PlanFile, table: TableOfPlan, where: str) -> di
     pilots = {pilots.name: pilots for pilots in plan.pilots}.get(table.pilots)
     if pilots is None or (pilots.task, pilots.recipe) != (table.task, table.recipe):
         raise PlanError(f"{where}: no pilots {table.pilots!r} of {table.task} {table.recipe}")
-    rate, own = chosen_rate(path, table.pilots, table.takes), table.set.get("learning_rate")
+    rate, own = chosen_rate(path, pilots, table.takes), table.set.get("learning_rate")
     if rate is None and own is None:
         raise PlanError(f"{where}: its learning rate is that of pilots {table.pilots!r}: run them first (--pilots)")
     if None not in (rate, own) and rate != own:

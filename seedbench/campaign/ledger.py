@@ -196,7 +196,7 @@ def open_campaign(
 
     def show(trial: Trial) -> list[Checkpoint]:
         booked, _ = books[trial]
-        return [made(trial, booked, index) for index in range(len(booked))]
+        return [one if type(one) is Checkpoint else made(trial, booked, at) for at, one in enumerate(booked)]
 
     def made(trial: Trial, booked: Booked, index: int) -> Checkpoint:
         """What is booked there as an object, the same one whenever it is asked for."""

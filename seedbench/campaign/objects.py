@@ -186,7 +186,7 @@ class Campaign:
             ValueError: a trial is there twice, or `checkpoints` is below 1; nothing is trained.
         """
         trials = tuple(trials)
-        if len({id(trial) for trial in trials}) < len(trials):
+        if len(set(map(id, trials))) < len(trials):
             raise ValueError("campaign.advance: a trial is in the list twice")
         if checkpoints < 1:
             raise ValueError(f"campaign.advance: checkpoints must be at least 1, found {checkpoints}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Any, Literal, TypeVar
 
 from seedbench.campaign import Campaign, Checkpoint, Measurements, PastArrays, TaskFacts, Trial
@@ -233,11 +232,13 @@ def _answers(
 
 
 def _paid(campaign: Campaign, trial: Trial, checkpoints: int) -> list[Measurements]:
-    with suppress(BudgetSpent, TrialComplete):
+    try:
         measured = campaign._train(trial, checkpoints)
-        if len(measured) == checkpoints:
-            return measured
-    raise Breach("not paid for", "asked for a checkpoint that its budget does not pay for")
+    except (BudgetSpent, TrialComplete):
+        measured = []
+    if len(measured) != checkpoints:
+        raise Breach("not paid for", "asked for a checkpoint that its budget does not pay for")
+    return measured
 
 
 def _breach(failed: Failed) -> Breach:

@@ -102,6 +102,7 @@ def open_campaign(job: Run, told: int, said: int) -> tuple[seen.Campaign, Callab
     started: dict[tuple[int, int], Trial] = {}  # those whose labels are known
     paid: list[Trial] = []  # those with a checkpoint
     waiting: list[tuple[Trial, int]] = []  # trials to be trained to so many checkpoints, or to be started (0); in order
+    lowest = float("-inf")
     idle, idle_since = 0, (remaining, unstarted)
     past: list[tuple[PastTable, ...]] = []
     read, write = os.read, os.write
@@ -110,13 +111,13 @@ def open_campaign(job: Run, told: int, said: int) -> tuple[seen.Campaign, Callab
         """Has everything done that waits."""
         if not waiting:
             return
-        asked = waiting[:]
-        waiting.clear()
-        trial, count = asked[0]
-        if len(asked) == count == 1:
+        if len(waiting) == waiting[0][1] == 1:
+            trial, _ = waiting.pop()
             write(said, requests[trial._number])
             measure(trial, [decode_measured(read(told, MESSAGE_BYTES))])
             return
+        asked = waiting[:]
+        waiting.clear()
         write(said, encode(Calls([(trial._number if count else START, count) for trial, count in asked])))
         answers = decode_answers(read_with_length(told))
         labels, measured = iter(answers[0]), iter(answers[1])
@@ -139,16 +140,17 @@ def open_campaign(job: Run, told: int, said: int) -> tuple[seen.Campaign, Callab
         started[row, column] = trial
 
     def measure(trial: Trial, new: Iterable[Measurements]) -> None:
-        booked, first = books[trial._number], measured_to[trial._number]
-        score, best = float("-inf") if trial._best is None else trial._best.score, None
-        for index, measured in enumerate(new, first):
+        booked, index = books[trial._number], measured_to[trial._number]
+        score, best = lowest if trial._best is None else trial._best.score, None
+        for measured in new:
             if isinstance(made_already := booked[index], Checkpoint):
                 fill(made_already, measured)
             else:
                 booked[index] = measured
-            if measured.score > score:
-                score, best = measured.score, index
-            measured_to[trial._number] += 1
+            if measured[0] > score:
+                score, best = measured[0], index
+            index += 1
+        measured_to[trial._number] = index
         if best is not None:
             trial._best = made(trial, best)
 
@@ -225,7 +227,7 @@ def open_campaign(job: Run, told: int, said: int) -> tuple[seen.Campaign, Callab
         to, wanted = reach(done, first, count, remaining)
         if to > first:
             remaining -= done[to] - done[first]
-            booked += [None] * (to - first)
+            booked.extend([None] * (to - first))
             if not first:
                 paid.append(trial)
             if to == length:

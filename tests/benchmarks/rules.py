@@ -8,7 +8,6 @@ The two libraries differ in how many the top of `count` scores are.
 from bisect import bisect, insort
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 
 from seedbench import Campaign
 
@@ -31,14 +30,13 @@ class StopAtRungs:
     top: Callable[[int], int]
 
     def __call__(self, campaign: Campaign) -> None:
-        rungs: dict[int, list[float]] = {rung: [] for rung in RUNGS}
-        legs = list(pairwise((0, *RUNGS, campaign.checkpoints_per_trial)))
+        rungs: dict[int, list[float]] = {rung - 1: [] for rung in RUNGS}
         while True:
             trial = campaign.start()
-            for before, stop in legs:
-                (checkpoint,) = campaign.advance([trial], stop - before)
-                if stop in rungs:
-                    seen, score = rungs[stop], checkpoint.score
+            while not trial.complete:
+                checkpoint = trial.advance()
+                if checkpoint.index in rungs:
+                    seen, score = rungs[checkpoint.index], checkpoint.score
                     insort(seen, score)
                     if len(seen) - bisect(seen, score) >= self.top(len(seen)):
                         break

@@ -24,7 +24,7 @@ from runners.data.recipe import get_recipe
 from runners.engines.stacked import StackedEngine
 from runners.export import main as export_main
 from runners.sweep import main as sweep_main
-from runners.table import KEY, TableError, grid, make_blocks, parse_changes, parse_seeds, table_spec
+from runners.table import KEY, TableError, TableSpec, grid, make_blocks, parse_changes, parse_seeds, table_spec
 from runners.trial_log import Cell, read_log
 from seedbench.trialset import load_trials
 
@@ -268,6 +268,7 @@ def test_a_table_of_a_plan_file_is_filled(complete: Path, tiny_model: str, tiny_
         (["--task", "stsb"], "no such task; there are cola, mnli, mrpc, qnli, qqp, rte, sst2, wnli, or any other with"),
         (["--recipe", "best"], "no recipe 'best'"),
         (["--engine", "fast"], "expected reference or stacked"),
+        (["--engine", "reference", "--stack", "2"], "trains one trial at a time: leave --stack and --compile out"),
         (["--model", "{short}", "--out", "{fresh}"], "inputs of 14 tokens, and {short} has 6 positions"),
         (["--task", "rte", "--out", "{fresh}"], "no such file"),
         (["--model", "{broken}", "--out", "{fresh}"], "no model that transformers can load"),
@@ -307,6 +308,20 @@ def test_what_cannot_be_is_one_line_and_exit_code_2(
     assert len(errors) == 1 and message.format(**places) in errors[0]
 
 
+def stacked_spec(model: str, glue: str, out: Path, stack: int | None = None) -> TableSpec:
+    return table_spec(
+        model=model,
+        model_name="someone/tiny",
+        glue=glue,
+        task="sst2",
+        recipe="stable",
+        changes=CHANGES,
+        engine="stacked",
+        out=out,
+        stack=stack,
+    )
+
+
 def test_out_of_memory_on_the_accelerator_halves_the_stack(
     tiny_model: str, tiny_glue: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -318,18 +333,7 @@ def test_out_of_memory_on_the_accelerator_halves_the_stack(
             raise torch.cuda.OutOfMemoryError
         return train(engine, cells, progress)
 
-    spec = table_spec(
-        model=tiny_model,
-        model_name="someone/tiny",
-        glue=tiny_glue,
-        task="sst2",
-        recipe="stable",
-        changes=CHANGES,
-        engine="stacked",
-        out=tmp_path,
-        stack=8,
-        compiled=False,
-    )
+    spec = stacked_spec(tiny_model, tiny_glue, tmp_path, stack=8)
     cells = [Cell(weight, 0) for weight in range(5)]
     monkeypatch.setattr(StackedEngine, "run", with_room_for_two)
     assert list(BlockRunner(spec, "cpu").run(cells)) == cells
@@ -346,16 +350,7 @@ def test_an_engine_grows_with_the_block(
     sizes: list[int] = []
     run = StackedEngine.run
     monkeypatch.setattr(StackedEngine, "run", lambda engine, *rest: sizes.append(engine.trials) or run(engine, *rest))
-    spec = table_spec(
-        model=tiny_model,
-        model_name="someone/tiny",
-        glue=tiny_glue,
-        task="sst2",
-        recipe="stable",
-        changes=CHANGES,
-        engine="stacked",
-        out=tmp_path,
-    )
+    spec = stacked_spec(tiny_model, tiny_glue, tmp_path)
     runner = BlockRunner(spec, "cpu")
     for cells in ([Cell(8, 0)], [Cell(weight, 1) for weight in range(4)], [Cell(weight, 2) for weight in range(3)]):
         assert list(runner.run(cells)) == cells

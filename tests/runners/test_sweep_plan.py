@@ -8,6 +8,8 @@ import re
 import signal
 import subprocess
 import time
+import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,16 @@ import torch
 from runners.block import Tables
 from runners.data.recipe import get_recipe
 from runners.engines.stacked import StackedEngine
-from runners.pilots import Choice, PilotError, PilotResult, choose, chosen_rate, results_file, write_results
+from runners.pilots import (
+    Choice,
+    PilotError,
+    PilotResult,
+    PilotsOfPlan,
+    choose,
+    chosen_rate,
+    results_file,
+    write_results,
+)
 from runners.plan_file import PlanError, load_pilots, load_plan
 from runners.sweep import main as sweep_main
 from runners.table import TableSpec
@@ -216,34 +227,44 @@ def result(rate: float, failed: int, name: str = "few") -> PilotResult:
     return PilotResult(name, "sst2", "few64", {}, rate, 0.5, list(range(8)), [0] * 8, score, failed)
 
 
+def of_plan(*rates: float, name: str = "few") -> PilotsOfPlan:
+    return PilotsOfPlan(name, "sst2", "few64", "0:8", "0", list(rates))
+
+
 def test_the_rule_by_hand(tmp_path: Path) -> None:
     """Rates 1 to 5 with 0, 0, 4, 7 and 8 failures: 3 is the lowest at which half fail, at 2 none does."""
     results = [result(rate, failed) for rate, failed in ((1, 0), (2, 0), (3, 4), (4, 7), (5, 8))]
     assert choose(results) == {"few": Choice(failing=3, finishing=2)}
     assert choose([result(1, 3), result(5, 8)]) == {"few": Choice(None, None)}
     plan = tmp_path / "plan.toml"
-    assert chosen_rate(plan, "few", "failing") is None
+    few = of_plan(1, 2, 3, 4, 5)
+    assert chosen_rate(plan, few, "failing") is None
     write_results(plan, results)
-    assert (chosen_rate(plan, "few", "failing"), chosen_rate(plan, "few", "finishing")) == (3, 2)
+    assert (chosen_rate(plan, few, "failing"), chosen_rate(plan, few, "finishing")) == (3, 2)
+    for other in (of_plan(1, 2, 3, 4), replace(few, set={"epochs": 3})):
+        with pytest.raises(PilotError, match=r"run at rates 1, 2, 3, 4, 5, with other rates or fields than plan.toml"):
+            chosen_rate(plan, other, "failing")
     with pytest.raises(PilotError, match="no results of pilots 'other'"):
-        chosen_rate(plan, "other", "failing")
+        chosen_rate(plan, of_plan(1, name="other"), "failing")
     text = results_file(plan).read_text()
     results_file(plan).write_text(text.replace('"finishing": 2', '"finishing": 1'))
     with pytest.raises(PilotError, match="'chosen' does not follow from 'results'"):
-        chosen_rate(plan, "few", "failing")
+        chosen_rate(plan, few, "failing")
     write_results(plan, [result(1, 3)])
     with pytest.raises(PilotError, match=r"of the rates tried by pilots 'few' \(1\) none is failing: try others"):
-        chosen_rate(plan, "few", "failing")
+        chosen_rate(plan, of_plan(1), "failing")
 
 
 def test_a_rate_that_pilots_gave_enters_the_name_and_another_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "plan.toml"
     path.write_text('model = "a/b"\n' + PILOTS.format(takes="failing"))
-    write_results(path, [result(2e-4, 5, "sst2")])
+    plan = tomllib.loads(path.read_text())["pilots"][0]
+    of_it = {"recipe": plan["recipe"], "changes": plan["set"]}
+    write_results(path, [replace(result(rate, failed, "sst2"), **of_it) for rate, failed in ((1e-9, 0), (1e-3, 5))])
     (table,) = load_plan(path, tmp_path)
-    assert (table.spec.recipe.name, table.spec.recipe.learning_rate) == ("lr0.0002", 2e-4)
+    assert (table.spec.recipe.name, table.spec.recipe.learning_rate) == ("lr0.001", 1e-3)
     path.write_text(path.read_text().replace("set = { max_length = 24, name", "set = { learning_rate = 1e-4, name"))
-    with pytest.raises(PlanError, match="learning_rate is 0.0001, and its pilots say 0.0002"):
+    with pytest.raises(PlanError, match="learning_rate is 0.0001, and its pilots say 0.001"):
         load_plan(path, tmp_path)
     path.write_text(path.read_text().replace('takes = "failing"\n', ""))
     with pytest.raises(PlanError, match="'pilots' and 'takes' say together"):

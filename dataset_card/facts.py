@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from dataset_card.held_out import test_set
+from dataset_card.markdown import markdown_table
 from dataset_card.reproduced import reproduced
+from dataset_card.scores import in_points, score_table, two_way, worth
 from dataset_card.strategies import strategies
 from dataset_card.tasks import TASKS as OF_TASKS
-from seedbench.metrics import best_checkpoint
 from seedbench.tasks import TASKS
 from seedbench.trialset import (
     Manifest,
     TrialSet,
     TrialTable,
-    curve_words,
-    diverged_words,
     ended_words,
     read_split,
-    seeds_words,
 )
 from seedbench.trialset.files import picture_of
 from seedbench.trialset.schema import CONFIGS, RECIPE_COLUMNS
@@ -64,10 +60,10 @@ def values(folder: Path, manifest: Manifest, trials: TrialSet) -> dict[str, str]
         "tasks": ", ".join(tasks),
         "pictures": "\n\n".join(f"![Scores of the trials on {task}]({picture_of(task)})" for task in tasks),
         "first_file": manifest.shards("trials")[task][0],
-        "tables": _tables(trials),
-        "worth": _worth(trials),
-        "in_points": ", in points (hundredths of a score)" if any(map(_in_points, trials.tables)) else "",
-        "two_way": "\n\n".join(_two_way(table) for table in trials.tables if not table.sparse),
+        "tables": score_table(trials),
+        "worth": worth(trials),
+        "in_points": ", in points (hundredths of a score)" if any(map(in_points, trials.tables)) else "",
+        "two_way": "\n\n".join(two_way(table) for table in trials.tables if not table.sparse),
         "strategies": strategies(folder, trials),
         "reproduced": reproduced(folder, trials),
         "recipes": _recipes(trials),
@@ -75,10 +71,10 @@ def values(folder: Path, manifest: Manifest, trials: TrialSet) -> dict[str, str]
         "sizes": _sizes(folder, manifest),
         "fields": _fields(manifest),
         "dev_sets": _dev_sets(trials),
-        "test_set": test_set(folder, manifest, trials, _markdown),
+        "test_set": test_set(folder, manifest, trials),
         "grids": _grids(trials),
         "status": _status(trials, ours=our_runs(folder, manifest)),
-        "sources": _markdown(
+        "sources": markdown_table(
             ["task", "source"],
             ([f"`{task}`", OF_TASKS[task].source if task in TASKS else "not known here"] for task in tasks),
         ),
@@ -157,98 +153,6 @@ def _labels(trials: TrialSet) -> str:
     return "0 or 1" if largest == 2 else f"from 0 to {largest - 1}"
 
 
-def _markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
-    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
-
-
-def _tables(trials: TrialSet) -> str:
-    header = ["model", "task", "recipe", "grid", "trials", "diverged", "checkpoints", "best: mean", "range", "majority"]
-    rows = []
-    for table in trials.tables:
-        best, majority = map(table.as_measured, (table.score.max(axis=1), np.array(table.majority_score)))
-        row = [
-            table.model,
-            table.task,
-            table.recipe,
-            seeds_words(*table.grid, table.num_trials),
-            str(table.num_trials),
-            diverged_words(table),
-            str(table.num_checkpoints),
-            f"{best.mean():.3f}",
-            f"{best.min():.3f}–{best.max():.3f}",
-            "not known" if np.isnan(majority) else f"{majority:.3f}",
-        ]
-        rows.append([*row, "none" if table.test_score is None else f"{table.as_measured(_chosen(table)).mean():.3f}"])
-    return _markdown([*header, "test: mean"], rows)
-
-
-def _chosen(table: TrialTable) -> np.ndarray:
-    """The test score [trials] at each trial's best checkpoint on the dev set."""
-    assert table.test_score is not None
-    return table.test_score[np.arange(table.num_trials), best_checkpoint(table.score)]
-
-
-def _worth(trials: TrialSet) -> str:
-    """One line a table: what there is to be learned, and from which checkpoint on."""
-    lines = []
-    for table in trials.tables:
-        scale, unit, digits = (100, " points", 1) if _in_points(table) else (1, "", 2)
-        best, majority = table.score.max(axis=1) * scale, table.majority_score * scale
-        parts = []
-        if not np.isnan(majority):
-            above = best.mean() - majority
-            side = "above" if above * table.sign >= 0 else "below"
-            parts.append(f"the mean best score lies {abs(above):.{digits}f}{unit} {side} the majority class")
-        if table.num_trials > 1:
-            parts.append(
-                f"best scores have a standard deviation of {best.std(ddof=1):.{digits}f}{unit} over the seeds and a "
-                f"range of {np.ptp(best):.{digits}f}"
-            )
-            parts.append(_first_difference(table))
-        else:
-            parts.append("there is one trial, and nothing to choose")
-        lines.append(f"- {table.model}, {table.task}, {table.recipe}: {'; '.join(parts)}. {curve_words(table)}")
-    return "\n".join(lines)
-
-
-def _in_points(table: TrialTable) -> bool:
-    """Whether scores are shares of 1, of which a hundredth is a point."""
-    return bool(np.abs(table.score).max() <= 1)
-
-
-def _two_way(table: TrialTable) -> str:
-    """The best score of every trial, folded away: rows are weight-init seeds, columns data-order seeds; a list of seeds
-    where no two trials share one."""
-    best = table.as_measured(table.score.max(axis=1))
-    weight_inits, data_orders = table.seed_labels
-    if table.diagonal:
-        columns, cells = ["best"], np.arange(table.num_trials)[:, None]
-    else:
-        columns, cells = [data_orders.get(seed, str(seed)) for seed in table.data_order_seeds.tolist()], table.cell
-    rows = [
-        [f"**{weight_inits.get(seed, str(seed))}**", *("" if trial < 0 else f"{best[trial]:.3f}" for trial in of_row)]
-        for seed, of_row in zip(table.weight_init_seeds.tolist(), cells, strict=True)
-    ]
-    shown = _markdown(["", *columns], rows)
-    return f"<details><summary>{table.model}, {table.task}, {table.recipe}</summary>\n\n{shown}\n\n</details>"
-
-
-def _first_difference(table: TrialTable) -> str:
-    differ = (table.score != table.score[0]).any(axis=0)
-    if table.predicted_label is not None:  # other predictions may have the same score on the whole dev set
-        differ |= (table.predicted_label != table.predicted_label[0]).any(axis=(0, 2))
-    what = "scores" if table.predicted_label is None else "predictions"
-    number = table.num_checkpoints
-    if not differ.any():
-        return f"the {what} of all trials are the same at every checkpoint: nothing can be decided by them"
-    first = int(np.argmax(differ))
-    if first == 0:
-        return f"trials differ in their {what} from the first of {number} checkpoints on"
-    which = f"checkpoint, of {number}, is" if first == 1 else f"{first} of {number} checkpoints are"
-    return f"the first {which} the same for all trials, in {what}: nothing can be decided there"
-
-
 def _dev_sets(trials: TrialSet) -> str:
     """The first of the limits: how far one example moves a score."""
     sizes = [len(table.label) for table in trials.tables if table.label is not None]
@@ -280,7 +184,7 @@ def _recipes(trials: TrialSet) -> str:
         ]
         rows.append([f"`{column.name}`", *values])
     rows.append(["steps", *(str(table.num_steps) for table in trials.tables)])
-    return _markdown(["recipe", *columns], rows)
+    return markdown_table(["recipe", *columns], rows)
 
 
 def _null(column: str, table: TrialTable) -> str:
@@ -322,7 +226,8 @@ def _fields(manifest: Manifest) -> str:
             for column in config.columns
         ]
         parts.append(
-            f"### `{config.name}`: one row is {config.row}\n\n" + _markdown(["field", "type", "unit", "meaning"], rows)
+            f"### `{config.name}`: one row is {config.row}\n\n"
+            + markdown_table(["field", "type", "unit", "meaning"], rows)
         )
     return "\n\n".join(parts)
 
@@ -338,7 +243,7 @@ def _sizes(folder: Path, manifest: Manifest) -> str:
         size = sum((folder / path).stat().st_size for path in paths)
         number = sum(read_split(folder, manifest, name, shard).num_rows for shard in shards.values())
         rows.append([f"`{name}`", f"{number:,}", str(len(paths)), f"{size:,}", f"{size / number:,.0f}"])
-    return _markdown(["config", "rows", "files", "bytes", "bytes per row"], rows)
+    return markdown_table(["config", "rows", "files", "bytes", "bytes per row"], rows)
 
 
 def _status(trials: TrialSet, *, ours: bool) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import pyarrow.compute as pc
 
+from dataset_card.markdown import markdown_table
 from dataset_card.tasks import TASKS
 from seedbench.trialset import Manifest, TrialSet, read_split
 
@@ -25,12 +25,7 @@ came with the data, or was drawn from the training examples by the runners' stre
 not recorded. `examples` has its rows; the texts are not in this data set."""
 
 
-def test_set(
-    folder: Path,
-    manifest: Manifest,
-    trials: TrialSet,
-    markdown: Callable[[Sequence[str], Iterable[Sequence[str]]], str],
-) -> str:
+def test_set(folder: Path, manifest: Manifest, trials: TrialSet) -> str:
     """Where the test set is from, how large it is, and which tables have none; "" where none has one."""
     tested = sorted({table.task for table in trials.tables if table.test_score is not None})
     if not tested:
@@ -50,7 +45,7 @@ def test_set(
     others = [task for task in tested if task not in TASKS]
     lines = [_GLUE + (_SST2 if "sst2" in tested else "")] if len(others) < len(tested) else []
     lines += [_OTHERS.format(tasks=" and ".join(others))] if others else []
-    lines += ["", markdown(header, rows)]
+    lines += ["", markdown_table(header, rows)]
     if without := [f"{table.task} {table.recipe}" for table in trials.tables if table.test_score is None]:
         lines += [
             "",

@@ -16,7 +16,7 @@ import typer
 
 from dataset_card import own
 from dataset_card.own import OWN, PARTS, told_which_fail
-from seedbench.commands import count, open_console, run
+from seedbench.commands import count, given_options, open_console, run
 from seedbench.cpus import usable_cpus
 from seedbench.documents import read_json, to_json
 from seedbench.errors import SeedbenchError
@@ -231,6 +231,7 @@ def _cell(row: Row) -> Cell:
 
 
 def main(
+    context: typer.Context,
     folder: Annotated[Path, typer.Option(metavar="DIR", help="Where page, pictures and what was measured lie.")] = DOCS,
     again: Annotated[bool, typer.Option("--measure", help="Replay all rules anew.")] = False,
     replicates: Annotated[
@@ -249,6 +250,9 @@ def main(
     """Write the page of all rules on all bundled tables, and its pictures."""
     from dataset_card.rules_page import pages
 
+    for option in given_options(context):
+        if not again and option != "--folder":
+            raise SeedbenchError(f"{option} is of what is measured: add --measure, or leave it out")
     if again:
         found = measure(replicates, processes or usable_cpus(), open_console(highlight=False).print, own_replicates)
         write_file(folder / MEASURED, to_json(found))

@@ -23,14 +23,14 @@ class Journal:
     What cannot be read is found anew, and where there is no writing nothing is kept.
 
     Args:
-        folder: that is named after all that the examination depends on; None: nothing is kept.
+        folder: that is named after all that the examination depends on; None: there is none, and nothing is kept.
 
     Attributes:
         lost: why some of it could not be written; "" where all of it was.
     """
 
     def __init__(self, folder: Path | None) -> None:
-        self._folder, self.lost = folder, ""
+        self._folder, self.lost = folder, "no home folder" if folder is None else ""
         self._found: dict[str, int | float] = {}
         if folder is not None:
             with suppress(OSError):

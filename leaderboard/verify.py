@@ -39,7 +39,7 @@ from leaderboard.environment import require_pinned
 from leaderboard.ranks import keep_comparisons
 from leaderboard.results import Result, comparable_claim, gap_closed
 from leaderboard.runs import Verification, verify
-from seedbench.commands import count, open_console, positive, run
+from seedbench.commands import count, given_options, open_console, positive, run
 from seedbench.cpus import usable_cpus
 from seedbench.errors import SeedbenchError
 from seedbench.evaluation import Evaluation
@@ -235,6 +235,7 @@ def _estimate(evaluation: Evaluation | None) -> float | None:
 
 
 def main(
+    context: typer.Context,
     entries: Annotated[list[str] | None, typer.Argument(metavar="[SLUG]...", help="Without any, all.")] = None,
     submissions: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the entries.")] = SUBMISSIONS,
     results: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the boards.")] = RESULTS,
@@ -266,6 +267,14 @@ def main(
     console = open_console(highlight=False)
     if pull_requests and (close or again or entries):
         raise SeedbenchError("--pull-requests verifies the Hub's open ones: leave out names, --close and --again")
+    given = given_options(context)
+    for option, of, goes in (
+        ("--pool", "--close", close),
+        ("--repo", "--pull-requests", pull_requests),
+        ("--submissions", "entries on this machine", not pull_requests),
+    ):
+        if option in given and not goes:
+            raise SeedbenchError(f"{option} goes with {of} only: leave it out")
     if close and trials is not None:
         raise SeedbenchError("--close, then --trials: a hidden pool is for a board that is closed")
     if not other_packages:

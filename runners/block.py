@@ -6,20 +6,14 @@ The unit that a sweep hands to a worker process and a cluster job runs.
 from __future__ import annotations
 
 import gc
-import hashlib
-import platform
-import subprocess
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
-from importlib.metadata import version
 from itertools import groupby
-from pathlib import Path
 
 import torch
 import transformers
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-import seedbench
 from runners.data.glue import TaskData, encode_task, read_task
 from runners.data.reading import Dataset
 from runners.data.recipe import Recipe, validation_steps
@@ -28,6 +22,7 @@ from runners.engines.floor import Size, memory_of_trial
 from runners.engines.reference import finetune
 from runners.engines.stacked import StackedEngine
 from runners.errors import RunnerError
+from runners.provenance import provenance
 from runners.table import TableError, TableSpec
 from runners.trial_log import Cell, Outcome, Record, TrialLog, read_record, write_log
 
@@ -129,7 +124,7 @@ class BlockRunner:
                 f"recipe {spec.recipe.name!r}: with max_length {spec.recipe.max_length} {spec.task} has inputs of "
                 f"{longest} tokens, and {spec.model} has {positions} positions: --set max_length={positions}"
             )
-        self.provenance = _provenance(self.model, self.data, device, spec.engine)
+        self.provenance = provenance(self.model, self.data, device, spec.engine)
         self.stack = spec.stack
         self._engine: StackedEngine | None = None
         self._full = False  # whether the engine has as many trials as fit
@@ -159,9 +154,20 @@ class BlockRunner:
         if self.spec.engine == "reference":
             num_steps = validation_steps(self.spec.recipe, len(self.data.train))[-1]
             for cell in cells:
-                outcome, _ = finetune(
-                    self.model, self.data, self.spec.recipe, cell, self.device, lambda step: progress(step / num_steps)
-                )
+                try:
+                    outcome, _ = finetune(
+                        self.model,
+                        self.data,
+                        self.spec.recipe,
+                        cell,
+                        self.device,
+                        lambda step: progress(step / num_steps),
+                    )
+                except torch.cuda.OutOfMemoryError:
+                    raise ModelError(
+                        f"{self.device}: out of memory with one trial; a recipe of a smaller batch_size or max_length "
+                        "needs less"
+                    ) from None
                 yield self._write(cell, outcome)
             return
         for _, column in groupby(sorted(cells, key=_column_of), key=_column_of):
@@ -182,7 +188,10 @@ class BlockRunner:
                 if self.make_room():
                     continue
                 if size <= 2:
-                    raise ModelError(f"{self.device}: out of memory even with two trials at a time") from None
+                    raise ModelError(
+                        f"{self.device}: out of memory even with two trials at a time; --engine reference trains one, "
+                        "which may fit"
+                    ) from None
                 self.stack = size // 2
                 continue
             for cell, outcome in zip(together, outcomes, strict=True):
@@ -276,46 +285,3 @@ def _stack_size(model: PreTrainedModel, device: str, recipe: Recipe) -> int:
         sum(parameter.numel() for parameter in model.parameters()),
     )
     return max(2, int(0.8 * free / memory_of_trial(size, recipe.batch_size * recipe.max_length, recipe.max_length)))
-
-
-def model_sha256(model: PreTrainedModel) -> str:
-    """SHA-256 of the pretrained weights, names and float32 bytes, without those that every trial draws."""
-    digest, drawn = hashlib.sha256(), set(drawn_parameters(model))
-    for name, value in sorted(model.state_dict().items()):
-        if name not in drawn:
-            digest.update(name.encode())
-            digest.update(value.float().numpy().tobytes())
-    return digest.hexdigest()
-
-
-def _provenance(model: PreTrainedModel, data: TaskData, device: str, engine: str) -> dict[str, str]:
-    return {
-        "device": device_name(device),
-        "engine": engine,
-        "seedbench_version": seedbench.__version__ + _git_commit(),
-        "torch_version": torch.__version__,
-        "transformers_version": version("transformers"),
-        "model_sha256": model_sha256(model),
-        "data_sha256": data.sha256,
-    }
-
-
-def device_name(device: str) -> str:
-    """The accelerator's or the processor's own name."""
-    if device.startswith("cuda"):
-        return torch.cuda.get_device_name(device)
-    try:
-        lines: Iterable[str] = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = ()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
-
-
-def _git_commit() -> str:
-    """``+<commit>`` of the checkout that runs, or nothing outside one."""
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short=12", "HEAD"]
-    try:
-        return "+" + subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return ""

@@ -21,7 +21,6 @@ import torch
 import typer
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedModel
 
-from runners.block import device_name
 from runners.data import seeds
 from runners.data.glue import Examples, TaskData
 from runners.data.recipe import Recipe, get_recipe, steps_per_epoch, validation_steps
@@ -29,6 +28,7 @@ from runners.engines import floor
 from runners.engines.packing import Layout, batch_layout
 from runners.engines.reference import finetune
 from runners.engines.stacked import StackedEngine
+from runners.provenance import device_name
 from runners.trial_log import Cell
 from seedbench.commands import count, open_console, run
 from seedbench.files import work_folder, write_file

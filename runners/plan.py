@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 from statistics import median
@@ -50,11 +51,16 @@ def parse_rates(texts: Iterable[str], tables: Sequence[PlannedTable]) -> dict[st
 
 def measured_trials_per_hour(spec: TableSpec) -> float | None:
     """What the table's logs say one job does in an hour: by the median trial, so that a slow start weighs little."""
-    seconds = []
-    for path in spec.log_path(Cell(0, 0)).parent.glob("wi*-do*.npz"):
-        record = read_record(path)
-        seconds.append(record.train_seconds + record.evaluation_seconds)
+    paths = spec.log_path(Cell(0, 0)).parent.glob("wi*-do*.npz")
+    seconds = [_seconds(path, path.stat().st_mtime_ns) for path in paths]
     return 3600 / median(seconds) if seconds else None
+
+
+@cache  # whoever waits for a cluster asks again at every look, of thousands of logs
+def _seconds(path: Path, _written: int) -> float:
+    """What the trial of a log took; by the file's time as well, since one may be replaced."""
+    record = read_record(path)
+    return record.train_seconds + record.evaluation_seconds
 
 
 def with_rates(tables: Iterable[PlannedTable], rates: Mapping[str, float]) -> list[PlannedTable]:

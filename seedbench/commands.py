@@ -158,6 +158,17 @@ def application_of(command: Callable[..., None] | typer.Typer) -> typer.Typer:
     return app
 
 
+def given_options(context: typer.Context) -> list[str]:
+    """The options that stand on a command line, by their first names, as `--replicates`, in the order of its help."""
+    return [
+        parameter.opts[0]
+        for parameter in context.command.params
+        if parameter.opts[0].startswith("--")
+        and (source := context.get_parameter_source(str(parameter.name))) is not None
+        and source.name == "COMMANDLINE"  # typer does not export the kinds of source
+    ]
+
+
 def open_console(*, stderr: bool = False, **options: Any) -> Console:
     """Where a command prints by rich: text as it is. A path, a name, a message may look like markup, `[/x]` or `:o:`.
 

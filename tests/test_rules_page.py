@@ -10,10 +10,11 @@ import pytest
 
 from dataset_card.own import DEVELOPED_ON, OWN, PARTS, ToldWhichFail, told_which_fail
 from dataset_card.own_page import ASKED, BUDGETS, cells_of, chosen, is_developed_on, limit, mean_multiplier
-from dataset_card.rules import DOCS, MEASURED, Cell, measure, outdated, read_measured
+from dataset_card.rules import DOCS, MEASURED, Cell, main, measure, outdated, read_measured
 from dataset_card.rules_page import pages
 from seedbench import evaluate, load_trials
 from seedbench.campaign import open_campaign
+from seedbench.commands import exit_code
 from seedbench.documents import to_json
 from seedbench.errors import BudgetSpent
 from tests.curves import Curves
@@ -134,3 +135,12 @@ def test_measuring_few_campaigns_has_every_rule_and_table(measured):
     found = measure(replicates=3, own_replicates=3)
     assert [rule.label for rule in found.rules] == [rule.label for rule in measured.rules]
     assert [table.name for table in found.tables] == [table.name for table in measured.tables]
+
+
+@pytest.mark.parametrize("option", ["--replicates", "--own-replicates", "--processes"])
+def test_what_says_how_to_measure_is_refused_where_nothing_is_measured(option, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["rules", "--folder", str(tmp_path), option, "3"])
+    assert exit_code(main, "python -m dataset_card.rules") == 2
+    said = f"dataset_card.rules: error: {option} is of what is measured: add --measure, or leave it out\n"
+    assert capsys.readouterr().err == said
+    assert not list(tmp_path.iterdir())

@@ -161,9 +161,9 @@ def drive(out: Path, poll_seconds: float, show: Callable[[View | None, str], Non
         show: told what each look saw; or, with None, why the scheduler did not answer.
 
     Raises:
-        SchedulerError: the scheduler does not answer the first time; later it is asked again.
+        SchedulerError: the scheduler does not answer, or refuses, in the first round; later it is asked again.
     """
-    view = None
+    first = True
     while True:
         try:
             with locked(out) as state:
@@ -172,8 +172,9 @@ def drive(out: Path, poll_seconds: float, show: Callable[[View | None, str], Non
             show(view, "")
             if not sent and not view.busy:
                 return view
+            first = False
         except SchedulerError as error:
-            if view is None:
+            if first:
                 raise
             show(None, str(error))
         time.sleep(poll_seconds)

@@ -11,6 +11,10 @@ import submitit
 
 from runners.errors import RunnerError
 
+#: What submitit itself asks whether it is true; all else it only writes down for sbatch.
+SWITCHES = ("use_srun", "stderr_to_stdout")
+YES_NO = {"": True, "true": True, "1": True, "false": False, "0": False}
+
 
 class SbatchError(RunnerError):
     """An option that cannot be; the message names it."""
@@ -50,8 +54,12 @@ def slurm_parameters(block_minutes: float, named: Mapping[str, str | None], othe
             parameters["time"] = minutes(value)
         elif name in ("setup", "teardown"):
             parameters.setdefault(name, []).append(value)
+        elif name in SWITCHES:
+            if value.lower() not in YES_NO or (has_value and not value):
+                raise SbatchError(f"--slurm {text!r}: {name} is true or false")
+            parameters[name] = YES_NO[value.lower()]
         elif name in known:
-            parameters[name] = int(value) if value.isdigit() else value if has_value else True
+            parameters[name] = value if has_value else True  # as given: an account may be called 0123
         else:
             parameters.setdefault("additional_parameters", {})[name] = value if has_value else True
     parameters.setdefault("time", ceil(2 * block_minutes) + 10)

@@ -10,7 +10,7 @@ import typer
 from seedbench.cli.app import app
 from seedbench.cli.common import check_new_folder, check_outputs, prints_to_stderr, progress, write_text
 from seedbench.cli.options import JSON, SET, STRATEGY, with_options
-from seedbench.commands import open_console
+from seedbench.commands import given_options, open_console
 from seedbench.errors import SeedbenchError
 
 if TYPE_CHECKING:
@@ -98,10 +98,8 @@ def evaluate(
 
 def _check_alone(context: typer.Context) -> None:
     """Refuses options that say nothing of a single campaign."""
-    for parameter in context.command.params:
-        option, source = parameter.opts[0], context.get_parameter_source(str(parameter.name))
-        given = source is not None and source.name == "COMMANDLINE"  # typer does not export the kinds of source
-        if given and option.startswith("--") and option not in ("--only", *ONE_CAMPAIGN):
+    for option in given_options(context):
+        if option not in ("--only", *ONE_CAMPAIGN):
             *first, last = ONE_CAMPAIGN
             raise SeedbenchError(
                 f"--only runs one campaign, of which {option} says nothing: it goes with {', '.join(first)} and {last}"

@@ -6,6 +6,7 @@ scores      from campaigns to linear quantities with intervals
 rows        those as the rows of a result
 apart       strategies that were evaluated apart, compared
 undefined   how many scores are a convention
+numbers     what those are: a table's, and all tables' together
 result      the result, to and from JSON
 report      what a person sees of it; words says it in sentences
 figure      the same as a picture; table_figure one of a single table
@@ -13,8 +14,9 @@ figure      the same as a picture; table_figure one of a single table
 
 from seedbench.evaluation.apart import Apart, compared_apart, held_together
 from seedbench.evaluation.evaluate import Given, evaluate, evaluate_selected, scored
+from seedbench.evaluation.numbers import Difference, Row, Summary
 from seedbench.evaluation.replayed import Replayed, left_out_of, replay_selected
-from seedbench.evaluation.result import Difference, Evaluation, LeftOut, Row, Summary, parameters_field
+from seedbench.evaluation.result import Evaluation, LeftOut, parameters_field
 
 __all__ = [
     "Apart",

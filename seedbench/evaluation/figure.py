@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     import altair as alt
 
     from seedbench.display.charts import Drawn
-    from seedbench.evaluation.result import Against, BudgetSummary, Evaluation, Row
+    from seedbench.evaluation.numbers import BudgetSummary, Row
+    from seedbench.evaluation.result import Against, Evaluation
 
 WIDTH = 860  # pixels, of all panels beside one another and what stands left of them
 LEFT, BETWEEN, HEIGHT = 60, 12, 96

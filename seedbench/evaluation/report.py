@@ -28,7 +28,8 @@ from seedbench.evaluation.words import words
 from seedbench.text import counted
 
 if TYPE_CHECKING:
-    from seedbench.evaluation.result import Against, Difference, Evaluation, Row, Summary
+    from seedbench.evaluation.numbers import Difference, Row, Summary
+    from seedbench.evaluation.result import Against, Evaluation
 
 PLOT_LIMITS = (-0.25, 1.5)  # gaps beyond these are drawn at the edge
 EXAMPLES = 1.96  # half of a 95% interval over examples, in standard errors

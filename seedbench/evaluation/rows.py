@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from seedbench.evaluation.result import TRIED_SEEDS, BudgetSummary, Difference, Row, Summary, SummaryDifference
+from seedbench.evaluation.numbers import TRIED_SEEDS, BudgetSummary, Difference, Row, Summary, SummaryDifference
 from seedbench.evaluation.scores import (
     TableScores,
     gap,

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     import altair as alt
 
     from seedbench.display.charts import Drawn
-    from seedbench.evaluation.result import Evaluation, Row
+    from seedbench.evaluation.numbers import Row
+    from seedbench.evaluation.result import Evaluation
 
 WIDTH = 760  # pixels
 BOUGHT = "What a budget buys"  # the picture's title

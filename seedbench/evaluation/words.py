@@ -6,23 +6,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from seedbench.display.terminal import MARKED, UNDEFINED, full_trials, joined, percent, percent_range, seconds
-from seedbench.evaluation.result import TRIED_SEEDS
+from seedbench.evaluation.numbers import TRIED_SEEDS
 from seedbench.influences import NoInterval
 from seedbench.metrics import ROUNDING
 from seedbench.replay import TRIALS_PER_BUDGET
 from seedbench.text import counted
 
 if TYPE_CHECKING:
-    from seedbench.evaluation.result import (
-        Against,
-        Evaluation,
-        LeftOut,
-        NotTried,
-        Row,
-        StrategyIdentity,
-        Summary,
-        SummaryDifference,
-    )
+    from seedbench.evaluation.numbers import Row, Summary, SummaryDifference
+    from seedbench.evaluation.result import Against, Evaluation, LeftOut, NotTried, StrategyIdentity
 
 #: From fewer replicates nothing is said of how much compute something is worth.
 ENOUGH_REPLICATES = 100

@@ -13,13 +13,19 @@ from seedbench.files.folders import remove_folder
 _DAYS = 7  # that it is kept
 
 
-def kept_folder(*said: bytes) -> Path:
+def kept_folder(*said: bytes) -> Path | None:
     """The folder of one piece of work, which need not be there; others that nobody has written to for long are removed.
 
     Args:
         said: all that its results depend on. This package's source is added: another version may find something else.
+
+    Returns:
+        None where the user has no cache: no home folder, as a number without a name in a container has none.
     """
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "seedbench" / "unfinished"
+    user = _user_cache()
+    if user is None:
+        return None
+    cache = user / "seedbench" / "unfinished"
     digest = hashlib.sha256()
     sources = (path.read_bytes() for path in sorted(Path(__file__).parents[1].rglob("*.py")))
     for part in (*said, *sources):
@@ -30,6 +36,12 @@ def kept_folder(*said: bytes) -> Path:
             if other != folder:
                 _remove_if_old(other)
     return folder
+
+
+def _user_cache() -> Path | None:
+    """By the XDG base directory specification, which has relative paths ignored; ~ stays ~ where nobody has a home."""
+    paths = (os.environ.get("XDG_CACHE_HOME", ""), os.path.expanduser("~/.cache"))
+    return next((Path(path) for path in paths if os.path.isabs(path)), None)
 
 
 def _remove_if_old(folder: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Literal
 from seedbench.campaign import Around, Labels, Measurements, Settlement, Source
 from seedbench.replay.replicates import Replicates
 from seedbench.replay.source import RecordedTrials
+from seedbench.trialset import as_measured
 
 Seeds = tuple[int, int]  # weight-init seed and data-order seed
 Paid = tuple[Labels, float]  # a checkpoint: the labels of its trial, and its score
@@ -82,7 +83,7 @@ class Decisions:
 
     def measured(self, score: float) -> float:
         """A score as it was measured."""
-        return score if self.sign > 0 else 0.0 - score
+        return as_measured(score, self.sign)
 
     def name_of(self, seeds: Seeds) -> str:
         """What the trial of these seeds is called."""

@@ -80,12 +80,15 @@ def keeping(work: Work) -> Iterator[Kept | None]:
     """Where the parts of a replay are kept, which are gone at its end, unless it is interrupted or killed.
 
     Yields:
-        None where nothing is: it was not asked for, decisions are recorded, or a strategy has no source to go by.
+        None where nothing is: it was not asked for, decisions are recorded, a strategy has no source to go by, or the
+            user no folder to keep it in.
     """
-    if not work.options.resume or work.decisions or any(one.sha256 is None for one in work.strategies):
+    recognised = work.options.resume and not work.decisions and all(one.sha256 for one in work.strategies)
+    folder = kept_folder(_digest(work)) if recognised else None
+    if folder is None:
         yield None
         return
-    kept = Kept(kept_folder(_digest(work)))
+    kept = Kept(folder)
     try:
         yield kept
     except KeyboardInterrupt:

@@ -7,8 +7,9 @@ import pytest
 from rich.console import Console
 
 from seedbench.evaluation import Difference, Evaluation, LeftOut, Row, Summary
+from seedbench.evaluation.numbers import BudgetSummary, SummaryDifference
 from seedbench.evaluation.report import LEGEND, _columns, _summary_table, print_report
-from seedbench.evaluation.result import Against, BudgetSummary, StrategyIdentity, SummaryDifference
+from seedbench.evaluation.result import Against, StrategyIdentity
 from seedbench.evaluation.words import words
 from seedbench.influences import NoInterval
 from seedbench.trialset import TrialsIdentity

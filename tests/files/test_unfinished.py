@@ -21,6 +21,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def begun(work: bytes, days: float) -> Path:
     """The folder of work that was begun, and left, so many days ago; with a file and one in a folder."""
     folder = kept_folder(work)
+    assert folder is not None
     then = time.time() - days * 86_400
     (folder / "parts").mkdir(parents=True)
     for path in (folder / "found.jsonl", folder / "parts" / "one"):
@@ -50,3 +51,19 @@ def test_what_is_asked_for_is_there_however_old() -> None:
     old = begun(b"old", 30)
     assert kept_folder(b"old") == old
     assert (old / "found.jsonl").read_text() == "1\n"
+
+
+def test_nobody_has_a_cache_where_nobody_has_a_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither HOME nor an entry of the user's number in the password file: as in a container run by any number."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr("pwd.getpwuid", lambda number: {}[number])
+    monkeypatch.delenv("HOME")
+    assert kept_folder(b"work") is None
+    monkeypatch.setenv("HOME", "here")
+    assert kept_folder(b"work") is None
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert kept_folder(b"work").is_relative_to(tmp_path / ".cache" / "seedbench")
+    monkeypatch.setenv("XDG_CACHE_HOME", "cache")  # its specification: a relative path is ignored
+    assert kept_folder(b"work").is_relative_to(tmp_path / ".cache" / "seedbench")
+    assert not list(tmp_path.iterdir())

@@ -373,3 +373,4 @@ def test_where_nothing_can_be_kept_that_is_said(tmp_path):
     (tmp_path / "work" / "recorded.json").mkdir()
     recorded = evaluate("full_trials", replicates=4, budgets=2)
     assert journal.recorded(lambda: recorded) == replace(recorded, campaigns=None) and journal.lost
+    assert Journal(None).lost == "no home folder"

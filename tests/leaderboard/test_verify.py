@@ -33,8 +33,9 @@ from leaderboard.results import (
     results_of,
     write_result,
 )
-from leaderboard.verify import close_board, entries_of, prepare, table_of, verify_all
+from leaderboard.verify import close_board, entries_of, main, prepare, table_of, verify_all
 from seedbench import CannotSeal, SeedbenchError, load_trials
+from seedbench.commands import exit_code
 from seedbench.errors import StrategyFailed
 from seedbench.evaluation import Apart, evaluate
 from seedbench.sandbox import open_sandbox
@@ -615,3 +616,20 @@ def test_campaigns_survive_the_file(folder, claimed, tmp_path):
         assert found.campaigns[name].tolist() == column.tolist()
     write_result(tmp_path, Result("a", result.key, "raised", "said"))
     assert sorted(os.listdir(tmp_path)) == ["a.json"]
+
+
+@pytest.mark.parametrize(
+    ("words", "rule"),
+    [
+        (("--pool", "a.json"), "--pool goes with --close only: leave it out"),
+        (("--repo", "a/b"), "--repo goes with --pull-requests only: leave it out"),
+        (
+            ("--pull-requests", "--submissions", "."),
+            "--submissions goes with entries on this machine only: leave it out",
+        ),
+    ],
+)
+def test_an_option_that_nothing_would_look_at_is_refused(words, rule, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["verify", "--other-packages", *words])
+    assert exit_code(main, "python -m leaderboard.verify") == 2
+    assert capsys.readouterr().err == f"leaderboard.verify: error: {rule}\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,13 +10,15 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
+from runners import plan
 from runners.data.glue import train_size
 from runners.data.recipe import RECIPES
 from runners.errors import RunnerError
 from runners.on_paper import CARDS, size_of
-from runners.plan import card_estimate, columns_by, estimate, parse_rates, with_rates
+from runners.plan import card_estimate, columns_by, estimate, measured_trials_per_hour, parse_rates, with_rates
 from runners.plan_file import PlanError, load_plan, table_named
-from runners.trial_log import Cell
+from runners.trial_log import Cell, Record, read_record, write_log
+from tests.runners.test_trial_log import make_log
 
 DODGE2020 = Path(__file__).parents[2] / "runners" / "plans" / "dodge2020.toml"
 GLUE2 = DODGE2020.with_name("glue-2.toml")
@@ -194,3 +197,29 @@ def test_the_papers_design_on_a_card_on_paper(tmp_path: Path) -> None:
     ):
         with pytest.raises(RunnerError, match=message):
             card_estimate(load_plan(DODGE2020, tmp_path, model=model), name)
+
+
+def test_the_speed_that_logs_say_is_read_once_of_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trial takes 1.5 seconds: 2,400 an hour; one that is trained anew takes 4.5, the other still 1.5."""
+    read: list[str] = []
+
+    def reading(path: Path) -> Record:
+        read.append(path.name)
+        return read_record(path)
+
+    path = tmp_path / "plan.toml"
+    path.write_text('model = "a/b"\n' + TABLE)
+    (table,) = load_plan(path, tmp_path)
+    monkeypatch.setattr(plan, "read_record", reading)
+    assert measured_trials_per_hour(table.spec) is None
+    for cell in table.cells:
+        write_log(table.spec.log_path(cell), make_log(cell))
+    for _ in range(3):
+        assert measured_trials_per_hour(table.spec) == 2400
+    assert sorted(read) == ["wi0-do5.npz", "wi1-do5.npz"]
+    slower = make_log(Cell(0, 5))
+    slower = replace(slower, record=replace(slower.record, train_seconds=4.0))
+    write_log(table.spec.log_path(Cell(0, 5)), slower)
+    for _ in range(3):
+        assert measured_trials_per_hour(table.spec) == 1200  # the median of 4.5 and 1.5 is 3 seconds
+    assert sorted(read) == ["wi0-do5.npz", "wi0-do5.npz", "wi1-do5.npz"]

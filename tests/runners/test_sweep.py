@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +20,12 @@ import typer
 from transformers import BertConfig, BertModel
 from typer.testing import CliRunner, Result
 
+from runners import block
 from runners.block import BlockRunner, ModelError
 from runners.data.recipe import get_recipe
 from runners.engines.stacked import StackedEngine
 from runners.export import main as export_main
+from runners.provenance import git_commit
 from runners.sweep import main as sweep_main
 from runners.table import KEY, TableError, TableSpec, grid, make_blocks, parse_changes, parse_seeds, table_spec
 from runners.trial_log import Cell, read_log
@@ -339,8 +342,46 @@ def test_out_of_memory_on_the_accelerator_halves_the_stack(
     assert list(BlockRunner(spec, "cpu").run(cells)) == cells
     assert len(contents(tmp_path)) == 5
     monkeypatch.setattr(StackedEngine, "run", lambda *_: (_ for _ in ()).throw(torch.cuda.OutOfMemoryError))
-    with pytest.raises(ModelError, match="out of memory even with two trials"):
+    with pytest.raises(ModelError, match="out of memory even with two trials.* --engine reference trains one"):
         list(BlockRunner(spec, "cpu").run(cells))
+
+
+def test_out_of_memory_with_one_trial_is_one_line(
+    tiny_model: str, tiny_glue: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(block, "finetune", lambda *_: (_ for _ in ()).throw(torch.cuda.OutOfMemoryError))
+    spec = replace(stacked_spec(tiny_model, tiny_glue, tmp_path), engine="reference")
+    with pytest.raises(ModelError, match="^cpu: out of memory with one trial; .* batch_size"):
+        list(BlockRunner(spec, "cpu").run([Cell(0, 0)]))
+
+
+def test_the_version_says_the_commit_and_whether_files_were_changed_since(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a checkout with a tag: the commit all the same. A file that git does not know of does not count."""
+    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):  # where the tests run in a hook
+        monkeypatch.delenv(name, raising=False)
+
+    def git(*words: str) -> str:
+        who = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false")
+        done = subprocess.run(["git", "-C", str(tmp_path), *who, *words], capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    git("init", "-q")
+    assert git_commit(tmp_path) == ""  # no commit yet
+    (tmp_path / "file").write_text("one")
+    git("add", "file")
+    git("commit", "-q", "-m", "first")
+    git("tag", "-a", "v1", "-m", "v1")
+    commit = "+" + git("rev-parse", "HEAD")[:12]
+    (tmp_path / "another").touch()
+    assert git_commit(tmp_path) == commit
+    (tmp_path / "file").write_text("two")
+    assert git_commit(tmp_path) == f"{commit}-dirty"
+    git("add", "file")
+    assert git_commit(tmp_path) == f"{commit}-dirty"
+    monkeypatch.setenv("PATH", "")
+    assert git_commit(tmp_path) == ""  # no git
 
 
 def test_an_engine_grows_with_the_block(

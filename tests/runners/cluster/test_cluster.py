@@ -412,7 +412,7 @@ def test_options_reach_sbatch_under_their_names() -> None:
     assert parameters == {
         "partition": "gpu",
         "gres": "gpu:1",
-        "cpus_per_task": 4,
+        "cpus_per_task": "4",
         "mail_user": "a@b",
         "additional_parameters": {"reservation": "r"},
         "time": 70,
@@ -421,5 +421,11 @@ def test_options_reach_sbatch_under_their_names() -> None:
     for named, others in (({"mem": "4G"}, ["mem=8G"]), ({}, ["reservation=r", "reservation=s"])):
         with pytest.raises(SbatchError, match="is given twice; leave one out"):
             slurm_parameters(30, named, others)
+    assert slurm_parameters(30, {"account": "0123"}, ["qos=007"]).items() >= {"account": "0123", "qos": "007"}.items()
+    switches = ["use-srun=0", "stderr-to-stdout"]
+    assert slurm_parameters(30, {}, switches).items() >= {"use_srun": False, "stderr_to_stdout": True}.items()
+    for text in ("use_srun=maybe", "use_srun="):
+        with pytest.raises(SbatchError, match=f"--slurm '{text}': use_srun is true or false"):
+            slurm_parameters(30, {}, [text])
     with pytest.raises(SbatchError, match="job-name"):
         slurm_parameters(30, {}, ["job-name=x"])

@@ -10,8 +10,13 @@ from pathlib import Path
 import pytest
 
 from runners.cluster import jobs
-from runners.cluster.jobs import ask
-from runners.cluster.state import Batch, cluster_folder
+from runners.cluster.jobs import SchedulerError, ask
+from runners.cluster.rounds import drive, register
+from runners.cluster.state import Batch, Options, cluster_folder
+from runners.data.recipe import get_recipe
+from runners.plan_file import PlannedTable
+from runners.table import TableSpec
+from runners.trial_log import Cell
 
 ANSWER = """CLUSTER: north
 123_0|blocks-a|RUNNING|None
@@ -19,6 +24,8 @@ ANSWER = """CLUSTER: north
 123_2|blocks-a|TIMEOUT|TimeLimit
 124_0|somebody-else|RUNNING|None
 """
+REFUSES = "#!/bin/sh\necho 'sbatch: error: no such account' >&2\nexit 1\n"
+TAKES = "#!/bin/sh\necho Submitted batch job 7\n"
 
 
 def batch(name: str, executor: str) -> Batch:
@@ -42,3 +49,40 @@ def test_a_local_job_is_found_without_ps(tmp_path: Path, monkeypatch: pytest.Mon
         assert ask(tmp_path, [batch("blocks-b", "local")]).alive == {("blocks-b", 0): "running"}
         process.communicate(b"\n")
     assert ask(tmp_path, [batch("blocks-b", "local")]).alive == {}
+
+
+@pytest.fixture
+def refusing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of logs with a table to be sent, where SLURM's commands are found, and sbatch refuses every job."""
+    for name in ("srun", "squeue", "sbatch"):
+        (tmp_path / name).write_text(REFUSES if name == "sbatch" else "#!/bin/sh\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    out = tmp_path / "logs"
+    spec = TableSpec(
+        model="m", model_name="m", glue="g", task="sst2", recipe=get_recipe("stable"), engine="stacked", out=out
+    )
+    register(out, [PlannedTable(spec, (Cell(0, 0), Cell(1, 0)))], Options("slurm", 30, 256))
+    return out
+
+
+def test_a_refusal_in_the_first_round_ends_the_waiting(refusing: Path) -> None:
+    with pytest.raises(SchedulerError, match="^slurm: .*no such account"):
+        drive(refusing, 0, lambda view, trouble: pytest.fail(f"it goes on: {trouble}"))
+
+
+def test_a_refusal_in_a_later_round_is_said_and_sent_again(refusing: Path) -> None:
+    """The first round is taken, and its job is gone in the second; in the third SLURM takes jobs once more."""
+    folder, said = refusing.parent, []
+    rounds = iter([REFUSES, TAKES])
+
+    def show(view: object, trouble: str) -> None:
+        said.append(trouble)
+        if len(said) == 4:
+            raise KeyboardInterrupt
+        (folder / "sbatch").write_text(next(rounds, TAKES))
+
+    (folder / "sbatch").write_text(TAKES)
+    with pytest.raises(KeyboardInterrupt):
+        drive(refusing, 0, show)
+    assert said[0] == "" and "no such account" in said[1] and said[2] == ""

@@ -35,7 +35,7 @@ from transformers import (
     T5ForSequenceClassification,
 )
 
-from runners.block import BlockRunner, load_model, load_tokenizer, model_sha256
+from runners.block import BlockRunner, load_model, load_tokenizer
 from runners.data import seeds
 from runners.data.glue import TaskData, load_task
 from runners.data.recipe import get_recipe
@@ -43,6 +43,7 @@ from runners.engines.drawn import drawn_parameters, initial_weights, set_missing
 from runners.engines.reference import ReferenceTrial, finetune, pad
 from runners.engines.stacked import StackedEngine
 from runners.errors import RunnerError
+from runners.provenance import model_sha256
 from runners.table import TableSpec
 from runners.trial_log import Cell, read_log
 from tests.runners.conftest import WORDS

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from seedbench.advice.gains import best_of_several, mean_over
-from seedbench.advice.result import BudgetChoice, Worth
+from seedbench.documents import Positive
 from seedbench.errors import SelectionError
 from seedbench.evaluation.rows import ends
 from seedbench.evaluation.scores import best_of_n_scores
@@ -21,6 +22,40 @@ from seedbench.trialset import TrialTable
 MIN_GAIN = 0.005
 #: Budgets of which a person is told.
 _SAID = (1, 2, 4, 8, 16, 32)
+
+
+@dataclass(frozen=True)
+class Worth:
+    """What plain best-of-n is expected to score with n full trials, and what one more adds: means over the tables."""
+
+    full_trials: Positive
+    score: float
+    score_low: float | None
+    score_high: float | None
+    one_more: float
+    one_more_low: float | None
+    one_more_high: float | None
+
+
+@dataclass(frozen=True)
+class BudgetChoice:
+    """The budget that was chosen, where none was given: from it on one more full trial wins less than `min_gain`.
+
+    Attributes:
+        min_gain: in the score's unit.
+        reached: whether there is such a budget up to `largest`; else it is `largest`.
+        low: lower end of a 95% interval of the budget, from the interval of what one more wins at each n.
+        high: upper end; None where that is open, or where there are no intervals.
+        largest: budget that was looked at: 64, or what all tables can be replayed with.
+        worths: of n full trials, ascending.
+    """
+
+    min_gain: float
+    reached: bool
+    low: Positive | None
+    high: Positive | None
+    largest: Positive
+    worths: tuple[Worth, ...]
 
 
 def choose_budget(tables: Sequence[TrialTable], protocol: str, min_gain: float) -> tuple[int, BudgetChoice]:

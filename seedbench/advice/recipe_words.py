@@ -10,7 +10,8 @@ from seedbench.display.terminal import half, joined, percent
 from seedbench.text import counted
 
 if TYPE_CHECKING:
-    from seedbench.advice.result import Advice, BestOfN, RecipePair, RecipeValue
+    from seedbench.advice.recipes import RecipePair, RecipeValue
+    from seedbench.advice.result import Advice, BestOfN
 
 _LITERATURE = "Mosbach et al. 2021 (arXiv 2006.04884) and Zhang et al. 2021 (arXiv 2006.05987)"
 _WORDS = {"bias_correction": "bias correction", "epochs": "epochs"}

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
-from seedbench.advice.result import RecipePair, RecipeValue
+from seedbench.documents import Positive
 from seedbench.evaluation.rows import ends
 from seedbench.evaluation.scores import TableScores, best_of_n_scores, seed_names
 from seedbench.influences import Total, best_of_n, total
 from seedbench.replay import pool_size_of, unscored
 from seedbench.trialset import TrialTable
+
+#: A field of a recipe, as `seedbench.trialset.schema` has it.
+RecipeValue = bool | int | float | str | None
 
 #: Faults of a recipe that make trials fail (Mosbach et al. 2021, arXiv 2006.04884; Zhang et al. 2021, arXiv
 #: 2006.05987): Adam without bias correction, and too few training steps. More of either field is mended.
@@ -18,6 +23,53 @@ FAULTS = ("bias_correction", "epochs")
 FAILS = 0.1
 #: Trials on different examples differ in more than their recipes.
 _EXAMPLES = ("train_examples", "train_subset_seed")
+
+
+@dataclass(frozen=True)
+class RecipePair:
+    """Two tables of one model and task whose recipes differ, a fault of one of them mended in the other.
+
+    Differences are of the mended recipe's score less the other's, with 95% intervals, None where there are none.
+
+    Attributes:
+        model: of both tables.
+        task: of both.
+        faulty: name of the recipe with the fault.
+        mended: name of the other.
+        fields: what differs -> in the faulty recipe, in the mended one.
+        steps: training steps of one full trial of the mended recipe, per step of one of the other.
+        diverged: share of trials that diverged, in the faulty recipe and in the mended one; None where unknown.
+        budget: in full trials, of each recipe's own.
+        scored_on: the dev set, where one of the tables has no test scores or the protocol takes none.
+        one: of one full trial.
+        one_low: lower end.
+        one_high: upper end.
+        best: of the best of as many full trials as the budget holds.
+        best_low: lower end.
+        best_high: upper end.
+        one_to_best: of one full trial of the mended recipe to the best of the budget of the faulty one.
+        one_to_best_low: lower end.
+        one_to_best_high: upper end.
+    """
+
+    model: str
+    task: str
+    faulty: str
+    mended: str
+    fields: dict[str, tuple[RecipeValue, RecipeValue]]
+    steps: float
+    diverged: tuple[float | None, float | None]
+    budget: Positive
+    scored_on: Literal["dev", "test"]
+    one: float
+    one_low: float | None
+    one_high: float | None
+    best: float
+    best_low: float | None
+    best_high: float | None
+    one_to_best: float
+    one_to_best_low: float | None
+    one_to_best_high: float | None
 
 
 def train_examples_of(table: TrialTable) -> int | None:

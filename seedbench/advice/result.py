@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from seedbench.advice.budgets import BudgetChoice
+from seedbench.advice.recipes import RecipePair
 from seedbench.display import shown
 from seedbench.documents import Count, Positive, to_json
 from seedbench.evaluation import LeftOut
@@ -16,8 +18,6 @@ from seedbench.trialset import TrialsIdentity, as_measured
 #: What prints it, by name: the report knows its result, so the result cannot import it.
 REPORT = "seedbench.advice.report.advice_report"
 
-#: A field of a recipe, as `seedbench.trialset.schema` has it.
-RecipeValue = bool | int | float | str | None
 Verdict = Literal["better", "worse", "same", "unknown"]
 
 
@@ -128,87 +128,6 @@ class BestOfN:
     def measured(self, score: float) -> float:
         """A score of this table as it was measured."""
         return as_measured(score, self.sign)
-
-
-@dataclass(frozen=True)
-class RecipePair:
-    """Two tables of one model and task whose recipes differ, a fault of one of them mended in the other.
-
-    Differences are of the mended recipe's score less the other's, with 95% intervals, None where there are none.
-
-    Attributes:
-        model: of both tables.
-        task: of both.
-        faulty: name of the recipe with the fault.
-        mended: name of the other.
-        fields: what differs -> in the faulty recipe, in the mended one.
-        steps: training steps of one full trial of the mended recipe, per step of one of the other.
-        diverged: share of trials that diverged, in the faulty recipe and in the mended one; None where unknown.
-        budget: in full trials, of each recipe's own.
-        scored_on: the dev set, where one of the tables has no test scores or the protocol takes none.
-        one: of one full trial.
-        one_low: lower end.
-        one_high: upper end.
-        best: of the best of as many full trials as the budget holds.
-        best_low: lower end.
-        best_high: upper end.
-        one_to_best: of one full trial of the mended recipe to the best of the budget of the faulty one.
-        one_to_best_low: lower end.
-        one_to_best_high: upper end.
-    """
-
-    model: str
-    task: str
-    faulty: str
-    mended: str
-    fields: dict[str, tuple[RecipeValue, RecipeValue]]
-    steps: float
-    diverged: tuple[float | None, float | None]
-    budget: Positive
-    scored_on: Literal["dev", "test"]
-    one: float
-    one_low: float | None
-    one_high: float | None
-    best: float
-    best_low: float | None
-    best_high: float | None
-    one_to_best: float
-    one_to_best_low: float | None
-    one_to_best_high: float | None
-
-
-@dataclass(frozen=True)
-class Worth:
-    """What plain best-of-n is expected to score with n full trials, and what one more adds: means over the tables."""
-
-    full_trials: Positive
-    score: float
-    score_low: float | None
-    score_high: float | None
-    one_more: float
-    one_more_low: float | None
-    one_more_high: float | None
-
-
-@dataclass(frozen=True)
-class BudgetChoice:
-    """The budget that was chosen, where none was given: from it on one more full trial wins less than `min_gain`.
-
-    Attributes:
-        min_gain: in the score's unit.
-        reached: whether there is such a budget up to `largest`; else it is `largest`.
-        low: lower end of a 95% interval of the budget, from the interval of what one more wins at each n.
-        high: upper end; None where that is open, or where there are no intervals.
-        largest: budget that was looked at: 64, or what all tables can be replayed with.
-        worths: of n full trials, ascending.
-    """
-
-    min_gain: float
-    reached: bool
-    low: Positive | None
-    high: Positive | None
-    largest: Positive
-    worths: tuple[Worth, ...]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from seedbench.metrics import CEILING_TRIALS, ROUNDING
 from seedbench.text import counted
 
 if TYPE_CHECKING:
-    from seedbench.advice.result import Advice, BestOfN, BudgetChoice, Candidate, Needed, Situation
+    from seedbench.advice.budgets import BudgetChoice
+    from seedbench.advice.result import Advice, BestOfN, Candidate, Needed, Situation
 
 #: From so many times more or fewer training examples on no table is called near: a round number, not a measured one.
 _FAR = 5

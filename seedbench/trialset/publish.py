@@ -8,28 +8,25 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seedbench.errors import PublishError, TrialSetError
 from seedbench.text import counted
 from seedbench.trialset import read_manifest, validate_folder
-from seedbench.trialset.changes import Change, changes, schema_version, unlike
+from seedbench.trialset.changes import Change
 from seedbench.trialset.files import CARD, CHANGELOG, MANIFEST, SHARD_NAME, is_document
 from seedbench.trialset.hub import download, explain, require_client
-from seedbench.trialset.versions import VERSION, Level, next_version, parse
+from seedbench.trialset.release import Say, changelog_with, changes_since, require_fitting
+from seedbench.trialset.versions import VERSION, parse
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
     from huggingface_hub.hf_api import DatasetInfo, RepoFile
 
-Say = Callable[[str], object]
-
-_CHANGELOG_HEAD = "# Changelog\n\nVersions of this trial set; each is a tag.\n"
 _TAG = re.compile(f"v(?P<version>{VERSION.pattern})", re.ASCII)
 _REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 
@@ -126,7 +123,7 @@ def plan_push(
         info = _info(api, repo)
         if info is None:
             say(f"{repo} is not there, or not for this token to see: version {version} is its first")
-            changelog = _changelog("", version, list(notes) or ["First version."])
+            changelog = changelog_with("", version, list(notes) or ["First version."])
             added = _sizes(folder) | {CHANGELOG: len(changelog.encode())}
             return Push(
                 folder=folder,
@@ -150,9 +147,9 @@ def plan_push(
         if parent is not None and parent != head:
             raise PublishError(f"{repo}: main is at {head}, not at --parent {parent}: look at what was pushed since")
         latest = max(tags, key=parse, default=None)
-        changed = _changes_since(repo, latest, tags, folder, say)
+        changed = changes_since(repo, latest, tags, folder, say)
         if latest is not None:
-            _require_fitting(version, latest, changed)
+            require_fitting(version, latest, changed)
         on_main = _files(api, repo, head)
         released = _files(api, repo, tags[latest]) if latest is not None else {}
         changelog = (download(repo, head, [CHANGELOG]) / CHANGELOG).read_text("utf-8") if CHANGELOG in on_main else ""
@@ -172,7 +169,7 @@ def plan_push(
             f"on top of it give --parent {head}"
         )
     if added or deleted or f"\n## {version} (" not in changelog:  # else the tag alone is missing
-        changelog = _changelog(
+        changelog = changelog_with(
             changelog, version, [*notes, *map(str, changed)] or ["Documents." if latest else "First version."]
         )
         added[CHANGELOG] = len(changelog.encode())
@@ -252,53 +249,6 @@ def _info(api: HfApi, repo: str) -> DatasetInfo | None:
         raise
     except RepositoryNotFoundError:
         return None
-
-
-# --- what changed -----------------------------------------------------------------------------------------------------
-
-
-def _changes_since(
-    repo: str, latest: str | None, tags: Mapping[str, str], folder: Path, say: Say
-) -> tuple[Change, ...]:
-    """What changed since the latest version, of which only what is needed to tell is fetched."""
-    if latest is None:
-        say(f"{repo} has no version yet")
-        return ()
-    commit = tags[latest]
-    published = download(repo, commit, [MANIFEST])
-    wanted = ["*.parquet"]
-    if schema_version(published) == schema_version(folder):
-        _, wanted = unlike(read_manifest(published), read_manifest(folder))
-    if wanted:
-        say(f"comparing with version {latest}")
-        published = download(repo, commit, wanted)
-    changed = tuple(changes(published, folder))
-    say(f"since version {latest}{'' if changed else ': no change in the data'}")
-    for change in changed:
-        say(f"  {change}")
-    return changed
-
-
-def _require_fitting(version: str, latest: str, changed: Sequence[Change]) -> None:
-    """The number is the next one for what changed; the next major one always fits, as meaning leaves no trace."""
-    needed = max((change.level for change in changed), default=Level.PATCH)
-    fitting = list(dict.fromkeys(next_version(latest, level) for level in (needed, Level.MAJOR)))
-    if version not in fitting:
-        what = {Level.PATCH: "data fixed", Level.MINOR: "something added", Level.MAJOR: "the meaning changed"}[needed]
-        raise PublishError(
-            f"version {version} does not fit what changed since {latest} ({what}): {' or '.join(fitting)}"
-        )
-
-
-def _changelog(changelog: str, version: str, lines: Sequence[str]) -> str:
-    """The changelog with an entry for this version on top; one that a push left without its tag is replaced."""
-    entry = f"## {version} ({datetime.now(UTC):%Y-%m-%d})\n\n" + "\n".join(f"- {line}" for line in lines)
-    head, *entries = re.split(r"^(?=## )", changelog or _CHANGELOG_HEAD, flags=re.MULTILINE)
-    kept = [old for old in entries if not old.startswith(f"## {version} ")]
-    return "\n\n".join(part.strip() for part in (head, entry, *kept)) + "\n"
-
-
-# --- files ------------------------------------------------------------------------------------------------------------
 
 
 def _sizes(folder: Path) -> dict[str, int]:

@@ -80,7 +80,7 @@ def test_a_first_version_a_second_beside_it_and_numbers_that_do_not_fit(
     for wrong in ("0.9.0", "1.0.1", "1.2.0"):
         second = trial_set(tmp_path / wrong, repo, wrong, FEW, OTHER)
         line = refused(publish(client, second, wrong, repo=repo))
-        assert line == f"version {wrong} does not fit what changed since 1.0.0 (something added): 1.1.0 or 2.0.0"
+        assert line == f"--version {wrong} does not fit what changed since 1.0.0 (something added): 1.1.0 or 2.0.0"
     second = trial_set(tmp_path / "second", repo, "1.1.0", FEW, OTHER, max_file_bytes=1)
     ended = publish(client, second, "1.1.0", "--note", "Trials of another recipe.", repo=repo)
     assert ended.code == 0 and "  + table mini/sst2/other: 4 trials" in ended.err.splitlines()

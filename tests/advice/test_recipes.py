@@ -155,7 +155,7 @@ def test_trials_are_counted_of_the_tables_where_it_is_known_how_many_fail():
 
 
 def test_the_bundled_set_has_no_pair_that_differs_in_one_fault_alone():
-    """What the words say of it, counted apart from them; two pairs differ in three fields at once."""
+    """What the words say of it, counted apart from them; three pairs differ in three fields at once."""
     tables = load_trials().tables
     differing = [
         {name for name in one.fields if one.fields[name] != other.fields[name]}
@@ -166,11 +166,13 @@ def test_the_bundled_set_has_no_pair_that_differs_in_one_fault_alone():
     pairs = recipe_pairs(tables, tables, "dodge2020", 8)
     assert {(pair.faulty, pair.mended) for pair in pairs} == {
         ("few64-5-epochs-no-bias-correction-lr4e-4", "few64-all"),
+        ("few128-5-epochs-no-bias-correction-lr2e-4", "few128-all"),
         ("few128-5-epochs-no-bias-correction-lr3e-4", "few128-all"),
     }
     for pair in pairs:
         assert {*pair.fields} == {"bias_correction", "epochs", "learning_rate"} and pair.steps == 2
-        assert pair.one_low > 0 and pair.best_low > 0 and pair.diverged[0] > 0.6 and pair.diverged[1] == 0
+        assert pair.one_low > 0 and pair.diverged[0] > pair.diverged[1] == 0
+        assert (pair.best_low > 0) == (pair.diverged[0] > 0.6)  # at 2e-4 fewer fail, and the best of 8 are alike
 
 
 def test_training_examples_of_a_recipe_that_takes_all():

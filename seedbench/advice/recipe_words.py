@@ -48,8 +48,8 @@ def _measured(pair: RecipePair) -> str:
     return (
         f"Measured on the {pair.scored_on} set: {pair.task} {pair.mended} in place of {pair.faulty} ({differs}; "
         f"{pair.steps:.1f} times the steps) wins {_with_half(pair.one, pair.one_high)} with one full trial, "
-        f"{_with_half(pair.best, pair.best_high)} with the best of {pair.budget}{fail}. Its one full trial is "
-        f"{_with_half(pair.one_to_best, pair.one_to_best_high)} to the other's best of {pair.budget}."
+        f"{_with_half(pair.best, pair.best_high)} with the best of {pair.budget}{fail}. One full trial of "
+        f"it less the other's best of {pair.budget}: {_with_half(pair.one_to_best, pair.one_to_best_high)}."
     )
 
 

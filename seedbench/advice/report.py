@@ -16,6 +16,7 @@ from seedbench.display.terminal import (
     fitted,
     half,
     interval_plot,
+    legend,
     multiplier,
     multiplier_range,
     percent,
@@ -26,6 +27,7 @@ from seedbench.text import counted
 if TYPE_CHECKING:
     from seedbench.advice.result import Advice, Candidate
 
+LEAVE_OUT = ("gap", "finds", "compute")  # columns in this order, where there is no room
 LEGEND = {
     "best-of-n": "train as many full trials as the budget holds, keep the best checkpoint",
     "with": "the parameters that are not the strategy's own defaults",
@@ -34,7 +36,8 @@ LEGEND = {
     "▲ ▼": "better, worse: holds at 95% for all lines together (Holm)",
     "finds": "the true difference that would be marked, by itself, four times in five",
     "gap": "closed: 0% is one full trial, 100% the best that best-of-n scores with up to 64",
-    "compute": "full trials best-of-n needs for this score, per trial of budget; its 95%: of that number alone",
+    "compute": "full trials best-of-n needs for this score, per trial of budget",
+    "its 95%": "interval of compute, of that number alone",
     "oracle": "the best that any trial of a pool scores",
 }
 
@@ -58,13 +61,10 @@ def advice_report(advice: Advice, width: int) -> Group:
     ]
     if known := notes(advice):
         parts += [Text(), *(Text(note) for note in known)]
-    legend = Table.grid(padding=(0, 2))
-    for term, meaning in LEGEND.items():
-        legend.add_row(Text(term, style="dim", no_wrap=True), Text(meaning, style="dim"))
     return Group(
         *parts,
         Text(),
-        legend,
+        legend(LEGEND, parts, ("with", "its 95%", *LEAVE_OUT)),
         Text(),
         *(_to_copy(line) if line.startswith(" ") else Text(line) for line in live_words(advice)),
     )
@@ -174,7 +174,7 @@ def _candidate_table(advice: Advice, width: int) -> Table:
     at = sum(value > 0 for value, _ in lines)
     for row in [*(line for _, line in lines[:at]), baseline, *(line for _, line in lines[at:])]:
         grid.add_row(*row, style="bold" if row is baseline else "")
-    return fitted(grid, width, ("gap", "finds", "compute"))
+    return fitted(grid, width, LEAVE_OUT)
 
 
 def _named(one: Candidate, together: bool) -> list[RenderableType]:

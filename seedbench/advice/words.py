@@ -230,11 +230,13 @@ def _span_of(candidate: Candidate, budget: int) -> str:
 
 def _span(low: float | None, high: float | None) -> str:
     """An interval of full trials, in words; an end that the recorded trials do not reach is open."""
-    if low is None and high is None:
-        return "the 95% interval is open at both ends"
-    ends = [f"from {full_trials(low, None)}"] if low is not None else []
-    ends += [f"up to {full_trials(high, None)}"] if high is not None else []
-    return f"95% interval {' '.join(ends)}"
+    if high is None:
+        if low is None:
+            return "the 95% interval is open at both ends"
+        return f"95% interval from {full_trials(low, None)} on, its upper end beyond the recorded trials"
+    if low is None:
+        return f"95% interval up to {full_trials(high, None)}, its lower end below one full trial"
+    return f"95% interval {full_trials(low, None)} to {full_trials(high, None)}"
 
 
 def needed_words(needed: Needed, table: BestOfN) -> str:

@@ -13,7 +13,7 @@ from seedbench.analyses.measured import as_measured
 from seedbench.analyses.result import Findings, SharedFactor, SharedSeeds
 from seedbench.analyses.sections import MAX_LINES, notes, numbers, table_parts
 from seedbench.analyses.words import number, shared_sentence
-from seedbench.display.terminal import UNDEFINED, fitted
+from seedbench.display.terminal import UNDEFINED, fitted, legend
 from seedbench.text import counted
 
 LEGEND = {
@@ -46,10 +46,7 @@ def findings_report(findings: Findings, width: int) -> Group:
         parts += table_parts(table, width)
     parts += _shared_parts(findings.shared_seeds, width)
     parts = [fitted(part, width) if isinstance(part, Table) else part for part in parts]
-    legend = Table.grid(padding=(0, 2))
-    for term, meaning in LEGEND.items():
-        legend.add_row(Text(term, style="dim"), Text(meaning, style="dim"))
-    return Group(*parts, Text(), legend)
+    return Group(*parts, Text(), legend(LEGEND))
 
 
 def _shared_parts(groups: Sequence[SharedSeeds], width: int) -> Iterator[RenderableType]:

@@ -29,7 +29,7 @@ def new(file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to writ
         raise SeedbenchError(f"{file}: a strategy file's name ends in .py")
     text = (files("seedbench.strategies") / "_template.py").read_text(encoding="utf-8").replace("FILE", str(file))
     if not write_new_file(file, text):
-        raise SeedbenchError(f"{file}: exists already, and is left as it is")
+        raise SeedbenchError(f"{file}: exists already, and is left as it is; give another name")
     print(f"{file} written. Score it: seedbench evaluate {file}")
 
 

@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from seedbench.display.terminal import UNDEFINED, difference, fitted, interval_plot, joined, place, sparkline
+from seedbench.display.terminal import UNDEFINED, difference, fitted, interval_plot, joined, legend, place, sparkline
 from seedbench.evaluation.words import (
     caveats,
     itself_words,
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from seedbench.replay import Decision, Decisions
 
 BINS = 13  # of the histogram of differences; odd, so that one of them is about zero
+LEAVE_OUT = ("each replicate", "after", "parted", "won tied lost")  # in this order, where there is no room
 LEGEND = {
     "difference": "mean test score of the first less that of the second, ± half of its own 95% interval: + is better",
     "▲ ▼": "the first is better, worse: holds at 95% for all budgets of a table together (Holm)",
@@ -52,10 +53,7 @@ def comparison_report(comparison: Comparison, width: int) -> Group:
     parts: list[RenderableType] = [_heading(comparison), *_difference_tables(comparison, width), Text()]
     parts += [Text(sentence) for sentence in comparison_words(comparison)]
     parts += _examples(comparison)
-    legend = Table.grid(padding=(0, 2))
-    for term, meaning in LEGEND.items():
-        legend.add_row(Text(term, style="dim", no_wrap=True), Text(meaning, style="dim"))
-    return Group(*parts, Text(), legend)
+    return Group(*parts, Text(), legend(LEGEND, parts, ("finds", *LEAVE_OUT)))
 
 
 # --- words ------------------------------------------------------------------------------------------------------------
@@ -82,8 +80,8 @@ def comparison_words(comparison: Comparison) -> list[str]:
     campaigns = counted(len(comparison.parted) * evaluation.replicates, "campaign")
     if parted:
         sentences.append(
-            f"Their decisions part in {parted} of {campaigns}. In {kept} they keep different checkpoints: "
-            f"{one}'s scores better in {won}, worse in {lost}."
+            f"Their decisions part in {parted:,} of {campaigns}. In {kept:,} they keep different checkpoints: "
+            f"{one}'s scores better in {won:,}, worse in {lost:,}."
         )
         sentences.append(_first_words(comparison, parted))
         sentences += _fates_words(one, other, [part.won_by for part in comparison.parted])
@@ -232,7 +230,7 @@ def _difference_tables(comparison: Comparison, width: int) -> Iterator[Renderabl
                 str(part.parted),
                 "–" if part.spent_before is None else f"{part.spent_before:.1f}",
             )
-        yield fitted(grid, width, ("each replicate", "after", "parted", "won tied lost"))
+        yield fitted(grid, width, LEAVE_OUT)
 
 
 def _plot(paired: Difference, reach: float, width: int) -> tuple[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from rich.cells import cell_len
 from rich.table import Column, Table
@@ -125,6 +125,22 @@ def _least_of(column: Column) -> int:
 
 def _cells(cell: object) -> int:
     return max((cell_len(line) for line in str(cell).splitlines()), default=0)
+
+
+def legend(meanings: Mapping[str, str], parts: Iterable[object] = (), columns: Collection[str] = ()) -> Table:
+    """What the terms of a report mean, a line each.
+
+    Args:
+        meanings: term -> meaning.
+        parts: of the report; its tables, as they were fitted, say which columns are shown.
+        columns: those terms that are titles of columns, and have no line where no table shows them.
+    """
+    shown = {str(column.header) for part in parts if isinstance(part, Table) for column in part.columns}
+    grid = Table.grid(padding=(0, 2))
+    for term, meaning in meanings.items():
+        if term in shown or term not in columns:
+            grid.add_row(Text(term, style="dim", no_wrap=True), Text(meaning, style="dim"))
+    return grid
 
 
 def joined(names: Sequence[str]) -> str:

@@ -17,6 +17,7 @@ from seedbench.display.terminal import (
     full_trials,
     half,
     interval_plot,
+    legend,
     multiplier,
     multiplier_range,
     percent,
@@ -49,7 +50,8 @@ LEGEND = {
     "▲ ▼": "better, worse: holds at 95% for all lines of a table, or of the summary, together (Holm)",
     "finds": "the true difference to best-of-n that would be marked, by itself, four times in five",
     "gap closed": "0% is one full trial, 100% the best that best-of-n scores with up to 64",
-    "compute": "full trials best-of-n needs for this score, per trial of budget; its 95%: of that number alone",
+    "compute": "full trials best-of-n needs for this score, per trial of budget",
+    "its 95%": "interval of compute, of that number alone",
     "optimism": "how much too high the kept one scored where it was chosen, less that of any trial",
     "started": "trials with at least one checkpoint paid for",
     "looks": "validations paid for, in seconds where known; the budget does not count them",
@@ -63,18 +65,13 @@ def evaluation_report(evaluation: Evaluation, width: int) -> Group:
     """Everything about an evaluation for a terminal `width` columns wide."""
     parts: list[RenderableType] = [_heading(evaluation), *_score_tables(evaluation.rows, width)]
     legend_of = dict(LEGEND)
-    if all(row.optimism is None for row in evaluation.rows):
-        del legend_of["optimism"]
     if evaluation.against:
         name = evaluation.strategy.name
         parts += [Text(f"\nScore of {name} less that of another", style="bold"), *_difference_tables(evaluation, width)]
         legend_of["paired"] = f"gap closed less that of {name}, on the same replicates: + is better than it"
     parts += [Text("\nGap closed, all tables with signal together", style="bold"), _summary_table(evaluation, width)]
     parts += [Text(), *(Text(sentence) for sentence in words(evaluation))]
-    legend = Table.grid(padding=(0, 2))
-    for term, meaning in legend_of.items():
-        legend.add_row(Text(term, style="dim", no_wrap=True), Text(meaning, style="dim"))
-    return Group(*parts, Text(), legend)
+    return Group(*parts, Text(), legend(legend_of, parts, (*LEAVE_OUT, "its 95%")))
 
 
 def _heading(evaluation: Evaluation) -> Text:

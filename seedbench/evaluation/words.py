@@ -127,10 +127,10 @@ def left_out_words(left_out: Sequence[LeftOut]) -> Iterator[str]:
     """Which tables take no part, and why."""
     small = [one.table for one in left_out if one.reason == "too few trials"]
     if small:
-        yield f"Left out, having too few trials for these budgets: {joined(small)}."
+        yield f"Left out, having too few trials for these budgets: {_of_models(small)}."
     unscored = [one.table for one in left_out if one.reason == "no test scores"]
     if unscored:
-        yield f"Left out, having no test scores: {joined(unscored)}; --protocol dodge2020 takes them."
+        yield f"Left out, having no test scores: {_of_models(unscored)}; --protocol dodge2020 takes them."
 
 
 def not_tried_words(not_tried: Sequence[NotTried]) -> Iterator[str]:
@@ -141,7 +141,7 @@ def not_tried_words(not_tried: Sequence[NotTried]) -> Iterator[str]:
         needed = joined([str(TRIALS_PER_BUDGET * budget) for budget in budgets])
         yield (
             f"{'Budgets' if several else 'Budget'} {joined(list(map(str, budgets)))} "
-            f"{'are' if several else 'is'} not tried in {joined(tables)}: {'they take' if several else 'it takes'} "
+            f"{'are' if several else 'is'} not tried in {_of_models(tables)}: {'they take' if several else 'it takes'} "
             f"pools of {needed} trials, and a pool has {trials} there."
         )
 
@@ -153,6 +153,15 @@ def itself_words(name: str, other: str) -> str:
 
 def _tables(rows: Iterable[Row]) -> list[str]:
     return sorted({f"{row.task} {row.recipe}" for row in rows})
+
+
+def _of_models(tables: Iterable[str]) -> str:
+    """Trial tables, each `model/task/recipe`: by task and recipe, and every model once."""
+    of: dict[str, list[str]] = {}
+    for table in tables:
+        model, task, recipe = table.rsplit("/", 2)
+        of.setdefault(model, []).append(f"{task} {recipe}")
+    return joined([f"{joined(names)} of {model}" for model, names in of.items()])
 
 
 def _worth(name: str, summary: Summary) -> str:

@@ -236,5 +236,8 @@ def text(report: LiveReport) -> str:
             style=None,
         )
     console.print(table)
-    print("\nseconds: from asking to telling, without what was under way where seedbench was ended", file=stream)
+    print(
+        "\nseconds: from asking for a checkpoint to its score; not counted where seedbench was ended in between",
+        file=stream,
+    )
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"

@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 from seedbench.advice.advise import advise
 from seedbench.advice.report import print_advice
-from seedbench.advice.words import live_words
+from seedbench.advice.result import Needed
+from seedbench.advice.words import live_words, needed_words
 from seedbench.cli.app import app
 from seedbench.errors import SelectionError
 from seedbench.evaluation import evaluate
@@ -209,6 +210,21 @@ def test_full_trials_needed(score, full_trials, bound):
     (table,) = found.tables
     assert (table.floor, table.score) == pytest.approx((1 / 2, 1 / 2 + 3 / 22))
     assert table.needed.full_trials == pytest.approx(full_trials) and table.needed.bound == bound
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (6.0, 20.0, "95% interval 6.0 to 20.0"),
+        (6.0, None, "95% interval from 6.0 on, its upper end beyond the recorded trials"),
+        (None, 20.0, "95% interval up to 20.0, its lower end below one full trial"),
+        (None, None, "the 95% interval is open at both ends"),
+    ],
+)
+def test_an_open_end_of_an_interval_is_said(low, high, said):
+    (table,) = advise(2, trial_set(counts(*[1, 3] * 6)), protocol="dodge2020", **QUICK).tables
+    needed = Needed(score=0.67, full_trials=13.3, bound=None, low=low, high=high)
+    assert needed_words(needed, table) == f"needs 13.3 full trials for 0.6700 ({said})"
 
 
 def test_what_differs_is_what_an_evaluation_says(trials):

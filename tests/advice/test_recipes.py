@@ -166,6 +166,7 @@ def test_the_bundled_set_has_no_pair_that_differs_in_one_fault_alone():
     pairs = recipe_pairs(tables, tables, "dodge2020", 8)
     assert {(pair.faulty, pair.mended) for pair in pairs} == {
         ("few64-5-epochs-no-bias-correction-lr4e-4", "few64-all"),
+        ("few128-5-epochs-no-bias-correction-lr2e-4", "few128-all"),
         ("few128-5-epochs-no-bias-correction-lr3e-4", "few128-all"),
         ("few128-5-epochs-no-bias-correction-lr2e-4", "few128-all"),
     }

@@ -21,6 +21,7 @@ from seedbench.cli.common import check_outputs
 from seedbench.evaluation import Evaluation
 from seedbench.replay import Deadline
 from seedbench.strategy import load_strategy
+from seedbench.trialset import load_trials
 from seedbench.trialset.write import write_manifest
 from tests.processes import until, without_progress
 from tests.synthetic import split_like_training
@@ -165,6 +166,17 @@ def test_selection_and_the_paper_s_protocol(run, refused, trials_folder, write_s
     )
     assert run("evaluate", "full_trials", "--trials", unscored, *QUICK, "--protocol", "dodge2020")[0] == 0
     assert run("check", "full_trials", "--trials", unscored, "--protocol", "dodge2020")[0] == 0
+    note = "No test scores: protocol dodge2020 works on such tables, held-out-2 does not."
+    assert note in " ".join(run("trials", "--trials", unscored)[1].split())
+
+
+def test_the_tables_with_test_scores_are_named(run):
+    """As the bundled set has them: by name, which counts; the others are told by the protocol that takes them."""
+    said = " ".join(run("trials")[1].split())
+    scored = [f"{one.task} {one.recipe}" for one in load_trials().tables if one.test_score is not None]
+    assert len(scored) > 1
+    listed = said.split("Test scores: ")[1].split("; held-out-2 leaves the others out, dodge2020 takes all.")[0]
+    assert listed.replace(" and ", ", ").split(", ") == scored
 
 
 def test_only_runs_the_one_campaign_again(run, trials_folder):
@@ -341,7 +353,7 @@ def test_a_bad_command(refused):
     refused("new", "mine.txt", rule="ends in .py")
     refused("new", "no/such/mine.py", rule="No such file or directory")
     write("# mine")
-    refused("new", "mine.py", rule="exists already")
+    refused("new", "mine.py", rule="exists already, and is left as it is; give another name")
     assert Path("mine.py").read_text() == "# mine"
 
 

@@ -61,8 +61,8 @@ def test_usual_budgets_that_a_table_is_too_small_for_are_said(imported, said):
     """6 × 6 seeds have pools of 5 × 5 trials; a budget of 8 takes 32."""
     folder, _ = imported("set", *ACCURACY)
     whole = (
-        "Budgets 8, 16 and 32 are not tried in m/mine/r: they take pools of 32, 64 and 128 trials, and a pool has 25 "
-        "there."
+        "Budgets 8, 16 and 32 are not tried in mine r of m: they take pools of 32, 64 and 128 trials, and a pool "
+        "has 25 there."
     )
     for command in (("evaluate", "full_trials"), ("compare", "full_trials", "start_many")):
         assert said(*command, "--trials", folder, *QUICK).count(whole) == 1

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from seedbench.evaluation import Difference, Evaluation, LeftOut, Row, Summary
 from seedbench.evaluation.numbers import BudgetSummary, SummaryDifference
-from seedbench.evaluation.report import LEGEND, _columns, _summary_table, print_report
+from seedbench.evaluation.report import LEAVE_OUT, LEGEND, _columns, _summary_table, print_report
 from seedbench.evaluation.result import Against, StrategyIdentity
 from seedbench.evaluation.words import words
 from seedbench.influences import NoInterval
@@ -254,12 +254,14 @@ def test_undefined_is_never_a_number():
 
 def test_budget_left_unspent_and_tables_left_out_are_said():
     rows = [row(budget=8, budget_spent=4.1), row(budget=16)]
-    said = words(
-        evaluation(rows, left_out=(LeftOut("m/rte/r", "too few trials"), LeftOut("m/cola/r", "no test scores")))
-    )
+    unscored = [LeftOut(table, "no test scores") for table in ("org/m/cola/r", "org/m/mrpc/r", "n/cola/r")]
+    said = words(evaluation(rows, left_out=(LeftOut("m/rte/r", "too few trials"), *unscored)))
     assert "It left budget unspent: in sst2 few-sample-128 it spent 4.1 of 8 full trials." in said
-    assert "Left out, having too few trials for these budgets: m/rte/r." in said
-    assert "Left out, having no test scores: m/cola/r; --protocol dodge2020 takes them." in said
+    assert "Left out, having too few trials for these budgets: rte r of m." in said
+    assert (
+        "Left out, having no test scores: cola r and mrpc r of org/m and cola r of n; --protocol dodge2020 takes them."
+        in said
+    )
 
 
 def test_the_picture_puts_the_point_on_its_interval():
@@ -296,3 +298,12 @@ def test_every_column_has_a_legend(width):
     summary = {str(column.header) for column in _summary_table(evaluation([row()]), width).columns}
     budgets = {str(budget) for budget in BUDGETS}
     assert (titles | summary) - PLAIN - budgets - {""} <= LEGEND.keys() | {"paired"}
+
+
+@pytest.mark.parametrize("width", [60, 80, 116, 140])
+def test_a_legend_has_no_column_that_is_not_shown(width):
+    """The head of the scores is the first line with "budget"; a line of the legend is a term and two spaces or more."""
+    lines = printed(evaluation([row()]), width).splitlines()
+    heads = " ".join(line for line in lines if line.split()[:1] == ["budget"])
+    for term in (*LEAVE_OUT, "its 95%"):
+        assert any(line.startswith(f"{term}  ") for line in lines) == (term in heads), term

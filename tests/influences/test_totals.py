@@ -67,6 +67,15 @@ def test_seeds_with_opposite_effects_cancel(samples):
     assert found.estimate == 0 and found.influence == pytest.approx(np.zeros(14)) and found.standard_error == 0
 
 
+def test_a_sum_is_no_surer_than_one_of_tables_that_share_nothing(samples):
+    """Influences of shared seeds that cancel, which with noise they do by chance."""
+    part = replace(score(samples[0], 3, 4), noise=(0.0, 0.0), replicate_variance=0.0)
+    opposite = replace(part, influence=tuple(-psi for psi in part.influence))
+    shared = total([part, opposite], 0.5, [names(part, "a")] * 2)
+    assert shared.influence == pytest.approx(np.zeros(14))
+    assert shared.variance == total([part, opposite], 0.5).variance == pytest.approx(part.variance / 2)
+
+
 def test_groups_of_tables_that_share(samples):
     """Two tables of one model and one of another: two groups of seeds, and freedom from both."""
     parts = [score(sample, 3, 4) for sample in samples]

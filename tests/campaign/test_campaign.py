@@ -207,8 +207,11 @@ def test_a_source_that_fails_leaves_what_it_measured_before():
     assert not trial.complete and settle(trial)[:3] == (0, 0, 1)
 
 
-def test_what_a_strategy_puts_around_a_trial_is_trained_as_the_trial_is():
+@pytest.mark.parametrize("hashed", [True, False])
+def test_what_a_strategy_puts_around_a_trial_is_trained_as_the_trial_is(hashed):
     class Around:
+        __hash__ = object.__hash__ if hashed else None  # a dataclass with its own == has none
+
         def __init__(self, trial):
             self._trial = trial
 

@@ -1,5 +1,7 @@
 """A campaign's rules, on a source whose every number can be told in advance."""
 
+from copy import copy, deepcopy
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -191,6 +193,14 @@ def test_a_checkpoint_is_the_same_object_whenever_it_is_asked_for():
     assert trial.checkpoints[3] is trial.best and trial.checkpoints[5] is last
     assert trial.checkpoints is trial.checkpoints and len(trial.checkpoints) == 6
     assert all(checkpoint.trial is trial for checkpoint in trial.checkpoints)
+
+
+@pytest.mark.parametrize("copied", [copy, deepcopy])
+def test_a_copy_of_a_trial_has_its_checkpoints(copied):
+    campaign = opened(budget=6, steps=range(1, 9)).campaign
+    trial = campaign.start()
+    campaign.advance([trial], 6)
+    assert [checkpoint.index for checkpoint in copied(trial).checkpoints] == [0, 1, 2, 3, 4, 5]
 
 
 def test_a_source_that_fails_leaves_what_it_measured_before():

@@ -196,7 +196,9 @@ def open_campaign(
         return made(trial, booked, len(booked) - 1)
 
     def show(trial: Trial) -> list[Checkpoint]:
-        booked, _ = books[started[trial.weight_init_seed, trial.data_order_seed]]  # by labels, which a copy has as well
+        if trial not in books:  # a copy
+            trial = started[trial.weight_init_seed, trial.data_order_seed]
+        booked, _ = books[trial]
         return [one if type(one) is Checkpoint else made(trial, booked, at) for at, one in enumerate(booked)]
 
     def made(trial: Trial, booked: Booked, index: int) -> Checkpoint:

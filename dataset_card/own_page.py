@@ -6,8 +6,9 @@ import math
 from collections.abc import Sequence
 from statistics import fmean
 
-from dataset_card.own import OWN, PARTS
+from dataset_card.own import DEVELOPED_ON, OWN, PARTS
 from dataset_card.rules import Cell, Measured, Rule, Table
+from seedbench.display.terminal import joined
 
 BUDGETS = (4, 8, 16)
 #: What is asked of a rule where trials fail: the geometric mean of its multipliers at these budgets, and at 32.
@@ -34,14 +35,14 @@ def mean(values: Sequence[float]) -> float:
     return fmean(values) if values else math.nan
 
 
-def is_developed_on(table: Table) -> bool:
-    """Whether settings are chosen on a table: those with a test set are kept for judging."""
+def chooses_settings(table: Table) -> bool:
+    """Whether settings are chosen on a table: those with a test set are kept for judging what is chosen."""
     return table.signal and table.protocol == "dodge2020"
 
 
 def chosen(measured: Measured) -> dict[str, tuple[Rule, Rule]]:
     """Of every rule with several settings: the one with the highest mean on the development tables, and its default."""
-    tables = [table for table in measured.tables if is_developed_on(table)]
+    tables = [table for table in measured.tables if chooses_settings(table)]
     found = {}
     for name in dict.fromkeys(rule.name for rule in measured.rules):
         settings = [rule for rule in measured.rules if rule.name == name]
@@ -53,7 +54,7 @@ def chosen(measured: Measured) -> dict[str, tuple[Rule, Rule]]:
 
 def tuned(measured: Measured) -> str:
     """One procedure for the settings of all rules, and what it chooses."""
-    known = [table for table in measured.tables if is_developed_on(table)]
+    known = [table for table in measured.tables if chooses_settings(table)]
     unseen = [table for table in measured.tables if table.signal and table not in known]
     lines = [
         f"| {name} | `{best.label}` | {_mean_and_worst(best, known)} | {_mean_and_worst(default, known)} | "
@@ -63,13 +64,15 @@ def tuned(measured: Measured) -> str:
         )
     ]
     same = sum(best is default for best, default in chosen(measured).values())
+    seen = sum(table.name in DEVELOPED_ON for table in unseen)
+    but = f", but for `{OWN}`, which was developed on {seen} of them as well" if seen else ""
     return (
         "## Tuned by one procedure\n\n"
         "The settings of a rule stand beside its parameters in its file (`tried`), and each range is checked when it "
         "is made. Among them one procedure chooses for all rules: the highest geometric mean of the multiplier on the "
-        f"{len(known)} tables without a test set. The {len(unseen)} with one choose nothing and judge. A default is "
-        f"the plain form of a rule, near its source's, and is not moved by this: in {same} of {len(lines)} rules the "
-        "two agree.\n\n"
+        f"{len(known)} tables without a test set. The {len(unseen)} with one choose nothing and judge{but}. A default "
+        f"is the plain form of a rule, near its source's, and is not moved by this: in {same} of {len(lines)} rules "
+        "the two agree.\n\n"
         "| rule | chosen | there: mean × (worst) | its default there | on the others: mean × (worst) | "
         "its default on the others |\n|---|---|---|---|---|---|\n" + "\n".join(lines)
     )
@@ -108,12 +111,12 @@ def limit(measured: Measured) -> str:
         f"Over these tables the rule's mean is {mean_multiplier(ours):.2f}, the limit's {mean_multiplier(told):.2f}. "
         f"What was aimed at where trials fail is {ASKED}, which the rule {reached}; "
         + (
-            f"on {listed(below)} not even the limit gets there. "
+            f"on {joined(below)} not even the limit gets there. "
             if below
             else "the limit gets there on each of these tables. "
         )
         + (
-            f"On {listed(harmed)} being told does harm: trials that end as failures may have good checkpoints "
+            f"On {joined(harmed)} being told does harm: trials that end as failures may have good checkpoints "
             "on their way, which the rule keeps and the limit throws away. "
             if harmed
             else ""
@@ -162,7 +165,3 @@ def _share(cells: Sequence[Cell], limit: Sequence[Cell]) -> str:
 def _mean_and_worst(rule: Rule, tables: Sequence[Table]) -> str:
     cells = cells_of(rule, tables)
     return f"{mean_multiplier(cells):.2f} ({min(map(worth, cells)):.2f})"
-
-
-def listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataset_card.own import DEVELOPED_ON, OWN
-from dataset_card.own_page import BUDGETS, ablation, cells_of, limit, listed, mean, mean_multiplier, tuned, worth
+from dataset_card.own_page import BUDGETS, ablation, cells_of, limit, mean, mean_multiplier, tuned, worth
 from dataset_card.rules import Cell, Kind, Measured, Table
 from seedbench import display
 from seedbench.display import charts
 from seedbench.display.axes import Axis
-from seedbench.display.terminal import multiplier
+from seedbench.display.terminal import joined, multiplier
 from seedbench.files import work_folder
 
 PAGE = "rules.md"
@@ -119,7 +119,7 @@ def _elsewhere(measured: Measured) -> str:
         "its mean on those left out. "
         f"`{OWN}` itself was developed on all tables here"
         + (
-            f" but {listed([table.name for table in judges])}, and its parameters were fixed before "
+            f" but {joined([table.name for table in judges])}, and its parameters were fixed before "
             f"{'it was' if len(judges) == 1 else 'these were'} opened to it: only "
             f"{'that judges' if len(judges) == 1 else 'they judge'} it. "
             if judges

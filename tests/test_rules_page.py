@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dataset_card.own import DEVELOPED_ON, OWN, PARTS, ToldWhichFail, told_which_fail
-from dataset_card.own_page import ASKED, BUDGETS, cells_of, chosen, is_developed_on, limit, mean_multiplier
+from dataset_card.own_page import ASKED, BUDGETS, cells_of, chooses_settings, chosen, limit, mean_multiplier
 from dataset_card.rules import DOCS, MEASURED, Cell, main, measure, outdated, read_measured
 from dataset_card.rules_page import pages
 from seedbench import evaluate, load_trials
@@ -112,7 +112,7 @@ def test_one_procedure_chooses_settings_where_nothing_is_judged(measured):
     best, default = chosen(measured)["start_many"]
     tables = {
         at: tuple(
-            replace(cell, multiplier=9.0 if at in (t.name for t in measured.tables if not is_developed_on(t)) else 0.5)
+            replace(cell, multiplier=9.0 if at in (t.name for t in measured.tables if not chooses_settings(t)) else 0.5)
             for cell in of
         )
         for at, of in default.tables.items()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
+from operator import index as to_index
 from typing import TYPE_CHECKING, NamedTuple
 
 from seedbench.campaign.objects import Campaign, Checkpoint, OracleCampaign, Trial
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from seedbench.campaign.history import PastTable
 
-#: So many checkpoints of a trial are cheaper one by one; more are booked first, and become objects when looked at.
+#: Fewer checkpoints of a trial are cheaper one by one; so many are booked first, and become objects when looked at.
 FEW = 5
 
 
@@ -165,19 +166,19 @@ def open_campaign(
         nonlocal remaining
         booked, measurements = books[trial]
         first, new = len(booked), list[Measurements]()
-        to, wanted = reach(done, first, count, remaining)
+        to, wanted = reach(done, first, max(0, to_index(count)), remaining)  # a step back would be paid out
         remaining -= done[to] - done[first]
         try:
             new.extend(islice(measurements, to - first))
         finally:  # a source that fails leaves what it measured before
             booked += new
+            if new and first == 0:
+                paid.append(trial)
             known, best = trial._best, None
             score = lowest if known is None else known.score
             for index, measured in enumerate(new, first):
                 if measured[0] > score:
                     score, best = measured[0], index
-            if new and first == 0:
-                paid.append(trial)
             if best is not None:
                 trial._best = made(trial, booked, best)
             if trial._shown is not None:
@@ -188,13 +189,15 @@ def open_campaign(
         return new
 
     def advance_by(trial: Trial, count: int) -> Checkpoint:
-        if count < FEW or trial not in books:
+        if count < FEW or type(trial) is not Trial or trial not in books:
             return one_by_one(trial, count)
         train(trial, count)
         booked, _ = books[trial]
         return made(trial, booked, len(booked) - 1)
 
     def show(trial: Trial) -> list[Checkpoint]:
+        if trial not in books:  # a copy
+            trial = started[trial.weight_init_seed, trial.data_order_seed]
         booked, _ = books[trial]
         return [one if type(one) is Checkpoint else made(trial, booked, at) for at, one in enumerate(booked)]
 

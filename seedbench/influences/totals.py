@@ -146,7 +146,7 @@ def total(parts: Sequence[Part], weights: ArrayLike = 1.0, names: Sequence[SeedN
 
 def _variance(parts: Sequence[Part], weight: Floats, influence: dict[tuple[str, Hashable], float]) -> float:
     """Of a sum with these influences: the maximum over rows, columns, both less what both count, and 0."""
-    axes = []
+    axes: list[float] = []
     for axis, label in enumerate(_AXES):
         psi = np.array([value for (its, _), value in influence.items() if its == label])
         axes.append(float(psi @ psi) - sum(w**2 * part.noise[axis] for w, part in zip(weight, parts, strict=True)))

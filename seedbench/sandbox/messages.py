@@ -1,8 +1,8 @@
 """What a sealed process says and is told: typed, bounded messages, as MessagePack.
 
 A sealed process says little: whole numbers, and some text where it has failed. Each of its messages is one write to a
-pipe, short enough to arrive in one piece (PIPE_BUF). What it is told comes with its length in front, since the first
-message may be long; the answers after that are short, and each is one write.
+pipe, short enough to arrive in one piece (PIPE_BUF). What it is told comes with its length in front where it may be
+long; other answers are short, and each is one write.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ MESSAGE_BYTES = 4096
 #: Bytes of the two texts of `Failed`, which leave room for the rest of the message.
 SAID_BYTES, FRAMES_BYTES = 600, 3300
 
-#: Calls in one message, of 7 bytes each at most; what stands for `campaign.start()`, in place of a trial's number.
-CALLS, START = 500, -1
+#: Calls in one message, of 9 bytes each at most; what stands for `campaign.start()`, in place of a trial's number.
+CALLS, START = 400, -1
 
 #: Modules and characters of their names in `Imports`.
 MODULES, NAME = 100, 60
@@ -63,7 +63,7 @@ class Calls(Message, tag=8):
     """Several calls: the number of a trial and how many checkpoints it is trained, or `START` and 0."""
 
     calls: Annotated[
-        list[tuple[Annotated[int, msgspec.Meta(ge=START, lt=2**16)], Annotated[int, msgspec.Meta(ge=0, lt=2**16)]]],
+        list[tuple[Annotated[int, msgspec.Meta(ge=START, lt=2**16)], Number]],
         msgspec.Meta(max_length=CALLS),
     ]
 

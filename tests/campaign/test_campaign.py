@@ -1,5 +1,7 @@
 """A campaign's rules, on a source whose every number can be told in advance."""
 
+from copy import copy, deepcopy
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -193,6 +195,14 @@ def test_a_checkpoint_is_the_same_object_whenever_it_is_asked_for():
     assert all(checkpoint.trial is trial for checkpoint in trial.checkpoints)
 
 
+@pytest.mark.parametrize("copied", [copy, deepcopy])
+def test_a_copy_of_a_trial_has_its_checkpoints(copied):
+    campaign = opened(budget=6, steps=range(1, 9)).campaign
+    trial = campaign.start()
+    campaign.advance([trial], 6)
+    assert [checkpoint.index for checkpoint in copied(trial).checkpoints] == [0, 1, 2, 3, 4, 5]
+
+
 def test_a_source_that_fails_leaves_what_it_measured_before():
     class Failing(Grid):
         def training_of(self, row, column):
@@ -207,8 +217,11 @@ def test_a_source_that_fails_leaves_what_it_measured_before():
     assert not trial.complete and settle(trial)[:3] == (0, 0, 1)
 
 
-def test_what_a_strategy_puts_around_a_trial_is_trained_as_the_trial_is():
+@pytest.mark.parametrize("hashed", [True, False])
+def test_what_a_strategy_puts_around_a_trial_is_trained_as_the_trial_is(hashed):
     class Around:
+        __hash__ = object.__hash__ if hashed else None  # a dataclass with its own == has none
+
         def __init__(self, trial):
             self._trial = trial
 

@@ -1,9 +1,11 @@
 """What a campaign keeps in the end."""
 
+from contextlib import suppress
+
 import numpy as np
 import pytest
 
-from seedbench import BudgetSpent, Checkpoint
+from seedbench import BudgetSpent, Checkpoint, TrialComplete
 from seedbench.errors import InvalidReturn
 from tests.campaign.grid import opened
 
@@ -96,6 +98,32 @@ def test_a_trial_that_is_told_it_has_no_best_is_not_started_twice():
         campaign.advance([trial], 5)
     assert campaign.trials == (trial,)
     assert settle(trial) == (0, 0, 10, 11, 1, 11)
+
+
+class Swaying(int):
+    """-8 where it is compared or added, and 8 where it is an index."""
+
+    def __index__(self):
+        return 8
+
+
+@pytest.mark.parametrize("count", [-8, Swaying(-8)])
+def test_what_was_paid_is_not_paid_out_again(count):
+    campaign, _, _ = opened(budget=1, steps=range(1, 9))
+    trial = campaign.start()
+    campaign.advance([trial], 8)
+    with suppress(ValueError, TrialComplete):
+        campaign._train(trial, count)
+    assert campaign.remaining == 0
+
+
+def test_a_trial_whose_best_is_no_checkpoint_is_counted_as_started():
+    campaign, settle, _ = opened(budget=2, steps=range(1, 9))
+    trial, other = campaign.start(), campaign.start()
+    trial._best = "the best there is"
+    with pytest.raises(AttributeError):
+        campaign.advance([trial], 8)
+    assert settle(campaign.advance([other], 8)[0]).trials_started == 2
 
 
 def test_a_checkpoint_moved_to_another_trial_stays_what_was_paid_for():

@@ -17,6 +17,8 @@ import numpy as np
 import pytest
 
 from seedbench import CannotSeal, SeedbenchError, StrategyFailed, StrategyFileError, evaluate
+from seedbench.campaign import open_campaign
+from seedbench.randomness import stream
 from seedbench.replay import Deadline, RecordedTrials, ReplayOptions, prepare, replay, replay_one, run_campaign
 from seedbench.sandbox import Limits, breach_of_exit, open_sandbox, process
 from seedbench.sandbox.filter import ALLOWED, UNAVAILABLE
@@ -24,6 +26,7 @@ from seedbench.sandbox.imports import allowed, imported
 from seedbench.sandbox.messages import FRAMES_BYTES, cut
 from seedbench.sandbox.submittable import check_source
 from seedbench.strategy import load_strategy, shipped
+from tests.campaign.grid import Grid
 from tests.processes import family, until, without_progress
 from tests.synthetic import additive_predictions, table_by_hand
 
@@ -93,6 +96,21 @@ def test_random_numbers_are_the_campaign_s(sandbox, write, table):
     (sealed,), (in_process,) = run([load_strategy(file, sealed=True)]), run([file])
     assert (sealed.tables[0].trial == in_process.tables[0].trial).all()
     assert len(np.unique(in_process.tables[0].trial)) > 1
+
+
+def test_a_trial_may_have_more_checkpoints_than_16_bits_count(sandbox, write):
+    """As curves that were recorded at every step have."""
+    file = write("""
+        def strategy(campaign):
+            trial = campaign.start()
+            campaign.advance([trial], campaign.checkpoints_per_trial)
+            return trial
+    """)
+    strategy, source = load_strategy(file, sealed=True), Grid(steps=range(1, 2**16 + 2))
+    sandbox.load(strategy)
+    campaign, _, _ = open_campaign(source, 1, rng=lambda: stream(0))
+    kept = sandbox.run(strategy, campaign, source.steps)
+    assert (kept.index, campaign.remaining) == (2**16, 0)
 
 
 def test_late_values_are_there_whenever_they_are_looked_at(sandbox, write, table):

@@ -100,7 +100,7 @@ def one_trial_started_again(campaign):
 
 def too_many_calls(campaign):
     """malformed message"""
-    say(encode(Calls([(START, 0)] * 501)))
+    say(encode(Calls([(START, 0)] * 401)))
 
 
 def call_of_another_kind(campaign):

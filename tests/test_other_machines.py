@@ -48,7 +48,7 @@ def test_a_machine_without_posix_stops_no_strategy_and_says_so(small_folder: Pat
     done = elsewhere("evaluate", "patience", "--trials", small_folder, "--replicates", "4", "--time-limit", "5")
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
-    assert line == "seedbench: error: time_limit: nothing stops a strategy here that is not sealed; leave it out"
+    assert line == "seedbench: error: --time-limit: nothing stops a strategy here that is not sealed; leave it out"
 
 
 def test_a_machine_without_posix_cannot_seal_and_says_so(small_folder: Path) -> None:

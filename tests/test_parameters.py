@@ -34,8 +34,7 @@ RANGES: dict[str, dict[str, tuple[list[Any], list[Any]]]] = {
     "patient_halving": {
         "patience": SHARE,
         "power": ([-1, 101], [0, 100]),
-        "learnt": SHARE_OR_0,
-        "errors": ([-1, inf], [None, 0, 10]),
+        "learnt": (SHARE_OR_0[0], [None, *SHARE_OR_0[1]]),
         "first": SHARE,
         "rank_by": RANK_BY,
     },

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -166,16 +165,6 @@ def test_a_hidden_pool_tells_as_well(board, tmp_path):
     _, falls = examined(file, public, hidden=hidden)
     assert falls["hidden"].gone > 0 and falls["hidden"].error > 0
     assert falls["hidden"].gain < falls["pools"].gain
-
-
-def test_the_rules_say_what_rounding_leaves(board):
-    (table,) = board.tables
-    losses = table.validation_loss[:, 0], table.train_loss[:, 0]
-    assert len(set(losses[0].tolist())) == table.num_trials
-    pairs = Counter(zip(*(shown_loss(loss).tolist() for loss in losses), strict=True))
-    alone = sum(number == 1 for number in pairs.values())
-    rules = " ".join((Path(suspect.__file__).parent / "README.md").read_text(encoding="utf-8").split())
-    assert f"single out {alone} of its {table.num_trials} trials" in rules
 
 
 def test_what_fails_elsewhere_is_suspicious():

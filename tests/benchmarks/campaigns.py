@@ -2,7 +2,7 @@
 
     echo asha | PYTHONPATH=FOLDER python campaigns.py
 
-One line in, one line out. It holds to what every version has had since the first that could replay.
+One line in, one line out. It holds to what versions have had since 2b91873.
 """
 
 import gc

@@ -1,9 +1,9 @@
 """This seedbench beside an earlier one: the same campaigns, in the same run, each in a process of its own.
 
-    mkdir before && git archive 67848d9 seedbench | tar x -C before
+    mkdir before && git archive 2b91873 seedbench | tar x -C before
     SEEDBENCH_BEFORE=before SEEDBENCH_BENCHMARKS=FOLDER pytest tests/benchmarks/test_versions.py --benchmark-enable
 
-67848d9 is the first that could replay. In every round the two run in turn; the ratios are printed, and written to
+2b91873 is the last that booked checkpoints one by one. In every round the two run in turn; the ratios are printed, and written to
 FOLDER/versions.json. Without SEEDBENCH_BEFORE both are this one, as a test that it works.
 """
 

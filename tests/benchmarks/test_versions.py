@@ -3,8 +3,8 @@
     mkdir before && git archive 2b91873 seedbench | tar x -C before
     SEEDBENCH_BEFORE=before SEEDBENCH_BENCHMARKS=FOLDER pytest tests/benchmarks/test_versions.py --benchmark-enable
 
-2b91873 is the last that booked checkpoints one by one. In every round the two run in turn; the ratios are printed, and written to
-FOLDER/versions.json. Without SEEDBENCH_BEFORE both are this one, as a test that it works.
+2b91873 is the last that booked checkpoints one by one. In every round the two run in turn; the ratios are printed, and
+written to FOLDER/versions.json. Without SEEDBENCH_BEFORE both are this one, as a test that it works.
 """
 
 from __future__ import annotations

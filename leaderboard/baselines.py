@@ -12,8 +12,9 @@ from typing import Annotated
 import typer
 
 from leaderboard.boards import BASELINES, PROTOCOL, PUBLIC_SEED, REPLICATES, SUBMISSIONS, read_baselines
+from leaderboard.options import CAMPAIGNS, ENTRIES, PROCESSES, PUBLIC, REVISION, TRACK
 from leaderboard.results import gap_closed
-from seedbench.commands import count, open_console, run
+from seedbench.commands import open_console, run
 from seedbench.cpus import usable_cpus
 from seedbench.documents import to_json
 from seedbench.errors import SeedbenchError
@@ -28,16 +29,12 @@ LICENSE = "Apache-2.0"
 
 
 def main(
-    submissions: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the entries.")] = SUBMISSIONS,
-    public: Annotated[str, typer.Option(metavar="DIR|HUB_ID", help="The board's trial set.")] = str(BUNDLED),
-    revision: Annotated[str | None, typer.Option(metavar="TAG", help="Of a trial set on the Hub.")] = None,
-    track: Annotated[str, typer.Option(metavar="NAME", help="cold or transfer.")] = "cold",
-    replicates: Annotated[
-        int, typer.Option(metavar="N", parser=count, help="Campaigns per table and budget.")
-    ] = REPLICATES,
-    processes: Annotated[
-        int | None, typer.Option(metavar="N", parser=count, help="Without it, one per usable CPU.")
-    ] = None,
+    submissions: Annotated[Path, ENTRIES] = SUBMISSIONS,
+    public: Annotated[str, PUBLIC] = str(BUNDLED),
+    revision: Annotated[str | None, REVISION] = None,
+    track: Annotated[str, TRACK] = "cold",
+    replicates: Annotated[int, CAMPAIGNS] = REPLICATES,
+    processes: Annotated[int | None, PROCESSES] = None,
     known: Annotated[
         Path, typer.Option(metavar="FILE", help="Where it is written which entries these are.")
     ] = BASELINES,

@@ -23,6 +23,7 @@ from leaderboard.boards import (
     read_boards,
     write_board,
 )
+from leaderboard.options import PUBLIC, REVISION
 from seedbench.commands import application, open_console, run
 from seedbench.documents import to_json
 from seedbench.errors import SeedbenchError
@@ -89,8 +90,8 @@ def _too_small(table: TrialTable, budget: int) -> Iterator[str]:
 @app.command()
 def publish(
     folder: Annotated[Path, typer.Argument(metavar="PRIVATE_DIR", help="The private trial set.")],
-    public: Annotated[str, typer.Option(metavar="DIR|HUB_ID", help="The board's trial set.")] = str(BUNDLED),
-    revision: Annotated[str | None, typer.Option(metavar="TAG", help="Of a trial set on the Hub.")] = None,
+    public: Annotated[str, PUBLIC] = str(BUNDLED),
+    revision: Annotated[str | None, REVISION] = None,
     pool: Annotated[Path, typer.Option(metavar="FILE", help="Where the SHA-256 goes.")] = HIDDEN_POOL,
 ) -> None:
     """Check a private trial set and write down its SHA-256, to be committed before the season."""

@@ -21,6 +21,7 @@ import typer
 from rich.text import Text
 
 from leaderboard.boards import PUBLIC_SEED, SUBMISSIONS
+from leaderboard.options import CAMPAIGNS, ENTRIES, PROCESSES, PUBLIC, REVISION, TRACK
 from leaderboard.perturbed import perturbed
 from leaderboard.unfinished import Journal
 from seedbench.commands import count, natural, open_console, run
@@ -237,20 +238,16 @@ def line_of(fall: Fall) -> str:
 
 def main(
     entry: Annotated[str, typer.Argument(metavar="ENTRY", help="An entry's folder name, or a strategy's file.")],
-    submissions: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the entries.")] = SUBMISSIONS,
-    public: Annotated[str, typer.Option(metavar="DIR|HUB_ID", help="The board's trial set.")] = str(BUNDLED),
-    revision: Annotated[str | None, typer.Option(metavar="TAG", help="Of a trial set on the Hub.")] = None,
+    submissions: Annotated[Path, ENTRIES] = SUBMISSIONS,
+    public: Annotated[str, PUBLIC] = str(BUNDLED),
+    revision: Annotated[str | None, REVISION] = None,
     trials: Annotated[str | None, typer.Option(metavar="DIR|HUB_ID", help="A hidden pool as well.")] = None,
-    track: Annotated[str, typer.Option(metavar="NAME", help="cold or transfer.")] = "cold",
-    replicates: Annotated[
-        int, typer.Option(metavar="N", parser=count, help="Campaigns per table and budget.")
-    ] = REPLICATES,
+    track: Annotated[str, TRACK] = "cold",
+    replicates: Annotated[int, CAMPAIGNS] = REPLICATES,
     worlds: Annotated[
         int, typer.Option(metavar="N", parser=count, help="How many other pools, and perturbed sets.")
     ] = WORLDS,
-    processes: Annotated[
-        int | None, typer.Option(metavar="N", parser=count, help="Without it, one per usable CPU.")
-    ] = None,
+    processes: Annotated[int | None, PROCESSES] = None,
     seed: Annotated[
         int | None,
         typer.Option(metavar="N", parser=natural, help="Of pools and perturbations; without it, drawn and printed."),

@@ -36,10 +36,11 @@ from leaderboard.boards import (
     write_board,
 )
 from leaderboard.environment import require_pinned
+from leaderboard.options import CAMPAIGNS, ENTRIES, PROCESSES, PUBLIC, REVISION, TRACK
 from leaderboard.ranks import keep_comparisons
 from leaderboard.results import Result, comparable_claim, gap_closed
 from leaderboard.runs import Verification, verify
-from seedbench.commands import count, given_options, open_console, positive, run
+from seedbench.commands import given_options, open_console, positive, run
 from seedbench.cpus import usable_cpus
 from seedbench.errors import SeedbenchError
 from seedbench.evaluation import Evaluation
@@ -237,19 +238,15 @@ def _estimate(evaluation: Evaluation | None) -> float | None:
 def main(
     context: typer.Context,
     entries: Annotated[list[str] | None, typer.Argument(metavar="[SLUG]...", help="Without any, all.")] = None,
-    submissions: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the entries.")] = SUBMISSIONS,
+    submissions: Annotated[Path, ENTRIES] = SUBMISSIONS,
     results: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the boards.")] = RESULTS,
-    public: Annotated[str, typer.Option(metavar="DIR|HUB_ID", help="The board's trial set.")] = str(BUNDLED),
-    revision: Annotated[str | None, typer.Option(metavar="TAG", help="Of a trial set on the Hub.")] = None,
+    public: Annotated[str, PUBLIC] = str(BUNDLED),
+    revision: Annotated[str | None, REVISION] = None,
     trials: Annotated[str | None, typer.Option(metavar="DIR|HUB_ID", help="Measure on the hidden pool.")] = None,
     pool: Annotated[Path, typer.Option(metavar="FILE", help="The hidden pool's published SHA-256.")] = HIDDEN_POOL,
-    track: Annotated[str, typer.Option(metavar="NAME", help="cold or transfer.")] = "cold",
-    replicates: Annotated[
-        int, typer.Option(metavar="N", parser=count, help="Campaigns per table and budget.")
-    ] = REPLICATES,
-    processes: Annotated[
-        int | None, typer.Option(metavar="N", parser=count, help="Without it, one per usable CPU.")
-    ] = None,
+    track: Annotated[str, TRACK] = "cold",
+    replicates: Annotated[int, CAMPAIGNS] = REPLICATES,
+    processes: Annotated[int | None, PROCESSES] = None,
     hours: Annotated[float, typer.Option(metavar="H", parser=positive, help="Limit of one run of one entry.")] = 6.0,
     close: Annotated[
         bool, typer.Option("--close", help="First draw the board's seed and fix entries and pool.")

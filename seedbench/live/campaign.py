@@ -32,7 +32,7 @@ from seedbench.live.generator import Generators, Train, train_file
 from seedbench.live.interruption import Interruption
 from seedbench.live.lines import Lines
 from seedbench.live.loop import Workers, train_for
-from seedbench.live.process import FIELDS, filled, last_words, run_to_its_end, template
+from seedbench.live.process import FIELDS, end_left_over, filled, last_words, run_to_its_end, template
 from seedbench.live.progress import LiveProgress
 from seedbench.live.report import LiveReport, make_report, text
 from seedbench.live.session import GRID, Session
@@ -199,6 +199,8 @@ def _workers(options: LiveOptions) -> Workers:
         from seedbench.live.slurm import Jobs
 
         return Jobs(words, last, options.out, slots=slots, grace=options.grace, parameters=options.slurm)
+    for folder in (options.out / RUNS).glob("*"):
+        end_left_over(folder, options.grace)  # also of trials that nothing more is asked of
     return Commands(
         words,
         last,

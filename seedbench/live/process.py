@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import signal
+import socket
 import string
 import subprocess
 import time
@@ -24,7 +24,7 @@ from seedbench.processes import signal_name
 RESTARTS = 2
 _NO_LINE = f'{NOTHING_MEASURED}; a line is such as {{"step": 100, "score": 0.81}}'
 FIELDS = ("weight_init_seed", "data_order_seed", "folder")
-LOCK = ".running"  # held by a training's processes; what a killed harness left over is found by it
+LOCK = ".running"  # held by a training's processes, names their group and machine: what a killed harness left is found
 
 
 def template(command: str, fields: Sequence[str] = FIELDS) -> tuple[str, ...]:
@@ -86,7 +86,7 @@ class Training:
         self._deaths, self._at = 0, 0
         self._last_line: float | None = None  # when the trial's last was seen
         make_folder(self.folder)
-        _end_left_over(self.folder, grace)
+        end_left_over(self.folder, grace)
         self.lines = Lines(self.folder)
         self.lines.finish()
         self.lines.read()
@@ -169,7 +169,7 @@ class Training:
                 self._process = self._watchdog.start(
                     self._words, stdout=out, stderr=error, env=environment, pass_fds=(lock,)
                 )
-                os.ftruncate(lock, os.pwrite(lock, str(self._process.pid).encode(), 0))
+                os.ftruncate(lock, os.pwrite(lock, f"{self._process.pid} {socket.gethostname()}".encode(), 0))
             except OSError as failed:
                 raise LiveError(f"--train: {self._words[0]}: cannot be started: {failed.strerror}") from None
             finally:
@@ -215,27 +215,33 @@ def _unlock(path: Path) -> None:
         path.unlink()
 
 
-def _end_left_over(folder: Path, grace: float) -> None:
-    """Ends the processes that a killed harness left in a trial's folder.
+def end_left_over(folder: Path, grace: float) -> None:
+    """Ends the processes that a killed harness left in a trial's folder, and removes their lock.
+
+    Args:
+        folder: the trial's.
+        grace: seconds to wait for their end.
 
     Raises:
-        LiveError: they do not end.
+        LiveError: they do not end, or are another machine's.
     """
     path = folder / LOCK
     if not path.exists():
         return
     with open(path, "rb+") as file:
-        with suppress(OSError):
-            _lock(file.fileno(), wait=0)
-            path.unlink()
-            return
-        if (group := re.fullmatch(rb"\d+", file.read())) is not None:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(int(group[0]), signal.SIGKILL)
         try:
-            _lock(file.fileno(), wait=grace)
+            _lock(file.fileno(), wait=0)
         except OSError:
-            raise LiveError(f"{folder}: is in use by another process; end it first") from None
+            group, _, machine = file.read().decode(errors="replace").partition(" ")
+            if group.isdecimal() and machine == socket.gethostname():
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(int(group), signal.SIGKILL)
+            try:
+                _lock(file.fileno(), wait=grace)
+            except OSError:
+                where = f" on {machine}" if machine else ""
+                raise LiveError(f"{folder}: is in use by another process{where}; end it first") from None
+        path.unlink()
 
 
 def run_to_its_end(words: Sequence[str]) -> tuple[int, str, str]:

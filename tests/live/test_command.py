@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -118,6 +121,35 @@ def test_a_kill_while_trials_are_paused_changes_no_decision(uninterrupted, campa
     done = run(*words)
     assert done.exit_code == 0, done.output
     assert (told(campaign_folder), decided(campaign_folder)) == uninterrupted
+
+
+@pytest.fixture
+def left_over(tmp_path) -> Iterator[tuple[Path, subprocess.Popen]]:
+    """The folder of a trial that no strategy asks for, and a process that holds its lock, as a training does."""
+    folder = tmp_path / "out" / "runs" / "wi1-do2"
+    folder.mkdir(parents=True)
+    with open(folder / ".running", "wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        process = subprocess.Popen(["sleep", "1000"], start_new_session=True, pass_fds=(lock.fileno(),))
+    yield folder, process
+    process.kill()
+    process.wait()
+
+
+def test_what_a_killed_harness_left_is_ended_before_anything_begins(left_over, campaign_folder) -> None:
+    folder, process = left_over
+    (folder / ".running").write_text(f"{process.pid} {socket.gethostname()}")
+    done = run(*live_words("full_trials", campaign_folder, budget=1))
+    assert done.exit_code == 0, done.output
+    assert process.wait(60) == -signal.SIGKILL and not (folder / ".running").exists()
+
+
+def test_a_trial_that_another_machine_trains_is_left_to_it(left_over, campaign_folder, monkeypatch, capsys) -> None:
+    folder, process = left_over
+    (folder / ".running").write_text(f"{process.pid} elsewhere")
+    code, said = refused(monkeypatch, capsys, live_words("full_trials", campaign_folder, "--grace", "0.1", budget=1))
+    assert code == 2 and "wi1-do2: is in use by another process on elsewhere; end it first" in said
+    assert process.poll() is None
 
 
 def test_ctrl_c_leaves_nothing_running_and_the_same_command_goes_on(uninterrupted, campaign_folder) -> None:

@@ -239,8 +239,9 @@ def open_campaign(
 
     def close() -> None:
         for trial in books:
-            trial.advance, trial._shown, trial._best = ended, [], None
+            trial.advance, trial._shown, trial._show, trial._best = ended, [], _nothing, None
         books.clear()
+        started.clear()
 
     if test_scores is None:
         campaign = Campaign()
@@ -263,6 +264,11 @@ def open_campaign(
     campaign._new_rng = lambda: rng()
     campaign._rng = None
     return OpenCampaign(campaign, settle, close)
+
+
+def _nothing(trial: Trial) -> list[Checkpoint]:
+    """What a trial of a closed campaign shows."""
+    return []
 
 
 def _validations(booked: Booked) -> int:

@@ -266,7 +266,7 @@ def open_campaign(
     return OpenCampaign(campaign, settle, close)
 
 
-def _nothing(trial: Trial) -> list[Checkpoint]:
+def _nothing(_: Trial) -> list[Checkpoint]:
     """What a trial of a closed campaign shows."""
     return []
 

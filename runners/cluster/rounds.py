@@ -161,7 +161,8 @@ def drive(out: Path, poll_seconds: float, show: Callable[[View | None, str], Non
         show: told what each look saw; or, with None, why the scheduler did not answer.
 
     Raises:
-        SchedulerError: the scheduler does not answer, or refuses, in the first round; later it is asked again.
+        SchedulerError: in the first round the scheduler does not answer, or refuses what is sent while nothing is under
+            way. Else it is asked again: where jobs are, a limit on their number ends with them.
     """
     first = True
     while True:
@@ -174,7 +175,17 @@ def drive(out: Path, poll_seconds: float, show: Callable[[View | None, str], Non
                 return view
             first = False
         except SchedulerError as error:
-            if first:
+            if first and not _busy(out):
                 raise
             show(None, str(error))
         time.sleep(poll_seconds)
+
+
+def _busy(out: Path) -> bool:
+    """Whether anything is under way, what the round that was refused sent before included.
+
+    Raises:
+        SchedulerError: the scheduler does not answer.
+    """
+    with locked(out) as state:
+        return look(out, state).busy

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from runners.cluster import jobs
 from runners.cluster.jobs import SchedulerError, ask
 from runners.cluster.rounds import drive, register
-from runners.cluster.state import Batch, Options, cluster_folder
+from runners.cluster.state import Batch, Options, cluster_folder, locked, read_state, write_state
 from runners.data.recipe import get_recipe
 from runners.plan_file import PlannedTable
 from runners.table import TableSpec
@@ -86,3 +87,26 @@ def test_a_refusal_in_a_later_round_is_said_and_sent_again(refusing: Path) -> No
     with pytest.raises(KeyboardInterrupt):
         drive(refusing, 0, show)
     assert said[0] == "" and "no such account" in said[1] and said[2] == ""
+
+
+def test_a_refusal_while_own_jobs_are_under_way_is_waited_out(refusing: Path) -> None:
+    """As where a limit on submitted jobs is reached: SLURM takes more when one of them has ended."""
+    folder, said = refusing.parent, []
+    (folder / "squeue").write_text("#!/bin/sh\necho '123_0|own|RUNNING|None'\n")
+    with locked(refusing) as state:
+        ((key, table),) = state.tables.items()
+        state.tables[key] = replace(table, trials_per_hour=60)  # else nothing is sent beside its first block
+        state.batches.append(Batch("own", key, "slurm", ((Cell(0, 0),),)))
+        write_state(refusing, state)
+
+    def show(view: object, trouble: str) -> None:
+        said.append(trouble)
+        if trouble == "":
+            raise KeyboardInterrupt
+        if len(said) == 2:
+            (folder / "sbatch").write_text(TAKES)
+
+    with pytest.raises(KeyboardInterrupt):
+        drive(refusing, 0, show)
+    assert len(said) == 3 and all("no such account" in one for one in said[:2]) and said[2] == ""
+    assert len(read_state(refusing).batches) == 2

@@ -40,7 +40,7 @@ from seedbench.replay import (
     scored_tables,
     unscored,
 )
-from seedbench.strategy import Setting, load_strategy, tried_settings
+from seedbench.strategy import Setting, load_strategy, tried_settings, with_parameters_said
 from seedbench.trialset import Selection, TrialSet, TrialTable, resolve_trials
 
 #: Campaigns of each setting and table, for an answer in seconds. With 200 a setting may be marked that 2,000 do
@@ -219,6 +219,7 @@ def _candidates(settings: Sequence[Setting], replayed: Replayed, budget: int) ->
                 gap_closed=None if (closed := gap(some, rule, budget)) is None else closed.estimate,
                 **multiplier_fields(multiplier_over(some, rule, budget) if some else None),
                 verdict=_verdict(found, p),
+                repeats=None if first[rule] == rule else with_parameters_said(*settings[first[rule]]),
             )
         )
     return tuple(sorted(judged, key=lambda candidate: -candidate.difference))

@@ -21,7 +21,7 @@ from seedbench.display.terminal import (
     multiplier_range,
     percent,
 )
-from seedbench.strategy import load_strategy, with_parameters_said
+from seedbench.strategy import load_strategy
 from seedbench.text import counted
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 LEAVE_OUT = ("gap", "finds", "compute")  # columns in this order, where there is no room
 LEGEND = {
     "best-of-n": "train as many full trials as the budget holds, keep the best checkpoint",
-    "with": "the parameters that are not the strategy's own defaults",
+    "with": "the parameters that are not the strategy's own defaults; or: they ran the same campaigns",
     "difference": "in mean score, to what best-of-n is expected to score: + is better",
     "±": "half of a 95% interval over replicates and seeds, of this line alone",
     "▲ ▼": "better, worse: holds at 95% for all lines together (Holm)",
@@ -143,14 +143,14 @@ def _candidate_table(advice: Advice, width: int) -> Table:
         grid.add_column("its 95%", justify="right", no_wrap=True)
     reach = max((abs(end) for one in advice.candidates for end in _ends(one) if end), default=1.0)
     lines: list[tuple[float, list[RenderableType]]] = []
-    for one in advice.candidates:
+    for one in advice.distinct:
         low, high = _ends(one)
         same = one.verdict == "same"
         lines.append(
             (
                 one.difference,
                 [
-                    *_named(one, narrow),
+                    *_named(one, advice, narrow),
                     Text("the same", style="dim")
                     if same
                     else difference(one.difference, high, one.difference_p, 1, "+.4f"),
@@ -177,11 +177,15 @@ def _candidate_table(advice: Advice, width: int) -> Table:
     return fitted(grid, width, LEAVE_OUT)
 
 
-def _named(one: Candidate, together: bool) -> list[RenderableType]:
-    """The name and the parameters of a setting, in one cell or in two."""
+def _named(one: Candidate, advice: Advice, together: bool) -> list[RenderableType]:
+    """The name and the parameters of a setting, and those of what repeats it, in one cell or in two."""
+    alike = [one, *(other for other in advice.candidates if other.repeats == one.label)]
     if together:
-        return [with_parameters_said(one.name, one.parameters)]
-    return [one.name, ", ".join(f"{key}={value}" for key, value in one.parameters.items())]
+        return [" or ".join(each.label for each in alike)]
+    said = [", ".join(f"{key}={value}" for key, value in each.parameters.items()) or "the defaults" for each in alike]
+    if len({each.name for each in alike}) > 1:
+        return [one.name, " or ".join([said[0], *(each.label for each in alike[1:])])]
+    return [one.name, " or ".join(said) if len(alike) > 1 or one.parameters else ""]
 
 
 def _ends(candidate: Candidate) -> tuple[float | None, float | None]:

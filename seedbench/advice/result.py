@@ -43,6 +43,8 @@ class Candidate:
         compute_multiplier_low: lower end of its interval, of this setting alone; None where that is open.
         compute_multiplier_high: upper end; None where that is open.
         verdict: "better" or "worse" where `difference_p` is below 0.05; "same" where it never differs; else "unknown".
+        repeats: label of a setting tried before it whose campaigns were all the same: the two are one comparison. Of
+            two fractions that fall on the same checkpoint, one repeats the other. None where there is none.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Candidate:
     compute_multiplier_low: float | None
     compute_multiplier_high: float | None
     verdict: Verdict
+    repeats: str | None = None
 
     @property
     def label(self) -> str:
@@ -200,6 +203,11 @@ class Advice:
     tables: tuple[BestOfN, ...]
     left_out: tuple[LeftOut, ...]
     candidates: tuple[Candidate, ...]
+
+    @property
+    def distinct(self) -> tuple[Candidate, ...]:
+        """The candidates that repeat no other: what is compared with plain best-of-n."""
+        return tuple(candidate for candidate in self.candidates if candidate.repeats is None)
 
     @property
     def advised(self) -> Candidate | None:

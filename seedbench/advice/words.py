@@ -166,11 +166,11 @@ def _compute_words(advice: Advice, best: Candidate) -> str:
     if best.compute_multiplier is not None:
         needed = f"{_needed_by(best, advice.budget)} full trials for that ({_span_of(best, advice.budget)})"
         sentences.append(f"Plain best-of-n needs {needed}.")
-    first = advice.candidates[0]
+    first = advice.distinct[0]
     if first != best:
         more = first.difference - best.difference
         sentences.append(f"{first.label} was {more:.4f} better still, but cannot be told from best-of-n.")
-    others = sum(candidate.verdict == "better" for candidate in advice.candidates) - 1
+    others = sum(candidate.verdict == "better" for candidate in advice.distinct) - 1
     if others:
         sentences.append(f"{others} other setting{'s are' if others > 1 else ' is'} better than best-of-n, too.")
     return " ".join(sentences)
@@ -192,7 +192,7 @@ def _best_of_n_words(advice: Advice, tables: str, trials: str) -> str:
 
 def _promising_words(advice: Advice) -> str:
     """What is left open, where no setting can be told to be better."""
-    best = advice.candidates[0]
+    best = advice.distinct[0]
     if best.difference_low is None or best.difference_high is None:
         return "Too few seeds in one of these tables say nothing about others, so there are no intervals."
     tried = len(advice.candidates)
@@ -255,7 +255,7 @@ def score_words(table: BestOfN) -> str:
 
 def notes(advice: Advice) -> list[str]:
     """What must be known to judge the answer."""
-    worse = [candidate.label for candidate in advice.candidates if candidate.verdict == "worse"]
+    worse = [candidate.label for candidate in advice.distinct if candidate.verdict == "worse"]
     notes = [f"Worse than best-of-n: {joined(worse)}."] if worse else []
     silent = sorted({f"{table.task} {table.recipe}" for table in advice.tables if table.no_signal})
     if silent:

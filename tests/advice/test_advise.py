@@ -251,6 +251,20 @@ def test_settings_that_run_the_same_campaigns_count_once():
     assert all(p not in (None, 1.0) for p in once.values())
 
 
+@pytest.mark.parametrize(
+    ("width", "said"), [(100, "fraction=0.1orfraction=0.12"), (50, "=0.1)orstart_many(fraction=0.12)")]
+)
+def test_settings_that_run_the_same_campaigns_are_one_line(width, said):
+    alike = [("start_many", {"fraction": 0.1}), ("patience", {}), ("start_many", {"fraction": 0.12})]
+    found = advise(4, trial_set(told_at_once()), candidates=alike, replicates=20)
+    assert {one.label: one.repeats for one in found.candidates if one.repeats} == {
+        "start_many(fraction=0.12)": "start_many(fraction=0.1)"
+    }
+    out = StringIO()
+    print_advice(found, Console(file=out, width=width, force_terminal=False))
+    assert said in "".join(out.getvalue().split())
+
+
 # --- selection --------------------------------------------------------------------------------------------------------
 
 

@@ -22,6 +22,7 @@ from seedbench.files import write_file
 
 Takes = Literal["failing", "finishing"]
 Value = bool | int | float | str
+_ANEW = "remove it, and run the pilots again (--pilots)"
 
 
 class PilotError(RunnerError):
@@ -116,6 +117,34 @@ def results_file(plan: Path) -> Path:
     return plan.with_name(f"{plan.stem}-pilots.json")
 
 
+def read_results(plan: Path) -> list[PilotResult]:
+    """What the pilots of a plan showed before; [] where none have been run.
+
+    Raises:
+        PilotError: their file is damaged, or its choice is another than the rule's.
+    """
+    path = results_file(plan)
+    if not path.exists():
+        return []
+    found = read_json(path, PilotsFile, advice=_ANEW, error=PilotError)
+    if found.chosen != choose(found.results):
+        raise PilotError(f"{path}: 'chosen' does not follow from 'results': {_ANEW}")
+    return found.results
+
+
+def result_of(
+    pilots: PilotsOfPlan, rate: float, cells: Sequence[Cell], results: Sequence[PilotResult]
+) -> PilotResult | None:
+    """What these pilots showed at this rate, with the same fields on the same seeds; None: they have not been run."""
+    wanted = (pilots.name, pilots.task, pilots.recipe, pilots.set, rate)
+    seeds = [(cell.weight_init_seed, cell.data_order_seed) for cell in cells]
+    for one in results:
+        ran = (one.pilots, one.task, one.recipe, one.changes, one.learning_rate)
+        if ran == wanted and list(zip(one.weight_init_seed, one.data_order_seed, strict=True)) == seeds:
+            return one
+    return None
+
+
 def write_results(plan: Path, results: Sequence[PilotResult]) -> PilotsFile:
     """Records what the pilots of a plan showed, and what follows."""
     found = PilotsFile(list(results), choose(results))
@@ -130,16 +159,13 @@ def chosen_rate(plan: Path, pilots: PilotsOfPlan, takes: Takes) -> float | None:
         PilotError: their file is damaged, says nothing of these or of other rates and fields than the plan does now, or
             no rate that was tried is one.
     """
-    name = pilots.name
-    path = results_file(plan)
-    if not path.exists():
+    name, path = pilots.name, results_file(plan)
+    if not (results := read_results(plan)):
         return None
-    found = read_json(path, PilotsFile, advice="run the pilots again (--pilots), or remove it", error=PilotError)
-    if found.chosen != choose(found.results):
-        raise PilotError(f"{path}: 'chosen' does not follow from 'results': run the pilots again (--pilots)")
-    if name not in found.chosen:
+    chosen = choose(results)
+    if name not in chosen:
         raise PilotError(f"{path}: no results of pilots {name!r}: run them (--pilots)")
-    ran = [one for one in found.results if one.pilots == name]
+    ran = [one for one in results if one.pilots == name]
     tried = ", ".join(f"{one.learning_rate:g}" for one in ran)
     same = all((one.task, one.recipe, one.changes) == (pilots.task, pilots.recipe, pilots.set) for one in ran)
     if not same or sorted(one.learning_rate for one in ran) != sorted(pilots.learning_rates):
@@ -147,7 +173,7 @@ def chosen_rate(plan: Path, pilots: PilotsOfPlan, takes: Takes) -> float | None:
             f"{path}: pilots {name!r} were run at rates {tried}, with other rates or fields than {plan.name} has now: "
             "run them again (--pilots)"
         )
-    rate: float | None = getattr(found.chosen[name], takes)
+    rate: float | None = getattr(chosen[name], takes)
     if rate is None:
         raise PilotError(f"{path}: of the rates tried by pilots {name!r} ({tried}) none is {takes}: try others")
     return rate

@@ -33,7 +33,8 @@ from runners.options import (
     THREADS,
     WORKERS,
 )
-from runners.pilots import PilotResult, PilotsOfPlan, failures, results_file, write_results
+from runners.pilot_runs import OfPilots, not_run, record
+from runners.pilots import results_file
 from runners.plan_file import PlannedTable, load_pilots, load_plan, table_named
 from runners.progress import Display
 from runners.table import (
@@ -229,7 +230,7 @@ def main(
             "stack": stack,
             "compiled": compiled,
         }
-        of_pilots: list[tuple[PilotsOfPlan, PlannedTable]] = []
+        of_pilots: list[OfPilots] = []
         if plan is not None:
             of_tables = {"--set": set_, "--dataset": dataset, "--text": text, "--label": label}
             of_tables |= {"--validation": validation, "--test": test}
@@ -239,7 +240,10 @@ def main(
                 raise SweepError("--pilots: all of them, for all tables; leave --table and --known out")
             if pilots:
                 of_pilots = load_pilots(plan, out, **shared)
-                tables = [of_rate for _, of_rate in of_pilots]
+                tables = [of_rate for _, of_rate in not_run(plan, of_pilots)]
+                if not tables:
+                    console.print(f"all pilots of {plan} have been run: {results_file(plan)}", soft_wrap=True)
+                    return
             else:
                 tables = load_plan(plan, out, **shared)
                 tables = [table_named(table, tables, plan)] if table else tables
@@ -277,7 +281,7 @@ def main(
             return
         console.print(f"{counted(ran, 'trial')} run; the logs of all {total} are in {folder}", soft_wrap=True)
         if plan is not None and of_pilots:
-            for line in record_pilots(plan, of_pilots):
+            for line in record(plan, of_pilots):
                 console.print(line, soft_wrap=True)
 
 
@@ -285,34 +289,6 @@ def _without_known(table: PlannedTable, known: Path, console: Console) -> Planne
     cells = without_known(table.spec, table.cells, known)
     console.print(f"{len(table.cells) - len(cells)} of {len(table.cells)} trials are in {known}", soft_wrap=True)
     return replace(table, cells=tuple(cells))
-
-
-def record_pilots(plan: Path, tables: Sequence[tuple[PilotsOfPlan, PlannedTable]]) -> list[str]:
-    """Writes what the pilots of a plan showed, all of which have a log, and says what follows."""
-    results = []
-    for pilots, table in tables:
-        rows = [trial_row(read_log(table.spec.log_path(cell))) for cell in table.cells]
-        score, majority = [float(row["score"][-1]) for row in rows], float(rows[0]["majority_score"])
-        results.append(
-            PilotResult(
-                pilots=pilots.name,
-                task=pilots.task,
-                recipe=pilots.recipe,
-                changes=pilots.set,
-                learning_rate=table.spec.recipe.learning_rate,
-                majority_score=majority,
-                weight_init_seed=[cell.weight_init_seed for cell in table.cells],
-                data_order_seed=[cell.data_order_seed for cell in table.cells],
-                score=score,
-                failed=failures(score, majority),
-            )
-        )
-    found = write_results(plan, results)
-    lines = [
-        f"pilots {one.pilots}: at learning rate {one.learning_rate:g} {one.failed} of {len(one.score)} failed"
-        for one in results
-    ]
-    return [*lines, f"what follows is in {results_file(plan)}: {found.chosen}"]
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -19,6 +20,7 @@ import torch
 from runners.block import Tables
 from runners.data.recipe import get_recipe
 from runners.engines.stacked import StackedEngine
+from runners.pilot_runs import not_run
 from runners.pilots import (
     Choice,
     PilotError,
@@ -220,6 +222,21 @@ def test_pilots_run_first_and_their_rate_is_the_tables(
     expected = {rate: one["failed"] for rate, one in zip((1e-9, 1e-3), found["results"], strict=True)}
     finishing = [rate for rate, failed in expected.items() if failed == 0]
     assert found["chosen"]["sst2"]["finishing"] == max(finishing, default=None)
+
+    # Without their logs, pilots that have a result stay as they are, and what the plan has beside them is run.
+    before = results_file(path).read_bytes()
+    shutil.rmtree(tmp_path / "logs-pilots")
+    again = here(sweep_main, sweep_plan(path, logs, "--pilots"))
+    assert again.exit_code == 0 and "have been run" in again.stderr and results_file(path).read_bytes() == before
+    path.write_text(path.read_text().replace("[1e-9, 1e-3]", "[1e-9, 1e-4, 1e-3]"))
+    more = here(sweep_main, sweep_plan(path, logs, "--pilots"))
+    assert more.exit_code == 0, more.stderr
+    assert len(list((tmp_path / "logs-pilots").rglob("*.npz"))) == 4
+    first, added, last = json.loads(results_file(path).read_text())["results"]
+    assert [first, last] == found["results"] and added["learning_rate"] == 1e-4
+    path.write_text(path.read_text().replace('"100:104"', '"200:204"'))
+    (tables, ran) = (load_pilots(path, logs), not_run(path, load_pilots(path, logs)))
+    assert len(ran) == len(tables) == 3  # on other seeds none has been
 
 
 def result(rate: float, failed: int, name: str = "few") -> PilotResult:

@@ -254,7 +254,7 @@ def test_one_that_dies_is_started_again_twice(campaign_folder, tmp_path) -> None
     dies += "if not (out.parent / 'first').exists() or (out.parent / 'first').read_text() == str(out):\n"
     dies += "    (out.parent / 'first').write_text(str(out))\n    sys.exit('no memory left')\n"
     train = script(tmp_path, dies + "".join(map(line, range(1, 6))))
-    done = run(*live_words("full_trials", campaign_folder, train=train, budget=2))
+    done = run(*live_words("full_trials", campaign_folder, "--majority-score", "0.4", train=train, budget=2))
     assert done.exit_code == 0, done.output
     report = json.loads((campaign_folder / "report.json").read_text())
     assert [trial["status"] for trial in report["trials"]] == ["failed", "finished"]
@@ -470,6 +470,16 @@ def test_what_a_campaign_leaves(campaign_folder, tmp_path) -> None:
     trial = report["trials"][kept["trial"] - 1]
     assert gone["saved"] is None and f"--seed {trial['weight_init_seed']} --data-seed" in gone["train_again"]
     assert f"To train it again: {gone['train_again']}" in (campaign_folder / "report.txt").read_text()
+
+
+@pytest.mark.parametrize(("more", "status"), [([], None), (["--majority-score", "0.5"], "diverged")])
+def test_curves_say_that_a_trial_diverged_only_where_that_is_known(more, status, campaign_folder, tmp_path) -> None:
+    """One that ends at 0.5 is no better than always the commonest label, if that scores 0.5."""
+    train = script(tmp_path, "".join(map(line, range(1, 6))))
+    done = run(*live_words("full_trials", campaign_folder, *more, train=train, budget=1))
+    assert done.exit_code == 0, done.output
+    (table,) = load_trials(campaign_folder / "trials").tables
+    assert table.status.tolist() == [status]
 
 
 #: Saves the step of its weights, all to one path or each to its own, before its line; step 2 of 5 is the best.

@@ -148,9 +148,6 @@ def submit(
         planned = [_located(table) for table in planned]
         rates = parse_rates(trials_per_hour or (), planned)
         console.print(estimate(with_rates(planned, rates)))
-        for name, value in (("block-minutes", block_minutes), ("max-jobs", max_jobs), ("attempts", attempts)):
-            if value is not None and value <= 0:
-                raise ClusterError(f"--{name} {value}: must be positive")
         named = {"partition": partition, "account": account, "gres": gres, "time": time, "mem": mem}
         parameters = slurm_parameters(block_minutes, named, slurm or ())
         if parameters["time"] < block_minutes:

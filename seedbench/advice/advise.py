@@ -125,13 +125,11 @@ def advise_selected(
     if not candidates:
         raise SelectionError("there must be at least one setting to try: a shipped strategy and its parameters")
     trials = resolve_trials(selection)
-    selected = selection.of(trials.name, trials.tables)
+    selected, asked = selection.of(trials.name, trials.tables), options.protocol
     if situation is not None:
         selected = nearest(trials.name, selected, situation)
-        asked = options.protocol
         if any(unscored(table, asked) for table in selected):
             options = replace(options, protocol="dodge2020")
-        situation = how_near(situation, selected, asked, options.protocol)
     scored = scored_tables(selected, options.protocol)
     _refuse_impossible(scored, score, min_gain)
     with threadpool_limits(limits=1):  # a sum split among threads may differ in its last bit
@@ -156,7 +154,7 @@ def advise_selected(
             seed=options.seed,
             replicates=options.replicates,
             seedbench=__version__,
-            situation=situation,
+            situation=None if situation is None else how_near(situation, tables, asked, options.protocol),
             budget_choice=choice,
             **ends("gain", mean_over(every, partial(best_gain, n=budget))),
             **ends("to_win", most),

@@ -75,7 +75,7 @@ def how_near(situation: Situation, tables: Sequence[TrialTable], asked: str, pro
 
     Args:
         situation: what was said.
-        tables: those that `nearest` found.
+        tables: those that `nearest` found and that have enough trials for the budget.
         asked: the protocol that was asked for.
         protocol: by which they are scored.
     """

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from seedbench.advice.recipe_words import recipe_words
 from seedbench.display.terminal import full_trials, half, joined
-from seedbench.evaluation.words import left_out_words
+from seedbench.evaluation.words import few_replicates_words, left_out_words
 from seedbench.metrics import CEILING_TRIALS, ROUNDING
 from seedbench.text import counted
 
@@ -263,4 +263,4 @@ def notes(advice: Advice) -> list[str]:
     few = sorted({f"{table.task} {table.recipe}" for table in advice.tables if table.no_interval})
     if few:
         notes.append(f"In {joined(few)} there are too few seeds to say anything about others: no intervals.")
-    return [*notes, *left_out_words(advice.left_out)]
+    return [*notes, *few_replicates_words(advice.replicates), *left_out_words(advice.left_out)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,10 +28,11 @@ def new(file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to writ
 
     if file.suffix != ".py":
         raise SeedbenchError(f"{file}: a strategy file's name ends in .py")
-    text = (files("seedbench.strategies") / "_template.py").read_text(encoding="utf-8").replace("FILE", str(file))
+    named = shlex.quote(str(file))
+    text = (files("seedbench.strategies") / "_template.py").read_text(encoding="utf-8").replace("FILE", named)
     if not write_new_file(file, text):
         raise SeedbenchError(f"{file}: exists already, and is left as it is; give another name")
-    print(f"{file} written. Score it: seedbench evaluate {file}")
+    print(f"{file} written. Score it: seedbench evaluate {named}")
 
 
 @app.command()

@@ -15,6 +15,7 @@ from rich.text import Text
 from seedbench.display.terminal import UNDEFINED, difference, fitted, interval_plot, joined, legend, place, sparkline
 from seedbench.evaluation.words import (
     caveats,
+    few_replicates_words,
     itself_words,
     left_out_words,
     no_signal_words,
@@ -91,6 +92,7 @@ def comparison_words(comparison: Comparison) -> list[str]:
     return [
         *sentences,
         *caveats(evaluation.rows),
+        *few_replicates_words(evaluation.replicates),
         *left_out_words(evaluation.left_out),
         *not_tried_words(evaluation.not_tried),
     ]

@@ -16,6 +16,7 @@ from seedbench.documents import foreign_json, json_lines, read_json
 from seedbench.errors import LiveError
 from seedbench.files import write_file
 from seedbench.live.command import GRACE_SECONDS, Commands, visible_gpus
+from seedbench.live.contract import Measurement
 from seedbench.live.export import write_curves
 from seedbench.live.folder import (
     LOG,
@@ -222,14 +223,14 @@ def _command(options: LiveOptions, request: object) -> str:
 
 def _report(session: Session, options: LiveOptions) -> LiveReport:
     kept, folders = session.kept, {trial: _folder(options.out, trial) for trial in session.trials}
-    beyond = 0
-    for trial, folder in folders.items():
-        lines = Lines(folder)
-        beyond += max(0, lines.read() - len(trial.measured)) if trial.end is None else 0
+    lines = {trial: Lines(folder) for trial, folder in folders.items()}
+    measured = {trial: its.read() for trial, its in lines.items()}
+    beyond = sum(max(0, measured[trial] - len(trial.measured)) for trial in lines if trial.end is None)
     saved, again = None, None
     if kept.measurement is not None:
         folder = folders[kept.trial]
-        saved = _there(kept.measurement.saved, folder)
+        if not _written_over(kept.measurement, lines[kept.trial]):
+            saved = _there(kept.measurement.saved, folder)
         seeds = kept.trial.weight_init_seed, kept.trial.data_order_seed
         if isinstance(options.train, str):
             words = command_words(options.train)
@@ -260,16 +261,24 @@ def _there(saved: str | None, folder: Path) -> str | None:
     return None
 
 
+def _written_over(kept: Measurement, lines: Lines) -> bool:
+    """Whether the file that a measurement names has the weights of a later step, which named it again."""
+    later = [one for one in lines.found if isinstance(one, Measurement) and one.step > kept.step]
+    return any(one.saved == kept.saved for one in later)
+
+
 def _tested(report: LiveReport, options: LiveOptions, folder: Path) -> LiveReport:
     """The report with the test score: from an earlier end of this campaign, or measured now."""
     kept = report.kept
-    if options.test is None or kept is None:
+    if kept is None:
         return report
     path = options.out / REPORT_JSON
-    if path.exists():
+    if path.exists():  # also where no command is given now: what is measured once is not forgotten
         before = read_json(path, LiveReport, advice="remove it and run the command again", error=LiveError)
         if before.kept is not None and before.kept.test_score is not None:
             return replace(report, kept=replace(kept, test_score=before.kept.test_score))
+    if options.test is None:
+        return report
     trial = report.trials[kept.trial - 1]
     if kept.saved is None and "{saved}" in options.test:
         return replace(report, kept=replace(kept, test_failed="the weights are not there"))

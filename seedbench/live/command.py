@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seedbench.errors import LiveError
-from seedbench.live.contract import Outcome, Request
+from seedbench.live.contract import Failed, Outcome, Request
 from seedbench.live.process import Training
 from seedbench.live.watchdog import Watchdog
 
@@ -24,8 +24,8 @@ class Commands:
 
     A process is stopped (SIGSTOP) at the line that was waited for, and goes on when more is asked of its trial. Where
     more are stopped than may be held, the one that waits longest ends (SIGTERM, then SIGKILL), and is started again in
-    its folder. What it trains between its line and the stop is not charged. After a trial's last line its process may
-    come to its end by itself, for as long as the grace is.
+    its folder; one that has failed ends at once. What it trains between its line and the stop is not charged. After a
+    trial's last line its process may come to its end by itself, for as long as the grace is.
 
     Args:
         words: the command, from `process.template`.
@@ -90,7 +90,7 @@ class Commands:
                 if outcome is not None:
                     found.append((request, outcome))
                     del self._waiting[folder], self._since[folder]
-                    if last or not self._trainings[folder].alive:
+                    if last or isinstance(outcome, Failed) or not self._trainings[folder].alive:
                         self._end(folder)
             if found or time.monotonic() > end:
                 return found

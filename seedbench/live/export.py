@@ -50,7 +50,6 @@ def table_steps(session: Session) -> list[int]:
 def _row(session: Session, trial: LiveTrial, steps: list[int]) -> dict[str, Any]:
     model, task, recipe = session.plan.name.rsplit("/", 2)
     own, full = len(trial.measured), len(trial.measured) == len(steps)
-    failed = isinstance(trial.end, Failed)
     return {
         "trial_id": f"{recipe}-wi{trial.weight_init_seed}-do{trial.data_order_seed}",
         "model": model,
@@ -58,7 +57,7 @@ def _row(session: Session, trial: LiveTrial, steps: list[int]) -> dict[str, Any]
         "recipe": recipe,
         "weight_init_seed": trial.weight_init_seed,
         "data_order_seed": trial.data_order_seed,
-        "status": "failed" if failed else "finished" if full or trial.end else None,
+        "status": _status(trial, full, session.plan.majority_score),
         "ended_at": None if full else own,
         "score_name": session.plan.metric or "score",
         "majority_score": session.plan.majority_score,
@@ -69,3 +68,12 @@ def _row(session: Session, trial: LiveTrial, steps: list[int]) -> dict[str, Any]
         "train_loss": [one.train_loss for one in trial.measured],
         "train_seconds": trial.seconds or None,
     }
+
+
+def _status(trial: LiveTrial, full: bool, majority_score: float | None) -> str | None:
+    """As the schema has it; unknown where a trial was stopped, or nobody said what the commonest label scores."""
+    if isinstance(trial.end, Failed):
+        return "failed"
+    if majority_score is None or not (full or trial.end):
+        return None
+    return "finished" if trial.measured[-1].score > majority_score else "diverged"

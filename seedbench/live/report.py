@@ -56,7 +56,7 @@ class KeptReport:
         step: training steps, as the training counts them.
         score: the one that it was chosen by.
         validation_loss: nats; null where unknown.
-        saved: where its weights are; null where the training did not say, or where they are gone.
+        saved: where its weights are; null where the training did not say, or where they are gone or written over.
         train_again: a command that trains this trial again; null where there is none.
         test_score: measured once, at the end, by the command for it; null where there was none.
         test_failed: why that command gave no score; null where it did, or where there was none.
@@ -179,7 +179,9 @@ def summary(report: LiveReport) -> list[str]:
             f"{trial.data_order_seed}) at step {kept.step:,}, {plan.metric_name or 'score'} "
             f"{plan.as_measured(kept.score):.4f}. It was chosen by this score among {looks:,} that were measured, so "
             "the score flatters it.",
-            f"Its weights: {kept.saved}" if kept.saved else "Its weights: not saved, or no longer there.",
+            f"Its weights: {kept.saved}"
+            if kept.saved
+            else "Its weights: not saved, no longer there, or written over by a later step's.",
         ]
         if kept.train_again and not kept.saved:
             lines.append(f"To train it again: {kept.train_again}")

@@ -134,6 +134,14 @@ def test_tables_with_test_scores_keep_their_protocol():
     assert "held-out-2 takes test scores" not in " ".join(said_of(found))
 
 
+def test_how_near_is_said_of_the_tables_that_are_used():
+    """MRPC is nearest to 3,600 examples; RTE alone has enough trials for a budget of 20, and is off by 1.44 times."""
+    quick = {"replicates": 4, "processes": 1, "candidates": [("last_checkpoint", {})]}
+    found = advise(20, train_examples=3600, bias_correction=False, **quick)
+    assert [(table.task, table.train_examples) for table in found.tables] == [("rte", 2496)]
+    assert found.situation.examples_factor == 3600 / 2496
+
+
 @pytest.mark.parametrize(("examples", "factor", "far"), [(1000, 4, False), (1250, 5, True), (25, 10, True)])
 def test_how_far_the_nearest_is_off(examples, factor, far):
     table = counts("made", *[1, 3] * 6, train_examples=250)

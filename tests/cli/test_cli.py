@@ -199,6 +199,8 @@ def test_new_writes_a_strategy_that_runs(run, trials_folder):
     assert "seedbench check mine.py" in Path("mine.py").read_text()
     assert run("evaluate", "mine.py", "--trials", trials_folder, *QUICK)[0] == 0
     assert run("check", "mine.py", "--trials", trials_folder)[0] == 0
+    _, out, _ = run("new", "my rule.py")
+    assert "seedbench evaluate 'my rule.py'" in out and "seedbench check 'my rule.py'" in Path("my rule.py").read_text()
 
 
 def test_check_fails_with_exit_code_1(run, trials_folder):

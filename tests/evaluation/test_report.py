@@ -199,6 +199,12 @@ def test_nothing_is_said_of_compute_from_few_replicates():
     assert not any("plain best-of-n needs" in said for said in words(evaluation(FULL, replicates=20)))
 
 
+@pytest.mark.parametrize(("replicates", "few"), [(3, True), (9, True), (10, False), (500, False)])
+def test_so_few_replicates_that_intervals_do_not_hold_are_said(replicates, few):
+    said = f"With {replicates} replicates intervals are too narrow, and marks do not hold; the default is 500."
+    assert (said in words(evaluation(FULL, replicates=replicates))) == few
+
+
 def test_one_that_would_be_told_alone_is_not_among_many():
     found = evaluation(FULL, [other(FULL, p=0.08), other(FULL, "asha", p=0.08)])
     (said, _) = [sentence for sentence in words(found) if "points more of the gap than" in sentence]

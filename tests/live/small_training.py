@@ -39,13 +39,15 @@ class Model:
         self.w -= 0.3 * x[batch].T @ (p - y[batch]) / BATCH
         self.step += 1
 
-    def measure(self, saved: Path) -> dict:
+    def measure(self, state: Path) -> dict:
         _, _, x, y = data()
         p = 1 / (1 + np.exp(-x @ self.w))
         score, loss = float(np.mean((p > 0.5) == y)), float(-np.mean(np.log(np.where(y == 1, p, 1 - p))))
         train_loss = float(np.mean(self.losses[-(STEPS // VALIDATIONS) :]))
         measured = {"step": self.step, "score": score, "validation_loss": loss, "train_loss": train_loss}
-        return measured | {"saved": str(saved)}
+        kept = state.with_name(f"step-{self.step}.json")  # its own, and there before the line is
+        kept.write_text(json.dumps({"step": self.step, "w": self.w.tolist()}))
+        return measured | {"saved": str(kept)}
 
     def save(self, path: Path) -> None:
         state = {

@@ -17,8 +17,10 @@ import pytest
 from typer.testing import CliRunner
 
 from seedbench.cli.app import app
+from seedbench.live.command import Commands
+from seedbench.live.contract import Failed, Request
 from seedbench.live.log import read_log
-from seedbench.live.process import run_to_its_end
+from seedbench.live.process import run_to_its_end, template
 from seedbench.live.watchdog import Watchdog
 from seedbench.trialset import load_trials
 from tests.live.conftest import COMMAND, ROOT, TRAINING, live_words, processes_in, start_live, until
@@ -221,6 +223,20 @@ def test_one_that_takes_no_notice_of_sigterm_is_killed(campaign_folder, tmp_path
     assert done.exit_code == 0 and len(list((tmp_path / "second" / "runs").glob("*/saved"))) == 1
 
 
+def test_one_that_has_failed_holds_no_memory(campaign_folder, tmp_path) -> None:
+    """Nothing more is asked of it, so its process ends, though there would be room for it."""
+    words = template(script(tmp_path, line(1, "float('nan')") + "time.sleep(100)\n"))
+    workers, request = Commands(words, 4, in_memory=2), Request(1, 5, 6, campaign_folder / "runs" / "wi5-do6", 0)
+    try:
+        workers.start(request)
+        while not (found := workers.wait()):
+            pass
+        assert found == [(request, Failed("score nan at step 1"))]
+        assert not processes_in(campaign_folder)
+    finally:
+        workers.close()
+
+
 @pytest.mark.parametrize("more", [line(6) + "time.sleep(100)\n", "time.sleep(100)\n"])
 def test_one_that_goes_on_after_its_last_line_is_ended(more, campaign_folder, tmp_path) -> None:
     """Where it measures a sixth time it is no end to wait for; else it has the grace, of 0.3 seconds here."""
@@ -238,7 +254,7 @@ def test_one_that_dies_is_started_again_twice(campaign_folder, tmp_path) -> None
     dies += "if not (out.parent / 'first').exists() or (out.parent / 'first').read_text() == str(out):\n"
     dies += "    (out.parent / 'first').write_text(str(out))\n    sys.exit('no memory left')\n"
     train = script(tmp_path, dies + "".join(map(line, range(1, 6))))
-    done = run(*live_words("full_trials", campaign_folder, train=train, budget=2))
+    done = run(*live_words("full_trials", campaign_folder, "--majority-score", "0.4", train=train, budget=2))
     assert done.exit_code == 0, done.output
     report = json.loads((campaign_folder / "report.json").read_text())
     assert [trial["status"] for trial in report["trials"]] == ["failed", "finished"]
@@ -431,7 +447,7 @@ def test_what_a_campaign_leaves(campaign_folder, tmp_path) -> None:
         assert done.exit_code == 0, done.output
     report = json.loads((campaign_folder / "report.json").read_text())
     kept = report["kept"]
-    assert kept["test_score"] == 0.2 and kept["test_failed"] is None
+    assert kept["test_score"] == kept["step"] / 100 < 0.2 and kept["test_failed"] is None  # 20 steps are a trial
     assert [path.read_text() for path in campaign_folder.glob("runs/*/tests")] == ["x"]
     assert Path(kept["saved"]).is_file() and (campaign_folder / "report.txt").read_text() in done.output
     assert "was chosen by this score among 10 that were measured, so the score flatters it" in done.output.replace(
@@ -454,6 +470,50 @@ def test_what_a_campaign_leaves(campaign_folder, tmp_path) -> None:
     trial = report["trials"][kept["trial"] - 1]
     assert gone["saved"] is None and f"--seed {trial['weight_init_seed']} --data-seed" in gone["train_again"]
     assert f"To train it again: {gone['train_again']}" in (campaign_folder / "report.txt").read_text()
+
+
+@pytest.mark.parametrize(("more", "status"), [([], None), (["--majority-score", "0.5"], "diverged")])
+def test_curves_say_that_a_trial_diverged_only_where_that_is_known(more, status, campaign_folder, tmp_path) -> None:
+    """One that ends at 0.5 is no better than always the commonest label, if that scores 0.5."""
+    train = script(tmp_path, "".join(map(line, range(1, 6))))
+    done = run(*live_words("full_trials", campaign_folder, *more, train=train, budget=1))
+    assert done.exit_code == 0, done.output
+    (table,) = load_trials(campaign_folder / "trials").tables
+    assert table.status.tolist() == [status]
+
+
+#: Saves the step of its weights, all to one path or each to its own, before its line; step 2 of 5 is the best.
+SAVES = """
+for step in range(1, 6):
+    saved = out / ("weights" if {one} else f"weights-{{step}}")
+    saved.write_text(json.dumps({{"score": step / 10}}))
+    print(json.dumps({{"step": step, "score": 0.9 if step == 2 else 0.5, "saved": str(saved)}}))
+"""
+
+
+@pytest.mark.parametrize("one", [True, False])
+def test_weights_that_a_later_step_wrote_over_are_gone(one, campaign_folder, tmp_path) -> None:
+    """A file of the last step's weights is no file of those that are kept, and is not tested in their place."""
+    train = script(tmp_path, SAVES.format(one=one))
+    done = run(*live_words("full_trials", campaign_folder, "--test", "cat {saved}", train=train, budget=1))
+    assert done.exit_code == 0, done.output
+    kept = json.loads((campaign_folder / "report.json").read_text())["kept"]
+    assert kept["step"] == 2
+    if one:
+        assert (kept["saved"], kept["test_score"], kept["test_failed"]) == (None, None, "the weights are not there")
+        assert "written over by a later step's" in done.output and "To train it again: " in done.output
+    else:
+        assert Path(kept["saved"]).name == "weights-2" and kept["test_score"] == 0.2
+
+
+def test_a_test_score_stays_where_the_test_is_not_given_again(campaign_folder, tmp_path) -> None:
+    """Measured once is once: without its --test nothing is forgotten, and with another nothing is measured."""
+    words = live_words("full_trials", campaign_folder, train=script(tmp_path, SAVES.format(one=False)), budget=1)
+    for more in (["--test", "cat {saved}"], [], ["--test", 'echo {{"score": 1}}']):
+        done = run(*words, *more)
+        assert done.exit_code == 0, done.output
+        assert json.loads((campaign_folder / "report.json").read_text())["kept"]["test_score"] == 0.2
+        assert "Test: 0.2000, measured once" in done.output
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGKILL])

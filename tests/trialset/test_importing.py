@@ -97,6 +97,19 @@ def test_names_from_columns_make_several_tables_of_any_task(tmp_path):
     assert [table.name for table in load_trials(tmp_path / "set").tables] == ["a/mnli/x", "b/cola/x", "b/mnli/x"]
 
 
+def test_a_name_does_not_make_one_task_of_several(tmp_path):
+    """Seeds of their own are no collision, so nothing else would tell."""
+    own_seeds = [line.replace("cola,x,", "cola,x,7") for line in grid_lines(start="a,cola,x")]
+    path = write_csv(tmp_path, *grid_lines(start="a,mnli,x"), *own_seeds)
+    rule = "--task mnli would make one task of the 2 that column 'task' has: cola, mnli; leave --task out"
+    with pytest.raises(TrialSetError, match=rule):
+        import_curves(path, tmp_path / "set", ImportOptions(task="mnli"))
+    assert not (tmp_path / "set").exists()
+    for name, more in (("some", {"where": ("task=cola",)}), ("all", {"ignore": ("task",)})):
+        import_curves(path, tmp_path / name, ImportOptions(task="mnli", **more))
+    assert only_table(tmp_path / "some").num_trials == 6 and only_table(tmp_path / "all").num_trials == 12
+
+
 # --- names, units, direction ------------------------------------------------------------------------------------------
 
 

@@ -127,6 +127,13 @@ def _name(
     option = f"--{meaning}"
     pattern, rule = _NAME_RULES[meaning]
     column = given or meaning
+    there = sorted({str(value) for value in file.columns.get(meaning, ()) if value is not None})
+    if given and column not in file.columns and len(there) > 1:
+        shown = ", ".join(there[:_SHOWN]) + (", …" if len(there) > _SHOWN else "")
+        raise TrialSetError(
+            f"{file.path}: {option} {given} would make one {meaning} of the {len(there)} that column {meaning!r} has: "
+            f"{shown}; leave {option} out, or take some with --where {meaning}=…, or --ignore {meaning}"
+        )
     if column not in file.columns and (given or meaning in found):
         values = [given] * len(file.place) if given else found[meaning]
         for value in values:

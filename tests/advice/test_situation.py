@@ -107,10 +107,10 @@ def test_the_nearest_tables():
     """By ratio, and what is up to 1.5 times as far off as the nearest is near, too."""
     assert chosen(500, True) == {"sst2 few256-all", "mrpc few256-all"}
     assert chosen(3000, False) == {"rte dodge2020-lr1e-4-all", "mrpc dodge2020-lr1e-4-all"}
-    assert chosen(64, None) == {"sst2 few64-all", "sst2 few64-5-epochs-no-bias-correction-lr4e-4"}
+    assert chosen(64, None) == {"sst2 few64-all", "sst2 few64-5-epochs-no-bias-correction-lr3e-4", "sst2 few64-5-epochs-no-bias-correction-lr4e-4"}
     assert chosen(90, True) == {"sst2 few64-all", "sst2 few128-all"}  # 1.41 and 1.42 times
     assert chosen(1_000_000, False) == {"cola dodge2020-lr1e-4-all"}
-    assert len(chosen(None, True)) == 4 and len(chosen(None, False)) == 6
+    assert len(chosen(None, True)) == 4 and len(chosen(None, False)) == 7
 
 
 def test_what_is_said_of_the_nearest_tables(run):
@@ -129,7 +129,7 @@ def test_what_is_said_of_the_nearest_tables(run):
 
 def test_tables_with_test_scores_keep_their_protocol():
     found = advise(4, train_examples=100, bias_correction=False, replicates=4, candidates=[("last_checkpoint", {})])
-    assert found.protocol == "held-out-2" and len(found.tables) == 3  # two rates at 128 examples, one at 64
+    assert found.protocol == "held-out-2" and len(found.tables) == 4  # two rates at 128 examples, two at 64
     assert (found.situation.examples_factor, found.situation.protocol_asked) == (128 / 100, None)
     assert "held-out-2 takes test scores" not in " ".join(said_of(found))
 

@@ -107,7 +107,11 @@ def test_the_nearest_tables():
     """By ratio, and what is up to 1.5 times as far off as the nearest is near, too."""
     assert chosen(500, True) == {"sst2 few256-all", "mrpc few256-all"}
     assert chosen(3000, False) == {"rte dodge2020-lr1e-4-all", "mrpc dodge2020-lr1e-4-all"}
-    assert chosen(64, None) == {"sst2 few64-all", "sst2 few64-5-epochs-no-bias-correction-lr3e-4", "sst2 few64-5-epochs-no-bias-correction-lr4e-4"}
+    assert chosen(64, None) == {
+        "sst2 few64-all",
+        "sst2 few64-5-epochs-no-bias-correction-lr3e-4",
+        "sst2 few64-5-epochs-no-bias-correction-lr4e-4",
+    }
     assert chosen(90, True) == {"sst2 few64-all", "sst2 few128-all"}  # 1.41 and 1.42 times
     assert chosen(1_000_000, False) == {"cola dodge2020-lr1e-4-all"}
     assert len(chosen(None, True)) == 4 and len(chosen(None, False)) == 7

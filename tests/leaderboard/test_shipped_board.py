@@ -54,7 +54,7 @@ def test_results_are_what_the_trials_say(board):
 
 
 def test_what_the_rules_say_of_first_losses_is_so():
-    """Of the scored tables of the trials in the wheel: what an exact first validation loss tells, and what the rounded ones do."""
+    """Of the scored tables in the wheel: what an exact first validation loss tells, and what the rounded ones do."""
     trials = told = 0
     for table in load_trials().tables:
         if table.test_score is None:

@@ -133,8 +133,8 @@ def exit_code(command: Callable[..., None] | typer.Typer, called: str) -> int:
         return refuse(name, _with_option(str(error), sys.argv[1:]), getattr(error, "frames", ""))
     except _USAGE_ERROR as error:
         message = " ".join(error.format_message().split()).rstrip(".")  # type: ignore[attr-defined]
-        context = getattr(error, "ctx", None)
-        return refuse(name, f"{message}. See: {context.command_path if context else called} --help")
+        context, stop = getattr(error, "ctx", None), "" if message.endswith("?") else "."
+        return refuse(name, f"{message}{stop} See: {context.command_path if context else called} --help")
     return code or 0
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from seedbench.advice.developed import developed_words
+from seedbench.advice.nearest import factor
 from seedbench.advice.recipe_words import recipe_words
 from seedbench.display.terminal import full_trials, half, joined
 from seedbench.evaluation.words import few_replicates_words, left_out_words
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 #: From so many times more or fewer training examples on no table is called near: a round number, not a measured one.
 _FAR = 5
+#: From so many times on it is said how far those are that were taken: a round number, too.
+_OFF = 2
 
 
 def advice_words(advice: Advice) -> list[list[str]]:
@@ -48,12 +52,25 @@ def _situation_words(advice: Advice, situation: Situation) -> list[str]:
             "examples. How many trials fail, and what choosing among them wins, change with that number, and how much "
             "over such a distance is unknown: what follows is a guess."
         )
+    elif (off := _farthest(advice, situation)) >= _OFF:
+        near = situation.examples_factor or off
+        span = f"{off:.1f}" if f"{near:.1f}" == f"{off:.1f}" else f"{near:.1f} to {off:.1f}"
+        said.append(
+            f"In training examples they are off by a factor of {span}. How many trials fail, and what choosing among "
+            "them wins, change with that number."
+        )
     if situation.protocol_asked is not None:
         said.append(
             f"{situation.protocol_asked} takes test scores, and not every table here has them: all is scored on the "
             f"dev set, which also chose ({advice.protocol})."
         )
     return said
+
+
+def _farthest(advice: Advice, situation: Situation) -> float:
+    """By how many times the farthest table's training examples are more, or fewer; 1 where that is not known."""
+    known = [table.train_examples for table in advice.tables if table.train_examples]
+    return max((factor(one, situation.train_examples) for one in known), default=1) if situation.train_examples else 1
 
 
 def _nothing_words(advice: Advice) -> str:
@@ -103,9 +120,13 @@ def _strategy_words(advice: Advice) -> list[str]:
     tables = "one trial table" if len(advice.tables) == 1 else f"{len(advice.tables)} trial tables"
     trials = "one full trial" if advice.budget == 1 else f"{advice.budget} full trials"
     if advice.advised is None:
+        best = advice.distinct[0]
         sentences = [_best_of_n_words(advice, tables, trials), _promising_words(advice)]
+        sentences += [developed_words(advice, best)] if best.difference > 0 else []
     else:
         sentences = [_advised_words(advice, advice.advised, tables, trials), _compute_words(advice, advice.advised)]
+        named = {one.name: one for one in (advice.distinct[0], advice.advised)}  # the first is said to be better still
+        sentences += [developed_words(advice, one) for one in named.values()]
     sentences.append(_gain_words(advice))
     if len(advice.tables) == 1:
         (table,) = advice.tables

@@ -10,6 +10,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from seedbench import __version__
+from seedbench.errors import SelectionError
 from seedbench.evaluation.replayed import Replayed, replay_selected
 from seedbench.evaluation.result import Against, Evaluation, StrategyIdentity
 from seedbench.evaluation.rows import differences_of, rows_of, summaries_of, summary_differences_of
@@ -67,7 +68,17 @@ def evaluate_selected(
     alone = callable(against) or not isinstance(against, Iterable) or isinstance(against, str)
     others = (against,) if alone else tuple(against)  # type: ignore[arg-type]
     strategies = [load_strategy(one, sealed=options.sandbox) for one in (strategy, *others)]
+    _refuse_twice(strategies[1:])
     return scored(replay_selected(strategies, selection, options, progress=progress))
+
+
+def _refuse_twice(others: Sequence[Strategy]) -> None:
+    """One comparison that is made twice would count twice among those that hold together."""
+    seen = set[tuple[str, str | None]]()
+    for each in others:
+        if each.sha256 is not None and (each.name, each.sha256) in seen:
+            raise SelectionError(f"against: {each.name} is there twice; name it once")
+        seen.add((each.name, each.sha256))
 
 
 def scored(replayed: Replayed) -> Evaluation:

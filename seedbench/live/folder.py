@@ -16,6 +16,7 @@ from typing import Any
 
 from seedbench.errors import LiveError
 from seedbench.files import locked, make_folder
+from seedbench.live.lines import Lines
 from seedbench.live.log import make_plan, read_log
 from seedbench.live.session import Session
 from seedbench.strategy import Strategy
@@ -54,6 +55,8 @@ def check_folder(folder: Path) -> None:
 def open_session(folder: Path, strategy: Strategy, *, seed: int | None, write: bool = True, **options: Any) -> Session:
     """The session of a campaign's folder: a new one, or where it was.
 
+    A campaign that was told nothing, and whose trials have measured nothing, is no other campaign: one begins anew.
+
     Args:
         folder: from `campaign_folder`.
         strategy: the strategy.
@@ -67,8 +70,10 @@ def open_session(folder: Path, strategy: Strategy, *, seed: int | None, write: b
     log, runs = folder / LOG, folder / RUNS
     if not log.exists():
         return Session(strategy, seed=seed, folder=runs, log=log if write else None, **options)
-    there, _ = read_log(log)
+    there, told = read_log(log)
     here = make_plan(strategy, seed=there.seed if seed is None else seed, **options)
+    if here != there and not told and not any(Lines(trial).read() for trial in runs.glob("*")):
+        return Session(strategy, seed=here.seed, folder=runs, log=log if write else None, **options)
     for name, value in vars(here).items():
         if (before := getattr(there, name)) != value:
             raise LiveError(

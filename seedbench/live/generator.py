@@ -77,12 +77,31 @@ class Generators:
         lines.finish()
         lines.read()
         run = Run(request.weight_init_seed, request.data_order_seed, request.folder, lines.last)
-        return iter(self._train(run)), lines
+        return _ascending(self._train(run)), lines
 
     def _close(self, folder: Path) -> None:
         training, _ = self._held.pop(folder)
         with suppress(Exception):  # its own `finally`; what it measured is told
             training.close()  # type: ignore[attr-defined]
+
+
+def _ascending(training: Iterable[Measurement]) -> Iterator[Measurement]:
+    """What a training yields; one that does not get on would be passed over without end.
+
+    Raises:
+        ValueError: a step that is not above the one before.
+    """
+    last, steps = -1, iter(training)
+    try:
+        for measured in steps:
+            if isinstance(measured, Measurement):
+                if measured.step <= last:
+                    raise ValueError(f"train(run) yielded step {measured.step} after step {last}: steps must ascend")
+                last = measured.step
+            yield measured
+    finally:
+        with suppress(AttributeError):  # of an iterator that is no generator
+            steps.close()  # type: ignore[attr-defined]
 
 
 def failure(error: BaseException) -> str:

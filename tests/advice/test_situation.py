@@ -6,7 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from dataset_card.own import DEVELOPED_ON as DEVELOPED
+from dataset_card.own import OWN
 from seedbench.advice import advise
+from seedbench.advice.developed import DEVELOPED_ON
 from seedbench.advice.gains import expected_largest
 from seedbench.advice.nearest import nearest, situation_of
 from seedbench.advice.result import Situation
@@ -153,6 +156,33 @@ def test_how_far_the_nearest_is_off(examples, factor, far):
     assert found.situation == Situation(examples, None, examples_factor=factor)
     said = " ".join(said_of(found))
     assert (f"Nothing recorded is near: the nearest is off by a factor of {factor} in training" in said) == far
+    assert (f"In training examples they are off by a factor of {factor}.0." in said) != far
+
+
+@pytest.mark.parametrize(
+    ("examples", "said"),
+    [(500, "off by a factor of 3.9 to 5.0."), (3600, "off by a factor of 1.4"), (1000, "off by a factor of 2.5 to 3.")],
+)
+def test_how_far_those_are_that_were_taken_is_said(examples, said):
+    """Without bias correction: two tables of 128 examples and RTE's 2,496; of 3,600 RTE's and MRPC's are near."""
+    quick = {"replicates": 4, "processes": 1, "candidates": [("last_checkpoint", {})]}
+    words = " ".join(said_of(advise(16, train_examples=examples, bias_correction=False, **quick)))
+    assert (f"In training examples they are {said}" in words) == (examples != 3600)
+
+
+def test_that_a_rule_was_developed_on_what_advises_it_is_said():
+    quick = {"replicates": 20, "processes": 1, "candidates": [("patient_halving", {}), ("race", {})]}
+    found = advise(8, train_examples=64, bias_correction=False, **quick)
+    assert len(found.tables) == 2 and found.distinct[0].name == "patient_halving"
+    words = " ".join(said_of(found))
+    assert "patient_halving was developed on 1 of these 2 tables, where its score flatters it." in words
+    assert "race was developed" not in words
+    elsewhere = replace(found, trials=replace(found.trials, name="somebody/else"))
+    assert "was developed" not in " ".join(said_of(elsewhere))
+
+
+def test_where_rules_were_developed_is_what_the_page_of_rules_has():
+    assert DEVELOPED_ON == {OWN: DEVELOPED}
 
 
 def test_another_protocol_in_place_of_the_one_asked_for_is_said():

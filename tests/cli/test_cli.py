@@ -347,7 +347,7 @@ def test_help_is_that_of_the_command(refused):
 
 def test_a_bad_command(refused):
     refused("evaluate", rule="Missing argument 'STRATEGY'")
-    refused("evaluat", "asha", rule="No such command 'evaluat'")
+    refused("evaluat", "asha", rule="No such command 'evaluat'. Did you mean 'evaluate'? See: seedbench --help")
     refused("evaluate", "asha", "--trials", "nowhere", rule="nowhere: no such folder")
     refused("evaluate", "asha", "--trials", "owner/name", rule="owner/name: neither a folder here nor")
     refused("trials", "nowhere", rule="no such folder")

@@ -203,6 +203,14 @@ def test_the_gap_at_a_budget_is_that_of_the_rows(evaluation, two_tables):
     assert (last.gap_closed, last.gap_closed_low, last.gap_closed_high) == pytest.approx(alone)
 
 
+def test_a_strategy_is_compared_with_once(two_tables):
+    """Twice it would count twice among the lines that hold together; with other parameters it is another."""
+    with pytest.raises(SelectionError, match="against: start_many is there twice; name it once"):
+        evaluate("asha", two_tables, replicates=4, against=["start_many", "full_trials", "start_many"])
+    many = ["start_many", "start_many(fraction=0.5)"]
+    assert [one.name for one in evaluate("asha", two_tables, replicates=4, against=many).against] == many
+
+
 def test_against_is_paired(evaluation):
     (other,) = evaluation.against
     assert other.name == "full_trials"

@@ -389,6 +389,20 @@ def test_another_campaigns_folder_is_refused(campaign_folder, tmp_path) -> None:
         assert said in str(run(*words).exception)
 
 
+def test_a_campaign_that_was_told_nothing_is_no_other_campaign(campaign_folder, tmp_path, monkeypatch, capsys) -> None:
+    """After a command that was mistyped the right one begins anew; but not where something was measured."""
+    mistyped = live_words("full_trials", campaign_folder, train="pyhton {weight_init_seed} {folder}", budget=1)
+    code, said = refused(monkeypatch, capsys, mistyped)
+    assert code == 2 and "pyhton: cannot be started" in said
+    right = live_words("full_trials", campaign_folder, train=script(tmp_path, line(1)), budget=1)
+    done = run(*right)
+    assert done.exit_code == 0, done.output
+    log = campaign_folder / "log.jsonl"
+    assert read_log(log)[0].training == right[right.index("--train") + 1]
+    log.write_text(log.read_text().splitlines()[0] + "\n")  # killed before it was told what is in the trial's folder
+    assert "its training is" in str(run(*mistyped).exception)
+
+
 def test_a_strategy_that_raises_shows_its_own_lines(campaign_folder, tmp_path) -> None:
     (tmp_path / "s.py").write_text("def strategy(campaign):\n    campaign.start().advance()\n    return 1 / 0\n")
     process = start_live(*live_words(str(tmp_path / "s.py"), campaign_folder))

@@ -18,6 +18,7 @@ from rich.console import Console
 from seedbench.campaign import Around, shown_loss
 from seedbench.errors import LiveCampaignFailed, LiveError, StrategyFileError
 from seedbench.live import Generators, LiveOptions, Measurement, Request, Session, run_live, stopping_words, train_for
+from seedbench.live.contract import Failed
 from seedbench.replay import Deadline, RecordedTrials, run_campaign, whole_table
 from seedbench.strategy import load_strategy
 from seedbench.trialset import TrialTable
@@ -96,6 +97,27 @@ def test_replay_equals_life(strategy, in_memory, recorded, training, tmp_path) -
     assert paid == stored(expected)
     assert kept_live == kept
     assert session.steps_spent == len(paid)
+
+
+def test_a_generator_that_does_not_get_on_has_failed(tmp_path) -> None:
+    """One that yields the same step for ever is told so, and closed."""
+    closed = []
+
+    def train(run):
+        try:
+            while True:
+                yield Measurement(1, 0.5)
+        finally:
+            closed.append(run)
+
+    session = open_session("full_trials", tmp_path / "runs")
+    workers, request = Generators(train, 1), session.ask()
+    workers.start(request)
+    workers.start(replace(request, checkpoint=1))
+    (_, first), (_, second) = workers.wait() + workers.wait()
+    assert (first.step, second) == (1, Failed("ValueError: train(run) yielded step 1 after step 1: steps must ascend"))
+    assert len(closed) == 1
+    session.close()
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

@@ -87,6 +87,9 @@ def trials_table(trials: TrialSet, width: int) -> Group:
     if any((table.status == "failed").any() for table in trials.tables):
         note = "failed: ended by itself, or its scores became NaN; neither diverged nor finished"
         parts.append(Text(note, style="dim"))
+    if any(table.unknown.any() for table in trials.tables):
+        note = "not known: without a majority score; seedbench trials import --majority-score X compares with it"
+        parts.append(Text(note, style="dim"))
     scored = [f"{table.task} {table.recipe}" for table in trials.tables if table.test_score is not None]
     if len(scored) < len(trials.tables):
         note = "No test scores: protocol dodge2020 works on such tables, held-out-2 does not."

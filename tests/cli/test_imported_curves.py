@@ -146,6 +146,7 @@ def test_trials_that_failed_are_counted_and_explained(imported, said):
     text = re.sub(r"(init-a,x1,[23]0),[\d.]+,", r"\1,nan,", "\n".join(lines()))
     folder, out = imported("set", "--score", "accuracy", text=text)
     assert "0, 1 failed, 35 not known" in out and "failed: ended by itself, or its scores became NaN" in out
+    assert "not known: without a majority score; seedbench trials import --majority-score X" in " ".join(out.split())
     assert "failed:" not in imported("whole", *ACCURACY)[1]
     assert "Failed, and counted as neither: 1 trial." in said("findings", "--trials", folder)
 

@@ -255,14 +255,14 @@ def strategy(campaign):
 """
 
 
-def test_what_is_interrupted_goes_on_and_says_the_same(board, tmp_path):
+def test_what_is_interrupted_goes_on_and_says_the_same(trials_folder, tmp_path):
     """By Ctrl-C, and then by SIGKILL; without a seed, which is drawn once. No world is played twice."""
     try:
         open_sandbox().close()
     except CannotSeal as reason:
         pytest.skip(str(reason))
     (tmp_path / "mine.py").write_text(WAITS)
-    words = ["mine.py", "--replicates", "4", "--worlds", "5", "--processes", "1"]
+    words = ["mine.py", "--public", str(trials_folder), "--replicates", "4", "--worlds", "5", "--processes", "1"]
     cache = tmp_path / "cache"
 
     def start(*more: str) -> subprocess.Popen[str]:

@@ -104,7 +104,7 @@ def live(
         soft_wrap=True,
         highlight=False,
     )
-    with LiveProgress(session, f"{strategy.name} on {session.plan.name}", console) as progress:
+    with LiveProgress(session, session.plan.title, console) as progress:
         train_for(session, trainings, progress, interruption)
     with (
         interruption.installed(),

@@ -32,6 +32,7 @@ from seedbench.live.folder import (
 from seedbench.live.generator import Generators, Train, train_file
 from seedbench.live.interruption import Interruption
 from seedbench.live.lines import Lines
+from seedbench.live.log import UNNAMED
 from seedbench.live.loop import Workers, train_for
 from seedbench.live.process import FIELDS, end_left_over, filled, last_words, run_to_its_end, template
 from seedbench.live.progress import LiveProgress
@@ -71,7 +72,7 @@ class LiveOptions:
     out: Path
     grid: tuple[int, int] = GRID
     seed: int | None = None
-    name: str = "model/task/recipe"
+    name: str = UNNAMED
     metric: str | None = None
     majority_score: float | None = None
     failed_score: float | None = None
@@ -101,7 +102,7 @@ def run_live(strategy: Strategy, options: LiveOptions, console: Console) -> Live
     out, interruption = options.out, Interruption()
     with campaign_folder(out), interruption.installed():
         session = open_session(out, strategy, **_session_options(options))
-        title = f"{strategy.name} on {session.plan.name}, seed {session.plan.seed}, in {out}"
+        title = f"{session.plan.title}, seed {session.plan.seed}, in {out}"
         console.print(title, soft_wrap=True, highlight=False)
         with LiveProgress(session, title, console, out / PROGRESS) as progress:
             train_for(session, _workers(options), progress, interruption)

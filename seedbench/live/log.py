@@ -20,6 +20,7 @@ from seedbench.trialset import LARGEST_SCORE, SCORE_NAME
 from seedbench.trialset.schema import NEGATED, as_measured, sign_of
 
 LARGEST_GRID = 1_000_000
+UNNAMED = "model/task/recipe"  # what is trained, until somebody names it
 _ADVICE = "not what a live campaign writes: remove it and start again"
 
 
@@ -56,6 +57,11 @@ class Plan:
     labels: int | None = None
     failed_score: float | None = None
     training: str | None = None
+
+    @property
+    def title(self) -> str:
+        """Which strategy on what, for headings."""
+        return f"{self.strategy} on {'trials without a name' if self.name == UNNAMED else self.name}"
 
     @property
     def metric_name(self) -> str | None:

@@ -216,7 +216,7 @@ def text(report: LiveReport) -> str:
     stream, plan = io.StringIO(), report.plan
     console = open_console(file=stream, width=110, highlight=False, soft_wrap=True)
     grid = f"{plan.grid[0]}x{plan.grid[1]}"
-    print(f"{plan.strategy} on {plan.name}: live, budget {plan.budget}, grid {grid}, seed {plan.seed}\n", file=stream)
+    print(f"{plan.title}: live, budget {plan.budget}, grid {grid}, seed {plan.seed}\n", file=stream)
     for line in summary(report):
         print(line, file=stream)
     print(file=stream)

@@ -18,7 +18,7 @@ from seedbench.errors import LiveCampaignFailed, LiveError, StrategyFailed, Stra
 from seedbench.files import append_line
 from seedbench.live.book import Book
 from seedbench.live.contract import NOTHING_MEASURED, Ended, Failed, Measurement, Outcome, Request, outcome_of
-from seedbench.live.log import Event, Plan, event, line_of, make_plan, read_log, write_log
+from seedbench.live.log import UNNAMED, Event, Plan, event, line_of, make_plan, read_log, write_log
 from seedbench.live.trial import Kept, LiveTrial
 from seedbench.replay import Deadline, run_campaign
 from seedbench.strategy import Strategy, load_strategy, refuse_oracle
@@ -71,7 +71,7 @@ class Session:
         checkpoints: int | Sequence[int],
         grid: tuple[int, int] = GRID,
         seed: int | None = None,
-        name: str = "model/task/recipe",
+        name: str = UNNAMED,
         metric: str | None = None,
         majority_score: float | None = None,
         dev_examples: int | None = None,

@@ -403,6 +403,14 @@ def test_a_campaign_that_was_told_nothing_is_no_other_campaign(campaign_folder, 
     assert "its training is" in str(run(*mistyped).exception)
 
 
+def test_trials_without_a_name_are_called_so(campaign_folder, tmp_path) -> None:
+    words = live_words("full_trials", campaign_folder, train=script(tmp_path, line(1)), budget=1)
+    at = words.index("--name")
+    done = run(*words[:at], *words[at + 2 :])
+    assert done.exit_code == 0, done.output
+    assert "full_trials on trials without a name: live, budget 1" in (campaign_folder / "report.txt").read_text()
+
+
 def test_a_strategy_that_raises_shows_its_own_lines(campaign_folder, tmp_path) -> None:
     (tmp_path / "s.py").write_text("def strategy(campaign):\n    campaign.start().advance()\n    return 1 / 0\n")
     process = start_live(*live_words(str(tmp_path / "s.py"), campaign_folder))

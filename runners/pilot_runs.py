@@ -28,7 +28,7 @@ def record(plan: Path, of_pilots: Sequence[OfPilots]) -> list[str]:
 
     Raises:
         PilotError: the results of before are damaged.
-        LogError: a log is not there, or is damaged.
+        TrialLogError: a log is not there, or is damaged.
     """
     before = read_results(plan)
     results = [_before(pilots, table, before) or _in_logs(pilots, table) for pilots, table in of_pilots]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -33,7 +33,7 @@ class Generators:
 
     def __init__(self, train: Train, in_memory: int = 2) -> None:
         self._train, self._in_memory = train, in_memory
-        self._held: dict[Path, tuple[Iterator[Measurement], Lines]] = {}  # last used last
+        self._held: dict[Path, tuple[Generator[Measurement], Lines]] = {}  # last used last
         self._asked: list[Request] = []
 
     def start(self, request: Request) -> None:
@@ -69,7 +69,7 @@ class Generators:
             self._close(request.folder)
         return outcome
 
-    def _started(self, request: Request) -> tuple[Iterator[Measurement], Lines]:
+    def _started(self, request: Request) -> tuple[Generator[Measurement], Lines]:
         while len(self._held) >= self._in_memory:
             self._close(next(iter(self._held)))
         make_folder(request.folder)
@@ -82,10 +82,10 @@ class Generators:
     def _close(self, folder: Path) -> None:
         training, _ = self._held.pop(folder)
         with suppress(Exception):  # its own `finally`; what it measured is told
-            training.close()  # type: ignore[attr-defined]
+            training.close()
 
 
-def _ascending(training: Iterable[Measurement]) -> Iterator[Measurement]:
+def _ascending(training: Iterable[Measurement]) -> Generator[Measurement]:
     """What a training yields; one that does not get on would be passed over without end.
 
     Raises:
@@ -100,8 +100,8 @@ def _ascending(training: Iterable[Measurement]) -> Iterator[Measurement]:
                 last = measured.step
             yield measured
     finally:
-        with suppress(AttributeError):  # of an iterator that is no generator
-            steps.close()  # type: ignore[attr-defined]
+        if isinstance(steps, Generator):
+            steps.close()
 
 
 def failure(error: BaseException) -> str:

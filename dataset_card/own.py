@@ -17,18 +17,6 @@ from seedbench.strategies.patient_halving import PatientHalving, Seen
 from seedbench.trialset import TrialTable
 
 OWN = "patient_halving"
-#: The tables that were open while its parameters were chosen. Others judge it.
-DEVELOPED_ON = (
-    "cola/dodge2020-lr1e-4-all",
-    "mrpc/dodge2020-lr1e-4-all",
-    "mrpc/few256-all",
-    "rte/dodge2020-lr1e-4-all",
-    "sst2/few64-all",
-    "sst2/few128-all",
-    "sst2/few256-all",
-    "sst2/few64-5-epochs-no-bias-correction-lr4e-4",
-    "sst2/few128-5-epochs-no-bias-correction-lr3e-4",
-)
 #: What each part of it is replaced by, to see what the part is worth.
 PARTS: dict[str, dict[str, Any]] = {
     "as it ships": {},

@@ -6,9 +6,10 @@ import math
 from collections.abc import Sequence
 from statistics import fmean
 
-from dataset_card.own import DEVELOPED_ON, OWN, PARTS
+from dataset_card.own import OWN, PARTS
 from dataset_card.rules import Cell, Measured, Rule, Table
 from seedbench.display.terminal import joined
+from seedbench.strategy import DEVELOPED_ON
 
 BUDGETS = (4, 8, 16)
 #: What is asked of a rule where trials fail: the geometric mean of its multipliers at these budgets, and at 32.
@@ -64,7 +65,7 @@ def tuned(measured: Measured) -> str:
         )
     ]
     same = sum(best is default for best, default in chosen(measured).values())
-    seen = sum(table.name in DEVELOPED_ON for table in unseen)
+    seen = sum(table.name in DEVELOPED_ON[OWN] for table in unseen)
     but = f", but for `{OWN}`, which was developed on {seen} of them as well" if seen else ""
     return (
         "## Tuned by one procedure\n\n"

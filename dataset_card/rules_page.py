@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataset_card.own import DEVELOPED_ON, OWN
+from dataset_card.own import OWN
 from dataset_card.own_page import BUDGETS, ablation, cells_of, limit, mean, mean_multiplier, tuned, worth
 from dataset_card.rules import Cell, Kind, Measured, Table
 from seedbench import display
@@ -10,6 +10,7 @@ from seedbench.display import charts
 from seedbench.display.axes import Axis
 from seedbench.display.terminal import joined, multiplier
 from seedbench.files import work_folder
+from seedbench.strategy import DEVELOPED_ON
 
 PAGE = "rules.md"
 KINDS: dict[Kind, tuple[str, str]] = {
@@ -100,7 +101,7 @@ def _elsewhere(measured: Measured) -> str:
     left_out: dict[str, list[Table]] = {}
     for table in sorted(signal, key=lambda table: table.name):
         left_out.setdefault(f"task {table.name.split('/')[0]}", []).append(table)
-    judges = [table for table in signal if table.name not in DEVELOPED_ON]
+    judges = [table for table in signal if table.name not in DEVELOPED_ON[OWN]]
     left_out |= {f"table {table.name}": [table] for table in judges}
     own = [rule for rule in measured.rules if rule.name == OWN]
     others = [rule for rule in measured.rules if rule.name not in (OWN, "full_trials", "last_checkpoint")]

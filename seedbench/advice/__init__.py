@@ -5,7 +5,6 @@ recipes   pairs of recipes, of which one mends a fault of the other
 gains     what choosing among full trials is expected to win
 budgets   which budget
 nearest   which tables are nearest to what is trained next
-developed on which tables a rule was developed
 result    what it found
 report    what a person sees of it; words and recipe_words say it in sentences
 """

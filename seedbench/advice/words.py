@@ -5,12 +5,12 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from seedbench.advice.developed import developed_words
 from seedbench.advice.nearest import factor
 from seedbench.advice.recipe_words import recipe_words
 from seedbench.display.terminal import full_trials, half, joined
 from seedbench.evaluation.words import few_replicates_words, left_out_words
 from seedbench.metrics import CEILING_TRIALS, ROUNDING
+from seedbench.strategy import DEVELOPED_IN, DEVELOPED_ON
 from seedbench.text import counted
 
 if TYPE_CHECKING:
@@ -122,11 +122,11 @@ def _strategy_words(advice: Advice) -> list[str]:
     if advice.advised is None:
         best = advice.distinct[0]
         sentences = [_best_of_n_words(advice, tables, trials), _promising_words(advice)]
-        sentences += [developed_words(advice, best)] if best.difference > 0 else []
+        sentences += [_developed_words(advice, best)] if best.difference > 0 else []
     else:
         sentences = [_advised_words(advice, advice.advised, tables, trials), _compute_words(advice, advice.advised)]
         named = {one.name: one for one in (advice.distinct[0], advice.advised)}  # the first is said to be better still
-        sentences += [developed_words(advice, one) for one in named.values()]
+        sentences += [_developed_words(advice, one) for one in named.values()]
     sentences.append(_gain_words(advice))
     if len(advice.tables) == 1:
         (table,) = advice.tables
@@ -137,6 +137,16 @@ def _strategy_words(advice: Advice) -> list[str]:
         if table.needed is not None:
             sentences.append(f"It {needed_words(table.needed, table)}.")
     return [sentence for sentence in sentences if sentence]
+
+
+def _developed_words(advice: Advice, candidate: Candidate) -> str:
+    """On how many of an advice's tables a candidate was developed, as a sentence; "" where on none."""
+    known = DEVELOPED_ON.get(candidate.name, ()) if advice.trials.name == DEVELOPED_IN else ()
+    there = sum(f"{table.task}/{table.recipe}" in known for table in advice.tables)
+    if not there:
+        return ""
+    of = "this table" if len(advice.tables) == 1 else f"{there} of these {counted(len(advice.tables), 'table')}"
+    return f"{candidate.label} was developed on {of}, where its score flatters it."
 
 
 def _gain_words(advice: Advice) -> str:

@@ -11,18 +11,27 @@ Parameters are the fields of a dataclass: `my_strategy.py(fraction=0.5)` is what
     named        what it is called: names with parameters, and what values those can have
     neighbours   the files beside it that a file imports
     binding      runs a file, finds what it binds, and gives that its parameters
-    described    what is said of a strategy: its first line, its parameters, the settings worth trying
+    described    what is said of a strategy: its first line, its parameters, settings worth trying, where it was developed
     frames       what is said of one that failed
 """
 
 from seedbench.strategy.binding import execute, with_given
-from seedbench.strategy.described import Setting, describe, parameters_of, tried_settings
+from seedbench.strategy.described import (
+    DEVELOPED_IN,
+    DEVELOPED_ON,
+    Setting,
+    describe,
+    parameters_of,
+    tried_settings,
+)
 from seedbench.strategy.frames import failure_of
 from seedbench.strategy.loading import Strategy, load_strategy, one_file_words, refuse_oracle, shipped
 from seedbench.strategy.named import checked_parameters, file_of, parse_settings, with_parameters_said
 from seedbench.strategy.neighbours import statements, syntax_tree
 
 __all__ = [
+    "DEVELOPED_IN",
+    "DEVELOPED_ON",
     "Setting",
     "Strategy",
     "checked_parameters",

@@ -1,4 +1,4 @@
-"""What is said of a strategy: the first line of its file, and its parameters."""
+"""What is said of a strategy: the first line of its file, its parameters, and where it was developed."""
 
 from __future__ import annotations
 
@@ -13,6 +13,23 @@ from seedbench.strategy.loading import Strategy, load_strategy, shipped
 
 #: A shipped strategy, and the parameters that differ from its defaults.
 Setting = tuple[str, dict[str, Any]]
+
+#: The trial set of these tables; and by strategy those, as task/recipe, that were open while its parameters were
+#: chosen. Others judge it.
+DEVELOPED_IN = "seedbench/bert-glue-trials"
+DEVELOPED_ON = {
+    "patient_halving": (
+        "cola/dodge2020-lr1e-4-all",
+        "mrpc/dodge2020-lr1e-4-all",
+        "mrpc/few256-all",
+        "rte/dodge2020-lr1e-4-all",
+        "sst2/few64-all",
+        "sst2/few128-all",
+        "sst2/few256-all",
+        "sst2/few64-5-epochs-no-bias-correction-lr4e-4",
+        "sst2/few128-5-epochs-no-bias-correction-lr3e-4",
+    )
+}
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dataset_card.own import DEVELOPED_ON as DEVELOPED
-from dataset_card.own import OWN
 from seedbench.advice import advise
-from seedbench.advice.developed import DEVELOPED_ON
 from seedbench.advice.gains import expected_largest
 from seedbench.advice.nearest import nearest, situation_of
 from seedbench.advice.result import Situation
@@ -179,10 +176,6 @@ def test_that_a_rule_was_developed_on_what_advises_it_is_said():
     assert "race was developed" not in words
     elsewhere = replace(found, trials=replace(found.trials, name="somebody/else"))
     assert "was developed" not in " ".join(said_of(elsewhere))
-
-
-def test_where_rules_were_developed_is_what_the_page_of_rules_has():
-    assert DEVELOPED_ON == {OWN: DEVELOPED}
 
 
 def test_another_protocol_in_place_of_the_one_asked_for_is_said():

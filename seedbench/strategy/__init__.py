@@ -11,7 +11,7 @@ Parameters are the fields of a dataclass: `my_strategy.py(fraction=0.5)` is what
     named        what it is called: names with parameters, and what values those can have
     neighbours   the files beside it that a file imports
     binding      runs a file, finds what it binds, and gives that its parameters
-    described    what is said of a strategy: its first line, its parameters, settings worth trying, where it was developed
+    described    what is said of a strategy: first line, parameters, settings worth trying, where it was developed
     frames       what is said of one that failed
 """
 

@@ -6,8 +6,8 @@ Whatever an entry does to this process (it should be able to do nothing) ends wi
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from leaderboard.boards import Board, belongs
 from leaderboard.environment import differences
-from leaderboard.results import BAD_SUBMISSION, VERIFIED, Key, Result, write_result
+from leaderboard.results import BAD_SUBMISSION, VERIFIED, Key, Result, read_result, write_result
 from seedbench.commands import open_console
 from seedbench.documents import Positive, Sha256, from_json
 from seedbench.errors import SeedbenchError, StrategyFailed, StrategyFileError
-from seedbench.evaluation import Evaluation, evaluate_selected
+from seedbench.evaluation import Evaluation, evaluate_selected, outcomes_by_table
 from seedbench.processes import end_with
-from seedbench.replay import Decisions, replay_one
+from seedbench.replay import Decisions, Outcomes, replay_one, table_sha256
 from seedbench.strategy import Strategy, checked_parameters, shipped
 from seedbench.submission import SOURCE, read_submission
 from seedbench.text import skeleton, visible
@@ -48,6 +48,7 @@ class Order:
         out: folder for the result.
         parent: the process whose order it is.
         baselines: SHA-256 of the sources of the organisers' entries.
+        earlier: folders with results on earlier boards, of which campaigns are taken over, the newest first.
     """
 
     entry: str
@@ -60,6 +61,7 @@ class Order:
     out: str
     parent: int
     baselines: tuple[Sha256, ...] = ()
+    earlier: tuple[str, ...] = ()
 
 
 def main() -> None:
@@ -103,22 +105,70 @@ def measure(order: Order) -> Result | None:
     strategy = Strategy(
         entry.slug, entry.source, SOURCE, entry.attribute, sealed=True, parameters=checked_parameters(entry.parameters)
     )
+    options, earlier = board.options(order.processes), earlier_campaigns(order, blank, entry.parameters, trials)
+    known = {name: outcomes for name, (_, outcomes) in earlier.items()}
     with _progress(entry.slug) as advance:
         try:
-            measured = evaluate_selected(
-                strategy, Selection(trials=trials), board.options(order.processes), progress=advance
-            )
+            measured = evaluate_selected(strategy, Selection(trials=trials), options, known=known, progress=advance)
             example = None if order.hidden else _example(strategy, measured, trials, board)
         except StrategyFailed as failed:
             return replace(blank, verdict=failed.verdict, **_told(order, failed.reason, failed.frames))
         except StrategyFileError as refused:
             return replace(blank, verdict=refused.verdict, **_told(order, str(refused), refused.frames))
+    assert measured.campaigns is not None  # it comes from a replay
+    found = outcomes_by_table(measured.campaigns, trials.tables, options)
     return replace(
         blank,
         verdict=VERIFIED,
         measured=replace(measured, campaigns=None),
         example=example,
+        tables={table.name: table_sha256(table) for table in trials.tables if table.name in found},
+        taken_over={
+            name: of
+            for name, (of, outcomes) in earlier.items()
+            if not outcomes.differs(found[name], range(options.replicates))
+        },
         campaigns=measured.campaigns,
+    )
+
+
+def earlier_campaigns(
+    order: Order, blank: Result, parameters: Mapping[str, Any], trials: TrialSet
+) -> dict[str, tuple[str, Outcomes]]:
+    """What earlier boards have of a rule, so that a new version of a trial set costs its new tables alone.
+
+    Args:
+        order: with the folders to look in.
+        blank: of the entry, with nothing measured.
+        parameters: of its strategy.
+        trials: the trial set of this board.
+
+    Returns:
+        By table, of those that have not changed: the board for which the campaigns were run, and what came out.
+    """
+    content = {table.name: table_sha256(table) for table in trials.tables} if order.earlier else {}
+    taken: dict[str, tuple[str, Outcomes]] = {}
+    for folder in map(Path, order.earlier):
+        with suppress(SeedbenchError):  # what cannot be read is measured again
+            result = read_result(folder, blank.slug)
+            if result is None or not _same_rule(result, blank, parameters):
+                continue
+            assert result.campaigns is not None  # it is verified
+            same = [table for table in trials.tables if result.tables.get(table.name) == content[table.name]]
+            for name, outcomes in outcomes_by_table(result.campaigns, same, order.board.options()).items():
+                taken.setdefault(name, (result.taken_over.get(name, folder.parent.name), outcomes))
+    return taken
+
+
+def _same_rule(result: Result, blank: Result, parameters: Mapping[str, Any]) -> bool:
+    """Whether an earlier result is of the same rule, verified under the same seed and with the same packages."""
+    one, other = result.key, blank.key
+    return (
+        result.verified
+        and result.measured is not None
+        and (result.source_sha256, result.packages) == (blank.source_sha256, blank.packages)
+        and result.measured.strategy.parameters == parameters
+        and (one.seed, one.replicates) == (other.seed, other.replicates)
     )
 
 

@@ -16,7 +16,7 @@ from seedbench.documents import Positive, Sha256, read_json, to_json
 from seedbench.errors import SeedbenchError
 from seedbench.evaluation import Evaluation
 from seedbench.files import write_file
-from seedbench.replay import Decisions
+from seedbench.replay import BATCH, Decisions
 
 POOLS = ("public", "hidden")
 _AGAIN = "python -m leaderboard.verify {} --again"
@@ -71,6 +71,8 @@ class Result:
         claimed: what its authors measured.
         measured: what counts; None unless verified.
         example: one campaign's decisions; None unless verified, and on the hidden pool, whose seeds it shows.
+        tables: name -> SHA-256 of what its campaigns depend on (`table_sha256`), of the tables measured on.
+        taken_over: name -> the board for which they were run, of the tables whose campaigns an earlier board had.
         campaigns: `Evaluation.campaigns`, of which entries are compared; None unless verified. In a file of its own.
     """
 
@@ -90,6 +92,8 @@ class Result:
     claimed: Evaluation | None = None
     measured: Evaluation | None = None
     example: Decisions | None = None
+    tables: dict[str, Sha256] = field(default_factory=dict)
+    taken_over: dict[str, str] = field(default_factory=dict)
     campaigns: Mapping[str, np.ndarray] | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -162,6 +166,15 @@ def comparable_claim(result: Result) -> Evaluation | None:
         return claimed
     same = (claimed.trials.sha256, claimed.seed) == (measured.trials.sha256, measured.seed)
     return claimed if same else None
+
+
+def taken_over_words(result: Result) -> str:
+    """Which campaigns an earlier board had."""
+    boards = " and ".join(sorted(set(result.taken_over.values())))
+    return (
+        f"campaigns on {len(result.taken_over)} of {len(result.tables)} tables, which have not changed, are those of "
+        f"{boards}; {min(BATCH, result.key.replicates)} replicates of each, drawn at random, came out the same again"
+    )
 
 
 def _counts(result: Result, board: Board, pool: str) -> bool:

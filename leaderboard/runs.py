@@ -41,6 +41,8 @@ class Verification:
         processes: to split the work of an entry among.
         hours: limit of one run.
         baselines: SHA-256 of the sources of the organisers' entries.
+        earlier: folders with results on earlier boards, the newest first: campaigns on tables that have not changed are
+            taken over.
         other_packages: whether results that were measured with other packages than are here now are taken as well.
     """
 
@@ -52,6 +54,7 @@ class Verification:
     processes: int
     hours: float
     baselines: tuple[str, ...] = ()
+    earlier: tuple[Path, ...] = ()
     other_packages: bool = False
 
     def key(self, entry: Path) -> Key:
@@ -93,7 +96,7 @@ def verify(entry: Path, verification: Verification, *, again: bool = False) -> R
         out = verification.folder / WORK / entry.name / str(number)
         run = read_result(out, entry.name)
         if run is None or (run.key, run.packages) != (key, packages):
-            run = _measure(entry, key, verification, out)
+            run = _measure(entry, key, replace(verification, earlier=()) if again else verification, out)
         if run is None:
             return None
         runs.append(run)
@@ -141,6 +144,7 @@ def _measure(entry: Path, key: Key, verification: Verification, out: Path) -> Re
         out=str(out.absolute()),
         parent=os.getpid(),
         baselines=verification.baselines,
+        earlier=tuple(str(folder.absolute()) for folder in verification.earlier),
     )
     process = subprocess.Popen(
         [sys.executable, "-m", "leaderboard.measure"],

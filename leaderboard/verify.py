@@ -38,7 +38,7 @@ from leaderboard.boards import (
 from leaderboard.environment import require_pinned
 from leaderboard.options import CAMPAIGNS, ENTRIES, PROCESSES, PUBLIC, REVISION, TRACK
 from leaderboard.ranks import keep_comparisons
-from leaderboard.results import Result, comparable_claim, gap_closed
+from leaderboard.results import Result, comparable_claim, gap_closed, taken_over_words
 from leaderboard.runs import Verification, verify
 from seedbench.commands import given_options, open_console, positive, run
 from seedbench.cpus import usable_cpus
@@ -100,6 +100,7 @@ def prepare(
         processes=processes,
         hours=hours,
         baselines=ours,
+        earlier=_earlier(board, results),
         other_packages=other_packages,
     )
     if trials is None:
@@ -117,7 +118,15 @@ def prepare(
             f"{trials}: its SHA-256 is {private.sha256}; {board.name} was closed with the pool {board.pool.sha256}"
         )
     hidden = results / board.name / "hidden"
-    return replace(verification, trials=private, source=trials, hidden=True, folder=hidden)
+    return replace(verification, trials=private, source=trials, hidden=True, folder=hidden, earlier=())
+
+
+def _earlier(board: Board, results: Path) -> tuple[Path, ...]:
+    """Where the public results of earlier boards are; on the transfer track campaigns depend on all tables."""
+    if board.track != "cold":
+        return ()
+    others = (other for other in read_boards(results) if (other.protocol, other.track) == (board.protocol, board.track))
+    return tuple(results / other.name / "public" for other in others if other.name != board.name)
 
 
 def entries_of(submissions: Path, wanted: Sequence[str] = ()) -> list[Path]:
@@ -205,6 +214,8 @@ def verify_all(
             if not (results / board.name / FILE).exists():
                 write_board(results, board)
         console.print(Text(f"{entry.name}: {result.verdict}" + (f": {result.said}" if result.said else "")))
+        if result.taken_over:
+            console.print(Text(f"  {taken_over_words(result)}"))
         outcomes.append(result)
     if outcomes:
         keep_comparisons(results, board, "hidden" if verification.hidden else "public", verification.trials)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from leaderboard.environment import said
-from leaderboard.results import VERDICTS, comparable_claim
+from leaderboard.results import VERDICTS, comparable_claim, taken_over_words
 from leaderboard.site.curves import score_chart
 from leaderboard.site.data import Entry, Standing, rows_of, summary_of, table_name, tables_of
 from leaderboard.site.words import points, rank, score, share, short
@@ -121,6 +121,8 @@ def _facts(standing: Standing, entry: Entry) -> Table:
         rows.append(("Public minus hidden, in points", points(entry.overfit)))
     if different := {*(result.packages or ()), *(entry.hidden.packages or () if entry.hidden else ())}:
         rows.append(("Measured with other packages than pinned", said(tuple(sorted(different)))))
+    if result.taken_over:
+        rows.append(("Taken over", taken_over_words(result)))
     rows += [("Licence", result.license or UNDEFINED), ("Link", link), ("Folder", Code(f"submissions/{entry.slug}/"))]
     return Table((Column("about"), Column("this entry")), tuple(rows))
 

@@ -2,6 +2,7 @@
 
 evaluate    the call
 replayed    strategies replayed on what is selected, with the scores of each on each table
+columns     what came out of each campaign, as columns, and back
 scores      from campaigns to linear quantities with intervals
 rows        those as the rows of a result
 apart       strategies that were evaluated apart, compared
@@ -13,6 +14,7 @@ figure      the same as a picture; table_figure one of a single table
 """
 
 from seedbench.evaluation.apart import Apart, compared_apart, held_together
+from seedbench.evaluation.columns import Columns, outcomes_by_table
 from seedbench.evaluation.evaluate import Given, evaluate, evaluate_selected, scored
 from seedbench.evaluation.numbers import Difference, Row, Summary
 from seedbench.evaluation.replayed import Replayed, left_out_of, replay_selected
@@ -20,6 +22,7 @@ from seedbench.evaluation.result import Evaluation, LeftOut, parameters_field
 
 __all__ = [
     "Apart",
+    "Columns",
     "Difference",
     "Evaluation",
     "Given",
@@ -33,6 +36,7 @@ __all__ = [
     "figure",
     "held_together",
     "left_out_of",
+    "outcomes_by_table",
     "parameters_field",
     "replay_selected",
     "report",

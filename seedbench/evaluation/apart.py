@@ -10,6 +10,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from seedbench.errors import SelectionError
+from seedbench.evaluation.columns import Columns, of_table
 from seedbench.evaluation.scores import (
     TableScores,
     baseline_of,
@@ -21,8 +22,6 @@ from seedbench.evaluation.scores import (
 from seedbench.influences import adjust, interval, p_value
 from seedbench.replay import ReplayOptions, prepare
 from seedbench.trialset import TrialTable
-
-Columns = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -80,43 +79,26 @@ def _pair(some: Sequence[TableScores], names: Sequence[str], one: int, other: in
 
 def _of_table(every: Sequence[Columns], table: TrialTable, options: ReplayOptions) -> TableScores | None:
     """The scores of all strategies on a table; None where they did not run on it."""
-    key = np.array([table.model, table.task, table.recipe], dtype=object)
-    chosen = [np.flatnonzero((_names(columns) == key).all(axis=1)) for columns in every]
-    if not any(rows.size for rows in chosen):
+    own = [of_table(columns, table, options.replicates) for columns in every]
+    if all(one is None for one in own):
         return None
-    budgets = tuple(np.unique(every[0]["budget"][chosen[0]]).tolist())
-    wanted = [(budget, replicate) for budget in budgets for replicate in range(options.replicates)]
-    for columns, rows in zip(every, chosen, strict=True):
-        ran = list(zip(columns["budget"][rows].tolist(), columns["replicate"][rows].tolist(), strict=True))
-        if ran != wanted:
-            raise SelectionError(
-                "two strategies can only be compared on the same trials, budgets, seed and replicates; they differ on "
-                f"{table.name}"
-            )
-    base = baseline_of(table, options.protocol, budgets)
-    drawn = prepare(table, seed=options.seed, replicates=range(options.replicates), protocol=options.protocol)
-    rules = []
-    for columns, rows in zip(every, chosen, strict=True):
-        by_budget = rows.reshape(len(budgets), -1)
-        rules.append(
-            [
-                campaigns_of(base, columns["score"][at], *(_packed(columns[axis][at]) for axis in _SEEN))
-                for at in by_budget
-            ]
+    budgets = [() if one is None else tuple(one["budget"][:, 0].tolist()) for one in own]
+    if len(set(budgets)) > 1:
+        raise SelectionError(
+            "two strategies can only be compared on the same trials, budgets, seed and replicates; they differ on "
+            f"{table.name}"
         )
-    return reduced(table, base, budgets, drawn.order[:, : max(budgets)].T, rules)
+    base = baseline_of(table, options.protocol, budgets[0])
+    drawn = prepare(table, seed=options.seed, replicates=range(options.replicates), protocol=options.protocol)
+    rules = [
+        [campaigns_of(base, *of_budget) for of_budget in zip(*(one[name] for name in _KEPT_AND_SEEN), strict=True)]
+        for one in own
+        if one is not None
+    ]
+    return reduced(table, base, budgets[0], drawn.order[:, : max(budgets[0])].T, rules)
 
 
-_SEEN = ("rows_seen", "columns_seen")
-
-
-def _names(columns: Columns) -> np.ndarray:
-    return np.stack([columns[name] for name in ("model", "task", "recipe")], axis=1)
-
-
-def _packed(seen: np.ndarray) -> np.ndarray:
-    """Bytes [P] -> uint8 [P, bytes]."""
-    return np.frombuffer(b"".join(seen.tolist()), dtype=np.uint8).reshape(len(seen), -1)
+_KEPT_AND_SEEN = ("score", "rows_seen", "columns_seen")
 
 
 def held_together(p: Sequence[float | None]) -> list[float | None]:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias, Unpack
 
-import numpy as np
 from threadpoolctl import threadpool_limits
 
 from seedbench import __version__
 from seedbench.errors import SelectionError
+from seedbench.evaluation.columns import columns_of
 from seedbench.evaluation.replayed import Replayed, replay_selected
 from seedbench.evaluation.result import Against, Evaluation, StrategyIdentity
 from seedbench.evaluation.rows import differences_of, rows_of, summaries_of, summary_differences_of
-from seedbench.evaluation.scores import TableScores
-from seedbench.replay import EvaluationKeywords, ReplayOptions, from_keywords
+from seedbench.replay import NOTHING_KNOWN, EvaluationKeywords, Outcomes, ReplayOptions, from_keywords
 from seedbench.strategy import Strategy, load_strategy
 from seedbench.trialset import Selection, TrialSet
 
@@ -62,14 +61,15 @@ def evaluate_selected(
     options: ReplayOptions,
     *,
     against: Given | Sequence[Given] = (),
+    known: Mapping[str, Outcomes] = NOTHING_KNOWN,
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
-    """`evaluate`, with its options as they are passed on."""
+    """`evaluate`, with its options as they are passed on; `known` as `seedbench.replay.replay` takes it."""
     alone = callable(against) or not isinstance(against, Iterable) or isinstance(against, str)
     others = (against,) if alone else tuple(against)  # type: ignore[arg-type]
     strategies = [load_strategy(one, sealed=options.sandbox) for one in (strategy, *others)]
     _refuse_twice(strategies[1:])
-    return scored(replay_selected(strategies, selection, options, progress=progress))
+    return scored(replay_selected(strategies, selection, options, known=known, progress=progress))
 
 
 def _refuse_twice(others: Sequence[Strategy]) -> None:
@@ -114,46 +114,9 @@ def scored(replayed: Replayed) -> Evaluation:
         ),
         left_out=replayed.left_out,
         not_tried=replayed.not_tried,
-        campaigns=_campaigns(every),
+        campaigns=columns_of(every),
     )
 
 
 def _identity(strategy: Strategy) -> StrategyIdentity:
     return StrategyIdentity(strategy.name, strategy.sha256, strategy.oracle, dict(strategy.parameters))
-
-
-def _campaigns(every: Sequence[TableScores]) -> dict[str, np.ndarray]:
-    """Of the first strategy: one entry per table, budget and replicate, in that order."""
-    parts = []
-    for one in every:
-        table, replayed = one.table, one.replays[0]
-        budgets, replicates = replayed.score.shape
-        count = budgets * replicates
-        trial = replayed.trial.ravel()
-        parts.append(
-            {
-                "model": np.full(count, table.model, dtype=object),
-                "task": np.full(count, table.task, dtype=object),
-                "recipe": np.full(count, table.recipe, dtype=object),
-                "budget": np.repeat(np.array(replayed.budgets), replicates),
-                "replicate": np.tile(np.arange(replicates), budgets),
-                "score": replayed.score.ravel(),
-                "validation_score": replayed.validation_score.ravel(),
-                "weight_init_seed": table.weight_init_seeds[table.row[trial]],
-                "data_order_seed": table.data_order_seeds[table.column[trial]],
-                "checkpoint": replayed.checkpoint.ravel(),
-                "trials_started": replayed.trials_started.ravel(),
-                "steps_spent": replayed.steps_spent.ravel(),
-                "validations": replayed.validations.ravel(),
-                "rows_seen": _bytes(replayed.rows_seen),
-                "columns_seen": _bytes(replayed.columns_seen),
-            }
-        )
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def _bytes(packed: np.ndarray) -> np.ndarray:
-    """uint8 [budgets, replicates, bytes] -> object [budgets x replicates], bytes of a bit for each seed."""
-    found = np.empty(packed.shape[0] * packed.shape[1], dtype=object)
-    found[:] = [row.tobytes() for row in packed.reshape(len(found), -1)]
-    return found

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from threadpoolctl import threadpool_limits
 
 from seedbench.evaluation.result import LeftOut, NotTried
 from seedbench.evaluation.scores import TableScores, baseline_of, table_scores
-from seedbench.replay import BUDGETS, Replay, ReplayOptions, replay, saying_how, scored_tables, unscored
+from seedbench.replay import (
+    BUDGETS,
+    NOTHING_KNOWN,
+    Outcomes,
+    Replay,
+    ReplayOptions,
+    replay,
+    saying_how,
+    scored_tables,
+    unscored,
+)
 from seedbench.strategy import Strategy
 from seedbench.trialset import Selection, TrialSet, TrialTable, resolve_trials
 
@@ -42,6 +52,7 @@ def replay_selected(
     *,
     sizes: Sequence[int] = (),
     decisions: bool = False,
+    known: Mapping[str, Outcomes] = NOTHING_KNOWN,
     progress: Callable[[int, int], None] | None = None,
 ) -> Replayed:
     """Replays strategies on the selected tables under the selected budgets.
@@ -52,6 +63,7 @@ def replay_selected(
         options: how.
         sizes: best-of-n has intervals at the budgets, and at these n as well.
         decisions: whether to record those of the campaigns.
+        known: as `seedbench.replay.replay` takes it.
         progress: called with the campaigns done and their total.
 
     Raises:
@@ -68,6 +80,7 @@ def replay_selected(
             options,
             history=trials.tables,
             decisions=decisions,
+            known=known,
             progress=progress,
         )
     by_table = list(zip(*(one.tables for one in replays), strict=True))

@@ -10,6 +10,7 @@ run           one campaign, to its end
 batch         all campaigns of some replicates of one table
 workers       batches in other processes
 marks         which campaign a process is in, for whoever outlives it
+content       what of a table its campaigns depend on, as one number
 kept          what is done, kept until all is
 replay        strategies × tables × budgets × replicates
 decisions     what a strategy decides on the way, and where two part
@@ -18,6 +19,8 @@ play          a campaign to play with
 """
 
 from seedbench.replay.again import saying_how
+from seedbench.replay.batch import BATCH, Outcomes
+from seedbench.replay.content import table_sha256
 from seedbench.replay.deadline import Deadline
 from seedbench.replay.decisions import Decision, Decisions, Kind, decision, parting, steps_before
 from seedbench.replay.options import EvaluationKeywords, ReplayKeywords, ReplayOptions, from_keywords
@@ -33,13 +36,14 @@ from seedbench.replay.protocol import (
     subgrids_of,
     unscored,
 )
-from seedbench.replay.replay import Replay, TableReplay, replay, replay_one
+from seedbench.replay.replay import NOTHING_KNOWN, Replay, TableReplay, replay, replay_one
 from seedbench.replay.replicates import Replicates, prepare, whole_table
 from seedbench.replay.run import run_campaign
 from seedbench.replay.source import RecordedTrials
 from seedbench.replay.transfer import TRACKS, ShownTables, without_secrets
 
 __all__ = [
+    "BATCH",
     "BUDGETS",
     "PROTOCOLS",
     "TRIALS_PER_BUDGET",
@@ -50,6 +54,8 @@ __all__ = [
     "EvaluationKeywords",
     "ShownTables",
     "Kind",
+    "NOTHING_KNOWN",
+    "Outcomes",
     "PoolSize",
     "RecordedTrials",
     "Replay",
@@ -71,6 +77,7 @@ __all__ = [
     "scored_tables",
     "steps_before",
     "subgrids_of",
+    "table_sha256",
     "unscored",
     "whole_table",
     "without_secrets",

@@ -123,6 +123,15 @@ class Outcomes:
         for name, whole in self.arrays().items():
             whole[_at(name, slice(batch.start, batch.stop))] = getattr(part, name)
 
+    def differs(self, other: Outcomes, batch: range) -> bool:
+        """Whether those of one batch of replicates are others."""
+        some = slice(batch.start, batch.stop)
+        return any(
+            values.shape != (theirs := getattr(other, name)).shape
+            or not np.array_equal(values[_at(name, some)], theirs[_at(name, some)])
+            for name, values in self.arrays().items()
+        )
+
     def arrays(self) -> dict[str, np.ndarray]:
         """By their names; without decisions that were not recorded."""
         return {name: values for name, values in vars(self).items() if values is not None}

@@ -1,7 +1,7 @@
 """What has been replayed is kept until all of it is: whoever ends a long replay goes on where it was.
 
 Parts lie in the user's cache, under a name that says what they are of: the code of this package, the strategies, the
-tables' arrays and the options. So they can be of nothing else. A replay of a few seconds writes nothing.
+tables' content and the options. So they can be of nothing else. A replay of a few seconds writes nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 from seedbench.errors import CannotWrite, SeedbenchError
 from seedbench.files import kept_folder, remove_folder, write_file
 from seedbench.replay.batch import Outcomes, Work
-from seedbench.trialset import TrialTable
+from seedbench.replay.content import table_sha256
 
 Unit = tuple[int, range]  # number of the plan, replicates
 
@@ -103,20 +103,9 @@ def keeping(work: Work) -> Iterator[Kept | None]:
 
 def _digest(work: Work) -> bytes:
     """SHA-256 of all that the outcomes of a replay depend on, but for this package."""
-    digest = hashlib.sha256()
     said = {name: getattr(work.options, name) for name in _OPTIONS}
     said["strategies"] = [(one.name, one.sha256, one.attribute, dict(one.parameters)) for one in work.strategies]
     said["budgets"] = [plan.budgets for plan in work.plans]
-    digest.update(json.dumps(said, sort_keys=True, default=repr).encode())
-    for plan in work.plans:
-        for table in (plan.table, *(plan.history.tables if plan.history else ())):
-            _add(digest, table)
-    return digest.digest()
-
-
-def _add(digest: hashlib._Hash, table: TrialTable) -> None:
-    digest.update(table.name.encode())
-    for name, value in vars(table).items():
-        if isinstance(value, np.ndarray) and value.dtype != object:
-            digest.update(f"{name}{value.dtype}{value.shape}".encode())
-            digest.update(np.ascontiguousarray(value).data)
+    shown = [(plan.table, *(plan.history.tables if plan.history else ())) for plan in work.plans]
+    said["tables"] = [[table_sha256(table) for table in tables] for tables in shown]
+    return hashlib.sha256(json.dumps(said, sort_keys=True, default=repr).encode()).digest()

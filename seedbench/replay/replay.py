@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import random
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from seedbench.errors import SelectionError
 from seedbench.replay.batch import BATCH, Outcomes, Plan, Work
-from seedbench.replay.kept import keeping
+from seedbench.replay.kept import Kept, Unit, keeping
 from seedbench.replay.options import ReplayOptions
 from seedbench.replay.protocol import PoolSize, admitted_budgets, pool_size_of, scored_tables
 from seedbench.replay.transfer import ShownTables, without_secrets
 from seedbench.replay.workers import run_batches
 from seedbench.strategy import Strategy, load_strategy
 from seedbench.trialset import TrialTable, whole_number
+
+#: The default of `known`.
+NOTHING_KNOWN: Mapping[str, Outcomes] = MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +83,7 @@ def replay(
     *,
     history: Sequence[TrialTable] = (),
     decisions: bool = False,
+    known: Mapping[str, Outcomes] = NOTHING_KNOWN,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Replay, ...]:
     """Replays strategies on trial tables; the same call gives the same bits for any number of processes.
@@ -91,6 +97,9 @@ def replay(
         history: on the transfer track, tables of which campaigns are shown those of the same model and another task;
             the cold track leaves them aside.
         decisions: whether to record what is decided in the campaigns.
+        known: what an earlier call found on tables of the same content (`table_sha256`), by their names, with the same
+            strategies, budgets and options; no decisions. Of each a batch of replicates, drawn at random, is run once
+            more, and all others too where it comes out differently.
         progress: called with the campaigns done and their total.
 
     Returns:
@@ -111,7 +120,8 @@ def replay(
     ]
     work = Work(loaded, tuple(plans), options, decisions)
     batches = [range(start, min(start + BATCH, options.replicates)) for start in range(0, options.replicates, BATCH)]
-    units = [(at, batch) for at in range(len(plans)) for batch in batches]
+    drawn = {at: random.SystemRandom().choice(batches) for at, plan in enumerate(plans) if plan.table.name in known}
+    units = [(at, batch) for at in range(len(plans)) for batch in batches if drawn.get(at, batch) == batch]
     total = sum(work.campaigns(plans[at], batch) for at, batch in units)
     done = 0
 
@@ -123,20 +133,36 @@ def replay(
 
     outcomes = [Outcomes.empty(plan, work, options.replicates) for plan in plans]
     with keeping(work) as kept:
-        found = kept.found(units) if kept else {}
-        for (at, batch), part in found.items():
-            outcomes[at].put(part, batch)
-            advance(work.campaigns(plans[at], batch))
-        left = [unit for unit in units if unit not in found]
-        for (at, batch), part in zip(left, run_batches(work, left, advance) if left else (), strict=True):
-            outcomes[at].put(part, batch)
-            if kept:
-                kept.put((at, batch), part)
+        _run(work, units, outcomes, kept, advance)
+        differ = []
+        for at, batch in drawn.items():
+            earlier = known[plans[at].table.name]
+            if outcomes[at].differs(earlier, batch):
+                differ += [(at, other) for other in batches if other != batch]
+            else:
+                outcomes[at].put(earlier, range(options.replicates))
+        total += sum(work.campaigns(plans[at], batch) for at, batch in differ)
+        _run(work, differ, outcomes, kept, advance)
     every = list(zip(tables, plans, outcomes, strict=True))
     return tuple(
         Replay(strategy, tuple(_table_replay(table, plan, part, number, options) for table, plan, part in every))
         for number, strategy in enumerate(loaded)
     )
+
+
+def _run(
+    work: Work, units: Sequence[Unit], outcomes: Sequence[Outcomes], kept: Kept | None, advance: Callable[[int], None]
+) -> None:
+    """Puts what comes out of batches in its place; those that were kept are not run."""
+    found = kept.found(units) if kept else {}
+    for (at, batch), part in found.items():
+        outcomes[at].put(part, batch)
+        advance(work.campaigns(work.plans[at], batch))
+    left = [unit for unit in units if unit not in found]
+    for (at, batch), part in zip(left, run_batches(work, left, advance) if left else (), strict=True):
+        outcomes[at].put(part, batch)
+        if kept:
+            kept.put((at, batch), part)
 
 
 def replay_one(

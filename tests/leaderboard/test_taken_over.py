@@ -1,0 +1,152 @@
+"""A new version of a trial set costs its new tables: campaigns on the others are those of the board before."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from rich.console import Console
+
+from leaderboard.build import main as build
+from leaderboard.measure import Order, earlier_campaigns
+from leaderboard.results import read_result
+from leaderboard.verify import entries_of, prepare, verify_all
+from seedbench import CannotSeal, load_trials
+from seedbench.replay import table_sha256
+from seedbench.sandbox import open_sandbox
+from tests.entries import HONEST, REPLICATES, claim, enter
+from tests.synthetic import split_like_training, write
+
+OLD, NEW = "held-out-2-cold-1.0", "held-out-2-cold-1.1"
+KIND = {"checkpoints": 3, "examples": 20, "test_examples": 200}
+FIRST = "mini/sst2/few"
+ORDER = Order("", None, None, "", None, hidden=False, processes=1, out="", parent=0)  # type: ignore[arg-type]
+
+# Keeps the first trial, trained to the checkpoint that it is told.
+PARAMETER = """
+from dataclasses import dataclass
+
+from seedbench import Campaign, Trial
+
+
+@dataclass(frozen=True)
+class Upto:
+    checkpoints: int = 1
+
+    def __call__(self, campaign: Campaign) -> Trial:
+        trial = campaign.start()
+        campaign.advance([trial], self.checkpoints)
+        return trial
+
+
+strategy = Upto()
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def sealing():
+    try:
+        open_sandbox().close()
+    except CannotSeal as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory) -> dict[str, Path]:
+    """By version: one table, and the same with another beside it."""
+    place, one = tmp_path_factory.mktemp("sets"), split_like_training(5, 5, seed=2, **KIND)
+    other = split_like_training(5, 5, seed=4, recipe="other", **KIND)
+    return {"1.0.0": write(place / "old", one), "1.1.0": write(place / "new", one, other, version="1.1.0")}
+
+
+@pytest.fixture(scope="module")
+def before(sets, tmp_path_factory) -> Path:
+    """A folder with two entries, verified on the first version. Do not change it."""
+    place, claimed = tmp_path_factory.mktemp("before"), claim(load_trials(sets["1.0.0"]))
+    enter(place / "submissions", "honest", HONEST, claimed)
+    enter(place / "submissions", "upto", PARAMETER, claimed, checkpoints=2)
+    (honest, upto), said = verify(place, sets["1.0.0"])
+    assert honest.verified and upto.verified and not honest.taken_over and "not changed" not in said
+    assert honest.tables == {FIRST: table_sha256(load_trials(sets["1.0.0"]).tables[0])}
+    return place
+
+
+@pytest.fixture
+def place(before, tmp_path):
+    return Path(shutil.copytree(before, tmp_path / "place"))
+
+
+def verify(place, trials, *wanted, again=False):
+    console = Console(record=True, width=300, file=io.StringIO())
+    verification = prepared(place, trials)
+    return verify_all(entries_of(place / "submissions", wanted), verification, console, again=again), (
+        console.export_text()
+    )
+
+
+def prepared(place, trials):
+    return prepare(None, str(trials), None, "cold", place / "results", replicates=REPLICATES, processes=1, hours=1.0)
+
+
+def test_only_the_new_table_is_measured_and_it_is_said(place, sets, tmp_path):
+    anew, said = verify(place, sets["1.1.0"], again=True)
+    assert not any(result.taken_over for result in anew) and "not changed" not in said
+    shutil.rmtree(place / "results" / NEW)
+    results, said = verify(place, sets["1.1.0"])
+    for result, whole in zip(results, anew, strict=True):
+        assert result.taken_over == {FIRST: OLD} and len(result.tables) == 2
+        assert result.measured == whole.measured and same_campaigns(result, whole)
+    assert f"campaigns on 1 of 2 tables, which have not changed, are those of {OLD}; {REPLICATES} replicates" in said
+    build(tmp_path / "site", place / "submissions", place / "results", tmp_path / "no-pool.json")
+    pages = [page.read_text(encoding="utf-8") for page in (tmp_path / "site").rglob("*.html")]
+    assert sum(f"are those of {OLD}" in page for page in pages) == 2
+
+
+def test_a_batch_that_comes_out_differently_is_not_taken_over(place, sets):
+    file = place / "results" / OLD / "public" / "upto.parquet"
+    table = pq.read_table(file)
+    pq.write_table(table.set_column(table.column_names.index("steps_spent"), "steps_spent", table["replicate"]), file)
+    (result,), said = verify(place, sets["1.1.0"], "upto")
+    assert result.verified and not result.taken_over and "not changed" not in said
+
+
+@pytest.mark.parametrize(
+    "of_entry",
+    [
+        {"source_sha256": "0" * 64},
+        {"key": {"seed": 1}},
+        {"key": {"replicates": REPLICATES + 1}},
+        {"packages": ["numpy 1.0, not 2.0"]},
+        {"parameters": {"checkpoints": 3}},
+        {"of_before": {"tables": {}}},
+        {"of_before": {"tables": {FIRST: "0" * 64}}},
+        {"of_before": {"verdict": "raised"}},
+        {"of_before": {"slug": "another"}},
+        {},
+        {"of_before": {"taken_over": {FIRST: "held-out-2-cold-0.9"}}},
+    ],
+    ids=repr,
+)
+def test_what_may_be_otherwise_is_measured(place, sets, of_entry):
+    """The last two are taken over: from the board for which they were run."""
+    changed = dict(of_entry)
+    trials, folder = load_trials(sets["1.1.0"]), place / "results" / OLD / "public"
+    found = read_result(folder, "upto")
+    file = folder / "upto.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | changed.pop("of_before", {})))
+    key, parameters = replace(found.key, **changed.pop("key", {})), changed.pop("parameters", {"checkpoints": 2})
+    order = replace(ORDER, key=key, board=prepared(place, sets["1.1.0"]).board, earlier=(str(folder),))
+    taken = earlier_campaigns(order, replace(found, key=key, **changed), parameters, trials)
+    expected = {"": {FIRST: OLD}, "taken_over": {FIRST: "held-out-2-cold-0.9"}}
+    of = "".join(of_entry.get("of_before", of_entry))
+    assert {name: board for name, (board, _) in taken.items()} == expected.get(of, {})
+
+
+def same_campaigns(one, other):
+    return all(np.array_equal(one.campaigns[name], other.campaigns[name]) for name in one.campaigns)

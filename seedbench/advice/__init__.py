@@ -4,6 +4,7 @@ advise    the call
 recipes   pairs of recipes, of which one mends a fault of the other
 gains     what choosing among full trials is expected to win
 budgets   which budget
+settings  which settings are tried, and which are followed
 nearest   which tables are nearest to what is trained next
 result    what it found
 report    what a person sees of it; words and recipe_words say it in sentences

@@ -13,25 +13,21 @@ from threadpoolctl import threadpool_limits
 
 from seedbench import __version__
 from seedbench.advice.budgets import MIN_GAIN, choose_budget
-from seedbench.advice.gains import best_gain, gain_by_luck, mean_over, most_gain, rule_gain
+from seedbench.advice.gains import best_gain, gain_by_luck, mean_over, most_gain
 from seedbench.advice.nearest import how_near, nearest, situation_of
 from seedbench.advice.recipes import recipe_pairs, train_examples_of
-from seedbench.advice.result import Advice, BestOfN, Candidate, Needed, Situation, Verdict
-from seedbench.display.terminal import MARKED, joined
+from seedbench.advice.result import Advice, BestOfN, Needed, Situation
+from seedbench.advice.settings import judged, try_settings
+from seedbench.display.terminal import joined
 from seedbench.errors import SelectionError
-from seedbench.evaluation import Replayed, left_out_of, replay_selected
-from seedbench.evaluation.rows import ends, multiplier_fields, score_ends, together
+from seedbench.evaluation import left_out_of
+from seedbench.evaluation.rows import ends, score_ends
 from seedbench.evaluation.scores import (
     TableScores,
-    gap,
-    mean_over_best_of_n,
-    multiplier_over,
-    with_signal,
 )
-from seedbench.influences import Total, best_of_n, interval, never_differs, total
+from seedbench.influences import best_of_n, interval, total
 from seedbench.metrics import LIMITS, full_trials_needed
 from seedbench.replay import (
-    Replay,
     ReplayKeywords,
     ReplayOptions,
     admitted_budgets,
@@ -40,7 +36,7 @@ from seedbench.replay import (
     scored_tables,
     unscored,
 )
-from seedbench.strategy import Setting, load_strategy, tried_settings, with_parameters_said
+from seedbench.strategy import Setting, tried_settings
 from seedbench.trialset import Selection, TrialSet, TrialTable, resolve_trials
 
 #: Campaigns of each setting and table, for an answer in seconds. With 200 a setting may be marked that 2,000 do
@@ -80,6 +76,7 @@ def advise(
             asked for.
         bias_correction: likewise, whether their Adam corrects the bias of its moments.
         candidates: the settings to try, at least one; None: those that the shipped strategies say (`tried_settings`).
+            Of more than eight, only those that do best on a tenth of the replicates are run on all.
         progress: called with the campaigns done so far and their total.
         **options: `revision`, `models`, `tasks`, `recipes`: which of the trials; `replicates`, `seed`, `protocol`,
             `processes`, `time_limit`: how they are replayed, 500 replicates where their number is not given. See
@@ -137,14 +134,9 @@ def advise_selected(
         if budget is None:
             budget, choice = choose_budget(scored, options.protocol, MIN_GAIN if min_gain is None else min_gain)
     tables = _large_enough(scored, budget, named=bool(selection.tables))
-    replayed = replay_selected(
-        [load_strategy(name, parameters=parameters) for name, parameters in candidates],
-        Selection(trials=trials, tables=tuple(each.name for each in tables), budgets=(budget,)),
-        options,
-        sizes=SIZES if score is not None else (),
-        progress=progress,
-    )
-    every = replayed.scores
+    on = Selection(trials=trials, tables=tuple(each.name for each in tables), budgets=(budget,))
+    tried = try_settings(candidates, on, options, sizes=SIZES if score is not None else (), progress=progress)
+    every = tried.followed.scores
     with threadpool_limits(limits=1):
         most = interval(mean_over(every, most_gain))
         return Advice(
@@ -163,7 +155,7 @@ def advise_selected(
             pairs=recipe_pairs(tables, trials.tables, options.protocol, budget),
             tables=tuple(_best_of_n(scores, budget, score) for scores in every),
             left_out=left_out_of(selected, tables, options.protocol),
-            candidates=_candidates(candidates, replayed, budget),
+            candidates=judged(tried, budget),
         )
 
 
@@ -193,59 +185,6 @@ def _refuse_impossible(tables: Sequence[TrialTable], score: float | None, min_ga
 
 
 # --- scores -----------------------------------------------------------------------------------------------------------
-
-
-def _candidates(settings: Sequence[Setting], replayed: Replayed, budget: int) -> tuple[Candidate, ...]:
-    """Each setting against best-of-n, in the mean over tables; best first."""
-    every = replayed.scores
-    some = with_signal(every)
-    compared = [mean_over_best_of_n(every, rule, budget) for rule in range(len(settings))]
-    first = _first_alike(replayed.replays)
-    distinct = sorted(set(first))
-    p_of = dict(zip(distinct, together([compared[rule] for rule in distinct]), strict=True))
-    judged = []
-    for rule, ((name, parameters), found) in enumerate(zip(settings, compared, strict=True)):
-        at, p = interval(found), p_of[first[rule]]
-        judged.append(
-            Candidate(
-                name=name,
-                parameters=parameters,
-                **ends("difference", at),
-                difference_p=p,
-                difference_detectable=at.detectable,
-                **ends("gain", mean_over(every, partial(rule_gain, rule=rule, budget=budget))),
-                gap_closed=None if (closed := gap(some, rule, budget)) is None else closed.estimate,
-                **multiplier_fields(multiplier_over(some, rule, budget) if some else None),
-                verdict=_verdict(found, p),
-                repeats=None if first[rule] == rule else with_parameters_said(*settings[first[rule]]),
-            )
-        )
-    return tuple(sorted(judged, key=lambda candidate: -candidate.difference))
-
-
-def _first_alike(replays: Sequence[Replay]) -> list[int]:
-    """Of each setting the first one whose campaigns were all the same: they are one comparison, and count once.
-
-    Fractions that fall on the same checkpoint of every table make such settings.
-    """
-    first: dict[bytes, int] = {}
-    return [first.setdefault(_campaigns(one), number) for number, one in enumerate(replays)]
-
-
-def _campaigns(replay: Replay) -> bytes:
-    """What one setting did and kept, in all its campaigns."""
-    arrays = [(one.trial, one.checkpoint, one.steps_spent, one.rows_seen, one.columns_seen) for one in replay.tables]
-    return b"".join(array.tobytes() for of_table in arrays for array in of_table)
-
-
-def _verdict(found: Total, p: float | None) -> Verdict:
-    if p is None:
-        return "unknown"
-    if never_differs(found):
-        return "same"
-    if p >= MARKED:
-        return "unknown"
-    return "better" if found.estimate > 0 else "worse"
 
 
 def _best_of_n(scores: TableScores, budget: int, score: float | None) -> BestOfN:

@@ -142,13 +142,14 @@ def _candidate_table(advice: Advice, width: int) -> Table:
     if wide:
         grid.add_column("its 95%", justify="right", no_wrap=True)
     reach = max((abs(end) for one in advice.candidates for end in _ends(one) if end), default=1.0)
-    lines: list[tuple[float, list[RenderableType]]] = []
-    for one in advice.distinct:
+    lines: list[tuple[str, list[RenderableType]]] = []
+    in_order = sorted(advice.distinct, key=lambda candidate: -candidate.difference)
+    for one in in_order:
         low, high = _ends(one)
         same = one.verdict == "same"
         lines.append(
             (
-                one.difference,
+                "dim" if one.verdict == "not followed" else "",
                 [
                     *_named(one, advice, narrow),
                     Text("the same", style="dim")
@@ -171,9 +172,9 @@ def _candidate_table(advice: Advice, width: int) -> Table:
         percent(_gap(advice)),
         multiplier(1.0, None),
     ]
-    at = sum(value > 0 for value, _ in lines)
-    for row in [*(line for _, line in lines[:at]), baseline, *(line for _, line in lines[at:])]:
-        grid.add_row(*row, style="bold" if row is baseline else "")
+    lines.insert(sum(one.difference > 0 for one in in_order), ("bold", baseline))
+    for style, row in lines:
+        grid.add_row(*row, style=style)
     return fitted(grid, width, LEAVE_OUT)
 
 

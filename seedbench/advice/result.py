@@ -18,7 +18,7 @@ from seedbench.trialset import TrialsIdentity, as_measured
 #: What prints it, by name: the report knows its result, so the result cannot import it.
 REPORT = "seedbench.advice.report.advice_report"
 
-Verdict = Literal["better", "worse", "same", "unknown"]
+Verdict = Literal["better", "worse", "same", "unknown", "not followed"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class Candidate:
     Attributes:
         name: of the shipped strategy.
         parameters: those that differ from its defaults.
+        replicates: campaigns per table.
         difference: mean over the tables of the score above that of plain best-of-n: above 0 it is better.
         difference_low: lower end of its 95% interval, of this setting alone; None where there is none.
         difference_high: upper end.
@@ -42,13 +43,15 @@ class Candidate:
         compute_multiplier_bound: "<" where it is at most that, ">" where it is at least that.
         compute_multiplier_low: lower end of its interval, of this setting alone; None where that is open.
         compute_multiplier_high: upper end; None where that is open.
-        verdict: "better" or "worse" where `difference_p` is below 0.05; "same" where it never differs; else "unknown".
+        verdict: "better" or "worse" where `difference_p` is below 0.05; "same" where it never differs; "not followed"
+            where eight others did better on few replicates: then there is neither interval nor level; else "unknown".
         repeats: label of a setting tried before it whose campaigns were all the same: the two are one comparison. Of
             two fractions that fall on the same checkpoint, one repeats the other. None where there is none.
     """
 
     name: str
     parameters: dict[str, Any]
+    replicates: Positive
     difference: float
     difference_low: float | None
     difference_high: float | None
@@ -161,7 +164,7 @@ class Advice:
         protocol: "held-out-2" or "dodge2020".
         trials: the trial set.
         seed: of all randomness.
-        replicates: campaigns per table and candidate.
+        replicates: campaigns per table and candidate that was followed.
         seedbench: the version.
         situation: by which the tables were chosen; None where they were selected.
         budget_choice: how the budget was chosen; None where it was given.
@@ -179,10 +182,10 @@ class Advice:
         pairs: of recipes, of which one has a fault that is in the tables, and the other has it mended.
         tables: what plain best-of-n does, table by table.
         left_out: tables that take no part.
-        candidates: ordered by their difference to plain best-of-n, best first.
+        candidates: those that were followed first; then by their difference to plain best-of-n, the best first.
     """
 
-    format: Literal[3] = field(default=3, kw_only=True)
+    format: Literal[4] = field(default=4, kw_only=True)
     budget: Positive
     protocol: str
     trials: TrialsIdentity

@@ -294,4 +294,10 @@ def notes(advice: Advice) -> list[str]:
     few = sorted({f"{table.task} {table.recipe}" for table in advice.tables if table.no_interval})
     if few:
         notes.append(f"In {joined(few)} there are too few seeds to say anything about others: no intervals.")
+    if left := [candidate for candidate in advice.distinct if candidate.verdict == "not followed"]:
+        followed = counted(len(advice.distinct) - len(left), "other")
+        notes.append(
+            f"Without ±: left after {left[0].replicates} replicates, on which {followed} did better; the number is as "
+            "rough as that. It counts among what holds together nevertheless."
+        )
     return [*notes, *few_replicates_words(advice.replicates), *left_out_words(advice.left_out)]

@@ -17,7 +17,7 @@ from seedbench.evaluation.apart import Apart, compared_apart, held_together
 from seedbench.evaluation.columns import Columns, outcomes_by_table
 from seedbench.evaluation.evaluate import Given, evaluate, evaluate_selected, scored
 from seedbench.evaluation.numbers import Difference, Row, Summary
-from seedbench.evaluation.replayed import Replayed, left_out_of, replay_selected
+from seedbench.evaluation.replayed import Replayed, left_out_of, replay_selected, replayed_again
 from seedbench.evaluation.result import Evaluation, LeftOut, parameters_field
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "outcomes_by_table",
     "parameters_field",
     "replay_selected",
+    "replayed_again",
     "report",
     "rows",
     "scored",

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from threadpoolctl import threadpool_limits
 
 from seedbench.evaluation.result import LeftOut, NotTried
 from seedbench.evaluation.scores import TableScores, baseline_of, table_scores
+from seedbench.influences import Baseline
 from seedbench.replay import (
     BUDGETS,
     NOTHING_KNOWN,
     Outcomes,
     Replay,
     ReplayOptions,
+    TableReplay,
     replay,
     saying_how,
     scored_tables,
@@ -83,13 +85,7 @@ def replay_selected(
             known=known,
             progress=progress,
         )
-    by_table = list(zip(*(one.tables for one in replays), strict=True))
-    with threadpool_limits(limits=1):  # a sum split among threads may differ in its last bit
-        scores = tuple(
-            table_scores(of_table, baseline_of(table, options.protocol, (*of_table[0].budgets, *sizes)))
-            for table, of_table in zip(tables, by_table, strict=True)
-            if of_table[0].budgets
-        )
+    scores = _scores(replays, lambda one: baseline_of(one.table, options.protocol, (*one.budgets, *sizes)))
     left_out = left_out_of(selected, [one.table for one in scores], options.protocol)
     not_tried = tuple(
         NotTried(one.table.name, one.size.trials, missing)
@@ -97,6 +93,33 @@ def replay_selected(
         if one.budgets and not selection.budgets and (missing := tuple(b for b in BUDGETS if b not in one.budgets))
     )
     return Replayed(trials, options, replays, scores, left_out, not_tried)
+
+
+def replayed_again(
+    replayed: Replayed,
+    strategies: Sequence[Strategy],
+    options: ReplayOptions,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> Replayed:
+    """Other strategies, or other replicates, where all tables had the same budgets; the baselines are taken over.
+
+    Raises:
+        SeedbenchError: what `seedbench.replay.replay` raises.
+    """
+    base = {one.table.name: one.baseline for one in replayed.scores}
+    tables, budgets = [one.table for one in replayed.scores], replayed.scores[0].budgets
+    replays = replay(strategies, tables, budgets, options, history=replayed.trials.tables, progress=progress)
+    return replace(
+        replayed, options=options, replays=replays, scores=_scores(replays, lambda one: base[one.table.name])
+    )
+
+
+def _scores(replays: Sequence[Replay], base_of: Callable[[TableReplay], Baseline]) -> tuple[TableScores, ...]:
+    """Of the tables that have budgets, all strategies together."""
+    by_table = zip(*(one.tables for one in replays), strict=True)
+    with threadpool_limits(limits=1):  # a sum split among threads may differ in its last bit
+        return tuple(table_scores(of_table, base_of(of_table[0])) for of_table in by_table if of_table[0].budgets)
 
 
 def left_out_of(selected: Sequence[TrialTable], used: Sequence[TrialTable], protocol: str) -> tuple[LeftOut, ...]:

@@ -45,13 +45,15 @@ def known(value: float) -> float | None:
     return None if math.isnan(value) else float(value)
 
 
-def together(totals: Sequence[Total | None]) -> list[float | None]:
+def together(totals: Sequence[Total | None], *, untold: int = 0) -> list[float | None]:
     """p-values of quantities that are to hold together; None where one has no interval, or is none itself.
 
-    What cannot differ from 0, as best-of-n from itself, has 1 and is no comparison.
+    What cannot differ from 0, as best-of-n from itself, has 1 and is no comparison. So many comparisons as are `untold`
+    count as well.
     """
     compared = [one for one in totals if one is not None and not _nothing(one)]
-    adjusted = iter(adjusted_p_values(compared, rng=np.random.default_rng(0)).tolist())  # Holm's draw nothing
+    none = np.random.default_rng(0)  # Holm's draw nothing
+    adjusted = iter(adjusted_p_values(compared, untold=untold, rng=none).tolist())
     return [None if one is None else 1.0 if _nothing(one) else known(next(adjusted)) for one in totals]
 
 

@@ -15,7 +15,9 @@ Method = Literal["max_t", "holm"]
 DRAWS = 20_000
 
 
-def adjusted_p_values(totals: Sequence[Total], *, rng: np.random.Generator, method: Method = "holm") -> Floats:
+def adjusted_p_values(
+    totals: Sequence[Total], *, untold: int = 0, rng: np.random.Generator, method: Method = "holm"
+) -> Floats:
     """Quantities [Q] -> [Q]: the smallest level at which each is told from 0 while all of them hold together.
 
     `holm`: Holm 1979 (Scandinavian Journal of Statistics 6), which holds however they depend on each other. `max_t`:
@@ -31,14 +33,15 @@ def adjusted_p_values(totals: Sequence[Total], *, rng: np.random.Generator, meth
 
     Args:
         totals: of the same replicates.
+        untold: comparisons beside them that were given up and tell nothing: they count as if each had a p-value of 1.
         rng: for the draws.
-        method: which.
+        method: which; of `max_t`, which needs influences, none is untold.
     """
     found = np.full(len(totals), np.nan)
     tested = [one for one in totals if one.no_interval is None]
-    p = np.array([p_value(one) for one in tested])
+    p = np.array([p_value(one) for one in tested] + [1.0] * untold)
     covariance = joint_covariance(tested) if method == "max_t" else None
-    found[[one.no_interval is None for one in totals]] = adjust(p, covariance, rng=rng)
+    found[[one.no_interval is None for one in totals]] = adjust(p, covariance, rng=rng)[: len(tested)]
     return found
 
 

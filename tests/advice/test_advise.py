@@ -1,6 +1,7 @@
 """Advice: what must be told apart is, what cannot be is not, and best-of-n is what paper says."""
 
 import json
+import re
 import shlex
 from dataclasses import replace
 from io import StringIO
@@ -251,6 +252,67 @@ def test_settings_that_run_the_same_campaigns_count_once():
     assert all(p not in (None, 1.0) for p in once.values())
 
 
+@pytest.fixture(scope="module")
+def followed():
+    """All settings on few replicates, and eight of them on all."""
+    done = []
+    found = advise(4, trial_set(told_at_once()), replicates=100, progress=lambda *at: done.append(at))
+    return found, done
+
+
+def test_the_eight_best_on_few_replicates_are_run_on_all(followed):
+    found, done = followed
+    settings = len(tried_settings())
+    first = [one for one in found.candidates if one.verdict != "not followed"]
+    left = [one for one in found.candidates if one.verdict == "not followed"]
+    assert [one.replicates for one in found.candidates] == [100] * len(first) + [50] * len(left)
+    assert len(first) + len(left) == settings and sum(one.repeats is None for one in first) == 8
+    assert done[-1][0] == done[-1][1] == 50 * settings + 100 * len(first)
+    for some in (first, left):
+        assert [one.difference for one in some] == sorted((one.difference for one in some), reverse=True)
+    # On the few replicates they were better than all that is left.
+    few = {one.label: one for one in advise(4, trial_set(told_at_once()), replicates=50).candidates}
+    assert min(few[one.label].difference for one in first) >= max(few[one.label].difference for one in left)
+    for one in left:
+        assert (one.difference, one.gain, one.gap_closed) == (
+            few[one.label].difference,
+            few[one.label].gain,
+            few[one.label].gap_closed,
+        )
+        assert {one.difference_low, one.difference_p, one.gain_high, one.compute_multiplier_low} == {None}
+
+
+def test_what_is_not_followed_counts_among_what_holds_together(followed):
+    """Holm: the smallest of n levels is n times what it is alone, whether eight or all of them were followed."""
+    found, _ = followed
+    first = [one for one in found.candidates if one.verdict != "not followed"]
+    alone = {
+        one.label: one
+        for one in advise(
+            4, trial_set(told_at_once()), candidates=[(one.name, one.parameters) for one in first], replicates=100
+        ).candidates
+    }
+    for one in first:
+        assert replace(one, difference_p=None, verdict="same") == replace(
+            alone[one.label], difference_p=None, verdict="same"
+        )
+    best = min(first, key=lambda one: one.difference_p)
+    assert 0 < best.difference_p < 1
+    assert best.difference_p == pytest.approx(alone[best.label].difference_p / 8 * len(found.distinct))
+
+
+def test_what_is_not_followed_stands_where_it_scored_and_it_is_said(followed):
+    found, _ = followed
+    out = StringIO()
+    print_advice(found, Console(file=out, width=120, force_terminal=False))
+    said = " ".join(out.getvalue().split())
+    assert "Without ±: left after 50 replicates, on which 8 others did better" in said
+    lines = [line for line in out.getvalue().splitlines() if line.startswith(" ") and "×" in line]
+    shown = [float(at.group()) for line in lines if (at := re.search(r"[+-]0\.\d{4}", line))]
+    assert len(shown) == len([one for one in found.distinct if one.verdict != "same"])
+    assert shown == sorted(shown, reverse=True)
+
+
 @pytest.mark.parametrize(
     ("width", "said"), [(100, "fraction=0.1orfraction=0.12"), (50, "=0.1)orstart_many(fraction=0.12)")]
 )
@@ -293,7 +355,7 @@ def test_json_is_the_same_for_any_processes(trials):
     text = advise(4, trials, table="mini/sst2/few", replicates=4).to_json()
     assert advise(4, trials, table="mini/sst2/few", replicates=4, processes=2).to_json() == text
     content = json.loads(text)
-    assert len(content["candidates"]) == len(tried_settings()) and content["budget"] == 4 and content["format"] == 3
+    assert len(content["candidates"]) == len(tried_settings()) and content["budget"] == 4 and content["format"] == 4
 
 
 # --- what is shown ----------------------------------------------------------------------------------------------------

@@ -23,7 +23,12 @@ def recipe_words(advice: Advice) -> list[str]:
     unknown = [table for table in advice.tables if table.bias_correction is None]
     failing = [table for table in advice.tables if table.bias_correction and _fails(table)]
     sentences = [f"Recipe first: {_which(off, advice)} without Adam's bias correction{_failed(off)}."] if off else []
-    sentences += [_measured(pair) for pair in advice.pairs]
+    nearest = _nearest(advice.pairs)
+    sentences += [_measured(pair) for pair in nearest]
+    if more := len(advice.pairs) - len(nearest):
+        sentences.append(
+            f"{counted(more, 'pair')} of recipes that {'differ' if more > 1 else 'differs'} in more: --json."
+        )
     if unknown:
         sentences.append(
             f"Recipe first: it is not recorded whether {_which(unknown, advice)} with Adam's bias correction"
@@ -38,6 +43,14 @@ def recipe_words(advice: Advice) -> list[str]:
             f"Recipe: {_which(advice.tables, advice)} with Adam's bias correction{_failed(advice.tables)}."
         )
     return [*sentences, *_not_measured(advice)]
+
+
+def _nearest(pairs: Sequence[RecipePair]) -> list[RecipePair]:
+    """Of each recipe with a fault, the pairs that differ in the fewest fields: they say most of the fault."""
+    least: dict[tuple[str, str, str], int] = {}
+    for pair in pairs:  # that differ least come first
+        least.setdefault((pair.model, pair.task, pair.faulty), len(pair.fields))
+    return [pair for pair in pairs if len(pair.fields) == least[pair.model, pair.task, pair.faulty]]
 
 
 def _measured(pair: RecipePair) -> str:

@@ -120,6 +120,24 @@ def test_what_is_said_of_a_pair_that_differs_in_more():
     assert left.startswith("No two tables here differ in bias correction or in epochs alone, so what either wins")
 
 
+def test_of_each_recipe_the_nearest_pairs_are_said_and_the_others_counted():
+    other = counts("other", *[1, 3, 3] * 4)
+    mended = [
+        counts("far", *[3] * 12, bias_correction=True, epochs=10),
+        counts("farther", *[3] * 12, bias_correction=True, epochs=10, learning_rate=2e-5),
+    ]
+    advice = advised(FAULTY, other, MENDED, *mended, used=["faulty", "other"])
+    assert [len(pair.fields) for pair in advice.pairs] == [1, 1, 2, 2, 3, 3]
+    said = recipe_words(advice)
+    assert [line.split(" (")[0].split("sst2 ")[-1] for line in said if line.startswith("Measured")] == [
+        "mended in place of faulty",
+        "mended in place of other",
+    ]
+    assert "4 pairs of recipes that differ in more: --json." in said
+    said = recipe_words(advised(FAULTY, MENDED, mended[0]))
+    assert "1 pair of recipes that differs in more: --json." in said
+
+
 def test_what_is_said_without_a_fault_and_without_a_record():
     first, left = recipe_words(advised(FAULTY, MENDED, used="mended"))
     assert first == "Recipe: these trials are trained with Adam's bias correction, and 0 of 12 trials fail."

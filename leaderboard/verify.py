@@ -7,7 +7,6 @@ run that is done is not repeated: a verification that was killed goes on where i
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +18,6 @@ from rich.table import Table
 from rich.text import Text
 
 from leaderboard.boards import (
-    BASELINES,
     FILE,
     HIDDEN_POOL,
     REPLICATES,
@@ -28,9 +26,7 @@ from leaderboard.boards import (
     Board,
     belongs,
     changing_board,
-    open_board,
     published_pool,
-    read_baselines,
     read_board,
     read_boards,
     write_board,
@@ -39,94 +35,13 @@ from leaderboard.environment import require_pinned
 from leaderboard.options import CAMPAIGNS, ENTRIES, PROCESSES, PUBLIC, REVISION, TRACK
 from leaderboard.ranks import keep_comparisons
 from leaderboard.results import Result, comparable_claim, gap_closed, taken_over_words
-from leaderboard.runs import Verification, verify
+from leaderboard.runs import Verification, prepare, verify
 from seedbench.commands import given_options, open_console, positive, run
 from seedbench.cpus import usable_cpus
 from seedbench.errors import SeedbenchError
 from seedbench.evaluation import Evaluation
-from seedbench.replay import TRACKS
 from seedbench.submission import is_slug, read_submission
-from seedbench.trialset import BUNDLED, TrialsIdentity, load_trials
-
-
-def prepare(
-    trials: str | None,
-    public: str,
-    revision: str | None,
-    track: str,
-    results: Path,
-    *,
-    replicates: int,
-    processes: int,
-    hours: float,
-    baselines: Path = BASELINES,
-    other_packages: bool = False,
-) -> Verification:
-    """Loads the trial set to measure on and finds the board.
-
-    Args:
-        trials: folder of the hidden pool; None: measure on the public trial set.
-        public: folder or Hub id of the board's own trial set.
-        revision: of that on the Hub.
-        track: "cold" or "transfer".
-        results: folder of the boards.
-        replicates: campaigns per table and budget.
-        processes: to split the work of an entry among.
-        hours: limit of one run.
-        baselines: the file with the organisers' entries.
-        other_packages: as in `Verification`.
-
-    Raises:
-        SeedbenchError: an option out of its range; the board is of other data; or it is to be measured on the hidden
-            pool, and is still open, was closed without one, or with another.
-    """
-    if track not in TRACKS:
-        raise SeedbenchError(f"--track {track}: there are {' and '.join(TRACKS)}")
-    if replicates < 3:
-        raise SeedbenchError(f"--replicates {replicates}: at least 3")
-    if processes < 1:
-        raise SeedbenchError(f"--processes {processes}: at least 1")
-    if not (0 < hours < math.inf):
-        raise SeedbenchError(f"--hours {hours:g}: a number of hours above 0")
-    ours = tuple(sorted(set(read_baselines(baselines).values())))
-    shown = load_trials(public, revision=revision)
-    board = open_board(results, shown, track, replicates)
-    verification = Verification(
-        board=board,
-        trials=shown,
-        source=public,
-        hidden=False,
-        folder=results / board.name / "public",
-        processes=processes,
-        hours=hours,
-        baselines=ours,
-        earlier=_earlier(board, results),
-        other_packages=other_packages,
-    )
-    if trials is None:
-        return verification
-    if not board.closed:
-        raise SeedbenchError(
-            f"{board.name} is open: measured on the hidden pool now, it could be climbed one entry after the other; "
-            "close it first, with --close"
-        )
-    if board.pool is None:
-        raise SeedbenchError(f"{board.name}: was closed before a hidden pool was published, and has none")
-    private = load_trials(trials, revision=None if Path(trials).is_dir() else f"v{board.pool.version}")
-    if private.sha256 != board.pool.sha256:
-        raise SeedbenchError(
-            f"{trials}: its SHA-256 is {private.sha256}; {board.name} was closed with the pool {board.pool.sha256}"
-        )
-    hidden = results / board.name / "hidden"
-    return replace(verification, trials=private, source=trials, hidden=True, folder=hidden, earlier=())
-
-
-def _earlier(board: Board, results: Path) -> tuple[Path, ...]:
-    """Where the public results of earlier boards are; on the transfer track campaigns depend on all tables."""
-    if board.track != "cold":
-        return ()
-    others = (other for other in read_boards(results) if (other.protocol, other.track) == (board.protocol, board.track))
-    return tuple(results / other.name / "public" for other in others if other.name != board.name)
+from seedbench.trialset import BUNDLED, TrialsIdentity
 
 
 def entries_of(submissions: Path, wanted: Sequence[str] = ()) -> list[Path]:

@@ -16,7 +16,8 @@ from rich.console import Console
 from leaderboard.build import main as build
 from leaderboard.measure import Order, earlier_campaigns
 from leaderboard.results import read_result
-from leaderboard.verify import entries_of, prepare, verify_all
+from leaderboard.runs import prepare
+from leaderboard.verify import entries_of, verify_all
 from seedbench import CannotSeal, load_trials
 from seedbench.replay import table_sha256
 from seedbench.sandbox import open_sandbox

@@ -33,7 +33,8 @@ from leaderboard.results import (
     results_of,
     write_result,
 )
-from leaderboard.verify import close_board, entries_of, main, prepare, table_of, verify_all
+from leaderboard.runs import prepare
+from leaderboard.verify import close_board, entries_of, main, table_of, verify_all
 from seedbench import CannotSeal, SeedbenchError, load_trials
 from seedbench.commands import exit_code
 from seedbench.errors import StrategyFailed

@@ -123,12 +123,21 @@ def read_results(plan: Path) -> list[PilotResult]:
     """What the pilots of a plan showed before; [] where none have been run.
 
     Raises:
-        PilotError: their file is damaged, or its choice is another than the rule's.
+        PilotError: their file is damaged, or its counts and its choice are others than the rule's.
     """
     path = results_file(plan)
     if not path.exists():
         return []
     found = read_json(path, PilotsFile, advice=_ANEW, error=PilotError)
+    for one in found.results:
+        where = f"{path}: pilots {one.pilots!r} at rate {one.learning_rate:g}"
+        sizes = {name: len(getattr(one, name)) for name in (*AXES, "score")}
+        if len({*sizes.values()}) > 1:
+            said = ", ".join(f"{size} {name}" for name, size in sizes.items())
+            raise PilotError(f"{where}: must have as many seeds as scores, found {said}: {_ANEW}")
+        if one.failed != (failed := failures(one.score, one.majority_score)):
+            said = f"'failed' is {one.failed}, and {failed} scores are no better than {one.majority_score:g}"
+            raise PilotError(f"{where}: {said}: {_ANEW}")
     if found.chosen != choose(found.results):
         raise PilotError(f"{path}: 'chosen' does not follow from 'results': {_ANEW}")
     return found.results

@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from runners.data.reading import dataset_of
+from runners.data.dataset import dataset_of
 from runners.errors import RunnerError
 from runners.pilots import AXES, PilotsOfPlan, Takes, chosen_rate, results_file
 from runners.table import TableSpec, grid, parse_seeds, table_spec
@@ -185,8 +185,8 @@ def _check_apart(path: Path, plan: PlanFile) -> None:
             for at, table in enumerate(plan.tables, 1):
                 if both := theirs & seeds(table, axis, f"{path}, table {at}"):
                     raise PlanError(
-                        f"{where}: {axis} {min(both)} is in the grid of table {at}, too; pilots choose on seeds outside "
-                        f"the grids, found {getattr(pilots, f'{axis}s')}: give them others"
+                        f"{where}: {axis} {min(both)} is in the grid of table {at}, too; pilots choose on seeds "
+                        f"outside the grids, found {getattr(pilots, f'{axis}s')}: give them others"
                     )
 
 

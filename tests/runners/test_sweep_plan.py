@@ -267,6 +267,13 @@ def test_the_rule_by_hand(tmp_path: Path) -> None:
     results_file(plan).write_text(text.replace('"finishing": 2', '"finishing": 1'))
     with pytest.raises(PilotError, match="'chosen' does not follow from 'results'"):
         chosen_rate(plan, few, "failing", cells)
+    for odd, message in (
+        ({"failed": 4}, "at rate 1: 'failed' is 4, and 3 scores are no better than 0.5: remove it"),
+        ({"data_order_seed": [0]}, "must have as many seeds as scores, found 8 weight_init_seed, 1 data_order_seed, 8"),
+    ):
+        write_results(plan, [replace(result(1, 3), **odd)])
+        with pytest.raises(PilotError, match=message):
+            chosen_rate(plan, of_plan(1), "failing", cells)
     write_results(plan, [result(1, 3)])
     with pytest.raises(PilotError, match=r"of the rates tried by pilots 'few' \(1\) none is failing: try others"):
         chosen_rate(plan, of_plan(1), "failing", cells)

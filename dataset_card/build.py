@@ -15,6 +15,7 @@ from huggingface_hub import DatasetCard
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dataset_card import facts
+from dataset_card.licences import LICENCES
 from dataset_card.metadata import metadata
 from seedbench.commands import open_console, run
 from seedbench.errors import SeedbenchError
@@ -32,18 +33,23 @@ TEMPLATES = Environment(
 )
 
 
-def build_card(folder: Path) -> str:
-    """The card of the trial set in ``folder``, as Markdown with YAML front matter.
+def build_card(folder: Path, licence: str | None = None) -> str:
+    """The card of the trial set in ``folder``, as Markdown with YAML front matter; arguments as of `build`.
 
     Raises:
         TrialSetError: the folder is no valid trial set.
     """
     manifest, trials = read_manifest(folder), load_trials(folder, predictions=True)
-    return str(_card(folder, manifest, trials, _values(folder, manifest, trials)).content)
+    licence = _licence(manifest, licence)
+    return str(_card(folder, manifest, trials, _values(folder, manifest, trials, licence), licence).content)
 
 
-def build(folder: Path) -> dict[str, bytes]:
+def build(folder: Path, licence: str | None = None) -> dict[str, bytes]:
     """Every document of the trial set in ``folder``: file name -> content.
+
+    Args:
+        folder: of the trial set.
+        licence: of its data, a key of `LICENCES`; None: that of seedbench's own trials, of any others it is not known.
 
     Raises:
         SeedbenchError: the folder is no valid trial set, or a package that draws pictures is missing.
@@ -52,15 +58,18 @@ def build(folder: Path) -> dict[str, bytes]:
     from dataset_card.picture import draw
 
     manifest, trials = read_manifest(folder), load_trials(folder, predictions=True)
-    values = _values(folder, manifest, trials)
-    card = _card(folder, manifest, trials, values)
+    licence = _licence(manifest, licence)
+    values = _values(folder, manifest, trials, licence)
+    card = _card(folder, manifest, trials, values, licence)
     described = croissant(
         folder,
         manifest,
         description=values["summary"],
         citation=values["bibtex"],
         keywords=card.data.get("tags"),
-        ours=bool(values["our_runs"]),
+        creator=values["owner"],
+        licence=licence,
+        english=card.data.get("language") is not None,
     )
     documents = {CARD: card.content, CITATION: _filled("citation.cff", values), CROISSANT: described}
     pictures = {}
@@ -72,14 +81,21 @@ def build(folder: Path) -> dict[str, bytes]:
     return {name: text.encode() for name, text in documents.items()} | pictures
 
 
-def _values(folder: Path, manifest: Manifest, trials: TrialSet) -> dict[str, str]:
-    values = facts.values(folder, manifest, trials)
+def _licence(manifest: Manifest, given: str | None) -> str | None:
+    return given or ("cc-by-4.0" if facts.owner(manifest) == facts.OURS else None)
+
+
+def _values(folder: Path, manifest: Manifest, trials: TrialSet, licence: str | None) -> dict[str, str]:
+    values = facts.values(folder, manifest, trials, licence)
     return values | {"bibtex": _filled("citation.bib", values).strip()}
 
 
-def _card(folder: Path, manifest: Manifest, trials: TrialSet, values: dict[str, str]) -> DatasetCard:
+def _card(
+    folder: Path, manifest: Manifest, trials: TrialSet, values: dict[str, str], licence: str | None
+) -> DatasetCard:
     """The card as the Hub reads it: refuses front matter that is not a card's."""
-    return DatasetCard(_filled("template.md", values | {"card_data": metadata(folder, manifest, trials).to_yaml()}))
+    card_data = metadata(folder, manifest, trials, licence).to_yaml()
+    return DatasetCard(_filled("template.md", values | {"card_data": card_data}))
 
 
 def _filled(template: str, values: dict[str, str]) -> str:
@@ -91,12 +107,18 @@ def main(
     folder: Annotated[
         Path, typer.Argument(metavar="DIR", help="Folder of a trial set; the documents are written there.")
     ],
+    licence: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help=f"Of the data: {', '.join(LICENCES)}; without it, it is said to be unknown."),
+    ] = None,
 ) -> None:
     """Write the dataset card of a trial set, and what belongs to it."""
     read_manifest(folder)
+    if licence is not None and licence not in LICENCES:
+        raise SeedbenchError(f"--licence: must be one of {', '.join(LICENCES)}, found {licence!r}")
     try:
         with changing(folder) as change:  # from reading on: the documents are those of the data that are there
-            documents = build(folder)
+            documents = build(folder, licence)
             for name, content in documents.items():
                 write_file(change.new / name, content)
             change.commit(documents.keys())

@@ -9,6 +9,7 @@ from typing import Any
 import mlcroissant as mlc
 
 from dataset_card.facts import on_hub
+from dataset_card.licences import LICENCES
 from seedbench.errors import TrialSetError
 from seedbench.trialset import MANIFEST, Manifest
 from seedbench.trialset.schema import CONFIGS, Column
@@ -26,7 +27,15 @@ _TYPES = {
 
 
 def croissant(
-    folder: Path, manifest: Manifest, *, description: str, citation: str, keywords: list[str], ours: bool
+    folder: Path,
+    manifest: Manifest,
+    *,
+    description: str,
+    citation: str,
+    keywords: list[str],
+    creator: str,
+    licence: str | None,
+    english: bool,
 ) -> str:
     """The Croissant file of a trial set, as JSON. Its files are those of the version's tag on the Hub; of a
     set without a name there, those beside it.
@@ -37,7 +46,9 @@ def croissant(
         description: in a sentence.
         citation: BibTeX.
         keywords: the card's tags.
-        ours: whether the runners trained them; of curves from elsewhere, licence and language are not known.
+        creator: whose trial set it is.
+        licence: a key of `LICENCES`; None: it is not known.
+        english: whether that is known to be the language of the texts.
 
     Raises:
         TrialSetError: mlcroissant finds it invalid.
@@ -51,11 +62,11 @@ def croissant(
             description=description,
             url=url,
             version=manifest.version,
-            license=["https://creativecommons.org/licenses/by/4.0/"] if ours else None,
+            license=[LICENCES[licence].url] if licence else None,
             cite_as=citation,
             keywords=keywords,
-            in_language=["en"] if ours else None,
-            creators=[mlc.Organization(name="seedbench", url=url)],
+            in_language=["en"] if english else None,
+            creators=[mlc.Organization(name=creator, url=url)],
             distribution=[_file(folder, manifest, path, f"{files_at}{path}") for path in paths],
             record_sets=[
                 _records(config, path, task if len(shards) == 1 else f"{task}-{number:05d}")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dataset_card.held_out import test_set
+from dataset_card.licences import LICENCES
 from dataset_card.markdown import markdown_table
 from dataset_card.reproduced import reproduced
 from dataset_card.scores import in_points, score_table, two_way, worth
@@ -26,6 +28,16 @@ from seedbench.trialset.schema import CONFIGS, RECIPE_COLUMNS
 if TYPE_CHECKING:
     import pandas as pd
 
+#: Who publishes the trials of seedbench itself.
+OURS = "seedbench"
+#: The recipes of `runners/plans` whose learning rates pilots chose.
+PILOTED = re.compile(r"few\d+-5-epochs-no-bias-correction-lr[\w.+-]+", re.ASCII)
+#: What the runners call their engines, and what they record of every trial.
+ENGINES = {"reference", "stacked"}
+_BY_RUNNERS = [
+    *("engine", "device", "seedbench_version", "torch_version", "transformers_version"),
+    *("model_sha256", "data_sha256", "dropout_seed"),
+]
 #: Licences of the pretrained models, as their cards on the Hub state them.
 MODEL_LICENCES = {
     "google-bert/bert-base-uncased": "Apache-2.0",
@@ -34,14 +46,17 @@ MODEL_LICENCES = {
 }
 
 
-def values(folder: Path, manifest: Manifest, trials: TrialSet) -> dict[str, str]:
-    """What stands in the template's places."""
-    tasks = sorted({table.task for table in trials.tables})
+def values(folder: Path, manifest: Manifest, trials: TrialSet, licence: str | None = None) -> dict[str, str]:
+    """What stands in the template's places; the licence is of `LICENCES`, or None where nobody has said it."""
+    tasks, elsewhere = sorted({table.task for table in trials.tables}), _elsewhere(folder, manifest)
+    ours, all_ = elsewhere == 0, sum(table.num_trials for table in trials.tables)
     task = trials.tables[0].task
-    number = f"{sum(table.num_trials for table in trials.tables):,}"
+    number = f"{all_:,}"
     return {
         "name": trials.name,
-        "owner": trials.name.split("/")[0] if on_hub(manifest) else "those who recorded them",
+        "owner": owner(manifest),
+        "licence": LICENCES[licence].title if licence else "",
+        "spdx": LICENCES[licence].spdx if licence else "",
         "version": trials.version,
         "sha256": trials.sha256,
         "trials": number,
@@ -53,7 +68,10 @@ def values(folder: Path, manifest: Manifest, trials: TrialSet) -> dict[str, str]
         "scores": _scores(trials),
         "predictions": "yes" if manifest.shards("predictions") else "",
         **_whereabouts(manifest),
-        "our_runs": "yes" if our_runs(folder, manifest) else "",
+        "our_runs": "yes" if ours else "",
+        "elsewhere": f"{elsewhere:,} of them " if elsewhere < all_ else "",
+        "of_all": " of all of them" if elsewhere < all_ else "",
+        "piloted": _and([f"`{name}`" for name in _piloted(manifest, trials)]),
         "of_glue": "yes" if TASKS.keys() & set(tasks) else "",
         "labels": _labels(trials),
         "task": task,
@@ -71,9 +89,9 @@ def values(folder: Path, manifest: Manifest, trials: TrialSet) -> dict[str, str]
         "sizes": _sizes(folder, manifest),
         "fields": _fields(manifest),
         "dev_sets": _dev_sets(trials),
-        "test_set": test_set(folder, manifest, trials),
+        "test_set": test_set(folder, manifest, trials, ours=ours),
         "grids": _grids(trials),
-        "status": _status(trials, ours=our_runs(folder, manifest)),
+        "status": _status(trials, ours=ours),
         "sources": markdown_table(
             ["task", "source"],
             ([f"`{task}`", OF_TASKS[task].source if task in TASKS else "not known here"] for task in tasks),
@@ -102,12 +120,34 @@ def on_hub(manifest: Manifest) -> bool:
     return "/" in manifest.name
 
 
+def owner(manifest: Manifest) -> str:
+    """Whose trial set it is."""
+    return manifest.name.split("/")[0] if on_hub(manifest) else "those who recorded them"
+
+
 def our_runs(folder: Path, manifest: Manifest) -> bool:
-    """Whether these are trials of the runners, of which more is known than their curves."""
-    if manifest.shards("predictions"):
-        return True
-    splits = (read_split(folder, manifest, "trials", paths) for paths in manifest.shards("trials").values())
-    return any(split.column("engine").null_count < split.num_rows for split in splits)
+    """Whether all are trials of the runners, of which more is known than their curves."""
+    return _elsewhere(folder, manifest) == 0
+
+
+def _elsewhere(folder: Path, manifest: Manifest) -> int:
+    """How many trials are not the runners'.
+
+    A trial of theirs says so: by one of their engines, and by all that they record of what it was made with.
+    Predictions, or an engine of another name, anybody may have recorded.
+    """
+    number = 0
+    for paths in manifest.shards("trials").values():
+        frame = read_split(folder, manifest, "trials", paths).select(_BY_RUNNERS).to_pandas()
+        number += int((~frame["engine"].isin(ENGINES) | frame.isna().any(axis=1)).sum())
+    return number
+
+
+def _piloted(manifest: Manifest, trials: TrialSet) -> list[str]:
+    """Recipes of our own set whose learning rates pilots chose."""
+    if owner(manifest) != OURS:
+        return []
+    return sorted({table.recipe for table in trials.tables if PILOTED.fullmatch(table.recipe)})
 
 
 def _of_what(tasks: Sequence[str]) -> str:
@@ -203,11 +243,21 @@ def _origin(folder: Path, manifest: Manifest) -> str:
                 _together(part, "{} engine on {}", ["engine", "device"]),
                 _together(part, "torch {}, transformers {}", ["torch_version", "transformers_version"]),
             ]
-            seconds = part.evaluation_seconds.sum() + part.train_seconds.sum()
-            facts.append(f"{seconds / 3600:.1f} hours, validation included" if seconds else "")
+            facts.append(_hours(part))
             recorded = "; ".join(filter(None, facts)) or "how they were run is not recorded"
             lines.append(f"- {model}, {task}, {recipe}: {recorded}.")
     return "\n".join(lines)
+
+
+def _hours(part: pd.DataFrame) -> str:
+    """How long the trials of a table took; "" where nothing of it is recorded."""
+    seconds = part[["train_seconds", "evaluation_seconds"]].astype(float)
+    if not seconds.notna().any(axis=None):
+        return ""
+    hours = f"{seconds.sum().sum() / 3600:.1f} hours"
+    if seconds.notna().all(axis=None):
+        return f"{hours}, validation included"
+    return f"{hours}, as far as they are recorded"
 
 
 def _together(part: pd.DataFrame, text: str, columns: list[str]) -> str:

@@ -23,33 +23,47 @@ _OTHERS = """\
 The test set of {tasks} is the same for all tables of a task: nobody trains on it, and nobody should select on it. It
 came with the data, or was drawn from the training examples by the runners' stream `("test", 0)`; which of the two is
 not recorded. `examples` has its rows; the texts are not in this data set."""
+_FOREIGN = """\
+The test set of {tasks} is the same for all tables of a task: nobody should select on it. Where it is from, and whether
+trials could train on it, is not recorded. `examples` has its rows; the texts are not in this data set."""
 
 
-def test_set(folder: Path, manifest: Manifest, trials: TrialSet) -> str:
-    """Where the test set is from, how large it is, and which tables have none; "" where none has one."""
+def test_set(folder: Path, manifest: Manifest, trials: TrialSet, *, ours: bool) -> str:
+    """Where the test set is from, how large it is, and which tables have none; "" where none has one.
+
+    Args:
+        folder: of the trial set.
+        manifest: its manifest.
+        trials: what is in it.
+        ours: whether the runners trained all of them. Theirs is GLUE's where its rows are those that are known.
+    """
     tested = sorted({table.task for table in trials.tables if table.test_score is not None})
     if not tested:
         return ""
     if not manifest.shards("examples"):
         return f"Which examples the test scores of {' and '.join(tested)} are of is not recorded here."
-    rows = []
+    rows, of_glue = [], []
     for task in tested:
         split = read_split(folder, manifest, "examples", manifest.shards("examples")[task])
         of_test = split.filter(pc.equal(split.column("split"), "test"))
         numbers = of_test.column("example").to_numpy().astype("<i8")
-        shared = TASKS[task].shared_sentences if task in TASKS else None
+        digest = hashlib.sha256(numbers.tobytes()).hexdigest()[:8]
+        known = TASKS[task].test_rows if task in TASKS else None
+        if ours and task in TASKS and known in (digest, None):
+            of_glue.append(task)
+        shared = TASKS[task].shared_sentences if digest == known else None
         shares = ["not measured"] * 2 if shared is None else [f"{share} %" for share in shared]
-        digest = hashlib.sha256(numbers.tobytes()).hexdigest()
-        rows.append([f"`{task}`", f"{len(numbers):,}", *shares, f"`{digest[:8]}`"])
+        rows.append([f"`{task}`", f"{len(numbers):,}", *shares, f"`{digest}`"])
     header = ["task", "test examples", "share a sentence with the rest", "the dev set does", "SHA-256 of the rows"]
-    others = [task for task in tested if task not in TASKS]
-    lines = [_GLUE + (_SST2 if "sst2" in tested else "")] if len(others) < len(tested) else []
-    lines += [_OTHERS.format(tasks=" and ".join(others))] if others else []
+    others = [task for task in tested if task not in of_glue]
+    lines = [_GLUE + (_SST2 if "sst2" in of_glue else "")] if of_glue else []
+    lines += [(_OTHERS if ours else _FOREIGN).format(tasks=" and ".join(others))] if others else []
     lines += ["", markdown_table(header, rows)]
     if without := [f"{table.task} {table.recipe}" for table in trials.tables if table.test_score is None]:
+        why = ", since their trials could train on all of the training file" if ours else ""
         lines += [
             "",
-            f"These tables have no test set, since their trials could train on all of the training file: "
-            f"{', '.join(without)}. They serve `seedbench findings` and the protocol `dodge2020`.",
+            f"These tables have no test set{why}: {', '.join(without)}. They serve `seedbench findings` and the "
+            "protocol `dodge2020`.",
         ]
     return "\n".join(lines)

@@ -16,7 +16,7 @@ from seedbench.trialset.schema import CONFIGS, Config
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 
-def metadata(folder: Path, manifest: Manifest, trials: TrialSet) -> DatasetCardData:
+def metadata(folder: Path, manifest: Manifest, trials: TrialSet, licence: str | None) -> DatasetCardData:
     """Front matter of a trial set's card; what is not known of curves from elsewhere is left out.
 
     Every config's description carries the manifest's SHA-256: ``datasets`` caches a local folder by its name and card,
@@ -38,7 +38,7 @@ def metadata(folder: Path, manifest: Manifest, trials: TrialSet) -> DatasetCardD
     number = sum(table.num_trials for table in trials.tables)
     return DatasetCardData(
         pretty_name="seedbench fine-tuning trials",
-        license="cc-by-4.0" if ours else "unknown",
+        license=licence or "unknown",
         language="en" if known else None,
         tags=["tabular", "fine-tuning", "random-seeds", "early-stopping", "hyperparameter-optimization"],
         task_categories=["text-classification"] if known or ours else None,

@@ -57,10 +57,9 @@ def _line(draw: Reproduction) -> str:
             f"others all but {max(changed)} at most"
         )
         off = max(abs(max(one.recorded_score) - max(one.score)) for one in trials)
-        spread = min(table.best_score_sd or 0 for table in draw.tables)
-        parts.append(
-            f"best scores are off by {100 * off:.1f} points at most, where seeds differ by {100 * spread:.1f} (sd)"
-        )
+        spreads = [table.best_score_sd for table in draw.tables if table.best_score_sd is not None]
+        beside = f", where seeds differ by {100 * min(spreads):.1f} (sd)" if spreads else ""
+        parts.append(f"best scores are off by {100 * off:.1f} points at most{beside}")
     return "; ".join(parts) + "."
 
 

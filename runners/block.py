@@ -9,13 +9,14 @@ import gc
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from itertools import groupby
+from pathlib import Path
 
 import torch
 import transformers
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
+from runners.data.dataset import Dataset
 from runners.data.glue import TaskData, encode_task, read_task
-from runners.data.reading import Dataset
 from runners.data.recipe import Recipe, validation_steps
 from runners.engines.drawn import drawn_parameters, set_missing
 from runners.engines.floor import Size, memory_of_trial
@@ -23,7 +24,7 @@ from runners.engines.reference import finetune
 from runners.engines.stacked import StackedEngine
 from runners.errors import RunnerError
 from runners.provenance import provenance
-from runners.table import TableError, TableSpec
+from runners.table import TableError, TableSpec, require_same_fields
 from runners.trial_log import Cell, Outcome, Record, TrialLog, read_record, write_log
 
 #: What is the same for all trials of a table, by field of a log's record and column of a trial set.
@@ -128,21 +129,31 @@ class BlockRunner:
         self.stack = spec.stack
         self._engine: StackedEngine | None = None
         self._full = False  # whether the engine has as many trials as fit
+        self._checked: set[Path] = set()
 
     def check_folder(self) -> None:
-        """All trials of a table start from the same weights and see the same data.
+        """All trials of a table start from the same weights, see the same data and have the same recipe.
 
         Raises:
             TableError: a log that is there was made with others.
         """
-        for path in sorted(self.spec.log_path(Cell(0, 0)).parent.glob("wi*-do*.npz")):
+        spec = self.spec
+        for path in sorted(spec.log_path(Cell(0, 0)).parent.glob("wi*-do*.npz")):
+            if path in self._checked:
+                continue
             record = read_record(path)
+            if record.model != spec.model_name:
+                raise TableError(
+                    f"{path}: of model {record.model}, and here it is {spec.model_name}; give another --out"
+                )
+            require_same_fields(spec, record.recipe_fields, path)
             for name, what in IDENTITY.items():
                 if getattr(record, name) != self.provenance[name]:
                     raise TableError(
                         f"{path}: made with other {what} than here: {name} is {getattr(record, name)} there and "
                         f"{self.provenance[name]} here; check --model and --glue or --dataset, or give another --out"
                     )
+            self._checked.add(path)
 
     def run(self, cells: Sequence[Cell], progress: Callable[[float], None] = lambda share: None) -> Iterator[Cell]:
         """Trains the cells and writes their logs; yields each cell once its log is on disk.
@@ -250,7 +261,7 @@ class Tables:
         self._runners: dict[TableSpec, BlockRunner] = {}  # the latest used last
 
     def runner(self, spec: TableSpec) -> BlockRunner:
-        """Of a table, whose folder is checked the first time.
+        """Of a table, whose folder is checked: each time what has come there since, of whomever.
 
         Raises:
             RunnerError: what it needs cannot be loaded, or its folder has trials of other weights or data.
@@ -258,7 +269,7 @@ class Tables:
         runner = self._runners.pop(spec, None)
         if runner is None:
             runner = BlockRunner(spec, self.device, self.loaded, self._make_room)
-            runner.check_folder()
+        runner.check_folder()
         self._runners[spec] = runner
         return runner
 

@@ -15,6 +15,8 @@ import pyarrow.parquet as pq
 
 from runners.errors import RunnerError
 from seedbench.files import make_folder, write_file
+from seedbench.trialset.files import with_all_columns
+from seedbench.trialset.schema import CONFIGS as SCHEMAS
 from seedbench.trialset.schema import arrow_schema
 
 SUFFIX = ".compact.parquet"
@@ -56,6 +58,9 @@ def write_compact(folder: Path, splits: Mapping[str, Mapping[str, pa.Table]]) ->
 def read_compact(path: Path) -> dict[str, pa.Table]:
     """Rows of every config of `CONFIGS` of one task.
 
+    As in a trial set, a nullable column may be absent, in a file from before there was one; one that is not known is
+    kept.
+
     Raises:
         RunnerError: not such a file, or damaged.
     """
@@ -63,8 +68,23 @@ def read_compact(path: Path) -> dict[str, pa.Table]:
         with pq.ParquetFile(path) as file:
             table, stored = file.read(), (file.metadata.metadata or {})[_EXAMPLES]
         examples = pa.ipc.open_stream(base64.b64decode(stored)).read_all()
-        found = {name: table.select(arrow_schema(name).names) for name in CONFIGS[:2]} | {"examples": examples}
-        return {name: rows.replace_schema_metadata(None).cast(arrow_schema(name)) for name, rows in found.items()}
+        beside = [name for name in arrow_schema("predictions").names[1:] if name in table.column_names]
+        found = {"trials": table.drop_columns(beside), "predictions": table.select(["trial_id", *beside])}
+        return {name: _whole(name, rows) for name, rows in (found | {"examples": examples}).items()}
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise RunnerError(f"{path}: not what runners.export --compact writes ({reason}); fetch it again") from None
+
+
+def _whole(config: str, rows: pa.Table) -> pa.Table:
+    """All columns of the config, of its types, then those that it does not know.
+
+    Raises:
+        KeyError: one is absent that is never null.
+    """
+    for column in SCHEMAS[config].columns:
+        if column.name not in rows.column_names and not column.nullable:
+            raise KeyError(column.name)
+    rows = with_all_columns(config, rows.replace_schema_metadata(None))
+    known = arrow_schema(config)
+    return rows.cast(pa.schema([*known, *list(rows.schema)[len(known) :]]))

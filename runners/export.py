@@ -33,6 +33,7 @@ from seedbench.trialset import (
     to_arrow,
     write_trials,
 )
+from seedbench.trialset.files import with_all_columns
 from seedbench.trialset.schema import CONFIGS
 
 Rows = dict[str, dict[str, list[dict[str, Any]]]]
@@ -186,7 +187,13 @@ def splits_of(rows: Rows, compact: Iterable[Path] = ()) -> Splits:
         for config, its in found.items():
             of_config = splits.setdefault(config, {})
             if config != "examples":
-                of_config[task] = pa.concat_tables([of_config[task], its]) if task in of_config else its
+                both = [of_config[task], its] if task in of_config else [its]
+                try:
+                    of_config[task] = with_all_columns(config, pa.concat_tables(both, promote_options="default"))
+                except pa.ArrowException as error:  # a column that is not known has another type there
+                    raise RunnerError(
+                        f"{path}: does not go with other files ({' '.join(str(error).split())})"
+                    ) from None
             elif not of_config.setdefault(task, its).equals(its):
                 raise RunnerError(f"{path}: other examples of {task} than in other files; keep data sets apart")
     return splits

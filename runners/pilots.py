@@ -23,6 +23,8 @@ from seedbench.files import write_file
 Takes = Literal["failing", "finishing"]
 Value = bool | int | float | str
 _ANEW = "remove it, and run the pilots again (--pilots)"
+#: Of the seed grid.
+AXES = ("weight_init_seed", "data_order_seed")
 
 
 class PilotError(RunnerError):
@@ -121,12 +123,21 @@ def read_results(plan: Path) -> list[PilotResult]:
     """What the pilots of a plan showed before; [] where none have been run.
 
     Raises:
-        PilotError: their file is damaged, or its choice is another than the rule's.
+        PilotError: their file is damaged, or its counts and its choice are others than the rule's.
     """
     path = results_file(plan)
     if not path.exists():
         return []
     found = read_json(path, PilotsFile, advice=_ANEW, error=PilotError)
+    for one in found.results:
+        where = f"{path}: pilots {one.pilots!r} at rate {one.learning_rate:g}"
+        sizes = {name: len(getattr(one, name)) for name in (*AXES, "score")}
+        if len({*sizes.values()}) > 1:
+            said = ", ".join(f"{size} {name}" for name, size in sizes.items())
+            raise PilotError(f"{where}: must have as many seeds as scores, found {said}: {_ANEW}")
+        if one.failed != (failed := failures(one.score, one.majority_score)):
+            said = f"'failed' is {one.failed}, and {failed} scores are no better than {one.majority_score:g}"
+            raise PilotError(f"{where}: {said}: {_ANEW}")
     if found.chosen != choose(found.results):
         raise PilotError(f"{path}: 'chosen' does not follow from 'results': {_ANEW}")
     return found.results
@@ -152,12 +163,19 @@ def write_results(plan: Path, results: Sequence[PilotResult]) -> PilotsFile:
     return found
 
 
-def chosen_rate(plan: Path, pilots: PilotsOfPlan, takes: Takes) -> float | None:
+def chosen_rate(plan: Path, pilots: PilotsOfPlan, takes: Takes, cells: Sequence[Cell]) -> float | None:
     """The learning rate that these pilots of a plan gave; None where none have been run.
 
+    Args:
+        plan: its file.
+        pilots: of that plan.
+        takes: which rate.
+        cells: the pilots' trials by the plan; of random seeds, which another folder's key has drawn, their number and
+            how they are dealt count alone.
+
     Raises:
-        PilotError: their file is damaged, says nothing of these or of other rates and fields than the plan does now, or
-            no rate that was tried is one.
+        PilotError: their file is damaged, says nothing of these or of other rates, fields and seeds than the plan does
+            now, or no rate that was tried is one.
     """
     name, path = pilots.name, results_file(plan)
     if not (results := read_results(plan)):
@@ -173,7 +191,27 @@ def chosen_rate(plan: Path, pilots: PilotsOfPlan, takes: Takes) -> float | None:
             f"{path}: pilots {name!r} were run at rates {tried}, with other rates or fields than {plan.name} has now: "
             "run them again (--pilots)"
         )
+    for axis in AXES:
+        planned, random = [getattr(cell, axis) for cell in cells], getattr(pilots, f"{axis}s").startswith("random:")
+        for one in ran:
+            recorded = getattr(one, axis)
+            if (_dealt(recorded) != _dealt(planned)) if random else recorded != planned:
+                raise PilotError(
+                    f"{path}: pilots {name!r} were run with {axis} {_few(recorded)} at rate {one.learning_rate:g}, "
+                    f"with others than {plan.name} has now ({getattr(pilots, f'{axis}s')}): run them again (--pilots)"
+                )
     rate: float | None = getattr(chosen[name], takes)
     if rate is None:
         raise PilotError(f"{path}: of the rates tried by pilots {name!r} ({tried}) none is {takes}: try others")
     return rate
+
+
+def _dealt(seeds: Sequence[int]) -> list[int]:
+    """Which of the seeds are the same one."""
+    return [seeds.index(seed) for seed in seeds]
+
+
+def _few(seeds: Sequence[int]) -> str:
+    """Different seeds, or the first of them and how many there are."""
+    shown = list(dict.fromkeys(seeds))
+    return ", ".join(map(str, shown[:4])) + (f", … ({len(shown)})" if len(shown) > 4 else "")

@@ -19,10 +19,10 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from runners.data.reading import dataset_of
+from runners.data.dataset import dataset_of
 from runners.errors import RunnerError
-from runners.pilots import PilotsOfPlan, Takes, chosen_rate, results_file
-from runners.table import TableSpec, grid, table_spec
+from runners.pilots import AXES, PilotsOfPlan, Takes, chosen_rate, results_file
+from runners.table import TableSpec, grid, parse_seeds, table_spec
 from runners.trial_log import Cell
 from seedbench.documents import read_toml
 
@@ -105,6 +105,7 @@ def load_plan(path: Path, out: Path, *, draw: bool = True, **overrides: Any) -> 
         RunnerError: a value outside its range.
     """
     plan = _read(path, overrides)
+    _check_apart(path, plan)
     planned = []
     for at, table in enumerate(plan.tables, 1):
         changes = _with_rate(path, plan, table, f"{path}, table {at}")
@@ -142,6 +143,7 @@ def load_pilots(path: Path, out: Path, **overrides: Any) -> list[tuple[PilotsOfP
     plan, tables = _read(path, overrides), []
     if not plan.pilots:
         raise PlanError(f"{path}: has no pilots")
+    _check_apart(path, plan)
     out = Path(os.path.abspath(out))  # "." has no name
     beside = out.with_name(f"{out.name}-pilots")
     for pilots in plan.pilots:
@@ -150,12 +152,42 @@ def load_pilots(path: Path, out: Path, **overrides: Any) -> list[tuple[PilotsOfP
             table = TableOfPlan(pilots.task, pilots.recipe, pilots.weight_init_seeds, pilots.data_order_seeds)
             changes = pilots.set | {"learning_rate": rate, "name": name}
             planned = _planned(plan, table, changes, beside, f"{path}, pilots {pilots.name!r}", True)
-            rows, columns = (
-                list(dict.fromkeys(getattr(cell, axis) for cell in planned.cells))
-                for axis in ("weight_init_seed", "data_order_seed")
-            )
-            tables.append((pilots, replace(planned, cells=pilots.deal(rows, columns))))
+            tables.append((pilots, replace(planned, cells=_dealt(pilots, beside))))
     return tables
+
+
+def _dealt(pilots: PilotsOfPlan, logs: Path | None) -> tuple[Cell, ...]:
+    """The trials of pilots; ``logs`` as of `parse_seeds`."""
+    rows, columns = (parse_seeds(getattr(pilots, f"{axis}s"), axis, logs) for axis in AXES)
+    return pilots.deal(rows, columns)
+
+
+def _check_apart(path: Path, plan: PlanFile) -> None:
+    """Pilots choose on seeds that no grid of the plan has.
+
+    Raises:
+        PlanError: they share one; or seeds that are none.
+    """
+
+    def seeds(one: PilotsOfPlan | TableOfPlan, axis: str, where: str) -> set[int]:
+        text = getattr(one, f"{axis}s")
+        if text.startswith("random:"):  # 63 bits each, of which those of pilots follow from another key
+            return set()
+        try:
+            return set(parse_seeds(text, axis, None))
+        except RunnerError as error:
+            raise PlanError(f"{where}: {error}") from None
+
+    for pilots in plan.pilots:
+        where = f"{path}, pilots {pilots.name!r}"
+        for axis in AXES:
+            theirs = seeds(pilots, axis, where)
+            for at, table in enumerate(plan.tables, 1):
+                if both := theirs & seeds(table, axis, f"{path}, table {at}"):
+                    raise PlanError(
+                        f"{where}: {axis} {min(both)} is in the grid of table {at}, too; pilots choose on seeds "
+                        f"outside the grids, found {getattr(pilots, f'{axis}s')}: give them others"
+                    )
 
 
 def _read(path: Path, overrides: Mapping[str, Any]) -> PlanFile:
@@ -178,7 +210,11 @@ def _with_rate(path: Path, plan: PlanFile, table: TableOfPlan, where: str) -> di
     pilots = {pilots.name: pilots for pilots in plan.pilots}.get(table.pilots)
     if pilots is None or (pilots.task, pilots.recipe) != (table.task, table.recipe):
         raise PlanError(f"{where}: no pilots {table.pilots!r} of {table.task} {table.recipe}")
-    rate, own = chosen_rate(path, pilots, table.takes), table.set.get("learning_rate")
+    try:
+        cells = _dealt(pilots, None)
+    except RunnerError as error:
+        raise PlanError(f"{path}, {error}") from None
+    rate, own = chosen_rate(path, pilots, table.takes, cells), table.set.get("learning_rate")
     if rate is None and own is None:
         raise PlanError(f"{where}: its learning rate is that of pilots {table.pilots!r}: run them first (--pilots)")
     if None not in (rate, own) and rate != own:

@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
-from runners.data.reading import dataset_of
+from runners.data.dataset import dataset_of
 from runners.errors import RunnerError
 from runners.export import trial_row
 from runners.options import (
@@ -39,7 +39,6 @@ from runners.plan_file import PlannedTable, load_pilots, load_plan, table_named
 from runners.progress import Display
 from runners.table import (
     TableSpec,
-    check_recipe_name,
     grid,
     make_blocks,
     pending_cells,
@@ -108,7 +107,6 @@ def blocks_of(tables: Sequence[PlannedTable], console: Console) -> tuple[list[Bl
     blocks: list[tuple[int, int, Block]] = []
     for number, table in enumerate(tables):
         spec, cells = table.spec, table.cells
-        check_recipe_name(spec)
         pending = pending_cells(spec, cells)
         if len(pending) < len(cells):
             title = f"{spec.model_name} {spec.task} {spec.recipe.name}"
@@ -253,6 +251,8 @@ def main(
             lacking = [name for name, value in {"--model": model, **described}.items() if value is None]
             if lacking:
                 raise SweepError(f"{lacking[0]}: not given; describe the grid, or name a --plan")
+            if dataset is not None and glue is not None:
+                raise SweepError(f"--glue {glue}: is of GLUE's tasks, and --dataset says where others are; give one")
             assert model and task and recipe and weight_init_seeds is not None and data_order_seeds is not None
             spec = table_spec(
                 model=model,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
-from runners.data.reading import Dataset, check_task
+from runners.data.dataset import Dataset
+from runners.data.reading import check_task
 from runners.data.recipe import Recipe, get_recipe
 from runners.data.seeds import drawn_seeds
 from runners.errors import RunnerError
@@ -18,8 +19,13 @@ from runners.trial_log import Cell, log_path, read_record
 from seedbench.errors import CannotWrite
 from seedbench.files import make_folder, write_new_file
 from seedbench.trialset import load_trials
+from seedbench.trialset.schema import NAME, NAME_RULE
 
 ENGINES = ("reference", "stacked")
+#: A trial set holds seeds as int64.
+LARGEST_SEED = 2**63 - 1
+#: Of one axis.
+MOST_SEEDS = 999_999
 KEY = "random_seeds.key"  # in a folder of logs: what its `random:N` seeds follow from
 
 
@@ -44,7 +50,8 @@ class TableSpec:
         compiled: whether the stacked engine compiles, on a CPU: worth it for tens of trials; None: no.
 
     Raises:
-        TableError: no such engine, or a stack of less than two trials.
+        TableError: no such engine, a stack of less than two trials or of an engine that has none, or a name that no
+            trial set has.
     """
 
     model: str
@@ -63,7 +70,16 @@ class TableSpec:
             raise TableError(f"--engine {self.engine!r}: expected {' or '.join(ENGINES)}")
         if self.stack is not None and self.stack < 2:
             raise TableError(f"--stack {self.stack}: the stacked engine trains at least 2 trials together")
+        if self.engine == "reference" and (self.stack is not None or self.compiled):
+            raise TableError("--engine reference trains one trial at a time: leave --stack and --compile out")
         check_task(self.task, self.dataset)
+        for option, name in (("--model-name", self.model_name), ("--set name", self.recipe.name)):
+            # Below the folder of logs each is a folder, or several.
+            if not NAME.fullmatch(name) or {"", ".", ".."} & {*name.split("/")}:
+                rule = f"must be {NAME_RULE}, without empty parts, . and .. between /"
+                raise TableError(
+                    f"{option} {name!r}: {rule}; what is called otherwise would enter no trial set, or lie elsewhere"
+                )
 
     @property
     def source(self) -> str | Dataset:
@@ -103,8 +119,6 @@ def table_spec(
     check_task(task, dataset)
     if model_name is None and Path(model).exists():
         raise TableError(f"--model {model}: a folder has no public name; give one with --model-name")
-    if engine == "reference" and (stack is not None or compiled):
-        raise TableError("--engine reference trains one trial at a time: leave --stack and --compile out")
     changed = get_recipe(recipe, **parse_changes(changes))
     return TableSpec(
         model=model,
@@ -137,7 +151,8 @@ def parse_seeds(text: str, axis: str, logs: Path | None) -> list[int]:
             table. None: their number alone counts, and nothing is drawn or kept.
 
     Raises:
-        TableError: not of this form, empty, negative or doubled; the folder cannot keep a secret.
+        TableError: not of this form, empty, negative, doubled, more than `MOST_SEEDS` or of more than 63 bits; the
+            folder cannot keep a secret.
     """
     if match := re.fullmatch(r"random:([1-9]\d{0,5})", text, re.ASCII):
         return drawn_seeds(secret_key(logs), axis, int(match[1])) if logs else list(range(int(match[1])))
@@ -145,11 +160,16 @@ def parse_seeds(text: str, axis: str, logs: Path | None) -> list[int]:
     for part in text.split(","):
         first, colon, last = part.partition(":")
         try:
-            seeds.extend(range(int(first), int(last)) if colon else [int(first)])
+            more = range(int(first), int(last) if colon else int(first) + 1)
         except ValueError:
             raise TableError(
                 f"seeds {text!r}: expected numbers and ranges such as 0:5 or 1,2, or random:5, got {part!r}"
             ) from None
+        if more and more[-1] > LARGEST_SEED:
+            raise TableError(f"seeds {text!r}: expected numbers of at most 63 bits ({LARGEST_SEED}), got {part!r}")
+        if more and len(seeds) + (more[-1] - more[0] + 1) > MOST_SEEDS:  # len(more) may be more than an int of C
+            raise TableError(f"seeds {text!r}: expected at most {MOST_SEEDS:,} of them, got {part!r}")
+        seeds.extend(more)
     if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
         raise TableError(f"seeds {text!r}: expected one or more different numbers, none negative")
     return seeds
@@ -202,41 +222,39 @@ def parse_changes(changes: Iterable[str]) -> dict[str, Any]:
 def pending_cells(spec: TableSpec, cells: Sequence[Cell]) -> list[Cell]:
     """The cells that have no log yet.
 
+    A recipe's name means the same fields in every table of a folder of logs, whatever its model and task.
+
     Raises:
         TrialLogError: a log is damaged.
-        TableError: a log of this table was made with other recipe fields.
+        TableError: a log was made with other recipe fields under the same name.
     """
-    pending = []
+    pending: list[Cell] = []
+    logs: list[Path] = []
     for cell in cells:
-        path = spec.log_path(cell)
-        if not path.exists():
+        if (path := spec.log_path(cell)).exists():
+            logs.append(path)
+        else:
             pending.append(cell)
-        elif read_record(path).recipe_fields != spec.recipe.fields():
-            raise TableError(
-                f"{path}: recipe {spec.recipe.name!r} has other fields here than in this sweep; give the changed "
-                "recipe a name of its own (--set name=…) or another --out"
-            )
+    for folder in sorted(spec.out.glob(f"*/*/{spec.recipe.name}")):
+        logs += sorted(folder.glob("wi*-do*.npz"))[:1]
+    for path in logs:
+        require_same_fields(spec, read_record(path).recipe_fields, path)
     return pending
 
 
-def check_recipe_name(spec: TableSpec) -> None:
-    """A recipe's name means the same fields in every task of a folder of logs.
+def require_same_fields(spec: TableSpec, there: Mapping[str, object], where: Path | str) -> None:
+    """The recipe of trials that are there is that of this table.
 
     Raises:
-        TrialLogError: a log is damaged.
-        TableError: it stands for other fields in the table of another task.
+        TableError: it has another value for a field.
     """
-    for folder in sorted(spec.log_path(Cell(0, 0)).parents[1].parent.glob(f"*/{spec.recipe.name}")):
-        path = next(folder.glob("wi*-do*.npz"), None)
-        if path is None or folder.parent.name == spec.task:  # whose cells are checked one by one
-            continue
-        there = read_record(path).recipe_fields
-        for name, value in spec.recipe.fields().items():
-            if there.get(name) != value:
-                raise TableError(
-                    f"{folder}: recipe {spec.recipe.name!r} has {name} {there.get(name)!r} there and {value!r} in this "
-                    "sweep; give the changed recipe a name of its own (--set name=…) or another --out"
-                )
+    here = spec.recipe.fields()
+    for name in {**here, **there}:  # a log of another version may have a field more
+        if there.get(name) != here.get(name):
+            raise TableError(
+                f"{where}: recipe {spec.recipe.name!r} has {name} {there.get(name)!r} there and {here.get(name)!r} in "
+                "this sweep; give the changed recipe a name of its own (--set name=…), or take another folder of logs"
+            )
 
 
 def without_known(spec: TableSpec, cells: Sequence[Cell], known: Path) -> list[Cell]:
@@ -249,12 +267,7 @@ def without_known(spec: TableSpec, cells: Sequence[Cell], known: Path) -> list[C
     for table in load_trials(known).tables:
         if (table.model, table.task, table.recipe) != (spec.model_name, spec.task, spec.recipe.name):
             continue
-        for name, value in spec.recipe.fields().items():
-            if table.fields.get(name) != value:
-                raise TableError(
-                    f"--known {known}: recipe {spec.recipe.name!r} has {name} {table.fields.get(name)!r} there and "
-                    f"{value!r} in this sweep; give the changed recipe a name of its own (--set name=…)"
-                )
+        require_same_fields(spec, table.fields, f"--known {known}")
         rows, columns = table.weight_init_seeds[table.row], table.data_order_seeds[table.column]
         held = set(zip(rows.tolist(), columns.tolist(), strict=True))
         return [cell for cell in cells if (cell.weight_init_seed, cell.data_order_seed) not in held]

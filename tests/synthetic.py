@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +136,14 @@ def split_like_training(rows: int, columns: int, *, task: str = "sst2", **kind: 
     on_test = {"task": task, **world, "examples": kind.pop("test_examples", 50)}
     test = additive_predictions(rows, columns, **on_test) if on_test["examples"] else None
     return split_of(additive_predictions(rows, columns, task=task, **world), task=task, test=test, **kind)
+
+
+def by_runners(split: Split) -> Split:
+    """A table of which the runners' own record is there, too."""
+    record = {"engine": "stacked", "device": "a core", "seedbench_version": "0.2.0", "torch_version": "2.9.0"}
+    record |= {"transformers_version": "5.0.0", "model_sha256": "a" * 64, "data_sha256": "b" * 64}
+    trials = [{**trial, **record, "dropout_seed": 7} for trial in split.trials]
+    return replace(split, trials=trials)
 
 
 def configs_of(*splits: Split, predictions: bool = True) -> dict[str, dict[str, Rows]]:

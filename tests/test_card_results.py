@@ -22,7 +22,7 @@ from seedbench.trialset import (
 from tests.synthetic import split_like_training, split_of, write
 
 
-def trained_again(folder: Path, changed: list[int], score: list[float]) -> None:
+def trained_again(folder: Path, changed: list[int], score: list[float], spread: float | None = 0.025) -> None:
     """Writes what runners.reproduce would of a folder's first trial; its own file is tested in tests/runners."""
     (table, *_) = load_trials(folder).tables
     by = {"engine": "reference", "device": "a core"}
@@ -45,7 +45,7 @@ def trained_again(folder: Path, changed: list[int], score: list[float]) -> None:
         recorded_by=by | {"engine": "stacked"},
         by=by,
     )
-    drawn_from = TableDrawnFrom(table.model, table.task, table.recipe, trials=9, best_score_sd=0.025)
+    drawn_from = TableDrawnFrom(table.model, table.task, table.recipe, trials=9, best_score_sd=spread)
     draw = Reproduction("set", "1.0.0", [drawn_from], seed=7, engine="reference", trials=[trial])
     (folder / "reproduced.json").write_text(to_json([draw]))
 
@@ -112,6 +112,13 @@ def test_the_card_has_the_strategies_of_an_evaluation_of_its_own_trials(tmp_path
     (folder / "evaluation.json").write_text("[]")
     with pytest.raises(TrialSetError, match="evaluation.json: Expected .*; not what seedbench evaluate writes"):
         build_card(folder)
+
+
+def test_the_spread_of_seeds_is_not_said_where_one_trial_has_none(tmp_path: Path) -> None:
+    folder = write(tmp_path / "set", split_like_training(1, 1, seed=1))
+    recorded = load_trials(folder).tables[0].score[0]
+    trained_again(folder, [3] * len(recorded), (recorded - 0.01).tolist(), spread=None)
+    assert "best scores are off by 1.0 points at most.\n" in build_card(folder)
 
 
 def test_the_best_scores_stand_in_the_card_by_row_and_column(tmp_path: Path) -> None:

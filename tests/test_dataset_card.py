@@ -6,7 +6,9 @@ import json
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ import yaml
 from huggingface_hub import DatasetCard
 
 from dataset_card.build import build, build_card
+from dataset_card.facts import PILOTED
 from dataset_card.metadata import feature
 from dataset_card.tasks import TASKS as OF_TASKS
 from seedbench.tasks import TASKS
@@ -29,7 +32,7 @@ from seedbench.trialset.files import is_document, picture_of, read_split
 from seedbench.trialset.publish import problems
 from seedbench.trialset.schema import CONFIGS
 from tests.hub.client import Client
-from tests.synthetic import configs_of, split_like_training, split_of, write
+from tests.synthetic import by_runners, configs_of, split_like_training, split_of, write
 
 
 def write_card(folder: Path) -> str:
@@ -49,7 +52,10 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
 def documented(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A trial set with every config and all documents."""
     folder = tmp_path_factory.mktemp("documented") / "set"
-    splits = [split_like_training(3, 3, seed=1), split_like_training(2, 3, task="mrpc", seed=2)]
+    splits = [
+        by_runners(split_like_training(3, 3, seed=1)),
+        by_runners(split_like_training(2, 3, task="mrpc", seed=2)),
+    ]
     configs = configs_of(*splits)
     for split in splits:
         names = [row["trial_id"] for row in split.trials]
@@ -90,12 +96,80 @@ def test_the_card_is_a_card_and_names_every_config_split_and_feature(documented:
     assert found["task_ids"] == ["semantic-similarity-classification", "sentiment-classification"]
 
 
-def test_what_is_said_of_our_own_trials_alone_is_not_said_of_others(tmp_path: Path, documented: Path) -> None:
-    card = build_card(write(tmp_path / "set", split_like_training(3, 3), name="some/trials"))
-    assert "### What differs from the paper" in card
-    for said in ("pilots", "of smaller models", "still to come"):
+def test_what_is_said_of_our_own_trials_alone_is_not_said_of_others(tmp_path: Path) -> None:
+    """Somebody else's trials by the runners: how they were made is known, who may do what with them is not."""
+    folder = write(tmp_path / "set", by_runners(split_like_training(3, 3)), name="some/trials")
+    documents = {name: content.decode() for name, content in build(folder).items() if not name.endswith(".png")}
+    card = documents["README.md"]
+    assert "### What differs from the paper" in card and "with the prediction for every dev example" in card
+    for said in ("pilots", "of smaller models", "still to come", "CC BY", "ours to license"):
         assert said not in card, said
-    assert "chosen by pilots" in (documented / "README.md").read_text()
+    assert "license: unknown" in card and "Under which licence these trials may be used is not known here." in card
+    citation, croissant = yaml.safe_load(documents["CITATION.cff"]), json.loads(documents["croissant.json"])
+    assert citation["authors"] == [{"name": "some"}] and "license" not in citation
+    assert croissant["creator"]["name"] == "some" and "license" not in croissant
+
+
+def test_a_licence_that_is_given_stands_in_every_document(tmp_path: Path) -> None:
+    folder = write(tmp_path / "set", by_runners(split_like_training(3, 3)), name="some/trials")
+    documents = {name: content.decode() for name, content in build(folder, "cc0-1.0").items() if name[-4:] != ".png"}
+    assert "license: cc0-1.0" in documents["README.md"]
+    assert "The trial data are under CC0 1.0." in documents["README.md"]
+    assert yaml.safe_load(documents["CITATION.cff"])["license"] == "CC0-1.0"
+    assert json.loads(documents["croissant.json"])["license"].endswith("/publicdomain/zero/1.0/")
+    command = [sys.executable, "-m", "dataset_card.build", str(folder), "--licence", "free"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[1])
+    assert (done.returncode, done.stderr.count("\n")) == (
+        2,
+        1,
+    ) and "must be one of apache-2.0, cc-by-4.0" in done.stderr
+    assert not (folder / "README.md").exists()
+
+
+@pytest.mark.parametrize("record", [{}, {"engine": "their-own"}, {"engine": "stacked"}])
+def test_trials_of_another_program_are_not_taken_for_the_runners(tmp_path: Path, record: dict[str, str]) -> None:
+    """They have predictions, and some say an engine, which anybody may record; nothing says how they were trained."""
+    split = split_like_training(3, 3)
+    theirs = replace(split, trials=[trial | record for trial in split.trials])
+    card = build_card(write(tmp_path / "set", theirs, name="some/trials"))
+    assert "9 fine-tuning trials of pretrained models on GLUE tasks: curves from elsewhere" in card
+    for claimed in (
+        "classifier's weights",
+        "### What differs",
+        "the runners' stream",
+        "CC BY",
+        "0.0 %",
+        "nobody trains",
+    ):
+        assert claimed not in card, claimed
+    assert "Where it is from, and whether\ntrials could train on it, is not recorded." in card
+    ours = by_runners(split_like_training(2, 2, recipe="ours", seed=2))
+    both = build_card(write(tmp_path / "both", theirs, ours, name="some/trials"))
+    assert "13 fine-tuning trials of pretrained models on GLUE tasks: 9 of them curves from elsewhere" in both
+    assert "classifier's weights" not in both and "what the seeds draw is not recorded of all of them" in both
+
+
+def test_what_a_trial_took_is_said_as_far_as_it_is_recorded(tmp_path: Path) -> None:
+    split = split_like_training(1, 2)
+    for evaluation, said in (
+        (1800, "2.0 hours, validation included"),
+        (None, "1.0 hours, as far as they are recorded"),
+    ):
+        trials = [trial | {"train_seconds": 1800, "evaluation_seconds": evaluation} for trial in split.trials]
+        card = build_card(write(tmp_path / f"set-{evaluation}", replace(split, trials=trials)))
+        assert f"- mini, sst2, few: {said}." in card
+
+
+def test_the_card_of_our_own_set_names_the_rates_that_pilots_chose_and_no_others() -> None:
+    """Those of the tables that a plan gives pilots to; of the others nobody says how their rates were chosen."""
+    with open(Path(__file__).parents[1] / "runners" / "plans" / "glue-2.toml", "rb") as file:
+        tables = tomllib.load(file)["tables"]
+    by_pilots = {table["set"]["name"]: "pilots" in table for table in tables}
+    assert {name for name, chosen in by_pilots.items() if chosen} == {*filter(PILOTED.fullmatch, by_pilots)}
+    card = (BUNDLED / "README.md").read_text(encoding="utf-8")
+    (said,) = (line for line in card.splitlines() if "were chosen by pilots" in line)
+    recipes = {table.recipe for table in load_trials().tables}
+    assert {name for name in recipes if f"`{name}`" in said} == {name for name in recipes if by_pilots.get(name)}
 
 
 def test_features_by_hand() -> None:
@@ -136,9 +210,9 @@ def test_the_card_says_what_the_seeds_are_worth_and_where_trials_begin_to_differ
     assert "the smallest has 10 examples, and one of them moves an accuracy by 10.00 points" in card
     assert "- mini, sst2, few: how they were run is not recorded." in card
     assert "`train_examples` | all |" in card and "`dropout` | not recorded |" in card
-    assert "run for every pair of seeds on a grid" in card  # a row without any trial is no row of the grid
+    assert "there\nfor every pair of seeds on a grid" in card  # a row without any trial is no row of the grid
     missing = build_card(write(tmp_path / "missing", split_of(predicted, label=label, missing=[(1, 0)])))
-    assert "run for the pairs of seeds on a grid, of which 1 is missing" in missing
+    assert "there\nfor the pairs of seeds on a grid, of which 1 is missing" in missing
 
 
 def test_trials_that_never_differ_are_said_to(tmp_path: Path) -> None:
@@ -297,10 +371,15 @@ def test_the_code_in_the_card_scores_by_the_test_set_where_there_is_one(test_exa
 
 
 def test_the_card_says_where_the_test_set_is_from_and_who_has_none(tmp_path: Path) -> None:
-    tested = split_like_training(3, 3, seed=1, recipe="tested", test_examples=40)
-    folder = write(tmp_path / "set", tested, split_like_training(3, 3, seed=2, recipe="old", test_examples=0))
-    card = build_card(folder)
-    assert "| `sst2` | 40 | 0.0 % | 0.0 % |" in card and "SST-2's training file has the phrases" in card
+    """What is known of the published rows is not said of others: these were drawn from another training file."""
+    tested = by_runners(split_like_training(3, 3, seed=1, recipe="tested", test_examples=40))
+    old = by_runners(split_like_training(3, 3, seed=2, recipe="old", test_examples=0))
+    card = build_card(write(tmp_path / "set", tested, old))
+    assert "| `sst2` | 40 | not measured | not measured |" in card and "held out of GLUE's training file" not in card
+    assert "It\ncame with the data, or was drawn from the training examples by the runners' stream" in card
+    bundled = (BUNDLED / "README.md").read_text(encoding="utf-8")
+    assert "| `sst2` | 1,000 | 0.0 % | 0.0 % | `28d3f3a8` |" in bundled
+    assert "held out of GLUE's training file" in bundled and "SST-2's training file has the phrases" in bundled
     assert "cannot" not in card and "These tables have no test set, since their trials could train on all" in card
     assert "sst2 old. They serve `seedbench findings`" in " ".join(card.split())
     assert "### The test set" not in build_card(write(tmp_path / "none", split_like_training(3, 3, test_examples=0)))

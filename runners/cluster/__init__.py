@@ -3,5 +3,6 @@
 Blocks of trials go out as SLURM array jobs, or as processes of this machine. Every finished trial is one log file, so
 each command may be interrupted and given again, and a job that dies loses at most the trials it was training.
 
-state (what was sent, and what follows) <- jobs (blocks as jobs) <- rounds (look, send, wait) <- show <- __main__
+state (what was sent) <- standing (what follows), jobs (blocks as jobs) <- rounds (look, send, wait) <- show,
+checks (what is refused before that) <- __main__
 """

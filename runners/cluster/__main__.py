@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,6 +13,7 @@ import typer
 
 from runners import export
 from runners.cluster import jobs
+from runners.cluster.checks import check_devices, check_executor, check_export
 from runners.cluster.rounds import ClusterError, drive, look, register, send_round
 from runners.cluster.sbatch import slurm_parameters
 from runners.cluster.show import overview, print_failures, watching
@@ -24,6 +24,7 @@ from runners.plan import estimate, parse_rates, with_rates
 from runners.plan_file import PlannedTable, load_plan
 from runners.table import grid, table_spec
 from seedbench.commands import application, count, natural, open_console, positive, run
+from seedbench.errors import SeedbenchError
 from seedbench.tasks import TASKS
 
 app = application("Fill seed grids on a cluster, or with several jobs on this machine.")
@@ -42,7 +43,7 @@ Poll = Annotated[
 def _reporting(interrupted: str) -> Iterator[None]:
     try:
         yield
-    except (RunnerError, OSError) as error:
+    except (RunnerError, SeedbenchError, OSError) as error:
         console.print(f"error: {error}", style="red", soft_wrap=True, highlight=False)
         raise typer.Exit(2) from None
     except KeyboardInterrupt:
@@ -114,15 +115,23 @@ def submit(
 ) -> None:
     """Send what has no log yet, in blocks; local jobs are waited for. Run the same command again to go on."""
     with _reporting("finished trials are kept, run the same command again to go on"):
-        if executor not in jobs.EXECUTORS:
-            raise ClusterError(f"--executor {executor!r}: expected {', '.join(jobs.EXECUTORS)}")
+        named = {"partition": partition, "account": account, "gres": gres, "time": time, "mem": mem}
+        check_executor(executor, {**named, "slurm": slurm}, poll)
         out = out.resolve()
         one_table = (recipe, weight_init_seeds, data_order_seeds)
         if plan is not None:
             if any(one_table) or set_:
                 raise ClusterError("--plan says recipes and seeds: leave --recipe, --set and the seeds out")
             planned = load_plan(
-                plan, out, model=model, model_name=model_name, glue=glue, engine=engine, stack=stack, compiled=compiled
+                plan,
+                out,
+                draw=not dry_run,
+                model=model,
+                model_name=model_name,
+                glue=glue,
+                engine=engine,
+                stack=stack,
+                compiled=compiled,
             )
             planned = [table for table in planned if task in (None, table.spec.task)]
             if not planned:
@@ -144,22 +153,18 @@ def submit(
                 stack=stack,
                 compiled=compiled,
             )
-            planned = [PlannedTable(spec, grid(weight_init_seeds or "", data_order_seeds or "", out))]
+            drawn_in = None if dry_run else out
+            planned = [PlannedTable(spec, grid(weight_init_seeds or "", data_order_seeds or "", drawn_in))]
         planned = [_located(table) for table in planned]
         rates = parse_rates(trials_per_hour or (), planned)
         console.print(estimate(with_rates(planned, rates)))
-        named = {"partition": partition, "account": account, "gres": gres, "time": time, "mem": mem}
         parameters = slurm_parameters(block_minutes, named, slurm or ())
         if parameters["time"] < block_minutes:
             raise ClusterError(f"--time {time}: shorter than a block of {block_minutes:g} minutes")
         if dry_run:
             return
         devices = tuple(device or (_devices() if executor == "local" else ()))
-        for name in devices:
-            if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
-                raise ClusterError(f"--device {name!r}: expected cpu, cuda, cuda:0, …")
-        if executor != "local" and len(devices) > 1:
-            raise ClusterError(f"--device: a {executor} job has one device, got {', '.join(devices)}")
+        check_devices(executor, devices)
         options = Options(
             executor=executor,
             block_minutes=block_minutes,
@@ -225,9 +230,8 @@ def collect(
     poll: Poll = None,
 ) -> None:
     """Wait until every trial is done, sending lost blocks again; then, if asked, export the logs as a trial set."""
-    if trial_set is not None and not append and (name is None or version is None):
-        raise typer.BadParameter("a trial set needs --name and --version")
     with _reporting("the jobs go on; run the same command again"):
+        check_export(trial_set, name, version, append)  # before hours of waiting
         _wait(_known(out), poll)
     if trial_set is not None:
         export.main(out, trial_set, name=name, version=version, append_=append)

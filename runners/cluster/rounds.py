@@ -10,18 +10,8 @@ from math import ceil
 from pathlib import Path
 
 from runners.cluster.jobs import Queue, SchedulerError, ask, is_here, raised, send
-from runners.cluster.state import (
-    Batch,
-    Block,
-    Options,
-    Standing,
-    State,
-    Wanted,
-    cut_blocks,
-    locked,
-    standing,
-    write_state,
-)
+from runners.cluster.standing import Standing, cut_blocks, standing
+from runners.cluster.state import Batch, Block, Options, State, Wanted, locked, write_state
 from runners.errors import RunnerError
 from runners.plan import measured_trials_per_hour
 from runners.plan_file import PlannedTable

@@ -13,7 +13,8 @@ from rich.text import Text
 
 from runners.cluster.jobs import job_paths, last_words
 from runners.cluster.rounds import View
-from runners.cluster.state import WORDS, Batch
+from runners.cluster.standing import WORDS
+from runners.cluster.state import Batch
 from runners.trial_log import Cell
 from seedbench.text import counted
 

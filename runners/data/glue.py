@@ -15,8 +15,10 @@ import numpy as np
 import pandas as pd
 
 from runners.data import seeds
+from runners.data.dataset import Dataset
+from runners.data.frames import DataError, Frames
 from runners.data.held_out import split, split_sizes
-from runners.data.reading import DataError, Dataset, Frames, first_texts, num_rows, read_frames
+from runners.data.reading import first_texts, num_rows, read_frames
 from runners.data.recipe import Recipe
 
 if TYPE_CHECKING:

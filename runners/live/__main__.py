@@ -15,9 +15,10 @@ from rich.console import Console
 from runners.block import BlockRunner
 from runners.data.recipe import validation_steps
 from runners.errors import RunnerError
+from runners.live.campaign_file import open_folder
 from runners.live.folder import check_model, write_model, write_report
 from runners.live.report import Report, make_report, text
-from runners.live.trials import GlueTrainings, LiveTrials, open_folder
+from runners.live.trials import GlueTrainings, LiveTrials
 from runners.options import CHANGES, GLUE, MODEL, MODEL_NAME, RECIPE
 from runners.table import TableSpec, table_spec
 from runners.trial_log import Cell

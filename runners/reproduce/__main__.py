@@ -6,7 +6,7 @@ been trained is a log, as in a sweep, and not trained again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,7 +23,7 @@ from runners.options import COMPILED, DEVICES, GLUE, STACK, THREADS, WORKERS
 from runners.reproduce.differences import PROVENANCE, compare, keep, kept_in, report
 from runners.sweep import devices_of, resumable, sweep
 from runners.table import TableSpec
-from runners.trial_log import Cell, read_log
+from runners.trial_log import Cell, TrialLog, read_log
 from seedbench.commands import count, natural, open_console, run
 from seedbench.trialset import (
     BUNDLED,
@@ -162,6 +162,7 @@ def reproduce(
         for trial, row, cell in zip(each.trials, each.rows, each.cells, strict=True):
             by = {name: row[name] for name in PROVENANCE}
             log = read_log(spec.log_path(cell))
+            _check_log(spec.log_path(cell), log, row)
             compared.append(compare(each.table, trial, log, by, steps.get(row["trial_id"])))
     spread = [table.score.max(axis=1) for table in tables]
     return Reproduction(
@@ -181,6 +182,20 @@ def reproduce(
         engine=" and ".join(sorted({spec.engine for spec in specs})),
         trials=compared,
     )
+
+
+def _check_log(path: Path, log: TrialLog, row: Mapping[str, Any]) -> None:
+    """One that was there already may be of anything.
+
+    Raises:
+        RunnerError: other weights or data than recorded.
+    """
+    for name, what in IDENTITY.items():
+        if getattr(log.record, name) != row[name]:
+            raise RunnerError(
+                f"{path}: made with other {what} than trial {row['trial_id']}: {name} is {getattr(log.record, name)} "
+                f"there, recorded {row[name]}; give another --out"
+            )
 
 
 def main(

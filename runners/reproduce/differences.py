@@ -143,15 +143,18 @@ def words(done: Reproduction) -> list[str]:
         )
     off = [abs(max(one.recorded_score) - max(one.score)) for one in trials]
     spread = ", ".join(f"{at.best_score_sd:.4f} ({at.task} {at.recipe})" for at in done.tables if at.best_score_sd)
-    sentences.append(
-        f"Best scores are off by {max(off):.4f} at most; between seeds their standard deviation is {spread}."
-    )
+    beside = f"; between seeds their standard deviation is {spread}" if spread else ""
+    sentences.append(f"Best scores are off by {max(off):.4f} at most{beside}.")
     steps = [one.step_train_loss for one in trials if one.step_train_loss is not None]
     if steps:
         sentences.append(f"Losses of training steps differ by {max(steps):.2g} at most.")
-    other = [one.trial_id for one in trials if one.status != one.recorded_status]
+    other = [
+        f"{one.trial_id} ({one.recorded_status or 'not recorded'}, now {one.status})"
+        for one in trials
+        if one.status != one.recorded_status
+    ]
     if other:
-        sentences.append(f"Diverged in one run and finished in the other: {', '.join(other)}.")
+        sentences.append(f"Ended otherwise than recorded: {', '.join(other)}.")
     for name in PROVENANCE:
         runs = {(one.recorded_by[name] or "not recorded", one.by[name]) for one in trials}
         sentences += [f"{name}: recorded {then}, now {now}." for then, now in sorted(runs) if then != now]

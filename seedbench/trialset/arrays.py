@@ -16,7 +16,7 @@ from seedbench.trialset.files import MANIFEST, Manifest, read_split
 from seedbench.trialset.limits import limits, require
 from seedbench.trialset.lists import curves_of
 from seedbench.trialset.rows import first_twice, require_rows, require_trials
-from seedbench.trialset.schema import RECIPE_COLUMNS, STATUSES
+from seedbench.trialset.schema import NAME, NAME_RULE, RECIPE_COLUMNS, STATUSES
 from seedbench.trialset.table import TrialTable
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ OF_TABLE = ("score_name", "num_labels", "majority_score", "model_sha256", "data_
 _LISTS = ("step", "train_loss", "validation_loss", "score", "test_score", "test_loss")
 _TEXTS = ("trial_id", "model", "task", "recipe", "status")
 _NUMBERS = ("weight_init_seed", "data_order_seed", "num_steps")
-_NAME = r"[\w.+/=-]+"
 #: What a score may be called, in ASCII.
 SCORE_NAME = r"-?\w[\w.+/:@=-]{0,79}"
 #: In size; squares of scores and their sums must be numbers.
@@ -74,7 +73,7 @@ def load_tables(folder: Path, manifest: Manifest, *, predictions: bool) -> tuple
         tables += of_task
         require("tables", len(tables), limits().tables, folder)
     tables.sort(key=lambda table: (table.model, table.task, table.recipe))
-    check_recipe_names((table.recipe, table.task, table.fields) for table in tables)
+    check_recipe_names((table.recipe, f"{table.model}/{table.task}", table.fields) for table in tables)
     return tuple(tables)
 
 
@@ -82,21 +81,21 @@ def check_recipe_names(recipes: Iterable[tuple[str, str, Mapping[str, Any]]]) ->
     """A recipe's name stands for the same fields in every task; a field that is null somewhere is unknown there.
 
     Args:
-        recipes: name, task, and fields of each table's recipe.
+        recipes: name, table, and fields of each table's recipe.
 
     Raises:
         TrialSetError: it does not.
     """
     known: dict[tuple[str, str], tuple[str, Any]] = {}
-    for recipe, task, fields in recipes:
+    for recipe, table, fields in recipes:
         for name, value in fields.items():
             if value is None:
                 continue
-            first, before = known.setdefault((recipe, name), (task, value))
+            first, before = known.setdefault((recipe, name), (table, value))
             if before != value:
                 raise TrialSetError(
-                    f"recipe {recipe!r} has {name} {before!r} in {first} and {value!r} in {task}: a recipe's name "
-                    "stands for the same fields in every task; give one of them another name"
+                    f"recipe {recipe!r} has {name} {before!r} in {first} and {value!r} in {table}: a recipe's name "
+                    "stands for the same fields in every table; give one of them another name"
                 )
 
 
@@ -114,8 +113,8 @@ class _Trials:
         if len(set(texts["trial_id"])) != len(texts["trial_id"]):
             raise TrialSetError(f"{where} column 'trial_id': {first_twice(texts['trial_id'])!r} is there twice")
         for name in ("trial_id", "model", "recipe"):
-            plain = np.array([bool(re.fullmatch(_NAME, text, re.ASCII)) for text in texts[name]], dtype=bool)
-            require_rows(plain, f"{where} column {name!r}", "must be letters, digits and ._+=-/", texts[name])
+            plain = np.array([bool(NAME.fullmatch(text)) for text in texts[name]], dtype=bool)
+            require_rows(plain, f"{where} column {name!r}", f"must be {NAME_RULE}", texts[name])
         self.numbers = {name: split.column(name).to_numpy() for name in _NUMBERS}
         self.curves = {name: curves_of(split.column(name), f"{where} column {name!r}") for name in _LISTS}
 

@@ -20,7 +20,7 @@ class TrainedAgain:
     Attributes:
         model, task, recipe, trial_id, weight_init_seed, data_order_seed: which trial.
         equal: whether everything that is compared is equal as recorded.
-        recorded_status, status: finished or diverged.
+        recorded_status, status: finished or diverged; recorded also failed, or None: unknown.
         recorded_score, score: the task's metric on the whole dev set.
         predictions_changed: dev examples with another predicted label; None without recorded predictions.
         validation_loss: difference in the mean loss over the dev set, nats.
@@ -37,7 +37,7 @@ class TrainedAgain:
     weight_init_seed: int
     data_order_seed: int
     equal: bool
-    recorded_status: str
+    recorded_status: str | None
     status: str
     recorded_score: list[float]
     score: list[float]

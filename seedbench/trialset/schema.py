@@ -60,6 +60,10 @@ class Config:
         return next(column for column in self.columns if column.name == name)
 
 
+#: What a model, a recipe and a trial may be called.
+NAME = re.compile(r"[\w.+/=-]+", re.ASCII)
+NAME_RULE = "letters, digits and ._+=-/"
+
 #: What a task may be called.
 TASK_NAME = re.compile(r"[a-z0-9]+", re.ASCII)
 

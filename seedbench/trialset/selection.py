@@ -64,11 +64,6 @@ class Selection:
             object.__setattr__(self, f"{kind}s", _names(kind, getattr(self, f"{kind}s")))
         object.__setattr__(self, "budgets", _budgets(self.budgets))
 
-    @property
-    def narrowed(self) -> bool:
-        """Whether it leaves anything of the trial set out."""
-        return bool(self.tables or self.models or self.tasks or self.recipes or self.budgets)
-
     def of(self, name: str, tables: Sequence[TrialTable]) -> tuple[TrialTable, ...]:
         """The tables that are selected, in their order.
 

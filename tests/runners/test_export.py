@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import typer
 
@@ -152,6 +155,30 @@ def test_compact_files_become_the_trial_set_that_the_logs_are(tmp_path: Path) ->
             for name in rows.column_names
         )
     assert read_manifest(tmp_path / "full").sha256 == read_manifest(tmp_path / "again").sha256
+
+
+def test_a_compact_file_of_another_version_is_read_as_a_trial_set_is(tmp_path: Path) -> None:
+    """One from before a nullable column was there, and with one that nobody knows yet; what is never null must be."""
+    write_log(tmp_path / "logs" / "wi0-do0.npz", log_with_a_test_set(Cell(0, 0), "sst2"))
+    export(tmp_path / "logs", tmp_path / "small", compact=True)
+    path = tmp_path / "small" / f"sst2{SUFFIX}"
+
+    def rewrite(change: Callable[[pa.Table], pa.Table]) -> None:
+        with pq.ParquetFile(path) as file:
+            table, metadata = file.read(), file.metadata.metadata
+        with pq.ParquetWriter(path, change(table).schema) as writer:
+            writer.write_table(change(table))
+            writer.add_key_value_metadata({b"examples": metadata[b"examples"]})
+
+    rewrite(lambda table: table.drop_columns(["device"]))
+    rewrite(lambda table: table.append_column("gpu", pa.array(["a card"])))
+    other = rows_of([log_with_a_test_set(Cell(1, 0), "sst2")])
+    write_trials(tmp_path / "set", splits_of(other, [path]), name="a/b", version="1.0.0")
+    rows = pq.read_table(tmp_path / "set" / "trials" / "sst2-00000-of-00001.parquet")
+    assert rows["device"].is_null().to_pylist() == [True, False] and rows["gpu"].to_pylist() == ["a card", None]
+    rewrite(lambda table: table.drop_columns(["num_steps"]))
+    with pytest.raises(RunnerError, match=r"not what runners.export --compact writes \('num_steps'\)"):
+        read_compact(path)
 
 
 def test_what_a_compact_file_cannot_give_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,8 +13,10 @@ import pytest
 from dataset_card.build import build_card
 from runners.block import BlockRunner, load_tokenizer
 from runners.data import seeds
+from runners.data.dataset import Dataset, dataset_of
+from runners.data.frames import DataError, Frames
 from runners.data.glue import load_task, train_size
-from runners.data.reading import DataError, Dataset, Frames, dataset_of, read_frames
+from runners.data.reading import read_frames
 from runners.data.recipe import get_recipe
 from runners.export import main as export_main
 from runners.export import rows_of, trial_row

@@ -22,13 +22,16 @@ from typer.testing import CliRunner, Result
 
 from runners import block
 from runners.block import BlockRunner, ModelError
+from runners.cluster.rounds import register
+from runners.cluster.state import Options
 from runners.data.recipe import get_recipe
 from runners.engines.stacked import StackedEngine
 from runners.export import main as export_main
+from runners.plan_file import PlannedTable
 from runners.provenance import git_commit
 from runners.sweep import main as sweep_main
 from runners.table import KEY, TableError, TableSpec, grid, make_blocks, parse_changes, parse_seeds, table_spec
-from runners.trial_log import Cell, read_log
+from runners.trial_log import Cell, read_log, write_log
 from seedbench.trialset import load_trials
 
 SLOW = os.environ.get("SEEDBENCH_SLOW") == "1"
@@ -214,12 +217,39 @@ def test_a_finished_sweep_has_nothing_to_do(complete: Path, tiny_model: str, tin
     assert "6 of 6 trials are there already" in result.stderr
 
 
-def test_a_recipes_name_means_the_same_in_every_task_of_a_folder(
-    complete: Path, tiny_model: str, tiny_glue: str
+@pytest.mark.parametrize(
+    "other", [["--task", "mrpc"], ["--model-name", "someone/else"], ["--weight-init-seeds", "7:9"]]
+)
+def test_a_recipes_name_means_the_same_in_every_table_of_a_folder(
+    complete: Path, tiny_model: str, tiny_glue: str, other: list[str]
 ) -> None:
-    refused = here(sweep_main, sweep_command(tiny_model, tiny_glue, complete, "--task", "mrpc", "--set", "epochs=3"))
+    """Of another task, of another model, on other seeds of the same table: a trial set would take none of them."""
+    refused = here(sweep_main, sweep_command(tiny_model, tiny_glue, complete, *other, "--set", "epochs=3"))
     assert refused.exit_code == 2
     assert "recipe 'stable' has epochs 2 there and 3 in this sweep" in refused.stderr
+    spec = table_spec(
+        model=tiny_model,
+        model_name=other[1] if "name" in other[0] else "someone/tiny",
+        glue=tiny_glue,
+        task=other[1] if "task" in other[0] else "sst2",
+        recipe="stable",
+        changes=[*CHANGES, "epochs=3"],
+        engine="stacked",
+        out=complete,
+    )
+    options = Options("local", 30.0, 1, ("cpu",))
+    with pytest.raises(TableError, match="recipe 'stable' has epochs 2 there and 3 in this sweep"):
+        register(complete, [PlannedTable(spec, (Cell(8, 0),))], options)
+    assert not (complete / "cluster").exists()
+
+
+def test_models_whose_names_are_one_folder_do_not_enter_one_table(
+    complete: Path, tiny_model: str, tiny_glue: str, quick_workers: None
+) -> None:
+    arguments = sweep_command(tiny_model, tiny_glue, complete, "--model-name", "someone--tiny", seeds="7:8")
+    refused = here(sweep_main, arguments)
+    assert refused.exit_code == 2
+    assert "of model someone/tiny, and here it is someone--tiny; give another --out" in refused.stderr
 
 
 @pytest.mark.parametrize("other", ["model", "data"])
@@ -240,6 +270,39 @@ def test_other_weights_or_data_do_not_enter_a_table(
     assert refused.exit_code == 2
     assert f"made with other {'pretrained weights' if other == 'model' else 'data'} than here" in refused.stderr
     assert len(contents(tmp_path / "logs")) == 6
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"model_sha256": "0" * 64}, "made with other pretrained weights than here"),
+        ({"recipe_fields": {"epochs": 9}}, "recipe 'stable' has epochs 9 there and 2 in this sweep"),
+    ],
+)
+def test_what_another_sweep_brings_meanwhile_does_not_enter_a_table(
+    complete: Path, tiny_model: str, tiny_glue: str, tmp_path: Path, change: dict[str, object], message: str
+) -> None:
+    """Two sweeps that both began on an empty folder: whoever comes to its next block sees the other's trials."""
+    spec = table_spec(
+        model=tiny_model,
+        model_name="someone/tiny",
+        glue=tiny_glue,
+        task="sst2",
+        recipe="stable",
+        changes=CHANGES,
+        engine="stacked",
+        out=tmp_path,
+    )
+    tables = block.Tables("cpu")
+    tables.runner(spec)
+    log = read_log(replace(spec, out=complete).log_path(Cell(0, 0)))
+    write_log(spec.log_path(Cell(0, 0)), log)
+    tables.runner(spec)  # of the same model, data and recipe
+    fields = log.record.recipe_fields | change.get("recipe_fields", {})
+    record = replace(log.record, **change | {"recipe_fields": fields})
+    write_log(spec.log_path(Cell(1, 0)), replace(log, record=record))
+    with pytest.raises(TableError, match=message):
+        tables.runner(spec)
 
 
 def test_a_table_of_a_plan_file_is_filled(complete: Path, tiny_model: str, tiny_glue: str, tmp_path: Path) -> None:
@@ -267,9 +330,17 @@ def test_a_table_of_a_plan_file_is_filled(complete: Path, tiny_model: str, tiny_
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--set", "epochs=3"], "has other fields here than in this sweep"),
+        (["--set", "epochs=3"], "recipe 'stable' has epochs 2 there and 3 in this sweep"),
+        (["--set", "name=my recipe"], "--set name 'my recipe': must be letters, digits and ._+=-/"),
+        (["--set", "name=../elsewhere"], "--set name '../elsewhere': must be letters"),
+        (["--set", "name=/tmp/elsewhere"], "--set name '/tmp/elsewhere': must be letters"),
+        (["--set", "name="], "--set name '': must be letters"),
+        (["--model-name", "My model"], "--model-name 'My model': must be letters"),
+        (["--weight-init-seeds", "0,9223372036854775808"], "at most 63 bits (9223372036854775807), got"),
+        (["--weight-init-seeds", "0:99999999999999"], "expected at most 999,999 of them, got '0:99999999999999'"),
         (["--task", "stsb"], "no such task; there are cola, mnli, mrpc, qnli, qqp, rte, sst2, wnli, or any other with"),
         (["--recipe", "best"], "no recipe 'best'"),
+        (["--dataset", "a/b", "--text", "x"], "is of GLUE's tasks, and --dataset says where others are; give one"),
         (["--engine", "fast"], "expected reference or stacked"),
         (["--engine", "reference", "--stack", "2"], "trains one trial at a time: leave --stack and --compile out"),
         (["--model", "{short}", "--out", "{fresh}"], "inputs of 14 tokens, and {short} has 6 positions"),

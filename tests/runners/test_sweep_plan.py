@@ -254,30 +254,72 @@ def test_the_rule_by_hand(tmp_path: Path) -> None:
     assert choose(results) == {"few": Choice(failing=3, finishing=2)}
     assert choose([result(1, 3), result(5, 8)]) == {"few": Choice(None, None)}
     plan = tmp_path / "plan.toml"
-    few = of_plan(1, 2, 3, 4, 5)
-    assert chosen_rate(plan, few, "failing") is None
+    few, cells = of_plan(1, 2, 3, 4, 5), [Cell(row, 0) for row in range(8)]
+    assert chosen_rate(plan, few, "failing", cells) is None
     write_results(plan, results)
-    assert (chosen_rate(plan, few, "failing"), chosen_rate(plan, few, "finishing")) == (3, 2)
+    assert (chosen_rate(plan, few, "failing", cells), chosen_rate(plan, few, "finishing", cells)) == (3, 2)
     for other in (of_plan(1, 2, 3, 4), replace(few, set={"epochs": 3})):
         with pytest.raises(PilotError, match=r"run at rates 1, 2, 3, 4, 5, with other rates or fields than plan.toml"):
-            chosen_rate(plan, other, "failing")
+            chosen_rate(plan, other, "failing", cells)
     with pytest.raises(PilotError, match="no results of pilots 'other'"):
-        chosen_rate(plan, of_plan(1, name="other"), "failing")
+        chosen_rate(plan, of_plan(1, name="other"), "failing", cells)
     text = results_file(plan).read_text()
     results_file(plan).write_text(text.replace('"finishing": 2', '"finishing": 1'))
     with pytest.raises(PilotError, match="'chosen' does not follow from 'results'"):
-        chosen_rate(plan, few, "failing")
+        chosen_rate(plan, few, "failing", cells)
+    for odd, message in (
+        ({"failed": 4}, "at rate 1: 'failed' is 4, and 3 scores are no better than 0.5: remove it"),
+        ({"data_order_seed": [0]}, "must have as many seeds as scores, found 8 weight_init_seed, 1 data_order_seed, 8"),
+    ):
+        write_results(plan, [replace(result(1, 3), **odd)])
+        with pytest.raises(PilotError, match=message):
+            chosen_rate(plan, of_plan(1), "failing", cells)
     write_results(plan, [result(1, 3)])
     with pytest.raises(PilotError, match=r"of the rates tried by pilots 'few' \(1\) none is failing: try others"):
-        chosen_rate(plan, of_plan(1), "failing")
+        chosen_rate(plan, of_plan(1), "failing", cells)
+
+
+def test_pilots_that_ran_on_other_seeds_than_the_plans_choose_nothing(tmp_path: Path) -> None:
+    plan = tmp_path / "plan.toml"
+    write_results(plan, [result(1, 4)])
+    cells = [Cell(row, 0) for row in range(8)]
+    assert chosen_rate(plan, of_plan(1), "failing", cells) == 1
+    for other, text in (({"weight_init_seeds": "8:16"}, "8:16"), ({"data_order_seeds": "1"}, "1")):
+        pilots = replace(of_plan(1), **other)
+        now = [Cell(8 + row, 0) if text == "8:16" else Cell(row, 1) for row in range(8)]
+        with pytest.raises(
+            PilotError, match=rf"were run with \w+ 0.* at rate 1, .* has now \({text}\): run them again"
+        ):
+            chosen_rate(plan, pilots, "failing", now)
+    drawn = replace(of_plan(1), weight_init_seeds="random:8")  # nobody here knows which
+    assert chosen_rate(plan, drawn, "failing", [Cell(row, 0) for row in range(100, 108)]) == 1
+    with pytest.raises(PilotError, match=r"were run with weight_init_seed 0, 1, 2, 3, … \(8\) at rate 1"):
+        chosen_rate(plan, replace(drawn, weight_init_seeds="random:4"), "failing", cells[:4])
+
+
+@pytest.mark.parametrize(("axis", "outside"), [("weight_init_seed", "100:104"), ("data_order_seed", "100:102")])
+def test_pilots_on_seeds_of_a_grid_are_refused_before_they_run_and_after(
+    tmp_path: Path, axis: str, outside: str
+) -> None:
+    path = tmp_path / "plan.toml"
+    inside = "0,100:103" if axis == "weight_init_seed" else "0,100"
+    path.write_text('model = "a/b"\n' + PILOTS.format(takes="failing").replace(f'"{outside}"', f'"{inside}"'))
+    for load in (load_plan, load_pilots):
+        with pytest.raises(PlanError, match=rf"pilots 'sst2': {axis} 0 is in the grid of table 1, too; .*: give them"):
+            load(path, tmp_path / "logs")
+    assert not list(tmp_path.glob("logs*"))
 
 
 def test_a_rate_that_pilots_gave_enters_the_name_and_another_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "plan.toml"
     path.write_text('model = "a/b"\n' + PILOTS.format(takes="failing"))
     plan = tomllib.loads(path.read_text())["pilots"][0]
-    of_it = {"recipe": plan["recipe"], "changes": plan["set"]}
+    of_it = {"recipe": plan["recipe"], "changes": plan["set"], "weight_init_seed": [*range(100, 108)]}
+    of_it |= {"data_order_seed": [100] * 4 + [101] * 4}
     write_results(path, [replace(result(rate, failed, "sst2"), **of_it) for rate, failed in ((1e-9, 0), (1e-3, 5))])
+    with pytest.raises(PilotError, match=r"were run with weight_init_seed 100, .* has now \(100:104\)"):
+        load_plan(path, tmp_path)
+    path.write_text(path.read_text().replace("100:104", "100:108"))
     (table,) = load_plan(path, tmp_path)
     assert (table.spec.recipe.name, table.spec.recipe.learning_rate) == ("lr0.001", 1e-3)
     path.write_text(path.read_text().replace("set = { max_length = 24, name", "set = { learning_rate = 1e-4, name"))

@@ -198,6 +198,13 @@ def test_seeds_from_the_names_of_runs(tmp_path, pattern):
     assert table.score.ravel().tolist() == [0.71, 0.72, 0.81, 0.82]
 
 
+def test_two_runs_are_two_seeds_however_their_numbers_are_written(tmp_path):
+    lines = [f"a-seed{seed},{step},0.{seed}{step}" for seed in ("1", "01", "2") for step in (1, 2)]
+    table, done = imported(tmp_path, *lines, header="run,step,acc", run="run")
+    assert table.num_trials == 3 and table.seed_labels[0] == {0: "01", 1: "1", 2: "2"}
+    assert any("01 is 0, 1 is 1, 2 is 2" in note for note in done.notes)
+
+
 def test_a_pattern_that_is_asked_for_goes_before_a_column(tmp_path):
     options = {"run": "Name", "seeds_from": "s{seed}"}
     table, _ = imported(tmp_path, "s7,1,10,0.5", "s8,1,10,0.6", header="Name,seed,step,acc", **options)

@@ -416,6 +416,25 @@ def test_revisit_bert_finetuning(tmp_path):
     assert np.allclose(tables[0].train_loss, [[0.7, 0.4]] * 2)
 
 
+def test_logs_of_a_published_set_that_would_become_one_are_refused(tmp_path):
+    """Two tasks of one name, or two logs of one trial: to keep the first of two scores would mix them."""
+    lines = ["val_acc,val_loss,best_val_acc,loss,step,", "0.5,0.6,0.5,0.7,40,", "0.6,0.5,0.6,0.4,80,"]
+    logs = ["a/ORIGINAL/STS-B/SEED0", "a/ORIGINAL/STSB/SEED1", "b/ORIGINAL/STS-B/SEED0"]
+    for log in logs:
+        (tmp_path / log).mkdir(parents=True)
+        (tmp_path / log / "raw_log.txt").write_text("\n".join(lines))
+    for folder, rule in (
+        ("a", "STSB/SEED1/raw_log.txt: tasks 'STS-B' and 'STSB' are both 'stsb' in a trial set, .*; rename one of the"),
+        (".", "b/ORIGINAL/STS-B/SEED0/raw_log.txt: a second log of the trial of .*a/ORIGINAL/STS-B/SEED0/raw_log.txt;"),
+    ):
+        if folder == ".":
+            (tmp_path / logs[1] / "raw_log.txt").unlink()
+        for keep in (None, "last"):
+            with pytest.raises(TrialSetError, match=rule) as refused:
+                import_public("revisit-bert-finetuning", tmp_path / folder, tmp_path / "set", ImportOptions(keep=keep))
+            assert "--keep" not in str(refused.value) and not (tmp_path / "set").exists()
+
+
 def test_options_that_a_published_set_has_no_use_for_are_refused(tmp_path):
     options = ImportOptions(score="val_acc", leave_out=("SEED1",), keep="last")
     with pytest.raises(TrialSetError, match="it is known how that is read; leave --score, --leave-out out$"):

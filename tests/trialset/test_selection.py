@@ -40,11 +40,6 @@ def test_one_alone(alone):
     assert Selection(tasks="rte").tasks == ("rte",)
 
 
-def test_narrowed():
-    assert not Selection(trials="a/b", revision="v1").narrowed
-    assert Selection(budgets=(2,)).narrowed and Selection(tables="m/t/r").narrowed
-
-
 def test_the_tables_that_fit_in_all(trials):
     def names(**given):
         return [table.name for table in Selection(**given).of(trials.name, trials.tables)]

@@ -169,14 +169,14 @@ def test_a_recipe_s_name_is_one_recipe_in_all_tasks(tmp_path):
     for row in mrpc.trials:
         row["learning_rate"] = 3e-5
     message = (
-        "recipe 'few' has learning_rate 3e-05 in mrpc and 2e-05 in sst2: a recipe's name stands for the same fields in "
-        "every task; give one of them another name"
+        "recipe 'few' has learning_rate 3e-05 in mini/mrpc and 2e-05 in mini/sst2: a recipe's name stands for the same "
+        "fields in every table; give one of them another name"
     )
     with pytest.raises(TrialSetError) as refused:
         write(tmp_path / "set", split_like_training(2, 2, test_examples=0), mrpc)
     assert str(refused.value) == message
     held = write(tmp_path / "held", split_like_training(2, 2, test_examples=0))
-    with pytest.raises(TrialSetError, match="recipe 'few' has learning_rate 3e-05 in mrpc and 2e-05 in sst2"):
+    with pytest.raises(TrialSetError, match="recipe 'few' has learning_rate 3e-05 in mini/mrpc and 2e-05 in mini/"):
         add_trials(held, [write(tmp_path / "mrpc", mrpc)])
     for row in mrpc.trials:  # what is unknown contradicts nothing
         row["learning_rate"] = None

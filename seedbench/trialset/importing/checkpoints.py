@@ -69,7 +69,8 @@ def _scored(table: TableRows, rows: Sequence[int]) -> dict[int, Checkpoint]:
         elif table.options.keep is None:
             rule = (
                 f"step {step} of this trial has a score already, in {file.place[old.row]} (if it is of another run, "
-                "name what tells runs apart by the seeds' columns or --run; else --keep first or last)"
+                "name what tells the two apart by the seeds' columns, --run, --task, --recipe or --model; else --keep "
+                "first or last)"
             )
             raise file.error(column, row, rule)
         else:

@@ -11,10 +11,9 @@ from seedbench.errors import TrialSetError
 from seedbench.text import counted
 from seedbench.trialset.importing.options import NAMES, SEEDS, ImportOptions
 from seedbench.trialset.importing.reading import CurveFile
-from seedbench.trialset.schema import TASK_NAME
+from seedbench.trialset.schema import NAME, NAME_RULE, TASK_NAME
 
-_NAME_RULE = re.compile(r"[\w.+/=-]+", re.ASCII), "letters, digits and ._+=-/"
-_NAME_RULES = {"model": _NAME_RULE, "task": (TASK_NAME, "small letters and digits"), "recipe": _NAME_RULE}
+_NAME_RULES = {"model": (NAME, NAME_RULE), "task": (TASK_NAME, "small letters and digits"), "recipe": (NAME, NAME_RULE)}
 _BRACES = re.compile(r"\{(\w+)\}")
 _SEED_IN_NAME = re.compile(r"seed[-_=]?(?P<seed>\d+)(?!\d)", re.IGNORECASE)
 _SHOWN = 3
@@ -176,7 +175,8 @@ def _seed_values(
 
 
 def _numbered(file: CurveFile, values: Sequence[object], source: str) -> tuple[list[int], dict[int, str]]:
-    """Seeds as they are, where all are whole numbers; labels numbered from 0 in their natural order."""
+    """Seeds as they are, where all are whole numbers; labels numbered from 0 in their natural order. Names of runs that
+    are one number written in two ways, 1 and 01, are labels: they are two runs."""
     for row, value in enumerate(values):
         if value is None:
             raise file.error(source, row, "must be a seed or a label")
@@ -184,8 +184,10 @@ def _numbered(file: CurveFile, values: Sequence[object], source: str) -> tuple[l
         return [file.integer(source, row) for row in range(len(values))], {}
     texts = [str(value) for value in values]
     if all(text.isascii() and text.isdecimal() and int(text) < 2**63 for text in texts):
-        return [int(text) for text in texts], {}
-    order = {text: number for number, text in enumerate(sorted(set(texts), key=_natural))}
+        numbers = [int(text) for text in texts]
+        if len({*numbers}) == len({*texts}):
+            return numbers, {}
+    order = {text: number for number, text in enumerate(sorted(set(texts), key=lambda text: (_natural(text), text)))}
     return [order[text] for text in texts], {number: text for text, number in order.items()}
 
 

@@ -55,11 +55,21 @@ def _revisit(folder: Path, options: ImportOptions) -> Iterator[Part]:
     the authors chose checkpoints by: `best_val_acc` says that it is `val_acc`. One seed sets everything; scores are of
     one half of the dev set. Test scores are of the best and the last checkpoint only, and so have no place here."""
     by_task: dict[str, list[tuple[CurveFile, str, str]]] = {}
+    named: dict[str, str] = {}
+    logs_of: dict[tuple[str, str, int], Path] = {}
     for path in sorted(folder.rglob("raw_log.txt")):
         match = _RUN.fullmatch("/".join(path.parts[-4:]))
         if match is None:
             raise TrialSetError(f"{path}: must be called <recipe>/<task>/SEED<seed>/raw_log.txt")
         task = re.sub(r"[^a-z0-9]", "", match["task"].lower())
+        if (other := named.setdefault(task, match["task"])) != match["task"]:
+            raise TrialSetError(
+                f"{path}: tasks {other!r} and {match['task']!r} are both {task!r} in a trial set, where a task's name "
+                "is small letters and digits; rename one of the folders, or leave it out"
+            )
+        trial = match["recipe"], task, int(match["seed"])
+        if (other_log := logs_of.setdefault(trial, path)) != path:
+            raise TrialSetError(f"{path}: a second log of the trial of {other_log}; leave one of the two out")
         by_task.setdefault(task, []).append((read_table(path), match["recipe"], match["seed"]))
     for task, logs in by_task.items():
         names = {name for file, _, _ in logs for name in file.columns}

@@ -23,17 +23,8 @@ from runners.cluster import jobs
 from runners.cluster.__main__ import app
 from runners.cluster.rounds import look, register
 from runners.cluster.sbatch import SbatchError, minutes, slurm_parameters
-from runners.cluster.state import (
-    Batch,
-    Options,
-    StateError,
-    Wanted,
-    cut_blocks,
-    locked,
-    read_state,
-    standing,
-    write_state,
-)
+from runners.cluster.standing import cut_blocks, standing
+from runners.cluster.state import Batch, Options, StateError, Wanted, locked, read_state, write_state
 from runners.data.recipe import get_recipe
 from runners.plan_file import PlannedTable
 from runners.table import TableSpec
@@ -224,6 +215,45 @@ def test_without_slurm_it_says_so(
     result = in_process("submit", *arguments(tiny_model, tiny_glue, tmp_path), "--executor", "slurm", *BLOCKS_OF_THREE)
     assert result.exit_code == 2
     assert "no srun here" in result.output
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--gres", "gpu:1"), "--gres: is of SLURM jobs, and --executor is local; leave it out"),
+        (("--slurm", "hold", "--executor", "debug"), "--slurm: is of SLURM jobs, and --executor is debug"),
+        (("--executor", "slurm", "--poll", "5"), "--poll: submit does not wait for SLURM jobs; give it to collect"),
+        (("--executor", "pbs"), "--executor 'pbs': expected slurm, local, debug"),
+        (("--device", "cuda", "--executor", "debug"), "a debug job has one device, got cpu, cuda"),
+        (("--device", "tpu"), "--device 'tpu': expected cpu, cuda"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(
+    tiny_model: str, tiny_glue: str, tmp_path: Path, words: tuple[str, ...], message: str
+) -> None:
+    refused = in_process("submit", *arguments(tiny_model, tiny_glue, tmp_path / "logs"), *words)
+    assert refused.exit_code == 2 and message in refused.output, refused.output
+    assert not (tmp_path / "logs" / "cluster").exists()
+
+
+def test_a_dry_run_draws_no_seeds(tiny_model: str, tiny_glue: str, tmp_path: Path) -> None:
+    words = [*arguments(tiny_model, tiny_glue, tmp_path / "logs"), "--dry-run", "--weight-init-seeds", "random:3"]
+    said = in_process("submit", *words)
+    assert said.exit_code == 0 and "3 × 2" in said.output, said.output
+    assert not (tmp_path / "logs").exists()
+
+
+def test_what_cannot_be_collected_is_refused_before_it_is_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    for words, message in (
+        (["--name", "a/b"], "--name, --version and --append are of a trial set: give its folder"),
+        ([str(tmp_path / "new")], "a trial set needs --name and --version; or give --append"),
+        ([str(tmp_path / "there"), "--name", "a/b", "--version", "1.0.0"], "there: exists already; give another"),
+        ([str(tmp_path / "there"), "--append"], "manifest.json: No such file or directory"),
+        ([], "nothing was submitted with this --out"),
+    ):
+        refused = in_process("collect", str(tmp_path / "logs"), *words)
+        assert refused.exit_code == 2 and message in " ".join(refused.output.split()), refused.output
 
 
 # ---- local jobs ------------------------------------------------------------------------------------------------------

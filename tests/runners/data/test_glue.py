@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from runners.block import load_tokenizer
+from runners.data.frames import DataError
 from runners.data.glue import load_task
-from runners.data.reading import DataError
 from runners.data.recipe import get_recipe
 
 RECIPE = get_recipe("stable", max_length=10)

@@ -83,6 +83,7 @@ def test_the_published_rows(glue_folder: Path, task: str, size: int, rest: int, 
     drawn = split(task, frame[GLUE[task].text[0]].tolist())
     assert (len(drawn.test), len(drawn.train)) == (size, rest)
     assert hashlib.sha256(drawn.test.astype("<i8").tobytes()).hexdigest().startswith(sha256)
+    assert OF_TASKS[task].test_rows == sha256
 
 
 @pytest.mark.glue

@@ -21,9 +21,9 @@ from runners.block import BlockRunner
 from runners.data.recipe import get_recipe
 from runners.export import rows_of
 from runners.reproduce.__main__ import draw, main
-from runners.reproduce.differences import PROVENANCE, compare, words
+from runners.reproduce.differences import PROVENANCE, compare, keep, kept_in, words
 from runners.table import TableSpec
-from runners.trial_log import Cell, TrialLog, read_log
+from runners.trial_log import Cell, TrialLog, read_log, write_log
 from seedbench.trialset import Reproduction, TableDrawnFrom, TrainedAgain, load_trials, write_trials
 from tests.synthetic import split_like_training, write
 
@@ -183,7 +183,7 @@ def test_in_words(recorded: Path, spec) -> None:
         "Of the test examples 0 are predicted otherwise at most, and none at 8 of 8 checkpoints.",
         "Best scores are off by 0.1500 at most; between seeds their standard deviation is 0.0500 (sst2 few256).",
         "Losses of training steps differ by 0 at most.",
-        "Diverged in one run and finished in the other: x.",
+        "Ended otherwise than recorded: x (diverged, now finished).",
     ]
     assert "engine: recorded not recorded, now reference." in said
     assert f"torch_version: recorded 1.0, now {torch.__version__}." in said
@@ -202,6 +202,33 @@ def test_losses_that_are_nan_in_both_are_the_same(recorded: Path, spec) -> None:
     assert found.equal and found.train_loss == [0, None, 0, 0] and found.status == "diverged"
 
 
+def test_what_ended_otherwise_is_said_and_a_spread_that_is_not_known_is_not(recorded: Path, spec) -> None:
+    table = TableDrawnFrom("someone/tiny", "sst2", "few256", 1, None)
+    one = replace(compared(recorded, spec, []), recorded_status=None, status="finished", trial_id="x")
+    draw = Reproduction("a/b", "1.0.0", [table], 0, "reference", [one])
+    said = words(draw)
+    assert "Best scores are off by 0.0000 at most." in said
+    assert "Ended otherwise than recorded: x (not recorded, now finished)." in said
+    keep(draw, recorded / "unknown.json")
+    assert kept_in(recorded / "unknown.json") == [draw]
+
+
+def test_a_log_of_other_weights_is_not_taken_for_the_trial_again(
+    recorded: Path, tiny_model: str, tiny_glue: str, tmp_path: Path
+) -> None:
+    """A folder in which somebody has trained a model of the same name, to the last of the trials that are drawn."""
+    arguments = (recorded, tiny_model, tiny_glue, tmp_path / "out", "--cells", "1", "--threads", "1")
+    assert run(*arguments).exit_code == 0
+    (path,) = (tmp_path / "out").rglob("*.npz")
+    log = read_log(path)
+    write_log(path, replace(log, record=replace(log.record, model_sha256="0" * 64)))
+    refused = run(*arguments)
+    assert refused.exit_code == 2
+    assert re.search(
+        r"npz: made with other pretrained weights than trial .*: model_sha256 is 0{64} there", refused.output
+    )
+
+
 # --- refusals ---------------------------------------------------------------------------------------------------------
 
 
@@ -210,7 +237,8 @@ def test_losses_that_are_nan_in_both_are_the_same(recorded: Path, spec) -> None:
     [
         (["--cells", "7"], "--cells 7: expected 1 to 6"),
         (["--engine", "fast"], "--engine 'fast': expected reference or stacked"),
-        (["--stack", "1"], "--stack 1: the stacked engine trains at least 2 trials together"),
+        (["--stack", "1", "--engine", "stacked"], "--stack 1: the stacked engine trains at least 2 trials together"),
+        (["--stack", "4"], "--engine reference trains one trial at a time: leave --stack and --compile out"),
         (["--task", "qnli"], "unknown task 'qnli'"),
         (["--trials", "{out}"], "No such file or directory; a trial set is a folder with a manifest"),
         (["--json", "{out}/no/such.json"], "is no folder"),

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 PLOT_LIMITS = (-0.25, 1.5)  # gaps beyond these are drawn at the edge
 EXAMPLES = 1.96  # half of a 95% interval over examples, in standard errors
 TAKEN = 104  # columns of all but the plot
+FIRST_LESS_IT = "first less it"  # as in all differences of two strategies: the evaluated one minus the other
 LEAVE_OUT = (
     "started",
     "optimism",
@@ -68,7 +69,9 @@ def evaluation_report(evaluation: Evaluation, width: int) -> Group:
     if evaluation.against:
         name = evaluation.strategy.name
         parts += [Text(f"\nScore of {name} less that of another", style="bold"), *_difference_tables(evaluation, width)]
-        legend_of["paired"] = f"gap closed less that of {name}, on the same replicates: + is better than it"
+        legend_of[FIRST_LESS_IT] = (
+            f"gap closed by {name} less that of this line, on the same replicates: + is for {name}"
+        )
     parts += [Text("\nGap closed, all tables with signal together", style="bold"), _summary_table(evaluation, width)]
     parts += [Text(), *(Text(sentence) for sentence in words(evaluation))]
     return Group(*parts, Text(), legend(legend_of, parts, (*LEAVE_OUT, "its 95%")))
@@ -170,8 +173,8 @@ def _difference_tables(evaluation: Evaluation, width: int) -> Iterator[Renderabl
     beside = max(1, (width - 8) // (column + 2))
     for at in range(0, len(evaluation.against), beside):
         others = evaluation.against[at : at + beside]
-        paired: list[tuple[Difference, ...]] = list(zip(*(other.differences for other in others), strict=True))
-        for number, (table, group) in enumerate(groupby(paired, key=lambda differences: _table(differences[0]))):
+        every: list[tuple[Difference, ...]] = list(zip(*(other.differences for other in others), strict=True))
+        for number, (table, group) in enumerate(groupby(every, key=lambda differences: _table(differences[0]))):
             yield Text(f"\n{' · '.join(table)}", style="bold")
             grid = Table(box=None, show_header=number == 0, header_style="dim", padding=(0, 1))
             grid.add_column("budget", justify="right", width=6)
@@ -192,7 +195,7 @@ def _summary_table(evaluation: Evaluation, width: int) -> Table:
         grid.add_column(title, justify="right", no_wrap=True)
     grid.add_column("to best-of-n", no_wrap=True)
     if evaluation.against:
-        grid.add_column("paired", no_wrap=True)
+        grid.add_column(FIRST_LESS_IT, no_wrap=True)
     _add_strategy(grid, evaluation.strategy.name, evaluation.summary, budgets, None, wide)
     for other in evaluation.against:
         _add_strategy(grid, other.name, other.summary, budgets, other, wide)
@@ -211,7 +214,7 @@ def _add_strategy(
     cells.append(difference(summary.difference, summary.difference_high, summary.difference_p, 100, "+.0f"))
     if other:
         d = other.summary_difference
-        cells.append(difference(d.gap_closed, d.gap_closed_high, d.gap_closed_p, 100, "+.0f", turned=True))
+        cells.append(difference(d.gap_closed, d.gap_closed_high, d.gap_closed_p, 100, "+.0f"))
     grid.add_row(*cells)
     needed = {
         at.budget: full_trials(at.compute_multiplier * at.budget, at.compute_multiplier_bound) for at in summary.budgets

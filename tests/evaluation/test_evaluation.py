@@ -398,7 +398,7 @@ def test_pandas_has_a_line_per_row(evaluation):
     frame = evaluation.to_pandas()
     assert list(frame.columns) == ["strategy", *(item.name for item in fields(Row)), *PAIRED]
     own, others = frame[frame["strategy"] == "start_many"], frame[frame["strategy"] != "start_many"]
-    assert own["score"].tolist() == [row.score for row in evaluation.rows] and own["paired"].isna().all()
+    assert own["score"].tolist() == [row.score for row in evaluation.rows] and own["first_less_it"].isna().all()
     assert others["score"].tolist() == [row.score for other in evaluation.against for row in other.rows]
     assert frame["compute_multiplier_low"].dtype == "float64"
     assert frame["budget"].dtype == "int64"

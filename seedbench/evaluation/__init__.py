@@ -5,11 +5,11 @@ replayed    strategies replayed on what is selected, with the scores of each on 
 scores      from campaigns to linear quantities with intervals
 rows        those as the rows of a result
 apart       strategies that were evaluated apart, compared
-undefined   how many scores are a convention
 numbers     what those are: a table's, and all tables' together
 result      the result, to and from JSON
 report      what a person sees of it; words says it in sentences
 figure      the same as a picture; table_figure one of a single table
+page        all of it as an HTML page
 """
 
 from seedbench.evaluation.apart import Apart, compared_apart, held_together
@@ -33,6 +33,7 @@ __all__ = [
     "figure",
     "held_together",
     "left_out_of",
+    "page",
     "parameters_field",
     "replay_selected",
     "report",

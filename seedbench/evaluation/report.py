@@ -69,12 +69,16 @@ def evaluation_report(evaluation: Evaluation, width: int) -> Group:
     if evaluation.against:
         name = evaluation.strategy.name
         parts += [Text(f"\nScore of {name} less that of another", style="bold"), *_difference_tables(evaluation, width)]
-        legend_of[FIRST_LESS_IT] = (
-            f"gap closed by {name} less that of this line, on the same replicates: + is for {name}"
-        )
+        legend_of[FIRST_LESS_IT] = first_less_it_words(evaluation)
     parts += [Text("\nGap closed, all tables with signal together", style="bold"), _summary_table(evaluation, width)]
     parts += [Text(), *(Text(sentence) for sentence in words(evaluation))]
     return Group(*parts, Text(), legend(legend_of, parts, (*LEAVE_OUT, "its 95%")))
+
+
+def first_less_it_words(evaluation: Evaluation, what: str = "gap closed by") -> str:
+    """What stands in the column of that name."""
+    name = evaluation.strategy.name
+    return f"{what} {name} less that of this line, on the same replicates: + is for {name}"
 
 
 def _heading(evaluation: Evaluation) -> Text:
@@ -138,24 +142,30 @@ def _columns(rows: Sequence[Row], plot_width: int, wide: bool) -> dict[str, Call
 
 
 def _group_title(rows: Sequence[Row]) -> Text:
+    said = "".join(f"\n{sentence}" for sentence in levels_words(rows))
+    return Text.assemble("\n", (" · ".join(_table(rows[0])), "bold"), (said, "dim"))
+
+
+def levels_words(rows: Sequence[Row]) -> list[str]:
+    """Between which scores a table's strategies are; and what best-of-n scores where there is no signal.
+
+    Args:
+        rows: of one table and strategy.
+    """
     row = rows[0]
     floor, ceiling, oracle = map(row.measured, (row.floor, row.ceiling, row.oracle))
-    title = Text.assemble(
-        "\n",
-        (" · ".join(_table(row)), "bold"),
-        (f"\none full trial {floor:.4f}, best of many {ceiling:.4f}, oracle {oracle:.4f}", "dim"),
-        ("" if row.sign > 0 else " (lower is better)", "dim"),
-    )
+    said = f"one full trial {floor:.4f}, best of many {ceiling:.4f}, oracle {oracle:.4f}"
+    said += "" if row.sign > 0 else " (lower is better)"
     if row.floor_over_examples is not None and row.ceiling_over_examples is not None:
         ends = (f"±{EXAMPLES * error:.4f}" for error in (row.floor_over_examples, row.ceiling_over_examples))
-        title.append(f" (over other examples: {', '.join(ends)})", "dim")
-    if row.no_signal:
-        best = ", ".join(
-            f"{row.measured(row.best_of_n):.4f}{half(row.best_of_n, row.best_of_n_high, 1, '.4f')} with {row.budget}"
-            for row in rows
-        )
-        title.append(f"\nno signal; best-of-n scores {best}", "dim")
-    return title
+        said += f" (over other examples: {', '.join(ends)})"
+    if not row.no_signal:
+        return [said]
+    best = ", ".join(
+        f"{row.measured(row.best_of_n):.4f}{half(row.best_of_n, row.best_of_n_high, 1, '.4f')} with {row.budget}"
+        for row in rows
+    )
+    return [said, f"no signal; best-of-n scores {best}"]
 
 
 def _axis(width: int) -> str:

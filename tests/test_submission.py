@@ -340,6 +340,8 @@ def test_submit_writes_the_folder(run, refused, small_folder, tmp_path):
     assert found.claimed == evaluate("mine.py", small_folder, replicates=4)
     code, out, _ = run(*command)  # again: what was evaluated is used
     assert code == 0 and "holds this strategy's result already" in out
+    more = [*command, "--replicates", 5]
+    refused(*more, rule="first-trial: exists already, with something else in it")  # an option is never left aside
     Path("mine.py").write_text(QUICK + "# better\n")
     refused(*command, rule="first-trial: exists already, with something else in it")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["first-trial", "mine.py"]

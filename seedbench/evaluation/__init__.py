@@ -13,7 +13,7 @@ page        all of it as an HTML page
 """
 
 from seedbench.evaluation.apart import Apart, compared_apart, held_together
-from seedbench.evaluation.evaluate import Given, evaluate, evaluate_selected, scored
+from seedbench.evaluation.evaluate import Given, evaluate, evaluate_selected, named_apart, scored
 from seedbench.evaluation.numbers import Difference, Row, Summary
 from seedbench.evaluation.replayed import Replayed, left_out_of, replay_selected
 from seedbench.evaluation.result import Evaluation, LeftOut, parameters_field
@@ -33,6 +33,7 @@ __all__ = [
     "figure",
     "held_together",
     "left_out_of",
+    "named_apart",
     "page",
     "parameters_field",
     "replay_selected",

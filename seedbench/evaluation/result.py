@@ -157,9 +157,9 @@ class Evaluation:
         return shown.as_html(self, REPORT)
 
     def is_itself(self, other: Against) -> bool:
-        """Whether a strategy was compared with itself."""
+        """Whether a strategy was compared with itself, as far as is known: not of what has no source."""
         mine, same = self.strategy, all(one.score == 0 for one in other.differences)
-        return same and (mine.sha256, mine.parameters) == (other.sha256, other.parameters)
+        return same and mine.sha256 is not None and (mine.sha256, mine.parameters) == (other.sha256, other.parameters)
 
     def plot(self, table: str | None = None) -> alt.TopLevelMixin:
         """A figure, as a chart of altair (extra `html`): a notebook shows it, `.save("figure.svg")` writes it.

@@ -276,7 +276,7 @@ def _tested(report: LiveReport, options: LiveOptions, folder: Path) -> LiveRepor
     path = options.out / REPORT_JSON
     if path.exists():  # also where no command is given now: what is measured once is not forgotten
         before = read_json(path, LiveReport, advice="remove it and run the command again", error=LiveError)
-        if before.kept is not None and before.kept.test_score is not None:
+        if before.kept is not None and before.kept.test_score is not None and _choice(before) == _choice(report):
             return replace(report, kept=replace(kept, test_score=before.kept.test_score))
     if options.test is None:
         return report
@@ -286,6 +286,13 @@ def _tested(report: LiveReport, options: LiveOptions, folder: Path) -> LiveRepor
     fields = _Again(trial.weight_init_seed, trial.data_order_seed, folder, kept.saved)
     score, failed = _measure(filled(template(options.test, (*FIELDS, "saved")), fields))
     return replace(report, kept=replace(kept, test_score=score, test_failed=failed))
+
+
+def _choice(report: LiveReport) -> tuple[object, ...]:
+    """What a test score is of: an earlier campaign here, whose log was removed, may have kept other weights."""
+    kept = report.kept
+    seeds = [(one.weight_init_seed, one.data_order_seed) for one in report.trials if kept and one.trial == kept.trial]
+    return report.plan.training, seeds, kept and (kept.step, kept.score)
 
 
 def _measure(words: Sequence[str]) -> tuple[float | None, str | None]:

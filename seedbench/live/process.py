@@ -84,6 +84,7 @@ class Training:
         self.folder, self._environment, self._grace, self._watchdog = request.folder, environment, grace, watchdog
         self._process: subprocess.Popen[bytes] | None = None
         self._deaths, self._at = 0, 0
+        self._to_end_by: float | None = None  # it was told to
         self._last_line: float | None = None  # when the trial's last was seen
         make_folder(self.folder)
         end_left_over(self.folder, grace)
@@ -146,18 +147,20 @@ class Training:
         return len(self.lines.found) == checkpoint + 1 and time.monotonic() - self._last_line < self._grace
 
     def ask_to_end(self) -> None:
-        """Sends SIGTERM."""
-        if self.alive:
+        """Sends SIGTERM, once: to some programs a second one says to leave all as it is."""
+        if self.alive and self._to_end_by is None:
+            self._to_end_by = time.monotonic() + self._grace
             self._signal(signal.SIGTERM)
             self._signal(signal.SIGCONT)  # one that is stopped takes no notice
 
     def stop(self) -> None:
-        """Ends it and all of its group: SIGTERM, then SIGKILL."""
+        """Ends it and all of its group: SIGTERM, where it was not sent before, then SIGKILL."""
         if self._process is None:
             return
         self.ask_to_end()
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(self._grace)
+        if self._to_end_by is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(max(0.0, self._to_end_by - time.monotonic()))
         self._gone()
 
     def _start(self) -> None:
@@ -186,7 +189,7 @@ class Training:
             self._signal(signal.SIGKILL)
             self._process.wait()
             self._watchdog.forget(self._process.pid)
-            self._process = None
+            self._process, self._to_end_by = None, None
             _unlock(self.folder / LOCK)
 
 

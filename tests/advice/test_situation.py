@@ -157,6 +157,17 @@ def test_how_far_the_nearest_is_off(examples, factor, far):
     assert (f"In training examples they are off by a factor of {factor}.0." in said) != far
 
 
+@pytest.mark.parametrize("fields", [{"train_examples": 0}, {"train_examples": None, "epochs": 10, "batch_size": 32}])
+def test_no_training_examples_are_an_unknown_number(fields):
+    """Of a table whose steps are epochs, or that says 0: a table beside it that says how many is taken."""
+    unknown, known = counts("unknown", *[1, 3] * 6, **fields), counts("known", *[1, 3] * 6, train_examples=250)
+    with pytest.raises(SelectionError, match="no selected table of trial set .* says how many examples"):
+        advise(2, trial_set(unknown), train_examples=500, **QUICK)
+    found = advise(2, trial_set(unknown, known), train_examples=500, **QUICK)
+    assert [table.recipe for table in found.tables] == ["known"]
+    assert advise(2, trial_set(unknown), **QUICK).tables[0].train_examples is None
+
+
 @pytest.mark.parametrize(
     ("examples", "said"),
     [(500, "off by a factor of 3.9 to 5.0."), (3600, "off by a factor of 1.4"), (1000, "off by a factor of 2.5 to 3.")],

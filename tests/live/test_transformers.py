@@ -132,8 +132,9 @@ def test_what_a_kill_leaves_is_resumed_from(small, tmp_path) -> None:
     half = paused / "checkpoint-9"
     half.mkdir()
     (half / "model.safetensors").write_bytes(b"half")
+    (paused / "checkpoint-best").mkdir()  # of a callback's own
     rest, _, _ = collected(small, paused, found[0], 3)  # nobody was told of step 6
-    assert without_place(rest) == without_place(measured[1:])
+    assert without_place(rest) == without_place(measured[1:]) and (paused / "checkpoint-best").is_dir()
     assert same(weights(paused, 12), weights(folder, 12))
 
 

@@ -23,9 +23,9 @@ from seedbench.errors import SeedbenchError, StrategyFailed, StrategyFileError
 from seedbench.evaluation import Evaluation, evaluate_selected
 from seedbench.processes import end_with
 from seedbench.replay import Decisions, replay_one
-from seedbench.strategy import Strategy, checked_parameters, shipped
-from seedbench.submission import SOURCE, read_submission
-from seedbench.text import skeleton, visible
+from seedbench.strategy import Strategy, checked_parameters
+from seedbench.submission import SOURCE, check_own_name, read_submission
+from seedbench.text import visible
 from seedbench.trialset import Selection, TrialSet, load_trials
 
 ANOTHER_BOARD = 3  # exit code: the entry is not of this board
@@ -96,9 +96,11 @@ def measure(order: Order) -> Result | None:
         **{name: getattr(entry, name) for name in ("name", "authors", "url", "license", "source_sha256", "claimed")},
         organisers=entry.source_sha256 in order.baselines and not entry.parameters,
     )
-    if not blank.organisers and skeleton(entry.name) in set(map(skeleton, shipped())):
-        said = f"name {entry.name!r}: is one of the strategies that ship with seedbench; call yours otherwise"
-        return replace(blank, said=said)
+    if not blank.organisers:
+        try:
+            check_own_name(entry.name)
+        except SeedbenchError as error:
+            return replace(blank, said=str(error))
     trials = load_trials(order.trials, revision=order.revision)
     strategy = Strategy(
         entry.slug, entry.source, SOURCE, entry.attribute, sealed=True, parameters=checked_parameters(entry.parameters)

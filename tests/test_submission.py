@@ -369,6 +369,8 @@ def test_submit_refuses(refused, run, small_folder, tmp_path, monkeypatch):
         refused(*command, *ENTRY_OPTIONS, rule="first-trial: cannot be written in ")
     refused(*command, *ENTRY_OPTIONS, "--url", "ftp://x", rule="url: http(s)://")
     refused(*command, *ENTRY_OPTIONS[2:], "--name", "规则", rule="needs a Latin letter")
+    refused(*command, *ENTRY_OPTIONS[2:], "--name", "Con", rule="its folder would be con, which Windows keeps")
+    refused(*command, *ENTRY_OPTIONS[2:], "--name", "Full Trials", rule="one of the strategies that ship with")
     refused("submit", "oracle", "--trials", small_folder, *ENTRY_OPTIONS, rule="is an oracle")
     monkeypatch.delenv("HF_TOKEN", raising=False)
     monkeypatch.setenv("HF_TOKEN_PATH", str(tmp_path / "none"))

@@ -49,7 +49,7 @@ def submit(
     """
     from seedbench.sandbox.submittable import check_source
     from seedbench.strategy import load_strategy, parse_settings
-    from seedbench.submission import contents, slug_of, write_submission
+    from seedbench.submission import check_own_name, contents, slug_of, write_submission
     from seedbench.trialset import resolve_trials
 
     if not dry_run:
@@ -57,6 +57,7 @@ def submit(
     sealed = _can_seal()
     loaded = load_strategy(strategy, parameters=parse_settings(set_), sealed=sealed)
     check_source(loaded.source.encode(), loaded.filename)
+    check_own_name(name)
     folder = Path(slug_of(name))
     if not os.access(folder.parent, os.W_OK):
         raise SeedbenchError(

@@ -183,7 +183,11 @@ def _check(options: LiveOptions) -> None:
     elif (kind, number) != ("local", 1):
         raise LiveError(f"--workers {options.workers}: a function is trained in this process; give a file or a command")
     if options.test is not None:
-        template(options.test, (*FIELDS, "saved"))
+        _test_words(options.test)
+
+
+def _test_words(test: str) -> tuple[str, ...]:
+    return template(test, (*FIELDS, "saved"), option="--test")
 
 
 def _session_options(options: LiveOptions) -> dict[str, Any]:
@@ -284,7 +288,7 @@ def _tested(report: LiveReport, options: LiveOptions, folder: Path) -> LiveRepor
     if kept.saved is None and "{saved}" in options.test:
         return replace(report, kept=replace(kept, test_failed="the weights are not there"))
     fields = _Again(trial.weight_init_seed, trial.data_order_seed, folder, kept.saved)
-    score, failed = _measure(filled(template(options.test, (*FIELDS, "saved")), fields))
+    score, failed = _measure(filled(_test_words(options.test), fields))
     return replace(report, kept=replace(kept, test_score=score, test_failed=failed))
 
 

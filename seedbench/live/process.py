@@ -27,26 +27,27 @@ FIELDS = ("weight_init_seed", "data_order_seed", "folder")
 LOCK = ".running"  # held by a training's processes, names their group and machine: what a killed harness left is found
 
 
-def template(command: str, fields: Sequence[str] = FIELDS) -> tuple[str, ...]:
-    """A command line as words, in which fields stand as `{folder}`.
+def template(command: str, fields: Sequence[str] = FIELDS, *, option: str = "--train") -> tuple[str, ...]:
+    """A command line as words, in which fields stand as `{folder}`; `option` is what gave it, for messages.
 
     Raises:
         LiveError: it is no command line, or has another field.
     """
+    given = f"{option} {command!r}"
     try:
         words = tuple(shlex.split(command))
     except ValueError as error:
-        raise LiveError(f"{command!r}: is no command line: {error}") from None
+        raise LiveError(f"{given}: is no command line: {error}") from None
     try:
         named = [part[1:] for word in words for part in string.Formatter().parse(word) if part[1] is not None]
     except ValueError as error:
-        raise LiveError(f"{command!r}: {error}; a brace that is no field is written twice") from None
+        raise LiveError(f"{given}: {error}; a brace that is no field is written twice") from None
     if not words:
-        raise LiveError("the training command is empty")
+        raise LiveError(f"{given}: must be a command")
     for name, form, conversion in named:
         if name not in fields or form or conversion:
             whole = str(name) + (f"!{conversion}" if conversion else "") + (f":{form}" if form else "")
-            raise LiveError(f"{command!r}: has the field {{{whole}}}; there are {', '.join(fields)}")
+            raise LiveError(f"{given}: has the field {{{whole}}}; there are {', '.join(fields)}")
     return words
 
 

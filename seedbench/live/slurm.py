@@ -22,6 +22,7 @@ from seedbench.live.watchdog import Watchdog
 
 _POLL_SECONDS = 0.1
 _ASK_SECONDS = 5.0  # from one question to SLURM to the next
+_SILENT_SECONDS = 900.0  # so long SLURM may be busy, and not answer, while jobs train
 _LATE_SECONDS = 10.0  # so long a result may take to be seen here after its job has ended
 _TIME = 60  # minutes of a job, unless it is said; one whose time is up is queued again
 _ENDED = {"BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "TIMEOUT"}
@@ -117,6 +118,7 @@ class Jobs:
         self._starts: dict[Request, int] = {}
         self._gone: dict[Request, float] = {}  # since when no job is seen
         self._asked = time.monotonic()
+        self._silent: float | None = None  # since when SLURM does not answer
         self._cancel()  # those of a harness that was killed
 
     def start(self, request: Request) -> None:
@@ -144,7 +146,9 @@ class Jobs:
         found += [(request, outcome) for request, outcome in results if outcome is not None]
         if not found and time.monotonic() - self._asked > _ASK_SECONDS:
             self._asked = time.monotonic()
-            alive = self._alive()
+            alive = self._alive_if_known()
+            if alive is None:
+                return []
             for request, job in list(self._jobs.items()):
                 if str(job.job_id) in alive:
                     self._gone.pop(request, None)
@@ -187,6 +191,18 @@ class Jobs:
         """The ids of this campaign's jobs that wait or run."""
         states = [line.split("|") for line in self._ask("squeue", "--noheader", "--states=all", "--format=%i|%T")]
         return {words[0] for words in states if len(words) == 2 and words[1] not in _ENDED}
+
+    def _alive_if_known(self) -> set[str] | None:
+        """The same; None where SLURM does not answer for a while, as one that is busy or restarted."""
+        try:
+            alive = self._alive()
+        except LiveError:
+            self._silent = self._silent or time.monotonic()
+            if time.monotonic() - self._silent > _SILENT_SECONDS:
+                raise
+            return None
+        self._silent = None
+        return alive
 
     def _cancel(self) -> None:
         """Ends this campaign's jobs, and waits until they have ended."""

@@ -360,7 +360,8 @@ def test_a_training_without_a_line_is_told_what_a_line_is(campaign_folder, tmp_p
         ({"more": ["--slurm", "time"]}, "--slurm 'time': must be name=value, each name once"),
         ({"more": ["--grid", "4"]}, "--grid '4': must be weight-init seeds x data-order seeds, at least one of each"),
         ({"more": ["--grid", "0x5"]}, "--grid '0x5': must be weight-init seeds x data-order seeds, at least one of"),
-        ({"more": ["--test", "python {weights}"]}, "has the field {weights}"),
+        ({"more": ["--test", "python {weights}"]}, "--test 'python {weights}': has the field {weights}"),
+        ({"more": ["--test", ""]}, "--test '': must be a command"),
         ({"budget": 13}, "error: --budget 13: must be from 1 to 12"),
     ],
 )

@@ -306,6 +306,27 @@ def test_numbers_of_numpy_are_told_and_a_loss_that_is_not_finite_is_unknown(tmp_
     assert repr(again.kept.measurement) == repr(session.kept.measurement)
 
 
+def test_a_log_with_outcomes_is_not_written_over(tmp_path) -> None:
+    """A script that is run again goes on, or says how; one that was told nothing begins anew."""
+    log = tmp_path / "log.jsonl"
+    for seed in (1, 2):
+        session = open_session("full_trials", tmp_path, log=log, seed=seed)
+        assert session.plan.seed == seed == Session.load(log, "full_trials").plan.seed
+    request = session.ask()
+    session.tell(request, score=0.5)
+    before = log.read_bytes()
+    with pytest.raises(LiveError, match="log.jsonl: holds a campaign that was told something; go on with it by"):
+        open_session("full_trials", tmp_path, log=log)
+    assert log.read_bytes() == before
+    again = Session.load(log, "full_trials", append=True)
+    again.tell(again.ask(), score=0.6)
+    assert log.read_bytes().startswith(before) and len(log.read_bytes()) > len(before)
+    (tmp_path / "notes.txt").write_text("mine\n")
+    with pytest.raises(LiveError, match="not what a live campaign writes"):
+        open_session("full_trials", tmp_path, log=tmp_path / "notes.txt")
+    assert (tmp_path / "notes.txt").read_text() == "mine\n"
+
+
 def test_two_trials_that_fail_at_once_are_not_the_end(tmp_path) -> None:
     session = open_session("full_trials", tmp_path)
     while request := session.ask():

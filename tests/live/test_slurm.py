@@ -84,6 +84,33 @@ def test_a_job_that_dies_is_sent_again_and_what_is_refused_is_one_line(slurm, wo
     assert len(events) == 7 and not any(event.failed for event in events)
 
 
+def test_a_slurm_that_is_silent_for_a_while_ends_no_campaign(tmp_path, monkeypatch) -> None:
+    """`squeue` that fails, as while it is restarted: nothing is known then; after too long it is said."""
+    programs, down = tmp_path / "bin", tmp_path / "down"
+    programs.mkdir()
+    for name, does in (
+        ("srun", ""),
+        ("scancel", ""),
+        ("squeue", f"test ! -e {down} || {{ echo timed out >&2; exit 1; }}"),
+    ):
+        (programs / name).write_text(f"#!/bin/sh\n{does}\n")
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(programs))
+    monkeypatch.setattr(module, "_ASK_SECONDS", 0.0)
+    monkeypatch.setattr(module, "_SILENT_SECONDS", 1.0)
+    jobs = module.Jobs(("train",), 4, tmp_path / "out", slots=1, grace=1.0, parameters={})
+    for _ in range(2):
+        down.touch()
+        assert jobs.wait() == []
+        down.unlink()
+        assert jobs.wait() == []  # from here on it is silent anew
+    down.touch()
+    assert jobs.wait() == []
+    time.sleep(1.0)
+    with pytest.raises(LiveError, match=r"squeue does not answer \(timed out\); the same command goes on"):
+        jobs.wait()
+
+
 def test_without_slurm_it_says_so(words, monkeypatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
     start = time.monotonic()

@@ -132,10 +132,9 @@ def _told(order: Order, reason: str, frames: str) -> dict[str, Any]:
 def _example(strategy: Strategy, measured: Evaluation, trials: TrialSet, board: Board) -> Decisions:
     """The decisions of one campaign on the table where there is most to win, to be drawn."""
     first = max(measured.rows, key=lambda row: row.ceiling - row.floor)
-    name = f"{first.model}/{first.task}/{first.recipe}"
-    budgets = [row.budget for row in measured.rows if f"{row.model}/{row.task}/{row.recipe}" == name]
+    budgets = [row.budget for row in measured.rows if row.table == first.table]
     budget = max((budget for budget in budgets if budget <= _EXAMPLE_BUDGET), default=budgets[0])
-    table = next(table for table in trials.tables if table.name == name)
+    table = next(table for table in trials.tables if table.name == first.table)
     replayed = replay_one(strategy, table, budget, 0, board.options(), history=trials.tables, decisions=True)
     assert replayed.decisions is not None  # they were asked for
     decisions: Decisions = replayed.decisions.item()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from seedbench.display import Chart, Column, Heading, Page, Paragraph, Part, Table, axes, charts, render
 from seedbench.display.terminal import difference, half, multiplier, percent, seconds
 from seedbench.evaluation.report import FIRST_LESS_IT, LEGEND, first_less_it_words, levels_words
-from seedbench.evaluation.table_figure import BOUGHT, bought_on, how_to_read, table_name, table_names
+from seedbench.evaluation.table_figure import BOUGHT, bought_on, how_to_read, table_names
 from seedbench.evaluation.words import words
 
 if TYPE_CHECKING:
@@ -94,12 +94,12 @@ def _together(evaluation: Evaluation) -> Iterator[Part]:
 def _alone(evaluation: Evaluation, name: str) -> Iterator[Part]:
     """One trial table: its levels, its picture, and the scores of each strategy at each budget."""
     ran: list[tuple[str, Row, Difference | None]] = [
-        (evaluation.strategy.name, row, None) for row in evaluation.rows if table_name(row) == name
+        (evaluation.strategy.name, row, None) for row in evaluation.rows if row.table == name
     ]
     some = [row for _, row, _ in ran]
     for other in evaluation.against:
         pairs = zip(other.rows, other.differences, strict=True)
-        ran += [(other.name, row, less) for row, less in pairs if table_name(row) == name]
+        ran += [(other.name, row, less) for row, less in pairs if row.table == name]
     yield from (Paragraph(f"{said[0].upper()}{said[1:]}.") for said in levels_words(some))
     yield Chart(bought_on(evaluation, name), BOUGHT, how_to_read(some))
     columns = [

@@ -93,7 +93,7 @@ def table_figure(evaluation: Evaluation, table: str) -> alt.TopLevelMixin:
 def bought_on(evaluation: Evaluation, name: str) -> Drawn:
     """The same without a title, for a page; `name` is one of `table_names`."""
     strategies = ((evaluation.strategy.name, evaluation.rows), *((one.name, one.rows) for one in evaluation.against))
-    rows = {strategy: [row for row in its if table_name(row) == name] for strategy, its in strategies}
+    rows = {strategy: [row for row in its if row.table == name] for strategy, its in strategies}
     return bought(rows, score="score" if evaluation.protocol == "dodge2020" else "score on the test set")
 
 
@@ -135,9 +135,4 @@ def _point(row: Row, score: float | None, low: float | None, high: float | None)
 
 def table_names(evaluation: Evaluation) -> list[str]:
     """The tables of an evaluation, each `model/task/recipe`, in order."""
-    return list(dict.fromkeys(map(table_name, evaluation.rows)))
-
-
-def table_name(row: Row) -> str:
-    """`model/task/recipe`."""
-    return f"{row.model}/{row.task}/{row.recipe}"
+    return list(dict.fromkeys(row.table for row in evaluation.rows))

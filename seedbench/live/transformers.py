@@ -116,6 +116,8 @@ def _check(trainer: transformers.Trainer, run: Run) -> None:
             )
     if args.eval_strategy in ("no", None):
         raise LiveError('make_trainer: args.eval_strategy must be "steps" or "epoch", found "no"')
+    if getattr(args, "eval_on_start", False):  # it would be the first validation point, and again where one goes on
+        raise LiveError("make_trainer: args.eval_on_start must be False, found True: a validation point is trained for")
 
 
 def _last_checkpoint(folder: Path) -> Path | None:

@@ -19,6 +19,7 @@ from seedbench.campaign import Around, shown_loss
 from seedbench.errors import LiveCampaignFailed, LiveError, StrategyFileError
 from seedbench.live import Generators, LiveOptions, Measurement, Request, Session, run_live, stopping_words, train_for
 from seedbench.live.contract import Failed
+from seedbench.live.log import make_plan, read_log, write_log
 from seedbench.replay import Deadline, RecordedTrials, run_campaign, whole_table
 from seedbench.strategy import load_strategy
 from seedbench.trialset import TrialTable
@@ -304,6 +305,14 @@ def test_numbers_of_numpy_are_told_and_a_loss_that_is_not_finite_is_unknown(tmp_
     assert repr(session.kept.measurement) == repr(Measurement(7, 0.5, saved=str(tmp_path)))
     again = Session.load(tmp_path / "log.jsonl", "full_trials")
     assert repr(again.kept.measurement) == repr(session.kept.measurement)
+
+
+def test_a_plan_is_the_same_as_it_is_read_again(tmp_path) -> None:
+    """A grid as a list and a number without a point are what they are in the log: no other campaign."""
+    options = {"budget": 1, "checkpoints": 2, "grid": [2, 3], "majority_score": 0, "metric": "accuracy"}
+    plan = make_plan(load_strategy("full_trials"), seed=1, name=NAME, **options)
+    write_log(tmp_path / "log.jsonl", plan, [])
+    assert read_log(tmp_path / "log.jsonl") == (plan, []) and plan.grid == (2, 3)
 
 
 def test_a_log_with_outcomes_is_not_written_over(tmp_path) -> None:

@@ -187,6 +187,7 @@ def test_losses_and_saved_weights_are_told(small, tmp_path) -> None:
         ({"data_seed": None}, "eval_accuracy", "args.data_seed must be 7, found None"),
         ({"output_dir": "elsewhere"}, "eval_accuracy", "args.output_dir must be"),
         ({"eval_strategy": "no"}, "eval_accuracy", 'args.eval_strategy must be "steps" or "epoch", found "no"'),
+        ({"eval_on_start": True}, "eval_accuracy", "args.eval_on_start must be False, found True"),
         ({}, "eval_f1", "the evaluation has no such metric; it has eval_loss, eval_accuracy"),
     ],
 )

@@ -78,17 +78,15 @@ def _together(evaluation: Evaluation) -> Iterator[Part]:
             half(its.gap_closed, its.gap_closed_high, 100).strip() or None,
             multiplier(its.compute_multiplier, its.compute_multiplier_bound),
             difference(its.difference, its.difference_high, its.difference_p, 100, "+.0f").plain,
-            *(
-                [less and difference(less.gap_closed, less.gap_closed_high, less.gap_closed_p, 100, "+.0f").plain]
-                if evaluation.against
-                else []
-            ),
+            None
+            if less is None
+            else difference(less.gap_closed, less.gap_closed_high, less.gap_closed_p, 100, "+.0f").plain,
         )
         for name, its, less in ran
     ]
     if evaluation.against:
         columns.append(Column(FIRST_LESS_IT, numeric=True, note=first_less_it_words(evaluation)))
-    yield Table(tuple(columns), tuple(rows))
+    yield Table(tuple(columns), tuple(row[: len(columns)] for row in rows))
 
 
 def _alone(evaluation: Evaluation, name: str) -> Iterator[Part]:
@@ -126,14 +124,10 @@ def _alone(evaluation: Evaluation, name: str) -> Iterator[Part]:
             multiplier(row.compute_multiplier, row.compute_multiplier_bound),
             f"{row.trials_started:.1f}",
             f"{row.validations:.0f}" if row.validation_seconds is None else seconds(row.validation_seconds),
-            *(
-                [less and difference(less.score, less.score_high, less.score_p, 1, "+.4f").plain]
-                if evaluation.against
-                else []
-            ),
+            None if less is None else difference(less.score, less.score_high, less.score_p, 1, "+.4f").plain,
         )
         for strategy, row, less in ran
     ]
     if evaluation.against:
         columns.append(Column(FIRST_LESS_IT, numeric=True, note=first_less_it_words(evaluation, "score of")))
-    yield Table(tuple(columns), tuple(rows))
+    yield Table(tuple(columns), tuple(row[: len(columns)] for row in rows))

@@ -117,6 +117,7 @@ class Jobs:
         self._ready: list[Request] = []  # whose outcome is known
         self._starts: dict[Request, int] = {}
         self._gone: dict[Request, float] = {}  # since when no job is seen
+        self._unsent: dict[Request, float] = {}  # since when SLURM does not take it
         self._asked = time.monotonic()
         self._silent: float | None = None  # since when SLURM does not answer
         self._cancel()  # those of a harness that was killed
@@ -126,15 +127,23 @@ class Jobs:
         if (request.folder, request.checkpoint) in self._known:
             self._ready.append(request)
             return
+        self._send(request)
+
+    def _send(self, request: Request) -> None:
+        """Sends a job. Where SLURM has taken others it may be busy, or full, and is asked again for a while."""
         from submitit.core.utils import FailedJobError, FailedSubmissionError
 
         job = TrainTo(self._words, request, self._last, self._grace)
         try:
             self._jobs[request] = self._executor.submit(job)
         except (FailedJobError, FailedSubmissionError, OSError) as error:
-            raise LiveError(f"--workers slurm: {' '.join(str(error).split())[:300]}") from None
+            since = self._unsent.setdefault(request, time.monotonic())
+            if not self._starts or time.monotonic() - since > _SILENT_SECONDS:
+                raise LiveError(f"--workers slurm: {' '.join(str(error).split())[:300]}") from None
+            return
         self._starts[request] = self._starts.get(request, 0) + 1
         self._gone.pop(request, None)
+        self._unsent.pop(request, None)
 
     def wait(self) -> list[tuple[Request, Outcome]]:
         """The outcomes of jobs that are done; those that died are sent again, twice."""
@@ -146,6 +155,8 @@ class Jobs:
         found += [(request, outcome) for request, outcome in results if outcome is not None]
         if not found and time.monotonic() - self._asked > _ASK_SECONDS:
             self._asked = time.monotonic()
+            for request in list(self._unsent):
+                self._send(request)
             alive = self._alive_if_known()
             if alive is None:
                 return []

@@ -6,6 +6,7 @@ import re
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -100,8 +101,11 @@ def run_live(strategy: Strategy, options: LiveOptions, console: Console) -> Live
     """
     _check(options)
     out, interruption = options.out, Interruption()
-    with campaign_folder(out), interruption.installed():
-        session = open_session(out, strategy, **_session_options(options))
+    with (
+        campaign_folder(out),
+        interruption.installed(),
+        closing(open_session(out, strategy, **_session_options(options))) as session,
+    ):
         title = f"{session.plan.title}, seed {session.plan.seed}, in {out}"
         console.print(title, soft_wrap=True, highlight=False)
         with LiveProgress(session, title, console, out / PROGRESS) as progress:

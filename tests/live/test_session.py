@@ -7,6 +7,7 @@ import json
 import math
 import random
 import re
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -305,6 +306,18 @@ def test_numbers_of_numpy_are_told_and_a_loss_that_is_not_finite_is_unknown(tmp_
     assert repr(session.kept.measurement) == repr(Measurement(7, 0.5, saved=str(tmp_path)))
     again = Session.load(tmp_path / "log.jsonl", "full_trials")
     assert repr(again.kept.measurement) == repr(session.kept.measurement)
+
+
+def test_an_interrupted_campaign_leaves_no_thread(tmp_path) -> None:
+    def train(run):
+        yield Measurement(1, 0.5)
+        raise KeyboardInterrupt
+
+    before = set(threading.enumerate())
+    options = LiveOptions(train=train, checkpoints=3, budget=2, out=tmp_path / "out")
+    with pytest.raises(KeyboardInterrupt):
+        run_live(load_strategy("full_trials"), options, Console(file=io.StringIO()))
+    assert set(threading.enumerate()) <= before
 
 
 def test_a_plan_is_the_same_as_it_is_read_again(tmp_path) -> None:

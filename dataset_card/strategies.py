@@ -38,7 +38,7 @@ def _figure(path: Path, trials: TrialSet) -> str:
 
 
 def _table(path: Path, trials: TrialSet) -> str:
-    """Gap closed of every strategy at each budget and over all, and how much more of it than the first one's."""
+    """Gap closed of every strategy at each budget and over all, and the first one's less its own."""
     if not path.exists():
         return ""
     advice = f"not what seedbench evaluate writes: make it anew with --json {path}, or remove it"
@@ -50,9 +50,9 @@ def _table(path: Path, trials: TrialSet) -> str:
     lines = [_line(first, evaluation.summary, budgets, "")]
     for one in evaluation.against:
         difference = one.summary_difference
-        more = _more(difference.gap_closed, difference.gap_closed_high)
-        lines.append(_line(one.name, one.summary, budgets, more))
-    header = ["gap closed", *(f"{budget}" for budget in budgets), "all budgets", "compute", f"more than {first}"]
+        less = _less(difference.gap_closed, difference.gap_closed_high)
+        lines.append(_line(one.name, one.summary, budgets, less))
+    header = ["gap closed", *(f"{budget}" for budget in budgets), "all budgets", "compute", f"{first} less it"]
     rows = ["| " + " | ".join(cells) + " |" for cells in (header, ["---"] * len(header), *lines)]
     legend = (
         "Columns are budgets in full trials. 0% is what one full trial scores, 100% the best that best-of-n scores "
@@ -64,20 +64,20 @@ def _table(path: Path, trials: TrialSet) -> str:
     return "\n".join(rows) + f"\n\n{legend}"
 
 
-def _line(name: str, summary: Summary, budgets: Sequence[int], more: str) -> list[str]:
+def _line(name: str, summary: Summary, budgets: Sequence[int], less: str) -> list[str]:
     at_budget = {at.budget: at.gap_closed for at in summary.budgets}
     return [
         f"`{name}`",
         *(percent(at_budget.get(budget)) for budget in budgets),
         percent(summary.gap_closed) + half(summary.gap_closed, summary.gap_closed_high, 100),
         multiplier(summary.compute_multiplier, summary.compute_multiplier_bound),
-        more,
+        less,
     ]
 
 
-def _more(less: float | None, high: float | None) -> str:
-    """The first one minus this one, turned round, in points with half of its interval."""
-    return "" if less is None else f"{-round(100 * less) + 0:+d}{half(less, high, 100)}"
+def _less(less: float | None, high: float | None) -> str:
+    """The first one minus this one, in points with half of its interval."""
+    return "" if less is None else f"{round(100 * less):+d}{half(less, high, 100)}"
 
 
 def _outdated(path: Path, option: str) -> TrialSetError:

@@ -23,9 +23,9 @@ from seedbench.errors import SeedbenchError, StrategyFailed, StrategyFileError
 from seedbench.evaluation import Evaluation, evaluate_selected, outcomes_by_table
 from seedbench.processes import end_with
 from seedbench.replay import Decisions, Outcomes, replay_one, table_sha256
-from seedbench.strategy import Strategy, checked_parameters, shipped
-from seedbench.submission import SOURCE, read_submission
-from seedbench.text import skeleton, visible
+from seedbench.strategy import Strategy, checked_parameters
+from seedbench.submission import SOURCE, check_own_name, read_submission
+from seedbench.text import visible
 from seedbench.trialset import Selection, TrialSet, load_trials
 
 ANOTHER_BOARD = 3  # exit code: the entry is not of this board
@@ -98,9 +98,11 @@ def measure(order: Order) -> Result | None:
         **{name: getattr(entry, name) for name in ("name", "authors", "url", "license", "source_sha256", "claimed")},
         organisers=entry.source_sha256 in order.baselines and not entry.parameters,
     )
-    if not blank.organisers and skeleton(entry.name) in set(map(skeleton, shipped())):
-        said = f"name {entry.name!r}: is one of the strategies that ship with seedbench; call yours otherwise"
-        return replace(blank, said=said)
+    if not blank.organisers:
+        try:
+            check_own_name(entry.name)
+        except SeedbenchError as error:
+            return replace(blank, said=str(error))
     trials = load_trials(order.trials, revision=order.revision)
     strategy = Strategy(
         entry.slug, entry.source, SOURCE, entry.attribute, sealed=True, parameters=checked_parameters(entry.parameters)
@@ -180,10 +182,9 @@ def _told(order: Order, reason: str, frames: str) -> dict[str, Any]:
 def _example(strategy: Strategy, measured: Evaluation, trials: TrialSet, board: Board) -> Decisions:
     """The decisions of one campaign on the table where there is most to win, to be drawn."""
     first = max(measured.rows, key=lambda row: row.ceiling - row.floor)
-    name = f"{first.model}/{first.task}/{first.recipe}"
-    budgets = [row.budget for row in measured.rows if f"{row.model}/{row.task}/{row.recipe}" == name]
+    budgets = [row.budget for row in measured.rows if row.table == first.table]
     budget = max((budget for budget in budgets if budget <= _EXAMPLE_BUDGET), default=budgets[0])
-    table = next(table for table in trials.tables if table.name == name)
+    table = next(table for table in trials.tables if table.name == first.table)
     replayed = replay_one(strategy, table, budget, 0, board.options(), history=trials.tables, decisions=True)
     assert replayed.decisions is not None  # they were asked for
     decisions: Decisions = replayed.decisions.item()

@@ -24,8 +24,8 @@ from seedbench.errors import SeedbenchError
 from seedbench.evaluation import Evaluation, parameters_field
 from seedbench.files import new_folder, write_file
 from seedbench.sandbox.submittable import SOURCE_BYTES, check_source
-from seedbench.strategy import checked_parameters
-from seedbench.text import is_one_line, scripts
+from seedbench.strategy import checked_parameters, shipped
+from seedbench.text import is_one_line, scripts, skeleton
 
 SOURCE, ENTRY = "strategy.py", "submission.json"
 ENTRY_BYTES = 4 * 2**20
@@ -98,13 +98,25 @@ def slug_of(name: str) -> str:
     """The folder's name for an entry of this name: "Ünlike ASHA, v2" -> "unlike-asha-v2".
 
     Raises:
-        SeedbenchError: nothing is left of it.
+        SeedbenchError: nothing is left of it, or what no folder may be called.
     """
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:TEXT].strip("-")
     if not slug:
         raise SeedbenchError(f"--name {name!r}: needs a Latin letter or a digit, for the name of a folder")
+    if not is_slug(slug):
+        raise SeedbenchError(f"--name {name!r}: its folder would be {slug}, which Windows keeps for a device")
     return slug
+
+
+def check_own_name(name: str) -> None:
+    """Refuses the name of a strategy that ships with seedbench, or one that looks like it; organisers' are others.
+
+    Raises:
+        SeedbenchError: it is one.
+    """
+    if skeleton(name) in set(map(skeleton, shipped())):
+        raise SeedbenchError(f"name {name!r}: is one of the strategies that ship with seedbench; call yours otherwise")
 
 
 def spdx(license: str) -> str | None:

@@ -92,19 +92,19 @@ def test_the_card_shows_the_figure_of_its_own_trials_only(tmp_path: Path) -> Non
 
 
 def test_the_card_has_the_strategies_of_an_evaluation_of_its_own_trials(tmp_path: Path) -> None:
-    """The numbers are those of the evaluation; the difference is turned round: how much more than the first one."""
+    """The numbers are those of the evaluation; the difference is the first one minus it."""
     folder = write(tmp_path / "set", split_like_training(5, 5, seed=2, checkpoints=3, examples=20, test_examples=200))
     found = evaluate("full_trials", folder, against=["last_checkpoint"], replicates=20)
     (folder / "evaluation.json").write_text(found.to_json())
     card = build_card(folder)
     (header,) = (line for line in card.splitlines() if line.startswith("| gap closed"))
-    assert header == "| gap closed | 2 | 4 | all budgets | compute | more than full_trials |"
+    assert header == "| gap closed | 2 | 4 | all budgets | compute | full_trials less it |"
     (line,) = (line for line in card.splitlines() if line.startswith("| `last_checkpoint`"))
     (other,) = found.against
     shares = [f"{100 * at.gap_closed:.0f}%" for at in other.summary.budgets]
     assert [cell.strip() for cell in line.strip("|").split("|")][1:3] == shares
     less = other.differences and other.summary_difference.gap_closed
-    assert line.split("|")[-2].split()[0] == f"{-round(100 * less) + 0:+d}"
+    assert line.split("|")[-2].split()[0] == f"{round(100 * less):+d}"
     assert validate_folder(folder) == []
     (folder / "evaluation.json").write_text(found.to_json().replace(load_trials(folder).sha256, "0" * 64))
     with pytest.raises(TrialSetError, match="evaluation.json: made from another version of the trials; .* --json"):

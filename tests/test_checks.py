@@ -123,6 +123,12 @@ def test_one_is_no_plural(trials):
     assert " campaigns on 1 trial table, " in runs.text
 
 
+@pytest.mark.parametrize("number", [0, -1, 2.0, True])
+def test_a_number_of_campaigns_that_is_none(trials, number):
+    with pytest.raises(SelectionError, match=f"campaigns must be a whole number from 1 on, found {number}"):
+        check_strategy(load_strategy("full_trials"), trials, campaigns=number)
+
+
 def test_a_failure_is_the_authors_own(trials, tmp_path):
     with pytest.raises(StrategyFailed, match="ZeroDivisionError") as caught:
         check(tmp_path, "def strategy(campaign):\n    campaign.start().advance()\n    return 1 / 0\n", trials)

@@ -340,6 +340,8 @@ def test_submit_writes_the_folder(run, refused, small_folder, tmp_path):
     assert found.claimed == evaluate("mine.py", small_folder, replicates=4)
     code, out, _ = run(*command)  # again: what was evaluated is used
     assert code == 0 and "holds this strategy's result already" in out
+    more = [*command, "--replicates", 5]
+    refused(*more, rule="first-trial: exists already, with something else in it")  # an option is never left aside
     Path("mine.py").write_text(QUICK + "# better\n")
     refused(*command, rule="first-trial: exists already, with something else in it")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["first-trial", "mine.py"]
@@ -367,6 +369,8 @@ def test_submit_refuses(refused, run, small_folder, tmp_path, monkeypatch):
         refused(*command, *ENTRY_OPTIONS, rule="first-trial: cannot be written in ")
     refused(*command, *ENTRY_OPTIONS, "--url", "ftp://x", rule="url: http(s)://")
     refused(*command, *ENTRY_OPTIONS[2:], "--name", "规则", rule="needs a Latin letter")
+    refused(*command, *ENTRY_OPTIONS[2:], "--name", "Con", rule="its folder would be con, which Windows keeps")
+    refused(*command, *ENTRY_OPTIONS[2:], "--name", "Full Trials", rule="one of the strategies that ship with")
     refused("submit", "oracle", "--trials", small_folder, *ENTRY_OPTIONS, rule="is an oracle")
     monkeypatch.delenv("HF_TOKEN", raising=False)
     monkeypatch.setenv("HF_TOKEN_PATH", str(tmp_path / "none"))

@@ -189,17 +189,12 @@ def _with_removed(results: Sequence[Result], board: Board) -> list[Result]:
     return list(known.values())
 
 
-def table_name(row: Row) -> str:
-    """`model/task/recipe`."""
-    return f"{row.model}/{row.task}/{row.recipe}"
-
-
 def tables_of(standing: Standing) -> dict[str, str]:
     """The public trial tables: name -> the name of its page."""
     pages: dict[str, str] = {}
     for entry in standing.entries:
         for row in entry.public.measured.rows if entry.public.measured else ():
-            if (name := table_name(row)) not in pages:
+            if (name := row.table) not in pages:
                 page = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:80]
                 pages[name] = page if page not in pages.values() else f"{page}-{len(pages)}"
     return pages
@@ -207,7 +202,7 @@ def tables_of(standing: Standing) -> dict[str, str]:
 
 def rows_of(evaluation: Evaluation | None, table: str) -> list[Row]:
     """An evaluation's rows of one trial table, by budget."""
-    return [row for row in evaluation.rows if table_name(row) == table] if evaluation else []
+    return [row for row in evaluation.rows if row.table == table] if evaluation else []
 
 
 def results_frame(standings: Iterable[Standing]) -> pd.DataFrame:

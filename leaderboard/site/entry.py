@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from leaderboard.environment import said
 from leaderboard.results import VERDICTS, comparable_claim, taken_over_words
 from leaderboard.site.curves import score_chart
-from leaderboard.site.data import Entry, Standing, rows_of, summary_of, table_name, tables_of
+from leaderboard.site.data import Entry, Standing, rows_of, summary_of, tables_of
 from leaderboard.site.words import points, rank, score, share, short
 from seedbench import sandbox
 from seedbench.comparison import decisions_figure
@@ -150,11 +150,11 @@ def _measured(measured: Evaluation, claimed: Evaluation | None) -> Table:
     )
 
     def line(row: Row) -> tuple[Text | Cell | float | None, ...]:
-        theirs = [other for other in rows_of(claimed, table_name(row)) if other.budget == row.budget]
+        theirs = [other for other in rows_of(claimed, row.table) if other.budget == row.budget]
         claimed_score = Cell(f"{theirs[0].score:.4f}", theirs[0].score) if theirs else None
         gap = share(row.gap_closed, row.gap_closed_high)
         return (
-            short(table_name(row)),
+            short(row.table),
             Cell(str(row.budget), row.budget),
             Cell(score(row.score, row.score_high), row.score),
             *([claimed_score] if claimed else []),

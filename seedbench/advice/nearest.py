@@ -66,7 +66,7 @@ def nearest(name: str, tables: Sequence[TrialTable], situation: Situation) -> tu
             f"train_examples: no selected table of trial set {name} says how many examples its trials were trained "
             "on; leave it out"
         )
-    apart = [factor(examples, situation.train_examples) for _, examples in known]
+    apart = [_factor(examples, situation.train_examples) for _, examples in known]
     return tuple(table for (table, _), far in zip(known, apart, strict=True) if far <= min(apart) * _ABOUT + 1e-9)
 
 
@@ -80,15 +80,18 @@ def how_near(situation: Situation, tables: Sequence[TrialTable], asked: str, pro
         protocol: by which they are scored.
     """
     apart = [
-        factor(examples, situation.train_examples)
+        _factor(examples, situation.train_examples)
         for table in tables
         if situation.train_examples is not None and (examples := train_examples_of(table)) is not None
     ]
     return replace(
-        situation, examples_factor=min(apart, default=None), protocol_asked=None if protocol == asked else asked
+        situation,
+        examples_factor=min(apart, default=None),
+        farthest_factor=max(apart, default=None),
+        protocol_asked=None if protocol == asked else asked,
     )
 
 
-def factor(one: int, other: int) -> float:
+def _factor(one: int, other: int) -> float:
     """By how many times the larger of two numbers is the larger."""
     return max(one, other) / min(one, other)

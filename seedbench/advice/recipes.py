@@ -73,12 +73,15 @@ class RecipePair:
 
 
 def train_examples_of(table: TrialTable) -> int | None:
-    """How many examples the trials of a table were trained on; where the recipe takes all, to within one batch."""
+    """How many examples the trials of a table were trained on; where the recipe takes all, to within one batch.
+
+    None where that is not known: also where steps are no training steps, so that an epoch has none.
+    """
     fields = table.fields
     if fields.get("train_examples") is not None:
-        return int(fields["train_examples"])
+        return int(fields["train_examples"]) or None
     epochs, batch = fields.get("epochs"), fields.get("batch_size")
-    return round(table.num_steps / epochs) * batch if epochs and batch else None
+    return round(table.num_steps / epochs) * batch or None if epochs and batch else None
 
 
 def diverged_share(table: TrialTable) -> float | None:

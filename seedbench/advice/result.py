@@ -145,12 +145,14 @@ class Situation:
         bias_correction: whether their Adam corrects the bias of its moments; None: not said.
         examples_factor: by how many times the nearest table's training examples are more, or fewer; None where
             `train_examples` is.
+        farthest_factor: the same of the farthest of the tables that are used.
         protocol_asked: what was asked for, where another took its place because a table has no test scores; else None.
     """
 
     train_examples: Positive | None
     bias_correction: bool | None
     examples_factor: float | None = None
+    farthest_factor: float | None = None
     protocol_asked: str | None = None
 
 

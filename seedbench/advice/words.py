@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from seedbench.advice.nearest import factor
 from seedbench.advice.recipe_words import recipe_words
 from seedbench.display.terminal import full_trials, half, joined
 from seedbench.evaluation.words import few_replicates_words, left_out_words
@@ -42,18 +41,18 @@ def _situation_words(advice: Advice, situation: Situation) -> list[str]:
         for table in advice.tables
     ]
     models = joined(sorted({table.model for table in advice.tables}))
+    near, off = situation.examples_factor or 1, situation.farthest_factor or 1
     said = [
         f"Nearest to {joined(yours)} among the recorded trials: {joined(tables)}. They are of {models}: how much "
         "another model, task or learning rate differs is unknown, and only trials of your own tell."
     ]
-    if (situation.examples_factor or 1) >= _FAR:
+    if near >= _FAR:
         said.append(
-            f"Nothing recorded is near: the nearest is off by a factor of {situation.examples_factor:,.0f} in training "
+            f"Nothing recorded is near: the nearest is off by a factor of {near:,.0f} in training "
             "examples. How many trials fail, and what choosing among them wins, change with that number, and how much "
             "over such a distance is unknown: what follows is a guess."
         )
-    elif (off := _farthest(advice, situation)) >= _OFF:
-        near = situation.examples_factor or off
+    elif off >= _OFF:
         span = f"{off:.1f}" if f"{near:.1f}" == f"{off:.1f}" else f"{near:.1f} to {off:.1f}"
         said.append(
             f"In training examples they are off by a factor of {span}. How many trials fail, and what choosing among "
@@ -65,12 +64,6 @@ def _situation_words(advice: Advice, situation: Situation) -> list[str]:
             f"dev set, which also chose ({advice.protocol})."
         )
     return said
-
-
-def _farthest(advice: Advice, situation: Situation) -> float:
-    """By how many times the farthest table's training examples are more, or fewer; 1 where that is not known."""
-    known = [table.train_examples for table in advice.tables if table.train_examples]
-    return max((factor(one, situation.train_examples) for one in known), default=1) if situation.train_examples else 1
 
 
 def _nothing_words(advice: Advice) -> str:

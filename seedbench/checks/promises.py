@@ -12,7 +12,7 @@ import numpy as np
 
 from seedbench.checks.elsewhere import in_another_process
 from seedbench.checks.traces import WAYS, Case, Trace, altered, first_difference
-from seedbench.errors import CannotSeal, SeedbenchError, StrategyFailed, StrategyFileError
+from seedbench.errors import CannotSeal, SeedbenchError, SelectionError, StrategyFailed, StrategyFileError
 from seedbench.replay import (
     Deadline,
     RecordedTrials,
@@ -31,7 +31,7 @@ from seedbench.sandbox import Limits, open_sandbox
 from seedbench.sandbox.submittable import check_source
 from seedbench.strategy import Strategy, load_strategy
 from seedbench.text import counted
-from seedbench.trialset import Selection, TrialSet, resolve_trials
+from seedbench.trialset import Selection, TrialSet, resolve_trials, whole_number
 
 CAMPAIGNS = 20
 SEALED = 3  # of them are run in sealed processes as well
@@ -120,7 +120,7 @@ def check_strategy(
     Raises:
         StrategyFailed: a campaign has no result.
         SelectionError: no table of the trial set is large enough for any budget; the transfer track on trials of one
-            task.
+            task; a number of campaigns that is none.
     """
     cases = _cases(trials, options, campaigns)
     traces = in_another_process(strategy, cases, hash_seed=1, to_first_failure=True)
@@ -177,6 +177,9 @@ def _sealable(strategy: Strategy, cases: Sequence[Case], traces: Sequence[Trace]
 
 
 def _cases(trials: TrialSet, options: ReplayOptions, campaigns: int) -> list[Case]:
+    rule = "campaigns must be a whole number from 1 on, found"
+    if (campaigns := whole_number(campaigns, rule)) < 1:
+        raise SelectionError(f"{rule} {campaigns}")
     tables = scored_tables(trials.tables, options.protocol)
     admitted = admitted_budgets(tables, ())
     pairs = [(table, budget) for table, budgets in zip(tables, admitted, strict=True) for budget in budgets]

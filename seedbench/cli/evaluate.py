@@ -9,7 +9,7 @@ import typer
 
 from seedbench.cli.app import app
 from seedbench.cli.common import check_new_folder, check_outputs, prints_to_stderr, progress, write_text
-from seedbench.cli.options import JSON, SET, STRATEGY, with_options
+from seedbench.cli.options import HTML, JSON, SET, STRATEGY, with_options
 from seedbench.commands import given_options, open_console
 from seedbench.errors import SeedbenchError
 
@@ -39,6 +39,7 @@ def evaluate(
     ] = [],  # noqa: B006
     set_: SET = [],  # noqa: B006
     json: JSON = None,
+    html: HTML = None,
     replicates_out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write every campaign (parquet).")] = None,
     figure: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw the gap closed at each budget (.svg or .png).")
@@ -58,10 +59,10 @@ def evaluate(
     from seedbench.strategy import load_strategy, parse_settings
 
     inputs = [strategy, *against, str(selection.trials or "")]
-    to_stdout = check_outputs(json, inputs=inputs, replicates_out=replicates_out, figure=figure)
+    to_stdout = check_outputs(json, inputs=inputs, html=html, replicates_out=replicates_out, figure=figure)
     if figures is not None:
         check_new_folder(figures)
-    if figure is not None or figures is not None:
+    if any(drawn is not None for drawn in (html, figure, figures)):
         from seedbench import display
 
         if figure is not None:
@@ -80,6 +81,10 @@ def evaluate(
     with progress(loaded.name) as advance, prints_to_stderr(to_stdout):
         result = evaluate_selected(loaded, selection, options, against=others, progress=advance)
     write_text(json, result.to_json())
+    if html is not None:
+        from seedbench.evaluation.page import evaluation_html
+
+        write_text(html, evaluation_html(result))
     if replicates_out is not None:
         result.write_campaigns(replicates_out)
     if figure is not None:

@@ -43,10 +43,10 @@ def check(
     options: ReplayOptions,
     set_: SET = [],  # noqa: B006
 ) -> None:
-    """Check that a strategy can be trusted.
+    """Check whether a strategy keeps what it must promise.
 
     It loads; it does the same when run again, in another process and another order; and what it does depends on nothing
-    but what it has paid for.
+    but what it has paid for. That is tried in some campaigns, and passing is no proof.
     """
     from rich.table import Table
     from rich.text import Text

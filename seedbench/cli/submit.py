@@ -49,7 +49,7 @@ def submit(
     """
     from seedbench.sandbox.submittable import check_source
     from seedbench.strategy import load_strategy, parse_settings
-    from seedbench.submission import contents, slug_of, write_submission
+    from seedbench.submission import check_own_name, contents, slug_of, write_submission
     from seedbench.trialset import resolve_trials
 
     if not dry_run:
@@ -57,6 +57,7 @@ def submit(
     sealed = _can_seal()
     loaded = load_strategy(strategy, parameters=parse_settings(set_), sealed=sealed)
     check_source(loaded.source.encode(), loaded.filename)
+    check_own_name(name)
     folder = Path(slug_of(name))
     if not os.access(folder.parent, os.W_OK):
         raise SeedbenchError(
@@ -65,7 +66,7 @@ def submit(
     trials, options = resolve_trials(selection), replace(options, seed=CLAIMED_SEED)
     draft = {"slug": folder.name, "name": name, "authors": tuple(authors), "url": url, "license": license}
     if folder.exists():
-        entry = _again(folder, draft, loaded, trials, options.track)
+        entry = _again(folder, draft, loaded, trials, options)
         print(f"{folder}/ holds this strategy's result already, which is used; delete the folder to evaluate again.")
     else:
         entry = _evaluated(draft, loaded, trials, options)
@@ -118,13 +119,16 @@ def _entry(draft: Mapping[str, object], strategy: Strategy, claimed: Evaluation)
     )
 
 
-def _again(folder: Path, draft: Mapping[str, object], strategy: Strategy, trials: TrialSet, track: str) -> Submission:
+def _again(
+    folder: Path, draft: Mapping[str, object], strategy: Strategy, trials: TrialSet, options: ReplayOptions
+) -> Submission:
     """The submission in a folder, if it is what would be written there."""
     from seedbench.submission import read_submission
 
     submission = read_submission(folder)
-    same = submission == _entry(draft, strategy, submission.claimed)
-    if not same or submission.claimed.trials.sha256 != trials.sha256 or submission.claimed.track != track:
+    claimed = submission.claimed
+    there = claimed.trials.sha256, claimed.track, claimed.replicates
+    if submission != _entry(draft, strategy, claimed) or there != (trials.sha256, options.track, options.replicates):
         raise SeedbenchError(f"{folder}: exists already, with something else in it; delete it, or give another --name")
     return submission
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean, median
 from typing import Literal, Unpack
 
 from seedbench.display import shown
 from seedbench.documents import Count, Positive, to_json
-from seedbench.evaluation import Evaluation, Given, replay_selected, scored
+from seedbench.evaluation import Evaluation, Given, named_apart, replay_selected, scored
 from seedbench.metrics import ROUNDING
 from seedbench.replay import (
     Decision,
@@ -197,9 +197,7 @@ def compare_selected(
     progress: Callable[[int, int], None] | None = None,
 ) -> Comparison:
     """`compare`, with its options as they are passed on."""
-    strategies = [load_strategy(strategy, sealed=options.sandbox) for strategy in (one, other)]
-    if strategies[0].name == strategies[1].name:  # files of one name in different folders
-        strategies[1] = replace(strategies[1], name=f"{strategies[1].name} (second)")
+    strategies = named_apart([load_strategy(strategy, sealed=options.sandbox) for strategy in (one, other)])
     both = replay_selected(strategies, selection, options, decisions=True, progress=progress)
     parted = [
         _parted(its.table, list(zip(mine, theirs, strict=True)))

@@ -29,9 +29,7 @@ def half(value: float | None, high: float | None, scale: float, format_: str = "
     return "" if value is None or high is None else f" ±{(high - value) * scale:{format_}}"
 
 
-def difference(
-    value: float | None, high: float | None, p: float | None, scale: float, format_: str, *, turned: bool = False
-) -> Text:
+def difference(value: float | None, high: float | None, p: float | None, scale: float, format_: str) -> Text:
     """A difference with half of its interval, marked ▲ (better) or ▼ where its p-value is below 0.05.
 
     Args:
@@ -40,18 +38,16 @@ def difference(
         p: the smallest level at which it is told from 0.
         scale: to multiply with.
         format_: with a sign, as "+.4f".
-        turned: shows the other less the one: everything with the other sign.
     """
     if value is None:
         return Text(UNDEFINED)
-    shown = -value if turned else value
-    rounded = round(shown * scale, 4) + 0.0  # never minus zero
+    rounded = round(value * scale, 4) + 0.0  # never minus zero
     text = f"{rounded:{format_}}{half(value, high, scale, format_.lstrip('+'))}"
     if p is None:
         return Text(text)
     if p >= MARKED:
         return Text(text, style="dim")
-    return Text(f"{text} ▲", style="green") if shown > 0 else Text(f"{text} ▼", style="red")
+    return Text(f"{text} ▲", style="green") if value > 0 else Text(f"{text} ▼", style="red")
 
 
 def bounded(value: float, bound: str | None, format_: str) -> str:

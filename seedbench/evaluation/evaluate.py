@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias, Unpack
 
@@ -69,7 +71,8 @@ def evaluate_selected(
     others = (against,) if alone else tuple(against)  # type: ignore[arg-type]
     strategies = [load_strategy(one, sealed=options.sandbox) for one in (strategy, *others)]
     _refuse_twice(strategies[1:])
-    return scored(replay_selected(strategies, selection, options, known=known, progress=progress))
+    replayed = replay_selected(named_apart(strategies), selection, options, known=known, progress=progress)
+    return scored(replayed)
 
 
 def _refuse_twice(others: Sequence[Strategy]) -> None:
@@ -79,6 +82,17 @@ def _refuse_twice(others: Sequence[Strategy]) -> None:
         if each.sha256 is not None and (each.name, each.sha256) in seen:
             raise SelectionError(f"against: {each.name} is there twice; name it once")
         seen.add((each.name, each.sha256))
+
+
+def named_apart(strategies: Sequence[Strategy]) -> list[Strategy]:
+    """The same under names of which no two are alike, as are those of files in different folders, or of lambdas."""
+    times = Counter[str]()
+    named = []
+    for each in strategies:
+        times[each.name] += 1
+        number = {1: "", 2: " (second)", 3: " (third)"}.get(times[each.name], f" ({times[each.name]}th)")
+        named.append(replace(each, name=each.name + number) if number else each)
+    return named
 
 
 def scored(replayed: Replayed) -> Evaluation:

@@ -96,6 +96,11 @@ class Row:
     few_seeds: bool = False
     sign: Literal[-1, 1] = 1
 
+    @property
+    def table(self) -> str:
+        """Name of the trial table, `model/task/recipe`."""
+        return f"{self.model}/{self.task}/{self.recipe}"
+
     def measured(self, score: float) -> float:
         """A score of this row as it was measured."""
         return as_measured(score, self.sign)

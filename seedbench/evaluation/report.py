@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 PLOT_LIMITS = (-0.25, 1.5)  # gaps beyond these are drawn at the edge
 EXAMPLES = 1.96  # half of a 95% interval over examples, in standard errors
 TAKEN = 104  # columns of all but the plot
+FIRST_LESS_IT = "first less it"  # as in all differences of two strategies: the evaluated one minus the other
 LEAVE_OUT = (
     "started",
     "optimism",
@@ -68,10 +69,16 @@ def evaluation_report(evaluation: Evaluation, width: int) -> Group:
     if evaluation.against:
         name = evaluation.strategy.name
         parts += [Text(f"\nScore of {name} less that of another", style="bold"), *_difference_tables(evaluation, width)]
-        legend_of["paired"] = f"gap closed less that of {name}, on the same replicates: + is better than it"
+        legend_of[FIRST_LESS_IT] = first_less_it_words(evaluation)
     parts += [Text("\nGap closed, all tables with signal together", style="bold"), _summary_table(evaluation, width)]
     parts += [Text(), *(Text(sentence) for sentence in words(evaluation))]
     return Group(*parts, Text(), legend(legend_of, parts, (*LEAVE_OUT, "its 95%")))
+
+
+def first_less_it_words(evaluation: Evaluation, what: str = "gap closed by") -> str:
+    """What stands in the column of that name."""
+    name = evaluation.strategy.name
+    return f"{what} {name} less that of this line, on the same replicates: + is for {name}"
 
 
 def _heading(evaluation: Evaluation) -> Text:
@@ -135,24 +142,30 @@ def _columns(rows: Sequence[Row], plot_width: int, wide: bool) -> dict[str, Call
 
 
 def _group_title(rows: Sequence[Row]) -> Text:
+    said = "".join(f"\n{sentence}" for sentence in levels_words(rows))
+    return Text.assemble("\n", (" · ".join(_table(rows[0])), "bold"), (said, "dim"))
+
+
+def levels_words(rows: Sequence[Row]) -> list[str]:
+    """Between which scores a table's strategies are; and what best-of-n scores where there is no signal.
+
+    Args:
+        rows: of one table and strategy.
+    """
     row = rows[0]
     floor, ceiling, oracle = map(row.measured, (row.floor, row.ceiling, row.oracle))
-    title = Text.assemble(
-        "\n",
-        (" · ".join(_table(row)), "bold"),
-        (f"\none full trial {floor:.4f}, best of many {ceiling:.4f}, oracle {oracle:.4f}", "dim"),
-        ("" if row.sign > 0 else " (lower is better)", "dim"),
-    )
+    said = f"one full trial {floor:.4f}, best of many {ceiling:.4f}, oracle {oracle:.4f}"
+    said += "" if row.sign > 0 else " (lower is better)"
     if row.floor_over_examples is not None and row.ceiling_over_examples is not None:
         ends = (f"±{EXAMPLES * error:.4f}" for error in (row.floor_over_examples, row.ceiling_over_examples))
-        title.append(f" (over other examples: {', '.join(ends)})", "dim")
-    if row.no_signal:
-        best = ", ".join(
-            f"{row.measured(row.best_of_n):.4f}{half(row.best_of_n, row.best_of_n_high, 1, '.4f')} with {row.budget}"
-            for row in rows
-        )
-        title.append(f"\nno signal; best-of-n scores {best}", "dim")
-    return title
+        said += f" (over other examples: {', '.join(ends)})"
+    if not row.no_signal:
+        return [said]
+    best = ", ".join(
+        f"{row.measured(row.best_of_n):.4f}{half(row.best_of_n, row.best_of_n_high, 1, '.4f')} with {row.budget}"
+        for row in rows
+    )
+    return [said, f"no signal; best-of-n scores {best}"]
 
 
 def _axis(width: int) -> str:
@@ -170,8 +183,8 @@ def _difference_tables(evaluation: Evaluation, width: int) -> Iterator[Renderabl
     beside = max(1, (width - 8) // (column + 2))
     for at in range(0, len(evaluation.against), beside):
         others = evaluation.against[at : at + beside]
-        paired: list[tuple[Difference, ...]] = list(zip(*(other.differences for other in others), strict=True))
-        for number, (table, group) in enumerate(groupby(paired, key=lambda differences: _table(differences[0]))):
+        every: list[tuple[Difference, ...]] = list(zip(*(other.differences for other in others), strict=True))
+        for number, (table, group) in enumerate(groupby(every, key=lambda differences: _table(differences[0]))):
             yield Text(f"\n{' · '.join(table)}", style="bold")
             grid = Table(box=None, show_header=number == 0, header_style="dim", padding=(0, 1))
             grid.add_column("budget", justify="right", width=6)
@@ -192,7 +205,7 @@ def _summary_table(evaluation: Evaluation, width: int) -> Table:
         grid.add_column(title, justify="right", no_wrap=True)
     grid.add_column("to best-of-n", no_wrap=True)
     if evaluation.against:
-        grid.add_column("paired", no_wrap=True)
+        grid.add_column(FIRST_LESS_IT, no_wrap=True)
     _add_strategy(grid, evaluation.strategy.name, evaluation.summary, budgets, None, wide)
     for other in evaluation.against:
         _add_strategy(grid, other.name, other.summary, budgets, other, wide)
@@ -211,7 +224,7 @@ def _add_strategy(
     cells.append(difference(summary.difference, summary.difference_high, summary.difference_p, 100, "+.0f"))
     if other:
         d = other.summary_difference
-        cells.append(difference(d.gap_closed, d.gap_closed_high, d.gap_closed_p, 100, "+.0f", turned=True))
+        cells.append(difference(d.gap_closed, d.gap_closed_high, d.gap_closed_p, 100, "+.0f"))
     grid.add_row(*cells)
     needed = {
         at.budget: full_trials(at.compute_multiplier * at.budget, at.compute_multiplier_bound) for at in summary.budgets

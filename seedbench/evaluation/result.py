@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 #: What prints it, by name: the report knows its result, so the result cannot import it.
 REPORT = "seedbench.evaluation.report.evaluation_report"
 
-#: Columns of `Evaluation.to_pandas` that compare a strategy with the evaluated one.
-PAIRED = ("paired", "paired_low", "paired_high", "paired_p", "paired_detectable")
+#: Fields of `Difference`, and what they are called in `Evaluation.to_pandas`.
+_DIFFERENCE = ("score", "score_low", "score_high", "score_p", "score_detectable")
+_FIRST_LESS_IT = tuple(name.replace("score", "first_less_it") for name in _DIFFERENCE)
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def parameters_field() -> Any:
 
 @dataclass(frozen=True)
 class Against:
-    """Another strategy on the same replicates, and how the evaluated one differs from it."""
+    """Another strategy on the same replicates, and how the evaluated one differs from it: that one minus this."""
 
     name: str
     sha256: Sha256 | None
@@ -156,9 +157,9 @@ class Evaluation:
         return shown.as_html(self, REPORT)
 
     def is_itself(self, other: Against) -> bool:
-        """Whether a strategy was compared with itself."""
+        """Whether a strategy was compared with itself, as far as is known: not of what has no source."""
         mine, same = self.strategy, all(one.score == 0 for one in other.differences)
-        return same and (mine.sha256, mine.parameters) == (other.sha256, other.parameters)
+        return same and mine.sha256 is not None and (mine.sha256, mine.parameters) == (other.sha256, other.parameters)
 
     def plot(self, table: str | None = None) -> alt.TopLevelMixin:
         """A figure, as a chart of altair (extra `html`): a notebook shows it, `.save("figure.svg")` writes it.
@@ -179,24 +180,24 @@ class Evaluation:
     def to_pandas(self) -> pd.DataFrame:
         """One line per row of each strategy, the evaluated one first; undefined as NaN, or None of what is no number.
 
-        Columns are `strategy`, those of `Row`, and `paired`: the strategy's score less that of the evaluated one on the
-        same replicates, above 0 where it is better than that; with `paired_low`, `paired_high`, `paired_p` and
-        `paired_detectable`, which are those of `Difference`, turned. They are NaN for the evaluated strategy itself.
+        Columns are `strategy`, those of `Row`, and `first_less_it`: the score of the evaluated strategy less that of
+        this one on the same replicates, as in `Difference`: above 0 where the evaluated one is better; with
+        `first_less_it_low`, `_high`, `_p` and `_detectable`. They are NaN for the evaluated strategy itself.
         """
         import pandas as pd
 
         columns = [item.name for item in fields(Row)]
         lines = [
-            [name, *(getattr(row, column) for column in columns), *paired]
+            [name, *(getattr(row, column) for column in columns), *(getattr(less, end, None) for end in _DIFFERENCE)]
             for name, rows, differences in [
                 (self.strategy.name, self.rows, (None,) * len(self.rows)),
                 *((other.name, other.rows, other.differences) for other in self.against),
             ]
-            for row, paired in zip(rows, map(_turned, differences), strict=True)
+            for row, less in zip(rows, differences, strict=True)
         ]
-        frame = pd.DataFrame(lines, columns=["strategy", *columns, *PAIRED])
+        frame = pd.DataFrame(lines, columns=["strategy", *columns, *_FIRST_LESS_IT])
         numbers = [item.name for item in fields(Row) if item.type in ("float", "float | None", "Share | None")]
-        return frame.astype(dict.fromkeys((*numbers, *PAIRED), "float64"))
+        return frame.astype(dict.fromkeys((*numbers, *_FIRST_LESS_IT), "float64"))
 
     def write_campaigns(self, path: str | PathLike[str]) -> None:
         """Writes `campaigns` as parquet: what every campaign kept, what that scored, what it spent and saw.
@@ -211,17 +212,3 @@ class Evaluation:
             raise SeedbenchError("an evaluation read from JSON has no campaigns; evaluate again to get them")
         table = pa.table(dict(self.campaigns))
         write_file(path, lambda file: pq.write_table(table, file))
-
-
-def _turned(difference: Difference | None) -> tuple[float | None, ...]:
-    """The values of `PAIRED`: the other strategy less the evaluated one."""
-    if difference is None:
-        return (None,) * len(PAIRED)
-    low, high = difference.score_low, difference.score_high
-    return (
-        0.0 - difference.score,
-        None if high is None else 0.0 - high,
-        None if low is None else 0.0 - low,
-        difference.score_p,
-        difference.score_detectable,
-    )

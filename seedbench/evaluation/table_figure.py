@@ -80,18 +80,21 @@ def table_figure(evaluation: Evaluation, table: str) -> alt.TopLevelMixin:
     display.require()
     import altair as alt
 
-    name = _named(table, evaluation)
-    strategies = ((evaluation.strategy.name, evaluation.rows), *((one.name, one.rows) for one in evaluation.against))
-    rows = {strategy: [row for row in its if _name(row) == name] for strategy, its in strategies}
-    trials = evaluation.trials
+    name, trials = _named(table, evaluation), evaluation.trials
     title = alt.TitleParams(
         f"{BOUGHT}: {' · '.join(name.split('/')[-2:])}",
         subtitle=f"Points: what strategies score with each. {trials.name} {trials.version}, {trials.sha256[:12]}",
         subtitlePadding=4,
         anchor="start",
     )
-    drawn = bought(rows, score="score" if evaluation.protocol == "dodge2020" else "score on the test set")
-    return drawn.properties(title=title, width=WIDTH)
+    return bought_on(evaluation, name).properties(title=title, width=WIDTH)
+
+
+def bought_on(evaluation: Evaluation, name: str) -> Drawn:
+    """The same without a title, for a page; `name` is one of `table_names`."""
+    strategies = ((evaluation.strategy.name, evaluation.rows), *((one.name, one.rows) for one in evaluation.against))
+    rows = {strategy: [row for row in its if row.table == name] for strategy, its in strategies}
+    return bought(rows, score="score" if evaluation.protocol == "dodge2020" else "score on the test set")
 
 
 def save_table_figures(evaluation: Evaluation, folder: Path) -> None:
@@ -107,7 +110,7 @@ def save_table_figures(evaluation: Evaluation, folder: Path) -> None:
 
 def _files(evaluation: Evaluation) -> dict[str, str]:
     """The name of each table's file, by the table's; with the model where there are several."""
-    names = list(dict.fromkeys(map(_name, evaluation.rows)))
+    names = table_names(evaluation)
     parts = 2 if len({name.rsplit("/", 2)[0] for name in names}) == 1 else None
     files: dict[str, str] = {}
     for name in names:
@@ -117,7 +120,7 @@ def _files(evaluation: Evaluation) -> dict[str, str]:
 
 
 def _named(table: str, evaluation: Evaluation) -> str:
-    names = list(dict.fromkeys(map(_name, evaluation.rows)))
+    names = table_names(evaluation)
     fitting = [name for name in names if name == table] or [name for name in names if name.endswith(f"/{table}")]
     if len(fitting) != 1:
         raise SelectionError(f"{len(fitting)} tables of the evaluation end in {table!r}; it has {', '.join(names)}")
@@ -130,5 +133,6 @@ def _point(row: Row, score: float | None, low: float | None, high: float | None)
     return {"budget": row.budget, "score": None if score is None else row.measured(score), "low": low, "high": high}
 
 
-def _name(row: Row) -> str:
-    return f"{row.model}/{row.task}/{row.recipe}"
+def table_names(evaluation: Evaluation) -> list[str]:
+    """The tables of an evaluation, each `model/task/recipe`, in order."""
+    return list(dict.fromkeys(row.table for row in evaluation.rows))

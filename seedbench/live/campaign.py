@@ -6,6 +6,7 @@ import re
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -100,8 +101,11 @@ def run_live(strategy: Strategy, options: LiveOptions, console: Console) -> Live
     """
     _check(options)
     out, interruption = options.out, Interruption()
-    with campaign_folder(out), interruption.installed():
-        session = open_session(out, strategy, **_session_options(options))
+    with (
+        campaign_folder(out),
+        interruption.installed(),
+        closing(open_session(out, strategy, **_session_options(options))) as session,
+    ):
         title = f"{session.plan.title}, seed {session.plan.seed}, in {out}"
         console.print(title, soft_wrap=True, highlight=False)
         with LiveProgress(session, title, console, out / PROGRESS) as progress:
@@ -183,7 +187,11 @@ def _check(options: LiveOptions) -> None:
     elif (kind, number) != ("local", 1):
         raise LiveError(f"--workers {options.workers}: a function is trained in this process; give a file or a command")
     if options.test is not None:
-        template(options.test, (*FIELDS, "saved"))
+        _test_words(options.test)
+
+
+def _test_words(test: str) -> tuple[str, ...]:
+    return template(test, (*FIELDS, "saved"), option="--test")
 
 
 def _session_options(options: LiveOptions) -> dict[str, Any]:
@@ -276,7 +284,7 @@ def _tested(report: LiveReport, options: LiveOptions, folder: Path) -> LiveRepor
     path = options.out / REPORT_JSON
     if path.exists():  # also where no command is given now: what is measured once is not forgotten
         before = read_json(path, LiveReport, advice="remove it and run the command again", error=LiveError)
-        if before.kept is not None and before.kept.test_score is not None:
+        if before.kept is not None and before.kept.test_score is not None and _choice(before) == _choice(report):
             return replace(report, kept=replace(kept, test_score=before.kept.test_score))
     if options.test is None:
         return report
@@ -284,8 +292,15 @@ def _tested(report: LiveReport, options: LiveOptions, folder: Path) -> LiveRepor
     if kept.saved is None and "{saved}" in options.test:
         return replace(report, kept=replace(kept, test_failed="the weights are not there"))
     fields = _Again(trial.weight_init_seed, trial.data_order_seed, folder, kept.saved)
-    score, failed = _measure(filled(template(options.test, (*FIELDS, "saved")), fields))
+    score, failed = _measure(filled(_test_words(options.test), fields))
     return replace(report, kept=replace(kept, test_score=score, test_failed=failed))
+
+
+def _choice(report: LiveReport) -> tuple[object, ...]:
+    """What a test score is of: an earlier campaign here, whose log was removed, may have kept other weights."""
+    kept = report.kept
+    seeds = [(one.weight_init_seed, one.data_order_seed) for one in report.trials if kept and one.trial == kept.trial]
+    return report.plan.training, seeds, kept and (kept.step, kept.score)
 
 
 def _measure(words: Sequence[str]) -> tuple[float | None, str | None]:

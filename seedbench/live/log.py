@@ -89,7 +89,7 @@ def make_plan(strategy: Strategy, *, checkpoints: int | Sequence[int], **options
         value = getattr(plan, name)
         if isinstance(value, float) and not abs(value) <= LARGEST_SCORE:
             raise LiveError(f"{name} {value}: must be a finite number")
-    from_json(json.dumps(plain(plan), default=repr), Plan, "session", error=LiveError)
+    plan = from_json(json.dumps(plain(plan), default=repr), Plan, "session", error=LiveError)  # as it is read again
     low, high = LIMITS.get(plan.metric or "", (-math.inf, math.inf))
     if plan.majority_score is not None and not low <= plan.majority_score <= high:
         raise LiveError(

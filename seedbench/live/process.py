@@ -27,26 +27,27 @@ FIELDS = ("weight_init_seed", "data_order_seed", "folder")
 LOCK = ".running"  # held by a training's processes, names their group and machine: what a killed harness left is found
 
 
-def template(command: str, fields: Sequence[str] = FIELDS) -> tuple[str, ...]:
-    """A command line as words, in which fields stand as `{folder}`.
+def template(command: str, fields: Sequence[str] = FIELDS, *, option: str = "--train") -> tuple[str, ...]:
+    """A command line as words, in which fields stand as `{folder}`; `option` is what gave it, for messages.
 
     Raises:
         LiveError: it is no command line, or has another field.
     """
+    given = f"{option} {command!r}"
     try:
         words = tuple(shlex.split(command))
     except ValueError as error:
-        raise LiveError(f"{command!r}: is no command line: {error}") from None
+        raise LiveError(f"{given}: is no command line: {error}") from None
     try:
         named = [part[1:] for word in words for part in string.Formatter().parse(word) if part[1] is not None]
     except ValueError as error:
-        raise LiveError(f"{command!r}: {error}; a brace that is no field is written twice") from None
+        raise LiveError(f"{given}: {error}; a brace that is no field is written twice") from None
     if not words:
-        raise LiveError("the training command is empty")
+        raise LiveError(f"{given}: must be a command")
     for name, form, conversion in named:
         if name not in fields or form or conversion:
             whole = str(name) + (f"!{conversion}" if conversion else "") + (f":{form}" if form else "")
-            raise LiveError(f"{command!r}: has the field {{{whole}}}; there are {', '.join(fields)}")
+            raise LiveError(f"{given}: has the field {{{whole}}}; there are {', '.join(fields)}")
     return words
 
 
@@ -84,6 +85,7 @@ class Training:
         self.folder, self._environment, self._grace, self._watchdog = request.folder, environment, grace, watchdog
         self._process: subprocess.Popen[bytes] | None = None
         self._deaths, self._at = 0, 0
+        self._to_end_by: float | None = None  # it was told to
         self._last_line: float | None = None  # when the trial's last was seen
         make_folder(self.folder)
         end_left_over(self.folder, grace)
@@ -146,18 +148,20 @@ class Training:
         return len(self.lines.found) == checkpoint + 1 and time.monotonic() - self._last_line < self._grace
 
     def ask_to_end(self) -> None:
-        """Sends SIGTERM."""
-        if self.alive:
+        """Sends SIGTERM, once: to some programs a second one says to leave all as it is."""
+        if self.alive and self._to_end_by is None:
+            self._to_end_by = time.monotonic() + self._grace
             self._signal(signal.SIGTERM)
             self._signal(signal.SIGCONT)  # one that is stopped takes no notice
 
     def stop(self) -> None:
-        """Ends it and all of its group: SIGTERM, then SIGKILL."""
+        """Ends it and all of its group: SIGTERM, where it was not sent before, then SIGKILL."""
         if self._process is None:
             return
         self.ask_to_end()
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(self._grace)
+        if self._to_end_by is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(max(0.0, self._to_end_by - time.monotonic()))
         self._gone()
 
     def _start(self) -> None:
@@ -186,7 +190,7 @@ class Training:
             self._signal(signal.SIGKILL)
             self._process.wait()
             self._watchdog.forget(self._process.pid)
-            self._process = None
+            self._process, self._to_end_by = None, None
             _unlock(self.folder / LOCK)
 
 

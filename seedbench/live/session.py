@@ -51,7 +51,7 @@ class Session:
             was none.
         training: what trains, for whoever reads the log.
         folder: in which each trial has a folder of its own.
-        log: a file that every outcome is added to when it is told; None: `save` writes one.
+        log: a file that every outcome is added to when it is told, a new one; None: `save` writes one.
 
     Attributes:
         plan: what the campaign is.
@@ -59,7 +59,8 @@ class Session:
         payments: (number of the trial, index of the validation point), in the order in which the strategy saw them.
 
     Raises:
-        LiveError: an argument outside its range.
+        LiveError: an argument outside its range; or the log is there, and a campaign that was told something is in it:
+            `Session.load(log, strategy, append=True)` goes on with that.
         StrategyFileError: no such strategy, or an oracle.
     """
 
@@ -96,6 +97,11 @@ class Session:
             failed_score=failed_score,
             training=training,
         )
+        if log and Path(log).exists() and read_log(Path(log))[1]:
+            raise LiveError(
+                f"{log}: holds a campaign that was told something; go on with it by Session.load(log, strategy, "
+                "append=True), or remove it"
+            )
         self._open(loaded, plan, [], Path(folder), Path(log) if log else None)
         if self._log:
             self.save(self._log)

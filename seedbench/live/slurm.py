@@ -22,6 +22,7 @@ from seedbench.live.watchdog import Watchdog
 
 _POLL_SECONDS = 0.1
 _ASK_SECONDS = 5.0  # from one question to SLURM to the next
+_SILENT_SECONDS = 900.0  # so long SLURM may be busy, and not answer, while jobs train
 _LATE_SECONDS = 10.0  # so long a result may take to be seen here after its job has ended
 _TIME = 60  # minutes of a job, unless it is said; one whose time is up is queued again
 _ENDED = {"BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "TIMEOUT"}
@@ -116,7 +117,9 @@ class Jobs:
         self._ready: list[Request] = []  # whose outcome is known
         self._starts: dict[Request, int] = {}
         self._gone: dict[Request, float] = {}  # since when no job is seen
+        self._unsent: dict[Request, float] = {}  # since when SLURM does not take it
         self._asked = time.monotonic()
+        self._silent: float | None = None  # since when SLURM does not answer
         self._cancel()  # those of a harness that was killed
 
     def start(self, request: Request) -> None:
@@ -124,15 +127,23 @@ class Jobs:
         if (request.folder, request.checkpoint) in self._known:
             self._ready.append(request)
             return
+        self._send(request)
+
+    def _send(self, request: Request) -> None:
+        """Sends a job. Where SLURM has taken others it may be busy, or full, and is asked again for a while."""
         from submitit.core.utils import FailedJobError, FailedSubmissionError
 
         job = TrainTo(self._words, request, self._last, self._grace)
         try:
             self._jobs[request] = self._executor.submit(job)
         except (FailedJobError, FailedSubmissionError, OSError) as error:
-            raise LiveError(f"--workers slurm: {' '.join(str(error).split())[:300]}") from None
+            since = self._unsent.setdefault(request, time.monotonic())
+            if not self._starts or time.monotonic() - since > _SILENT_SECONDS:
+                raise LiveError(f"--workers slurm: {' '.join(str(error).split())[:300]}") from None
+            return
         self._starts[request] = self._starts.get(request, 0) + 1
         self._gone.pop(request, None)
+        self._unsent.pop(request, None)
 
     def wait(self) -> list[tuple[Request, Outcome]]:
         """The outcomes of jobs that are done; those that died are sent again, twice."""
@@ -144,7 +155,11 @@ class Jobs:
         found += [(request, outcome) for request, outcome in results if outcome is not None]
         if not found and time.monotonic() - self._asked > _ASK_SECONDS:
             self._asked = time.monotonic()
-            alive = self._alive()
+            for request in list(self._unsent):
+                self._send(request)
+            alive = self._alive_if_known()
+            if alive is None:
+                return []
             for request, job in list(self._jobs.items()):
                 if str(job.job_id) in alive:
                     self._gone.pop(request, None)
@@ -187,6 +202,18 @@ class Jobs:
         """The ids of this campaign's jobs that wait or run."""
         states = [line.split("|") for line in self._ask("squeue", "--noheader", "--states=all", "--format=%i|%T")]
         return {words[0] for words in states if len(words) == 2 and words[1] not in _ENDED}
+
+    def _alive_if_known(self) -> set[str] | None:
+        """The same; None where SLURM does not answer for a while, as one that is busy or restarted."""
+        try:
+            alive = self._alive()
+        except LiveError:
+            self._silent = self._silent or time.monotonic()
+            if time.monotonic() - self._silent > _SILENT_SECONDS:
+                raise
+            return None
+        self._silent = None
+        return alive
 
     def _cancel(self) -> None:
         """Ends this campaign's jobs, and waits until they have ended."""

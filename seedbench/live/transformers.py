@@ -116,12 +116,15 @@ def _check(trainer: transformers.Trainer, run: Run) -> None:
             )
     if args.eval_strategy in ("no", None):
         raise LiveError('make_trainer: args.eval_strategy must be "steps" or "epoch", found "no"')
+    if getattr(args, "eval_on_start", False):  # it would be the first validation point, and again where one goes on
+        raise LiveError("make_trainer: args.eval_on_start must be False, found True: a validation point is trained for")
 
 
 def _last_checkpoint(folder: Path) -> Path | None:
     """The last checkpoint that is whole; those that a kill left half-written are removed."""
-    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
-    for checkpoint in found:
+    found = {path: path.name.removeprefix("checkpoint-") for path in folder.glob("checkpoint-*")}
+    steps = {path: int(step) for path, step in found.items() if step.isdecimal()}  # others are the training's own
+    for checkpoint in sorted(steps, key=lambda path: steps[path], reverse=True):
         with suppress(OSError, ValueError):
             foreign_json((checkpoint / _STATE).read_text())
             return checkpoint

@@ -55,5 +55,5 @@ def _in_python(strategy: Strategy, failed: StrategyFailed, selection: Selection,
         said.append(f"trials={str(selection.trials)!r}")
     if selection.revision is not None:
         said.append(f"revision={selection.revision!r}")
-    name = strategy.base_name if inspect.isfunction(strategy.given) else "strategy"
-    return f"{name}(seedbench.open_campaign({', '.join(said)}))"
+    name = strategy.given.__name__ if inspect.isfunction(strategy.given) else ""
+    return f"{name if name.isidentifier() else 'strategy'}(seedbench.open_campaign({', '.join(said)}))"

@@ -134,7 +134,8 @@ def test_what_is_said_of_the_nearest_tables(run):
 def test_tables_with_test_scores_keep_their_protocol():
     found = advise(4, train_examples=100, bias_correction=False, replicates=4, candidates=[("last_checkpoint", {})])
     assert found.protocol == "held-out-2" and len(found.tables) == 4  # two rates at 128 examples, two at 64
-    assert (found.situation.examples_factor, found.situation.protocol_asked) == (128 / 100, None)
+    near = found.situation
+    assert (near.examples_factor, near.farthest_factor, near.protocol_asked) == (128 / 100, 100 / 64, None)
     assert "held-out-2 takes test scores" not in " ".join(said_of(found))
 
 
@@ -150,10 +151,21 @@ def test_how_near_is_said_of_the_tables_that_are_used():
 def test_how_far_the_nearest_is_off(examples, factor, far):
     table = counts("made", *[1, 3] * 6, train_examples=250)
     found = advise(2, trial_set(table), train_examples=examples, **QUICK)
-    assert found.situation == Situation(examples, None, examples_factor=factor)
+    assert found.situation == Situation(examples, None, examples_factor=factor, farthest_factor=factor)
     said = " ".join(said_of(found))
     assert (f"Nothing recorded is near: the nearest is off by a factor of {factor} in training" in said) == far
     assert (f"In training examples they are off by a factor of {factor}.0." in said) != far
+
+
+@pytest.mark.parametrize("fields", [{"train_examples": 0}, {"train_examples": None, "epochs": 10, "batch_size": 32}])
+def test_no_training_examples_are_an_unknown_number(fields):
+    """Of a table whose steps are epochs, or that says 0: a table beside it that says how many is taken."""
+    unknown, known = counts("unknown", *[1, 3] * 6, **fields), counts("known", *[1, 3] * 6, train_examples=250)
+    with pytest.raises(SelectionError, match="no selected table of trial set .* says how many examples"):
+        advise(2, trial_set(unknown), train_examples=500, **QUICK)
+    found = advise(2, trial_set(unknown, known), train_examples=500, **QUICK)
+    assert [table.recipe for table in found.tables] == ["known"]
+    assert advise(2, trial_set(unknown), **QUICK).tables[0].train_examples is None
 
 
 @pytest.mark.parametrize(

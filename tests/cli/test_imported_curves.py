@@ -137,7 +137,7 @@ def test_a_strategy_against_itself_is_said_to_be_one(imported, said):
     one = "is the same strategy as full_trials: nothing is compared, and every difference is 0."
     how = ("--trials", folder, *QUICK, "--budget", "2")
     assert f"full_trials (second) {one}" in said("compare", "full_trials", "full_trials", *how)
-    assert f"full_trials {one}" in said("evaluate", "full_trials", "--against", "full_trials", *how)
+    assert f"full_trials (second) {one}" in said("evaluate", "full_trials", "--against", "full_trials", *how)
     other = said("compare", "full_trials", "divergence_stop", *how)  # decides the same here, and is another
     assert "is the same strategy" not in other
 

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from seedbench import Evaluation, SeedbenchError, SelectionError, evaluate
+from seedbench import Evaluation, SeedbenchError, SelectionError, StrategyFailed, evaluate
 from seedbench.evaluation import LeftOut, Row
-from seedbench.evaluation.result import PAIRED
+from seedbench.evaluation.words import words
 from seedbench.strategy import load_strategy
 from seedbench.trialset import TrialSet, TrialTable
 
@@ -242,6 +242,37 @@ def test_the_same_rule_under_another_name_is_never_marked(two_tables):
     assert {row.difference_p for row in same.rows} == {difference.score_p for difference in same.differences} == {1.0}
 
 
+NAMELESS = """
+def strategy(campaign):
+    trial = campaign.start()
+    while not trial.complete:
+        trial.advance()
+{more}"""
+
+
+def test_files_of_one_name_are_told_apart(tmp_path):
+    """Else one takes the other's place in a figure, and in what to run again after a failure."""
+    files = []
+    for folder, more in (("a", ""), ("b", "    campaign.start()\n"), ("c", "    raise ValueError\n")):
+        (tmp_path / folder).mkdir()
+        files.append(tmp_path / folder / "mine.py")
+        files[-1].write_text(NAMELESS.format(more=more))
+    first, second, raises = files
+    how = {"recipes": "few128-all", "protocol": "dodge2020", "replicates": 3, "budgets": 2}
+    found = evaluate(first, against=[second, "full_trials"], **how)
+    assert [one.name for one in found.against] == ["mine.py (second)", "full_trials"]
+    with pytest.raises(StrategyFailed) as failed:
+        evaluate(first, against=[second, raises], **how)
+    assert failed.value.strategy == "mine.py (third)" and f"evaluate {raises} " in failed.value.again
+
+
+def test_two_without_a_source_are_not_said_to_be_one(two_tables):
+    bound = {}
+    exec(NAMELESS.format(more=""), bound)  # as at a prompt
+    found = evaluate(bound["strategy"], two_tables, against=bound["strategy"], replicates=4, budgets=2)
+    assert found.strategy.sha256 is None and not any("is the same strategy" in said for said in words(found))
+
+
 def test_another_strategy_beside_it_moves_nothing_but_what_holds_together(two_tables, evaluation):
     alone = evaluate("start_many", two_tables, replicates=20, against=["asha"])
     apart = [[replace(row, difference_p=None) for row in one.rows] for one in (alone, evaluation)]
@@ -394,11 +425,14 @@ def test_another_seed_is_another_result(two_tables, evaluation):
     assert evaluate("start_many", two_tables, replicates=20, seed=1).rows != evaluation.rows
 
 
+LESS = [f"first_less_it{end}" for end in ("", "_low", "_high", "_p", "_detectable")]
+
+
 def test_pandas_has_a_line_per_row(evaluation):
     frame = evaluation.to_pandas()
-    assert list(frame.columns) == ["strategy", *(item.name for item in fields(Row)), *PAIRED]
+    assert list(frame.columns) == ["strategy", *(item.name for item in fields(Row)), *LESS]
     own, others = frame[frame["strategy"] == "start_many"], frame[frame["strategy"] != "start_many"]
-    assert own["score"].tolist() == [row.score for row in evaluation.rows] and own["paired"].isna().all()
+    assert own["score"].tolist() == [row.score for row in evaluation.rows] and own["first_less_it"].isna().all()
     assert others["score"].tolist() == [row.score for other in evaluation.against for row in other.rows]
     assert frame["compute_multiplier_low"].dtype == "float64"
     assert frame["budget"].dtype == "int64"

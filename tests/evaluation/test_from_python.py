@@ -61,10 +61,10 @@ def test_pandas_has_the_others_and_how_they_differ(evaluation: Evaluation):
     for other in evaluation.against:
         its = frame[frame.strategy == other.name]
         # To the row's own strategy, on the same replicates: the control variate moves it a little.
-        assert np.allclose(its["paired"], its["score"].values - own["score"].values, atol=0.02)
-        assert np.allclose(its["paired"], [-d.score for d in other.differences])
-        known = its["paired_low"].notna()
-        assert (its["paired_low"] <= its["paired"])[known].all() and (its["paired"] <= its["paired_high"])[known].all()
+        assert np.allclose(its["first_less_it"], own["score"].values - its["score"].values, atol=0.02)
+        for end in ("", "_low", "_high", "_p", "_detectable"):
+            found = [getattr(difference, f"score{end}") for difference in other.differences]
+            assert [None if np.isnan(one) else one for one in its[f"first_less_it{end}"]] == found
 
 
 def test_a_figure_of_all_and_one_of_a_table(evaluation: Evaluation):

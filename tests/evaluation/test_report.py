@@ -8,7 +8,7 @@ from rich.console import Console
 
 from seedbench.evaluation import Difference, Evaluation, LeftOut, Row, Summary
 from seedbench.evaluation.numbers import BudgetSummary, SummaryDifference
-from seedbench.evaluation.report import LEAVE_OUT, LEGEND, _columns, _summary_table, print_report
+from seedbench.evaluation.report import FIRST_LESS_IT, LEAVE_OUT, LEGEND, _columns, _summary_table, print_report
 from seedbench.evaluation.result import Against, StrategyIdentity
 from seedbench.evaluation.words import words
 from seedbench.influences import NoInterval
@@ -111,10 +111,9 @@ def evaluation(rows, against=(), **changed):
 
 
 def other(rows, name="full_trials", difference=0.06, half=0.05, p=0.01):
-    differences = tuple(
-        Difference(r.model, r.task, r.recipe, r.budget, 0.0040, 0.0010, 0.0070, 0.03, 0.005, 0.06, 0.01, 0.11)
-        for r in rows
-    )
+    score = 0.0040 if difference > 0 else -0.0040
+    ends = (score, score - 0.003, score + 0.003, 0.03, 0.005)
+    differences = tuple(Difference(r.model, r.task, r.recipe, r.budget, *ends, 0.06, 0.01, 0.11) for r in rows)
     summary = summary_of(gap_closed=0.40, gap_closed_low=0.30, gap_closed_high=0.50, compute_multiplier=1.0)
     total = SummaryDifference(difference, difference - half, difference + half, p, 0.08)
     return Against(name, "2" * 64, tuple(rows), summary, differences, total)
@@ -147,9 +146,11 @@ def test_four_tables_five_budgets_two_others_fit_and_lose_nothing(width):
         width > 80,
     ]
     assert ("1.25–∞" in scored[0]) == (width == 150)
-    assert text.count("+0.0040 ±0.0030 ▲") == 40
+    assert text.count("+0.0040 ±0.0030 ▲") == text.count("-0.0040 ±0.0030 ▼") == 20
     assert text.count("one full trial 0.7000, best of many 0.8000, oracle 0.8300") == 4
-    assert "-6 ±5 ▼" in text and "+2 ±5 ▲" in text  # the other's line: the other less the one
+    assert "+6 ±5 ▲" in text and "-2 ±5 ▼" in text  # as above, and in words: the first less the other
+    flowing = " ".join(text.split())
+    assert all(f"{much} of the gap than" in flowing for much in ("6 points more", "2 points less"))
     assert "few-sample 0.2.0, held-out-2, cold track, 200 replicates, seed 7" in text
 
 
@@ -209,7 +210,7 @@ def test_one_that_would_be_told_alone_is_not_among_many():
     found = evaluation(FULL, [other(FULL, p=0.08), other(FULL, "asha", p=0.08)])
     (said, _) = [sentence for sentence in words(found) if "points more of the gap than" in sentence]
     assert said.endswith("(95% interval +1 to +11): the data cannot tell them apart, among 2 comparisons.")
-    assert "-6 ±5 ▼" not in printed(found, 100) and "-6 ±5" in printed(found, 100)
+    assert "+6 ±5 ▲" not in printed(found, 100) and "+6 ±5" in printed(found, 100)
 
 
 def test_what_looking_took_is_said_beside_the_steps():
@@ -285,7 +286,7 @@ def test_the_picture_puts_the_point_on_its_interval():
 
 def test_one_strategy_alone_has_no_comparison():
     text = printed(replace(evaluation(FULL), against=()), 100)
-    assert "Paired" not in text and "paired" not in text
+    assert FIRST_LESS_IT not in text and "less that of another" not in text
 
 
 def test_few_seeds_are_said_where_there_are_intervals():
@@ -303,7 +304,7 @@ def test_every_column_has_a_legend(width):
     titles = {title for title in _columns([row()], 12, width >= 140) if title.strip() and "100%" not in title}
     summary = {str(column.header) for column in _summary_table(evaluation([row()]), width).columns}
     budgets = {str(budget) for budget in BUDGETS}
-    assert (titles | summary) - PLAIN - budgets - {""} <= LEGEND.keys() | {"paired"}
+    assert (titles | summary) - PLAIN - budgets - {""} <= LEGEND.keys() | {FIRST_LESS_IT}
 
 
 @pytest.mark.parametrize("width", [60, 80, 116, 140])

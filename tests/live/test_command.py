@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -223,6 +224,31 @@ def test_one_that_takes_no_notice_of_sigterm_is_killed(campaign_folder, tmp_path
     assert done.exit_code == 0 and len(list((tmp_path / "second" / "runs").glob("*/saved"))) == 1
 
 
+def test_all_are_told_to_end_at_once_and_one_time(tmp_path) -> None:
+    """Three that take no notice are killed after one grace, not after three."""
+    body = (
+        "import pathlib, signal, sys, time\n"
+        "out = pathlib.Path(sys.argv[2])\n"
+        "def note(*_):\n    (out / 'told').open('a').write('x')\n"
+        "signal.signal(signal.SIGTERM, note)\n"
+        "(out / 'begun').touch()\n"
+        "while True:\n    time.sleep(1)\n"
+    )
+    (tmp_path / "deaf.py").write_text(body)
+    words = template(shlex.join([sys.executable, str(tmp_path / "deaf.py")]) + " {weight_init_seed} {folder}")
+    commands = Commands(words, 4, slots=3, grace=2.0)
+    folders = [tmp_path / str(number) for number in range(3)]
+    try:
+        for number, folder in enumerate(folders, 1):
+            commands.start(Request(number, number, 0, folder, 0))
+        until(lambda: all((folder / "begun").exists() for folder in folders), "all three have begun")
+    finally:
+        began = time.monotonic()
+        commands.close()
+    assert 2.0 <= time.monotonic() - began < 4.0
+    assert [(folder / "told").read_text() for folder in folders] == ["x"] * 3
+
+
 def test_one_that_has_failed_holds_no_memory(campaign_folder, tmp_path) -> None:
     """Nothing more is asked of it, so its process ends, though there would be room for it."""
     words = template(script(tmp_path, line(1, "float('nan')") + "time.sleep(100)\n"))
@@ -334,7 +360,8 @@ def test_a_training_without_a_line_is_told_what_a_line_is(campaign_folder, tmp_p
         ({"more": ["--slurm", "time"]}, "--slurm 'time': must be name=value, each name once"),
         ({"more": ["--grid", "4"]}, "--grid '4': must be weight-init seeds x data-order seeds, at least one of each"),
         ({"more": ["--grid", "0x5"]}, "--grid '0x5': must be weight-init seeds x data-order seeds, at least one of"),
-        ({"more": ["--test", "python {weights}"]}, "has the field {weights}"),
+        ({"more": ["--test", "python {weights}"]}, "--test 'python {weights}': has the field {weights}"),
+        ({"more": ["--test", ""]}, "--test '': must be a command"),
         ({"budget": 13}, "error: --budget 13: must be from 1 to 12"),
     ],
 )
@@ -536,6 +563,22 @@ def test_a_test_score_stays_where_the_test_is_not_given_again(campaign_folder, t
         assert done.exit_code == 0, done.output
         assert json.loads((campaign_folder / "report.json").read_text())["kept"]["test_score"] == 0.2
         assert "Test: 0.2000, measured once" in done.output
+
+
+def test_a_test_score_is_not_that_of_what_another_campaign_kept(campaign_folder, tmp_path) -> None:
+    """Its log is removed, as a refusal says, so that what is trained is used again: it keeps what it kept, or not."""
+    train = script(tmp_path, SAVES.format(one=False).replace("0.9 if step == 2 else 0.5", "seed / 2**31"))
+    found = []
+    for budget in (1, 6, 6):
+        words = live_words("full_trials", campaign_folder, "--test", "cat {saved}", train=train, budget=budget)
+        if found:
+            (campaign_folder / "log.jsonl").unlink()
+            words[words.index("cat {saved}")] = """echo '{{"score": 0.7}}'"""
+        done = run(*words)
+        assert done.exit_code == 0, done.output
+        found.append(json.loads((campaign_folder / "report.json").read_text())["kept"])
+    assert found[0]["trial"] != found[1]["trial"] == found[2]["trial"]
+    assert [kept["test_score"] for kept in found] == [0.1, 0.7, 0.7]
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGKILL])

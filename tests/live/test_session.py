@@ -7,6 +7,7 @@ import json
 import math
 import random
 import re
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from seedbench.campaign import Around, shown_loss
 from seedbench.errors import LiveCampaignFailed, LiveError, StrategyFileError
 from seedbench.live import Generators, LiveOptions, Measurement, Request, Session, run_live, stopping_words, train_for
 from seedbench.live.contract import Failed
+from seedbench.live.log import make_plan, read_log, write_log
 from seedbench.replay import Deadline, RecordedTrials, run_campaign, whole_table
 from seedbench.strategy import load_strategy
 from seedbench.trialset import TrialTable
@@ -304,6 +306,47 @@ def test_numbers_of_numpy_are_told_and_a_loss_that_is_not_finite_is_unknown(tmp_
     assert repr(session.kept.measurement) == repr(Measurement(7, 0.5, saved=str(tmp_path)))
     again = Session.load(tmp_path / "log.jsonl", "full_trials")
     assert repr(again.kept.measurement) == repr(session.kept.measurement)
+
+
+def test_an_interrupted_campaign_leaves_no_thread(tmp_path) -> None:
+    def train(run):
+        yield Measurement(1, 0.5)
+        raise KeyboardInterrupt
+
+    before = set(threading.enumerate())
+    options = LiveOptions(train=train, checkpoints=3, budget=2, out=tmp_path / "out")
+    with pytest.raises(KeyboardInterrupt):
+        run_live(load_strategy("full_trials"), options, Console(file=io.StringIO()))
+    assert set(threading.enumerate()) <= before
+
+
+def test_a_plan_is_the_same_as_it_is_read_again(tmp_path) -> None:
+    """A grid as a list and a number without a point are what they are in the log: no other campaign."""
+    options = {"budget": 1, "checkpoints": 2, "grid": [2, 3], "majority_score": 0, "metric": "accuracy"}
+    plan = make_plan(load_strategy("full_trials"), seed=1, name=NAME, **options)
+    write_log(tmp_path / "log.jsonl", plan, [])
+    assert read_log(tmp_path / "log.jsonl") == (plan, []) and plan.grid == (2, 3)
+
+
+def test_a_log_with_outcomes_is_not_written_over(tmp_path) -> None:
+    """A script that is run again goes on, or says how; one that was told nothing begins anew."""
+    log = tmp_path / "log.jsonl"
+    for seed in (1, 2):
+        session = open_session("full_trials", tmp_path, log=log, seed=seed)
+        assert session.plan.seed == seed == Session.load(log, "full_trials").plan.seed
+    request = session.ask()
+    session.tell(request, score=0.5)
+    before = log.read_bytes()
+    with pytest.raises(LiveError, match="log.jsonl: holds a campaign that was told something; go on with it by"):
+        open_session("full_trials", tmp_path, log=log)
+    assert log.read_bytes() == before
+    again = Session.load(log, "full_trials", append=True)
+    again.tell(again.ask(), score=0.6)
+    assert log.read_bytes().startswith(before) and len(log.read_bytes()) > len(before)
+    (tmp_path / "notes.txt").write_text("mine\n")
+    with pytest.raises(LiveError, match="not what a live campaign writes"):
+        open_session("full_trials", tmp_path, log=tmp_path / "notes.txt")
+    assert (tmp_path / "notes.txt").read_text() == "mine\n"
 
 
 def test_two_trials_that_fail_at_once_are_not_the_end(tmp_path) -> None:

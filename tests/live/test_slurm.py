@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 from seedbench.cli.app import app
 from seedbench.errors import LiveError
 from seedbench.live import slurm as module
+from seedbench.live.contract import Request
 from seedbench.live.log import read_log
 from tests.live.conftest import live_words, start_live, until
 from tests.live.test_session import replayed
@@ -82,6 +84,53 @@ def test_a_job_that_dies_is_sent_again_and_what_is_refused_is_one_line(slurm, wo
     assert first.returncode == 0, said
     _, events = read_log(tmp_path / "out" / "log.jsonl")
     assert len(events) == 7 and not any(event.failed for event in events)
+
+
+@pytest.fixture
+def down(tmp_path, monkeypatch) -> Path:
+    """A file that, where it is there, stands for a controller that is restarted: no program of SLURM's succeeds."""
+    programs, file = tmp_path / "bin", tmp_path / "down"
+    programs.mkdir()
+    for name, says in (("srun", ""), ("scancel", ""), ("squeue", ""), ("sbatch", "Submitted batch job 7")):
+        fails = f"if test -e {file}; then echo timed out >&2; exit 1; fi"
+        (programs / name).write_text(f"#!/bin/sh\n{fails}\necho {says}\n")
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(programs))
+    monkeypatch.setattr(module, "_ASK_SECONDS", 0.0)
+    monkeypatch.setattr(module, "_LATE_SECONDS", 100.0)
+    monkeypatch.setattr(module, "_SILENT_SECONDS", 1.0)
+    return file
+
+
+def test_a_slurm_that_is_silent_for_a_while_ends_no_campaign(down, tmp_path) -> None:
+    """Nothing is known then; after too long it is said."""
+    jobs = module.Jobs(("train",), 4, tmp_path / "out", slots=1, grace=1.0, parameters={})
+    for _ in range(2):
+        down.touch()
+        assert jobs.wait() == []
+        down.unlink()
+        assert jobs.wait() == []  # from here on it is silent anew
+    down.touch()
+    assert jobs.wait() == []
+    time.sleep(1.0)
+    with pytest.raises(LiveError, match=r"squeue does not answer \(timed out\); the same command goes on"):
+        jobs.wait()
+
+
+def test_a_job_that_is_not_taken_is_sent_again_where_others_were(down, tmp_path) -> None:
+    jobs = module.Jobs(("train",), 4, tmp_path / "out", slots=3, grace=1.0, parameters={})
+    first, second, third = (Request(number, number, 0, tmp_path / str(number), 0) for number in (1, 2, 3))
+    down.touch()
+    with pytest.raises(LiveError, match="--workers slurm: .*timed out"):  # nothing was ever taken: it may never be
+        jobs.start(first)
+    down.unlink()
+    jobs.start(first)
+    for request in (second, third):
+        down.touch()
+        jobs.start(request)
+        assert jobs.wait() == [] and request not in jobs._jobs
+        down.unlink()
+        assert jobs.wait() == [] and request in jobs._jobs
 
 
 def test_without_slurm_it_says_so(words, monkeypatch) -> None:

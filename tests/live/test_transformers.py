@@ -132,8 +132,9 @@ def test_what_a_kill_leaves_is_resumed_from(small, tmp_path) -> None:
     half = paused / "checkpoint-9"
     half.mkdir()
     (half / "model.safetensors").write_bytes(b"half")
+    (paused / "checkpoint-best").mkdir()  # of a callback's own
     rest, _, _ = collected(small, paused, found[0], 3)  # nobody was told of step 6
-    assert without_place(rest) == without_place(measured[1:])
+    assert without_place(rest) == without_place(measured[1:]) and (paused / "checkpoint-best").is_dir()
     assert same(weights(paused, 12), weights(folder, 12))
 
 
@@ -186,6 +187,7 @@ def test_losses_and_saved_weights_are_told(small, tmp_path) -> None:
         ({"data_seed": None}, "eval_accuracy", "args.data_seed must be 7, found None"),
         ({"output_dir": "elsewhere"}, "eval_accuracy", "args.output_dir must be"),
         ({"eval_strategy": "no"}, "eval_accuracy", 'args.eval_strategy must be "steps" or "epoch", found "no"'),
+        ({"eval_on_start": True}, "eval_accuracy", "args.eval_on_start must be False, found True"),
         ({}, "eval_f1", "the evaluation has no such metric; it has eval_loss, eval_accuracy"),
     ],
 )

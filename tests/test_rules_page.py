@@ -59,8 +59,8 @@ def test_what_readme_and_changelog_say_of_patient_halving(measured):
     assert min(cell.difference for cell in cells) >= 0
     from_8 = [cell.multiplier for cell in cells if cell.budget >= 8]
     assert min(from_8) > 1.1 and max(from_8) < 4.0
-    assert sum(cell.p is not None and cell.p < 0.05 for cell in cells if cell.difference) == 2
-    assert len(measured.tables) == 11 and len({*rule.tables} & {*DEVELOPED_ON[OWN]}) == 9
+    assert sum(cell.p is not None and cell.p < 0.05 for cell in cells if cell.difference) == 3
+    assert len(measured.tables) == 12 and len({*rule.tables} & {*DEVELOPED_ON[OWN]}) == 9
 
 
 def test_rules_said_to_be_baselines_are(measured):

@@ -71,7 +71,11 @@ def test_a_killed_command_leaves_no_worker(name: str, trials_folder: Path, tmp_p
 
 
 @pytest.mark.parametrize(
-    "arguments", [("evaluate", "sealed.py", "--sandbox", "--processes", 2), ("advise", "--budget", 8, "--processes", 2)]
+    "arguments",
+    [
+        ("evaluate", "sealed.py", "--sandbox", "--processes", 2),
+        ("advise", "--budget", 4, "--processes", 2, "--replicates", 20000),
+    ],
 )
 def test_at_any_moment(arguments: tuple[object, ...], trials_folder: Path, tmp_path: Path) -> None:
     """From its first import on, while workers start, and when they are at work."""

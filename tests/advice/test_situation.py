@@ -159,7 +159,7 @@ def test_how_far_the_nearest_is_off(examples, factor, far):
     assert (f"In training examples they are off by a factor of {factor}.0." in said) != far
 
 
-@pytest.mark.parametrize("fields", [{"train_examples": 0}, {"train_examples": None, "epochs": 10, "batch_size": 32}])
+@pytest.mark.parametrize("fields", [{"train_examples": 0}, {"train_examples": None, "epochs": 30, "batch_size": 32}])
 def test_no_training_examples_are_an_unknown_number(fields):
     """Of a table whose steps are epochs, or that says 0: a table beside it that says how many is taken."""
     unknown, known = counts("unknown", *[1, 3] * 6, **fields), counts("known", *[1, 3] * 6, train_examples=250)

@@ -100,7 +100,7 @@ def _if_there(read: Callable[[], Any]) -> Any:
 
 def _documents(folder: Path) -> None:
     built = {"README.md": b"a new card", "CITATION.cff": b"a new citation", "croissant.json": b"{}"}
-    drawn, dataset_card.build.build = dataset_card.build.build, lambda folder: built
+    drawn, dataset_card.build.build = dataset_card.build.build, lambda folder, licence: built
     try:
         with suppress(typer.Exit):
             dataset_card.build.main(folder / "set")

@@ -25,6 +25,7 @@ from seedbench.replay import Deadline, RecordedTrials, run_campaign, whole_table
 from seedbench.strategy import load_strategy
 from seedbench.trialset import TrialTable
 from tests.live.conftest import BUDGET, CHECKPOINTS, GRID, NAME, SEED
+from tests.processes import until
 
 BY_ROW = """
 def strategy(campaign):
@@ -317,7 +318,7 @@ def test_an_interrupted_campaign_leaves_no_thread(tmp_path) -> None:
     options = LiveOptions(train=train, checkpoints=3, budget=2, out=tmp_path / "out")
     with pytest.raises(KeyboardInterrupt):
         run_live(load_strategy("full_trials"), options, Console(file=io.StringIO()))
-    assert set(threading.enumerate()) <= before
+    until(lambda: set(threading.enumerate()) <= before, "no thread is left")  # rich does not wait for its own
 
 
 def test_a_plan_is_the_same_as_it_is_read_again(tmp_path) -> None:

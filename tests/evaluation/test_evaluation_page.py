@@ -26,7 +26,7 @@ def cells(page: str) -> list[list[str]]:
     """The text of each row of each table."""
     return [
         [re.sub(r"<[^>]+>", "", cell) for cell in re.findall(r"<td.*?</td>", row)]
-        for row in re.findall(r"<tr>(.*?)</tr>", page)
+        for row in re.findall(r"<tr>(.*?)</tr>", re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL))
     ]
 
 

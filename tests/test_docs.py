@@ -166,6 +166,6 @@ def test_the_main_table_is_what_the_bundled_trials_say():
 def test_the_readme_advises_what_advise_does():
     from seedbench import advise
 
-    (said,) = re.findall(r"recipe\s+like that of the table above it advises `(.+?)`", README)
+    (said,) = re.findall(r"recipe like that of the table above it advises `(.+?)`", " ".join(README.split()))
     advised = advise(budget=8).advised
     assert advised is not None and advised.label == said

@@ -152,7 +152,7 @@ def table_of(results: Sequence[Result], verification: Verification) -> Table:
             Text(result.verdict, "green" if result.verified else "red"),
             gap_closed(claim),
             gap_closed(result.measured),
-            "–" if apart is None else f"{apart * 100:+.1f} points",
+            "–" if apart is None else f"{apart * 100:+z.1f} points",
         )
     return table
 

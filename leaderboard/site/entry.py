@@ -160,7 +160,7 @@ def _measured(measured: Evaluation, claimed: Evaluation | None) -> Table:
             *([claimed_score] if claimed else []),
             Cell("no signal" if row.no_signal else gap, row.gap_closed),
             Cell(difference(row.difference, row.difference_high, row.difference_p, 1, "+.4f").plain, row.difference),
-            UNDEFINED if row.optimism is None else Cell(f"{row.optimism:+.4f}", row.optimism),
+            UNDEFINED if row.optimism is None else Cell(f"{row.optimism:+z.4f}", row.optimism),
             Cell(f"{row.trials_started:.1f}", row.trials_started),
             Cell(f"{row.budget_spent:.1f}", row.budget_spent),
         )

@@ -18,7 +18,7 @@ def score(value: float | None, high: float | None) -> str:
 
 def points(difference: float | None) -> str:
     """A difference of two shares, in points: +12."""
-    return UNDEFINED if difference is None else f"{difference * 100:+.0f}"
+    return UNDEFINED if difference is None else f"{difference * 100:+z.0f}"
 
 
 def rank(entry: Entry) -> str:

@@ -67,7 +67,7 @@ def _measured(pair: RecipePair) -> str:
 
 
 def _with_half(value: float, high: float | None) -> str:
-    return f"{value:+.4f}{half(value, high, 1, '.4f')}"
+    return f"{value:+z.4f}{half(value, high, 1, '.4f')}"
 
 
 def _faults_first(name: str) -> int:

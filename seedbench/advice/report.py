@@ -117,7 +117,7 @@ def _worth_table(advice: Advice, width: int) -> Iterator[RenderableType]:
         grid.add_row(
             str(one.full_trials),
             f"{-one.score if low else one.score:.4f}{half(one.score, one.score_high, 1, '.4f')}",
-            f"{one.one_more:+.5f}{half(one.one_more, one.one_more_high, 1, '.5f')}",  # below a limit, maybe by little
+            f"{one.one_more:+z.5f}{half(one.one_more, one.one_more_high, 1, '.5f')}",  # below a limit, maybe by little
             style="bold" if one.full_trials == advice.budget else "",
         )
     yield Text()

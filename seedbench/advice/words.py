@@ -75,8 +75,8 @@ def _nothing_words(advice: Advice) -> str:
         return f"{what} wins nothing: the best of many full trials here scores what one does.{use}"
     return (
         f"{what} wins nothing here that is told from noise: the best of many full trials, up to 64, "
-        f"scores {advice.to_win:+.4f} above one{_between(advice.to_win_low, advice.to_win_high)}; a true difference of "
-        f"{advice.to_win_detectable:.4f} would have been told four times in five.{use}"
+        f"scores {advice.to_win:+z.4f} above one{_between(advice.to_win_low, advice.to_win_high)}; a true difference "
+        f"of {advice.to_win_detectable:.4f} would have been told four times in five.{use}"
     )
 
 
@@ -87,8 +87,8 @@ def _one_is_enough(advice: Advice) -> bool:
 def _luck_words(advice: Advice) -> str:
     return (
         "Choosing among seeds may win nothing here: the best of many full trials, up to 64, scores "
-        f"{advice.to_win:+.4f} above one, on the dev set that chose it, and the luck of its examples alone could give "
-        f"{advice.to_win_by_luck:+.4f}. Only a test set tells, by which nothing was chosen."
+        f"{advice.to_win:+z.4f} above one, on the dev set that chose it, and the luck of its examples alone could give "
+        f"{advice.to_win_by_luck:+z.4f}. Only a test set tells, by which nothing was chosen."
     )
 
 
@@ -148,9 +148,9 @@ def _gain_words(advice: Advice) -> str:
     if best is None and (advice.budget == 1 or advice.wins_nothing):  # one full trial is what is advised
         return ""
     if best is None:
-        gain = f"{advice.gain:+.4f}{_between(advice.gain_low, advice.gain_high)}"
+        gain = f"{advice.gain:+z.4f}{_between(advice.gain_low, advice.gain_high)}"
     else:
-        gain = f"{best.gain:+.4f}{_between(best.gain_low, best.gain_high)}"
+        gain = f"{best.gain:+z.4f}{_between(best.gain_low, best.gain_high)}"
     if advice.protocol != "dodge2020":
         return f"Expected on test examples: {gain} above one full trial."
     return (
@@ -160,7 +160,7 @@ def _gain_words(advice: Advice) -> str:
 
 
 def _between(low: float | None, high: float | None) -> str:
-    return "" if low is None or high is None else f" (95% interval {low:+.4f} to {high:+.4f})"
+    return "" if low is None or high is None else f" (95% interval {low:+z.4f} to {high:+z.4f})"
 
 
 def live_words(advice: Advice) -> list[str]:
@@ -180,7 +180,7 @@ def _advised_words(advice: Advice, best: Candidate, tables: str, trials: str) ->
     tried = len(advice.candidates)
     return (
         f"With a budget of {trials}, use {best.label}: on {tables} it is {best.difference:.4f} better than "
-        f"plain best-of-n (95% interval {best.difference_low:+.4f} to {best.difference_high:+.4f}), told from it at "
+        f"plain best-of-n (95% interval {best.difference_low:+z.4f} to {best.difference_high:+z.4f}), told from it at "
         f"95%{'' if tried == 1 else f' also for {tried} settings together'}."
     )
 
@@ -222,7 +222,7 @@ def _promising_words(advice: Advice) -> str:
     tried = len(advice.candidates)
     if best.difference <= 0:
         return "It did not score better." if tried == 1 else "None of them scored better."
-    scored = f"{best.difference:+.4f}{_for_which(best, advice.budget)}"
+    scored = f"{best.difference:+z.4f}{_for_which(best, advice.budget)}"
     told = f"a true difference of {best.difference_detectable:.4f} would have been told from 0 four times in five"
     if tried == 1:
         return f"{best.label} scored {scored}. But that may be luck; {told}."

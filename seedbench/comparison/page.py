@@ -132,10 +132,10 @@ def _numbers(pairs: Sequence[tuple[Difference, Parted]]) -> Table:
     rows = tuple(
         (
             str(part.budget),
-            f"{difference.score:+.4f}",
+            f"{difference.score:+z.4f}",
             None
             if difference.score_low is None or difference.score_high is None
-            else Cell(f"{difference.score_low:+.4f} to {difference.score_high:+.4f}", difference.score_low),
+            else Cell(f"{difference.score_low:+z.4f} to {difference.score_high:+z.4f}", difference.score_low),
             None if difference.score_p is None else Cell(f"{difference.score_p:.3f}", difference.score_p),
             None if difference.score_detectable is None else f"{difference.score_detectable:.4f}",
             str(part.won),
@@ -143,7 +143,7 @@ def _numbers(pairs: Sequence[tuple[Difference, Parted]]) -> Table:
             str(part.lost),
             str(part.parted),
             None if part.spent_before is None else f"{part.spent_before:.1f}",
-            f"{part.spent_difference:+.2f}",
+            f"{part.spent_difference:+z.2f}",
         )
         for difference, part in pairs
     )
@@ -183,7 +183,7 @@ def _folded(example: Example, names: tuple[str, str]) -> Details:
 
 def _head(example: Example) -> str:
     return (
-        f"replicate {example.replicate}: {example.difference:+.4f} in score, {example.spent_difference:+.1f} full "
+        f"replicate {example.replicate}: {example.difference:+z.4f} in score, {example.spent_difference:+z.1f} full "
         "trials spent"
     )
 

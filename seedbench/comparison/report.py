@@ -268,7 +268,7 @@ def _example(example: Example, names: tuple[str, str]) -> Group:
     sign, style = ("▲", "green") if example.difference > 0 else ("▼", "red")
     head = Text.assemble(
         f"replicate {example.replicate}  ",
-        (f"{example.difference:+.4f} {sign}", style),
+        (f"{example.difference:+z.4f} {sign}", style),
         f"  spent {example.one.full_trials_spent:.1f} against {example.other.full_trials_spent:.1f} full trials",
     )
     words = Text(example_words(example, names))

@@ -16,12 +16,12 @@ _FOLDED = 12  # columns that are enough for text that may be cut anywhere
 
 def percent(share: float | None) -> str:
     """0.123 -> 12%."""
-    return UNDEFINED if share is None else f"{share * 100:.0f}%"
+    return UNDEFINED if share is None else f"{share * 100:z.0f}%"
 
 
 def percent_range(low: float | None, high: float | None) -> str:
     """An interval of shares, in brackets; '' without one."""
-    return "" if low is None or high is None else f" (95% interval {low * 100:.0f}% to {high * 100:.0f}%)"
+    return "" if low is None or high is None else f" (95% interval {low * 100:z.0f}% to {high * 100:z.0f}%)"
 
 
 def half(value: float | None, high: float | None, scale: float, format_: str = ".0f") -> str:
@@ -41,8 +41,8 @@ def difference(value: float | None, high: float | None, p: float | None, scale: 
     """
     if value is None:
         return Text(UNDEFINED)
-    rounded = round(value * scale, 4) + 0.0  # never minus zero
-    text = f"{rounded:{format_}}{half(value, high, scale, format_.lstrip('+'))}"
+    never_minus_zero = format_.replace("+", "+z")
+    text = f"{value * scale:{never_minus_zero}}{half(value, high, scale, format_.lstrip('+'))}"
     if p is None:
         return Text(text)
     if p >= MARKED:

@@ -133,7 +133,7 @@ def _columns(rows: Sequence[Row], plot_width: int, wide: bool) -> dict[str, Call
     if wide:
         columns["its 95%"] = lambda row: multiplier_range(row.compute_multiplier_low, row.compute_multiplier_high)
     if any(row.optimism is not None for row in rows):
-        columns["optimism"] = lambda row: UNDEFINED if row.optimism is None else f"{row.optimism:+.4f}"
+        columns["optimism"] = lambda row: UNDEFINED if row.optimism is None else f"{row.optimism:+z.4f}"
     columns["started"] = lambda row: f"{row.trials_started:.1f}"
     columns["looks"] = lambda row: (
         f"{row.validations:.0f}" if row.validation_seconds is None else seconds(row.validation_seconds)

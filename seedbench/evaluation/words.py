@@ -98,7 +98,7 @@ def _summary_words(name: str, summary: Summary, replicates: int, strategies: int
     together = f" at 95% for {strategies} strategies together" if strategies > 1 else " at 95%"
     yield (
         f"That is {amount} point{'s' * (amount != '1')} {more} than best-of-n closes with the same budgets (95% "
-        f"interval {low * 100:+.0f} to {high * 100:+.0f}), {told} from nothing{together}; a true difference of "
+        f"interval {_points(low, high)}), {told} from nothing{together}; a true difference of "
         f"{summary.difference_detectable * 100:.0f} would be, four times in five."
     )
 
@@ -203,8 +203,14 @@ def points_of_gap(difference: SummaryDifference, other: str, together: int = 1) 
     text = f"{amount} {unit} {'more' if difference.gap_closed >= 0 else 'less'} of the gap than {other}"
     if low is None or high is None:
         return text
-    text += f" (95% interval {low * 100:+.0f} to {high * 100:+.0f})"
+    text += f" (95% interval {_points(low, high)})"
     if difference.gap_closed_p is not None and difference.gap_closed_p < MARKED:
         return text
     among = f", among {together} comparisons" if together > 1 and (low > 0 or high < 0) else ""
     return f"{text}: the data cannot tell them apart{among}"
+
+
+def _points(low: float, high: float) -> str:
+    """An interval in points; with a decimal where an end would be rounded to 0, on one side of which it is."""
+    digits = 1 if min(abs(low), abs(high)) < 0.005 else 0
+    return f"{100 * low:+z.{digits}f} to {100 * high:+z.{digits}f}"

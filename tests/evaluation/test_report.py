@@ -10,7 +10,7 @@ from seedbench.evaluation import Difference, Evaluation, LeftOut, Row, Summary
 from seedbench.evaluation.numbers import BudgetSummary, SummaryDifference
 from seedbench.evaluation.report import FIRST_LESS_IT, LEAVE_OUT, LEGEND, _columns, _summary_table, print_report
 from seedbench.evaluation.result import Against, StrategyIdentity
-from seedbench.evaluation.words import words
+from seedbench.evaluation.words import points_of_gap, words
 from seedbench.influences import NoInterval
 from seedbench.trialset import TrialsIdentity
 
@@ -314,3 +314,17 @@ def test_a_legend_has_no_column_that_is_not_shown(width):
     heads = " ".join(line for line in lines if line.split()[:1] == ["budget"])
     for term in (*LEAVE_OUT, "its 95%"):
         assert any(line.startswith(f"{term}  ") for line in lines) == (term in heads), term
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (-0.011, -0.002, "-1.1 to -0.2"),
+        (-0.004, 0.024, "-0.4 to +2.4"),
+        (-0.07, 0.03, "-7 to +3"),
+        (0, 0.1, "+0.0 to +10.0"),
+    ],
+)
+def test_an_end_of_an_interval_that_would_be_zero_has_a_decimal(low, high, said):
+    difference = SummaryDifference((low + high) / 2, low, high, 0.5, 0.01)
+    assert f"(95% interval {said})" in points_of_gap(difference, "another")

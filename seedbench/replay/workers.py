@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from seedbench.sandbox.campaigns import Sandbox
 
 _PATIENCE = 5.0  # seconds, for a process that has ended to be seen to have
+_ARRAYS, _WORK = "arrays", "work"  # files in the folder of a pool
 _ALIGNMENT = 64  # bytes; of arrays in the file that workers share
 _NO_FOLDER = "several processes need a folder for temporary files; set TMPDIR to one with room, or use --processes 1"
 _NOT_THERE = "it was made at a prompt, in a notebook or inside of a function; write it to a file, or use one process"
@@ -148,11 +149,11 @@ def _run_in_pool(
     work: Work, units: Sequence[tuple[int, range]], processes: int, advance: Callable[[int], None], folder: Path
 ) -> Iterator[Outcomes]:
     _check_main()
-    payload = _pack(work, folder / "arrays")
+    _pack(work, folder)
     context = multiprocessing.get_context("spawn")
     others = set(multiprocessing.active_children())
     try:
-        pool = ProcessPoolExecutor(processes, context, initializer=_start_worker, initargs=payload)
+        pool = ProcessPoolExecutor(processes, context, initializer=_start_worker, initargs=(str(folder),))
     except (OSError, ImportError) as error:  # of semaphores, which are files in shared memory
         reason = getattr(error, "strerror", None) or str(error)
         raise SeedbenchError(f"several processes cannot be had here: {reason} (/dev/shm); use --processes 1") from None
@@ -227,14 +228,16 @@ _sandbox_here: list[Sandbox | None] = []
 _open_here = ExitStack()  # for as long as a worker process lives
 
 
-def _start_worker(payload: bytes, arrays: str, places: list[tuple[int, int]]) -> None:
+def _start_worker(folder: str) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # the parent hears it, too, and ends the pool
     if (parent := multiprocessing.parent_process()) is not None and parent.pid is not None:
         end_with(parent.pid)  # and where it is killed, nobody waits for its workers
-    with open(arrays, "rb") as file:
+    with open(os.path.join(folder, _ARRAYS), "rb") as file:
         shared = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    with open(os.path.join(os.path.dirname(arrays), str(os.getpid())), "w+b") as file:
+    with open(os.path.join(folder, _WORK), "rb") as file:
+        payload, places = pickle.load(file)
+    with open(os.path.join(folder, str(os.getpid())), "w+b") as file:
         file.truncate(SIZE)
         _mark_here.append(Mark(mmap.mmap(file.fileno(), SIZE)))
     try:
@@ -244,8 +247,12 @@ def _start_worker(payload: bytes, arrays: str, places: list[tuple[int, int]]) ->
         _work_here.append(StrategyFileError(f"a strategy is not to be found in another process ({what}): {_NOT_THERE}"))
 
 
-def _pack(work: Work, arrays: Path) -> tuple[bytes, str, list[tuple[int, int]]]:
-    """The arguments of `_start_worker`. Arrays go through a file that all workers map, not through each one's pipe."""
+def _pack(work: Work, folder: Path) -> None:
+    """Writes what workers read: the work, and its arrays, which they map.
+
+    Nothing of it goes through a worker's pipe: into that of one that has ended already, as where a script has no
+    `if __name__ == "__main__":`, this process would write without end as soon as it is full.
+    """
     buffers: list[pickle.PickleBuffer] = []
     try:
         payload = pickle.dumps(work, protocol=5, buffer_callback=buffers.append)
@@ -253,17 +260,18 @@ def _pack(work: Work, arrays: Path) -> tuple[bytes, str, list[tuple[int, int]]]:
         raise StrategyFileError(
             f"a strategy cannot be sent to another process ({error}); give it as a file, or use one process"
         ) from None
-    places = []
+    places: list[tuple[int, int]] = []
     try:
-        with open(arrays, "wb") as file:
+        with open(folder / _ARRAYS, "wb") as file:
             for buffer in buffers:
                 start = file.tell() + -file.tell() % _ALIGNMENT
                 file.seek(start)
                 file.write(buffer.raw())
                 places.append((start, file.tell()))
+        with open(folder / _WORK, "wb") as file:
+            pickle.dump((payload, places), file)
     except OSError as error:
-        raise SeedbenchError(f"{arrays}: {_NO_FOLDER}: {error.strerror}") from None
-    return payload, str(arrays), places
+        raise SeedbenchError(f"{folder}: {_NO_FOLDER}: {error.strerror}") from None
 
 
 def _run_in_worker(at: int, batch: range) -> Outcomes:

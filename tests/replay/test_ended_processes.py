@@ -169,3 +169,14 @@ def test_what_no_other_process_can_find_is_said_once(case: str, tmp_path: Path):
     assert done.returncode == 1
     assert done.stderr.count(f"Error: {said}") == 1 and done.stderr.count("Traceback") == 1, done.stderr
     assert "use one" in done.stderr.splitlines()[-1]
+
+
+def test_a_script_that_other_processes_would_run_again_is_refused(tmp_path: Path):
+    """On the bundled trials, whose ids alone are more than a pipe holds."""
+    (tmp_path / "script.py").write_text(
+        "import seedbench\nseedbench.evaluate('full_trials', replicates=60, budgets=2, processes=2)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, str(tmp_path / "script.py")]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+    assert done.returncode == 1 and "other processes import the script that runs" in done.stderr.splitlines()[-1]

@@ -88,7 +88,8 @@ def test_a_budget_whose_interval_is_open_was_looked_for_up_to_the_largest():
 def test_a_budget_by_estimates_that_tell_nothing_says_so():
     """Beside "Train one full trial." no other number is advised."""
     rng = np.random.default_rng(1)
-    found = advise(None, trial_set(ranked(*rng.normal(0.5, 0.05, 40))), **{**QUICK, "protocol": "held-out-2"})
+    enough = {**QUICK, "protocol": "held-out-2", "replicates": 200}
+    found = advise(None, trial_set(ranked(*rng.normal(0.5, 0.05, 40))), **enough)
     assert found.wins_nothing and "Train one full trial." in said_of(found)[0]
     (said,) = (words for words in said_of(found) if words.startswith("Budget"))
     assert said.startswith("Budget, by estimates that are not told from noise: ")

@@ -9,7 +9,8 @@ command       trainings that are commands, on this machine; `process` one of the
               `watchdog` what ends it where this process is killed
 slurm         the same as SLURM jobs
 transformers  a `Trainer` as a training; the one place that imports transformers
-campaign      all of it: a strategy, a training, a folder; `progress`, `folder`, `report`, `export` are its parts
+campaign      all of it: a strategy, a training, a folder; `progress`, `folder`, `report`, `tested`, `export` are its
+              parts
 
 Which trial is started next, what the seeds are called, what is charged and what is kept are decided by the code that
 replays; only where a replay looks a checkpoint up, this one has it trained. So *replay equals life*: a campaign here is

@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 import shlex
 import sys
-from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from seedbench.documents import foreign_json, json_lines, read_json
 from seedbench.errors import LiveError
 from seedbench.files import write_file
 from seedbench.live.command import GRACE_SECONDS, Commands, visible_gpus
@@ -35,10 +33,11 @@ from seedbench.live.interruption import Interruption
 from seedbench.live.lines import Lines
 from seedbench.live.log import UNNAMED
 from seedbench.live.loop import Workers, train_for
-from seedbench.live.process import FIELDS, end_left_over, filled, last_words, run_to_its_end, template
+from seedbench.live.process import FIELDS, end_left_over, filled, template
 from seedbench.live.progress import LiveProgress
 from seedbench.live.report import LiveReport, make_report, text
 from seedbench.live.session import GRID, Session
+from seedbench.live.tested import Again, test_words, tested
 from seedbench.live.trial import LiveTrial
 from seedbench.strategy import Strategy
 from seedbench.text import counted
@@ -187,11 +186,7 @@ def _check(options: LiveOptions) -> None:
     elif (kind, number) != ("local", 1):
         raise LiveError(f"--workers {options.workers}: a function is trained in this process; give a file or a command")
     if options.test is not None:
-        _test_words(options.test)
-
-
-def _test_words(test: str) -> tuple[str, ...]:
-    return template(test, (*FIELDS, "saved"), option="--test")
+        test_words(options.test)
 
 
 def _session_options(options: LiveOptions) -> dict[str, Any]:
@@ -243,19 +238,9 @@ def _report(session: Session, options: LiveOptions) -> LiveReport:
         seeds = kept.trial.weight_init_seed, kept.trial.data_order_seed
         if isinstance(options.train, str):
             words = command_words(options.train)
-            again = shlex.join(filled(words, _Again(*seeds, options.out / "again" / folder.name)))
+            again = shlex.join(filled(words, Again(*seeds, options.out / "again" / folder.name)))
     report = make_report(session, saved=saved, train_again=again, measured_beyond=beyond)
-    return _tested(report, options, folders[kept.trial])
-
-
-@dataclass(frozen=True)
-class _Again:
-    """What a training is given that is run once more, elsewhere."""
-
-    weight_init_seed: int
-    data_order_seed: int
-    folder: Path
-    saved: str | None = None
+    return tested(report, options.test, options.out, folders[kept.trial])
 
 
 def _folder(out: Path, trial: LiveTrial) -> Path:
@@ -274,47 +259,3 @@ def _written_over(kept: Measurement, lines: Lines) -> bool:
     """Whether the file that a measurement names has the weights of a later step, which named it again."""
     later = [one for one in lines.found if isinstance(one, Measurement) and one.step > kept.step]
     return any(one.saved == kept.saved for one in later)
-
-
-def _tested(report: LiveReport, options: LiveOptions, folder: Path) -> LiveReport:
-    """The report with the test score: from an earlier end of this campaign, or measured now."""
-    kept = report.kept
-    if kept is None:
-        return report
-    path = options.out / REPORT_JSON
-    if path.exists():  # also where no command is given now: what is measured once is not forgotten
-        before = read_json(path, LiveReport, advice="remove it and run the command again", error=LiveError)
-        if before.kept is not None and before.kept.test_score is not None and _choice(before) == _choice(report):
-            return replace(report, kept=replace(kept, test_score=before.kept.test_score))
-    if options.test is None:
-        return report
-    trial = report.trials[kept.trial - 1]
-    if kept.saved is None and "{saved}" in options.test:
-        return replace(report, kept=replace(kept, test_failed="the weights are not there"))
-    fields = _Again(trial.weight_init_seed, trial.data_order_seed, folder, kept.saved)
-    score, failed = _measure(filled(_test_words(options.test), fields))
-    return replace(report, kept=replace(kept, test_score=score, test_failed=failed))
-
-
-def _choice(report: LiveReport) -> tuple[object, ...]:
-    """What a test score is of: an earlier campaign here, whose log was removed, may have kept other weights."""
-    kept = report.kept
-    seeds = [(one.weight_init_seed, one.data_order_seed) for one in report.trials if kept and one.trial == kept.trial]
-    return report.plan.training, seeds, kept and (kept.step, kept.score)
-
-
-def _measure(words: Sequence[str]) -> tuple[float | None, str | None]:
-    """The score in the last JSON line that a command prints; or why there is none."""
-    try:
-        code, out, error = run_to_its_end(words)
-    except OSError as failed:
-        return None, f"{words[0]}: cannot be started: {failed.strerror}"
-    for line in reversed(json_lines(out)):
-        try:
-            told = foreign_json(line)
-            score = float(told["score"])
-        except (ValueError, TypeError, KeyError):
-            continue
-        if abs(score) < float("inf"):
-            return score, None
-    return None, f"exit code {code}, no JSON line with a score{last_words(error)}"

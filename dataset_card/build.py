@@ -17,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from dataset_card import facts
 from dataset_card.licences import LICENCES
 from dataset_card.metadata import metadata
+from dataset_card.whose import OURS, owner
 from seedbench.commands import open_console, run
 from seedbench.errors import SeedbenchError
 from seedbench.files import changing, work_folder, write_file
@@ -82,7 +83,7 @@ def build(folder: Path, licence: str | None = None) -> dict[str, bytes]:
 
 
 def _licence(manifest: Manifest, given: str | None) -> str | None:
-    return given or ("cc-by-4.0" if facts.owner(manifest) == facts.OURS else None)
+    return given or ("cc-by-4.0" if owner(manifest) == OURS else None)
 
 
 def _values(folder: Path, manifest: Manifest, trials: TrialSet, licence: str | None) -> dict[str, str]:

@@ -8,8 +8,8 @@ from typing import Any
 
 import mlcroissant as mlc
 
-from dataset_card.facts import on_hub
 from dataset_card.licences import LICENCES
+from dataset_card.whose import on_hub
 from seedbench.errors import TrialSetError
 from seedbench.trialset import MANIFEST, Manifest
 from seedbench.trialset.schema import CONFIGS, Column

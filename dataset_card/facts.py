@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from dataset_card.reproduced import reproduced
 from dataset_card.scores import in_points, score_table, two_way, worth
 from dataset_card.strategies import strategies
 from dataset_card.tasks import TASKS as OF_TASKS
+from dataset_card.whose import number_elsewhere, on_hub, owner, piloted
 from seedbench.tasks import TASKS
 from seedbench.trialset import (
     Manifest,
@@ -28,16 +28,6 @@ from seedbench.trialset.schema import CONFIGS, RECIPE_COLUMNS
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Who publishes the trials of seedbench itself.
-OURS = "seedbench"
-#: The recipes of `runners/plans` whose learning rates pilots chose.
-PILOTED = re.compile(r"few\d+-5-epochs-no-bias-correction-lr[\w.+-]+", re.ASCII)
-#: What the runners call their engines, and what they record of every trial.
-ENGINES = {"reference", "stacked"}
-_BY_RUNNERS = [
-    *("engine", "device", "seedbench_version", "torch_version", "transformers_version"),
-    *("model_sha256", "data_sha256", "dropout_seed"),
-]
 #: Licences of the pretrained models, as their cards on the Hub state them.
 MODEL_LICENCES = {
     "google-bert/bert-base-uncased": "Apache-2.0",
@@ -48,7 +38,7 @@ MODEL_LICENCES = {
 
 def values(folder: Path, manifest: Manifest, trials: TrialSet, licence: str | None = None) -> dict[str, str]:
     """What stands in the template's places; the licence is of `LICENCES`, or None where nobody has said it."""
-    tasks, elsewhere = sorted({table.task for table in trials.tables}), _elsewhere(folder, manifest)
+    tasks, elsewhere = sorted({table.task for table in trials.tables}), number_elsewhere(folder, manifest)
     ours, all_ = elsewhere == 0, sum(table.num_trials for table in trials.tables)
     task = trials.tables[0].task
     number = f"{all_:,}"
@@ -71,7 +61,7 @@ def values(folder: Path, manifest: Manifest, trials: TrialSet, licence: str | No
         "our_runs": "yes" if ours else "",
         "elsewhere": f"{elsewhere:,} of them " if elsewhere < all_ else "",
         "of_all": " of all of them" if elsewhere < all_ else "",
-        "piloted": _and([f"`{name}`" for name in _piloted(manifest, trials)]),
+        "piloted": _and([f"`{name}`" for name in piloted(manifest, trials)]),
         "of_glue": "yes" if TASKS.keys() & set(tasks) else "",
         "labels": _labels(trials),
         "task": task,
@@ -113,41 +103,6 @@ def _whereabouts(manifest: Manifest) -> dict[str, str]:
         "revision": f', revision="v{manifest.version}"',
         "files_at": f"hf://datasets/{manifest.name}@v{manifest.version}/",
     }
-
-
-def on_hub(manifest: Manifest) -> bool:
-    """Whether a trial set has the name of a dataset on the Hub, `owner/name`."""
-    return "/" in manifest.name
-
-
-def owner(manifest: Manifest) -> str:
-    """Whose trial set it is."""
-    return manifest.name.split("/")[0] if on_hub(manifest) else "those who recorded them"
-
-
-def our_runs(folder: Path, manifest: Manifest) -> bool:
-    """Whether all are trials of the runners, of which more is known than their curves."""
-    return _elsewhere(folder, manifest) == 0
-
-
-def _elsewhere(folder: Path, manifest: Manifest) -> int:
-    """How many trials are not the runners'.
-
-    A trial of theirs says so: by one of their engines, and by all that they record of what it was made with.
-    Predictions, or an engine of another name, anybody may have recorded.
-    """
-    number = 0
-    for paths in manifest.shards("trials").values():
-        frame = read_split(folder, manifest, "trials", paths).select(_BY_RUNNERS).to_pandas()
-        number += int((~frame["engine"].isin(ENGINES) | frame.isna().any(axis=1)).sum())
-    return number
-
-
-def _piloted(manifest: Manifest, trials: TrialSet) -> list[str]:
-    """Recipes of our own set whose learning rates pilots chose."""
-    if owner(manifest) != OURS:
-        return []
-    return sorted({table.recipe for table in trials.tables if PILOTED.fullmatch(table.recipe)})
 
 
 def _of_what(tasks: Sequence[str]) -> str:

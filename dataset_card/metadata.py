@@ -7,8 +7,8 @@ from typing import Any
 
 from huggingface_hub import DatasetCardData
 
-from dataset_card.facts import our_runs
 from dataset_card.tasks import TASKS
+from dataset_card.whose import our_runs
 from seedbench.trialset import Manifest, TrialSet, read_split
 from seedbench.trialset.schema import CONFIGS, Config
 

@@ -17,9 +17,9 @@ import yaml
 from huggingface_hub import DatasetCard
 
 from dataset_card.build import build, build_card
-from dataset_card.facts import PILOTED
 from dataset_card.metadata import feature
 from dataset_card.tasks import TASKS as OF_TASKS
+from dataset_card.whose import PILOTED
 from seedbench.tasks import TASKS
 from seedbench.trialset import (
     BUNDLED,

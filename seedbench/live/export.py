@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from seedbench.live.trial import LiveTrial
 from seedbench.trialset import write_trials
 
 VERSION = "1.0.0"
+_LOSSES = ("validation_loss", "train_loss")
 
 
 def write_curves(session: Session, folder: Path) -> bool:
@@ -25,8 +27,8 @@ def write_curves(session: Session, folder: Path) -> bool:
     if not any(trial.measured for trial in session.trials):
         return False
     task = session.plan.name.rsplit("/", 2)[1]
-    steps = table_steps(session)
-    rows = [_row(session, trial, steps) for trial in session.trials if trial.measured or trial.end]
+    steps, losses = table_steps(session), _losses(session)
+    rows = [_row(session, trial, steps, losses) for trial in session.trials if trial.measured or trial.end]
     write_trials(folder, {"trials": {task: rows}}, name=session.plan.name, version=VERSION, replace=True)
     return True
 
@@ -47,7 +49,13 @@ def table_steps(session: Session) -> list[int]:
     return told if told[0] > 0 and all(a < b for a, b in zip(told, told[1:], strict=False)) else planned
 
 
-def _row(session: Session, trial: LiveTrial, steps: list[int]) -> dict[str, Any]:
+def _losses(session: Session) -> list[str]:
+    """Which losses the trainings tell: of these, one that is missing may have been a NaN."""
+    measured = [one for trial in session.trials for one in trial.measured]
+    return [name for name in _LOSSES if any(isfinite(getattr(one, name)) for one in measured)]
+
+
+def _row(session: Session, trial: LiveTrial, steps: list[int], losses: list[str]) -> dict[str, Any]:
     model, task, recipe = session.plan.name.rsplit("/", 2)
     own, full = len(trial.measured), len(trial.measured) == len(steps)
     return {
@@ -57,7 +65,7 @@ def _row(session: Session, trial: LiveTrial, steps: list[int]) -> dict[str, Any]
         "recipe": recipe,
         "weight_init_seed": trial.weight_init_seed,
         "data_order_seed": trial.data_order_seed,
-        "status": _status(trial, full, session.plan.majority_score),
+        "status": _status(trial, full, session.plan.majority_score, losses),
         "ended_at": None if full else own,
         "score_name": session.plan.metric or "score",
         "majority_score": session.plan.majority_score,
@@ -70,10 +78,14 @@ def _row(session: Session, trial: LiveTrial, steps: list[int]) -> dict[str, Any]
     }
 
 
-def _status(trial: LiveTrial, full: bool, majority_score: float | None) -> str | None:
-    """As the schema has it; unknown where a trial was stopped, or nobody said what the commonest label scores."""
+def _status(trial: LiveTrial, full: bool, majority_score: float | None, losses: list[str]) -> str | None:
+    """As the schema has it; unknown where a trial was stopped, where nobody said what the commonest label scores, or
+    where it ended above that and may have met a NaN on the way."""
     if isinstance(trial.end, Failed):
         return "failed"
     if majority_score is None or not (full or trial.end):
         return None
-    return "finished" if trial.measured[-1].score > majority_score else "diverged"
+    if trial.measured[-1].score <= majority_score:
+        return "diverged"
+    told = all(isfinite(getattr(one, name)) for one in trial.measured for name in losses)
+    return "finished" if told else None

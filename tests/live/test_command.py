@@ -23,7 +23,7 @@ from seedbench.live.contract import Failed, Request
 from seedbench.live.log import read_log
 from seedbench.live.process import run_to_its_end, template
 from seedbench.live.watchdog import Watchdog
-from seedbench.trialset import load_trials
+from seedbench.trialset import load_trials, validate_folder
 from tests.live.conftest import COMMAND, ROOT, TRAINING, live_words, processes_in, start_live, until
 from tests.live.test_session import replayed
 
@@ -529,6 +529,19 @@ def test_curves_say_that_a_trial_diverged_only_where_that_is_known(more, status,
     assert done.exit_code == 0, done.output
     (table,) = load_trials(campaign_folder / "trials").tables
     assert table.status.tolist() == [status]
+
+
+def test_a_trial_with_a_loss_that_is_missing_is_not_said_to_have_finished(campaign_folder, tmp_path) -> None:
+    """A NaN, or not measured: which of the two is not known, and the trial set is valid."""
+    lines = [
+        json.dumps({"step": step, "score": 0.9, "train_loss": float("nan") if step == 3 else 0.1})
+        for step in range(1, 6)
+    ]
+    train = script(tmp_path, "".join(f"print({one!r})\n" for one in lines))
+    done = run(*live_words("full_trials", campaign_folder, "--majority-score", "0.5", train=train, budget=1))
+    assert done.exit_code == 0, done.output
+    (table,) = load_trials(campaign_folder / "trials").tables
+    assert table.status.tolist() == [None] and validate_folder(campaign_folder / "trials") == []
 
 
 #: Saves the step of its weights, all to one path or each to its own, before its line; step 2 of 5 is the best.

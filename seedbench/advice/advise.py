@@ -68,7 +68,8 @@ def advise(
         budget: in full trials; None: the smallest from which on one more full trial is expected to win less
             than `min_gain`.
         trials: a folder, a Hub dataset, or what `load_trials` returned; None for the bundled trial set.
-        table: only these tables, or this one, by name: `model/task/recipe`. Without any, all with enough trials.
+        table: only these tables, or this one, by name: `model/task/recipe`, or the end of that after a slash where only
+            one table has it. Without any, all with enough trials.
         score: how many full trials plain best-of-n needs to expect this score is said, too.
         min_gain: in the score's unit, without a budget; None: 0.005.
         train_examples: of somebody who has no trials yet, how many examples theirs will train on: only the tables

@@ -46,7 +46,10 @@ TRACK = Annotated[
     str,
     typer.Option(metavar="NAME", help="cold; or transfer: strategies are shown the trials of the model's other tasks."),
 ]
-TABLES = Annotated[list[str], typer.Option(metavar="MODEL/TASK/RECIPE", help="This trial table only; may be repeated.")]
+TABLES = Annotated[
+    list[str],
+    typer.Option(metavar="MODEL/TASK/RECIPE", help="This trial table only, or the end of its name; may be repeated."),
+]
 MODELS = Annotated[list[str], typer.Option(metavar="M", help="This model only; may be repeated.")]
 TASKS = Annotated[list[str], typer.Option(metavar="T", help="This task only; may be repeated.")]
 RECIPES = Annotated[list[str], typer.Option(metavar="R", help="This recipe only; may be repeated.")]

@@ -12,6 +12,7 @@ from seedbench.display.axes import Axis
 from seedbench.display.charts import beside
 from seedbench.errors import SelectionError
 from seedbench.files import new_folder
+from seedbench.trialset import ending_in
 
 if TYPE_CHECKING:
     import altair as alt
@@ -121,7 +122,7 @@ def _files(evaluation: Evaluation) -> dict[str, str]:
 
 def _named(table: str, evaluation: Evaluation) -> str:
     names = table_names(evaluation)
-    fitting = [name for name in names if name == table] or [name for name in names if name.endswith(f"/{table}")]
+    fitting = ending_in(table, names)
     if len(fitting) != 1:
         raise SelectionError(f"{len(fitting)} tables of the evaluation end in {table!r}; it has {', '.join(names)}")
     return fitting[0]

@@ -11,7 +11,7 @@ from seedbench.errors import SelectionError
 from seedbench.randomness import SEED_RULE, strategy_stream
 from seedbench.replay.replicates import prepare
 from seedbench.replay.source import RecordedTrials
-from seedbench.trialset import Selection, TrialSet, TrialTable, resolve_trials, whole_number
+from seedbench.trialset import Selection, TrialSet, TrialTable, ending_in, resolve_trials, whole_number
 
 
 def open_campaign(
@@ -59,10 +59,10 @@ def open_campaign(
 
 
 def _named(name: str, selection: Selection) -> TrialTable:
-    tables = resolve_trials(selection).tables
-    fitting = [one for one in tables if one.name == name] or [one for one in tables if one.name.endswith(f"/{name}")]
+    tables = {one.name: one for one in resolve_trials(selection).tables}
+    fitting = ending_in(name, list(tables))
     if len(fitting) != 1:
         several = f"{len(fitting)} trial tables end in" if fitting else "no trial table"
-        there = ", ".join(one.name for one in fitting or tables)
+        there = ", ".join(fitting or tables)
         raise SelectionError(f"{several} {name!r}: {'they' if fitting else 'there'} are {there}")
-    return fitting[0]
+    return tables[fitting[0]]

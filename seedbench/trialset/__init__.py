@@ -13,7 +13,7 @@ from seedbench.trialset.reproduced import Reproduction, TableDrawnFrom, TrainedA
 from seedbench.trialset.resampled import ExamplesError
 from seedbench.trialset.sanity import curve_words, diverged_words, ended_words, seeds_words
 from seedbench.trialset.schema import as_measured
-from seedbench.trialset.selection import Selection, SelectionKeywords, refuse_unknown, whole_number
+from seedbench.trialset.selection import Selection, SelectionKeywords, ending_in, refuse_unknown, whole_number
 from seedbench.trialset.table import TrialTable, majority_score_of
 from seedbench.trialset.validate import validate_folder
 from seedbench.trialset.write import to_arrow, write_trials
@@ -38,6 +38,7 @@ __all__ = [
     "as_measured",
     "curve_words",
     "diverged_words",
+    "ending_in",
     "ended_words",
     "files",
     "hub",

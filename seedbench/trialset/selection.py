@@ -41,7 +41,7 @@ class Selection:
     Attributes:
         trials: a folder, a Hub dataset, or what `load_trials` returned; None for the bundled trial set.
         revision: tag, branch or commit, if `trials` is a Hub dataset.
-        tables: names of tables, `model/task/recipe`.
+        tables: names of tables, `model/task/recipe`, or the end of one after a slash where only one table has it.
         models: of tables, so too `tasks` and `recipes`; a table is selected that fits in all four.
         tasks: see `models`.
         recipes: see `models`.
@@ -77,6 +77,8 @@ class Selection:
         kept = tuple(tables)
         for kind, of in _KINDS.items():
             wanted, known = getattr(self, f"{kind}s"), sorted({of(table) for table in tables})
+            if kind == "table":
+                wanted = tuple(_whole(one, known, name) for one in wanted)
             for one in wanted:
                 if one not in known:
                     raise SelectionError(f"unknown {kind} {one!r}: trial set {name} has {', '.join(known)}")
@@ -85,6 +87,19 @@ class Selection:
             there = ", ".join(table.name for table in tables)
             raise SelectionError(f"no trial table of trial set {name} fits the selection; it has {there}")
         return kept
+
+
+def ending_in(wanted: str, names: Sequence[str]) -> list[str]:
+    """Of tables' names that which is this one; else those that end in it after a slash."""
+    return [name for name in names if name == wanted] or [name for name in names if name.endswith(f"/{wanted}")]
+
+
+def _whole(wanted: str, names: Sequence[str], trial_set: str) -> str:
+    """The name of the one table that is meant; what is none stays as it is."""
+    found = ending_in(wanted, names)
+    if len(found) > 1:
+        raise SelectionError(f"{len(found)} tables of trial set {trial_set} end in {wanted!r}: {', '.join(found)}")
+    return found[0] if found else wanted
 
 
 _KINDS = {

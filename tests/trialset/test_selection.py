@@ -47,6 +47,14 @@ def test_the_tables_that_fit_in_all(trials):
     every = [table.name for table in trials.tables]
     assert names() == every and names(tables=every[1]) == [every[1]]
     assert names(tasks="sst2") == [name for name in every if "/sst2/" in name]
+    assert names(tables="sst2/few") == names(tables=["mini/sst2/few", "sst2/few"]) == ["mini/sst2/few"]
+    assert names(tables="other") == ["mini/sst2/other"]
+    with pytest.raises(
+        SelectionError, match="2 tables of trial set synthetic end in .few.: mini/mrpc/few"
+    ):
+        names(tables="few")
+    with pytest.raises(SelectionError, match="unknown table 'ew': trial set synthetic has mini/mrpc/"):
+        names(tables="ew")
     with pytest.raises(SelectionError, match="unknown table 'm/t/r': trial set synthetic has mini/mrpc/"):
         names(tables="m/t/r")
     other = next(name for name in every if "/sst2/" not in name)

@@ -17,6 +17,8 @@ import pytest
 from hypothesis import settings
 
 from seedbench.cli import main
+from seedbench.errors import CannotSeal
+from seedbench.sandbox import open_sandbox
 from seedbench.trialset import TrialSet, load_trials
 from tests.browser import browser  # noqa: F401 - a fixture
 from tests.order import pytest_collection_modifyitems, pytest_configure  # noqa: F401 - hooks
@@ -42,6 +44,15 @@ def nothing_to_collect() -> Iterator[None]:
     gc.freeze()
     yield
     gc.unfreeze()
+
+
+@pytest.fixture(scope="session")
+def sealing() -> None:
+    """Skips where no process can be sealed."""
+    try:
+        open_sandbox().close()
+    except CannotSeal as reason:
+        pytest.skip(str(reason))
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from seedbench import CannotSeal, load_trials
-from seedbench.sandbox import open_sandbox
+from seedbench import load_trials
 from seedbench.submission import ENTRY, SOURCE
 from tests.entries import HONEST, REPLICATES, claim, enter
 from tests.hub.client import Client
@@ -20,11 +19,7 @@ BACKTICKS = "def strategy(campaign):\n    raise ValueError('`' * 5 + '</details>
 
 
 @pytest.fixture(scope="module")
-def hub() -> Iterator[LocalHub]:
-    try:
-        open_sandbox().close()
-    except CannotSeal as reason:
-        pytest.skip(str(reason))
+def hub(sealing: None) -> Iterator[LocalHub]:
     with LocalHub() as hub:
         hub.new_repo("dataset", REPO, False, "maintainer")
         hub.push(REPO, {"README.md": b"# Entries\n", "submissions/taken/strategy.py": b"x = 1\n"})

@@ -17,11 +17,10 @@ from leaderboard import suspect
 from leaderboard.perturbed import perturbed
 from leaderboard.suspect import Fall, examine, gain_of, journal_of, said
 from leaderboard.unfinished import Journal
-from seedbench import CannotSeal, SeedbenchError, evaluate, load_trials
+from seedbench import SeedbenchError, evaluate, load_trials
 from seedbench.campaign import shown_loss
 from seedbench.randomness import stream
 from seedbench.replay import ReplayOptions
-from seedbench.sandbox import open_sandbox
 from seedbench.strategy import load_strategy, shipped
 from seedbench.trialset import TrialSet, TrialTable
 from tests.entries import claim, enter
@@ -226,11 +225,7 @@ def test_trials_that_ended_early_go_on_among_themselves(trials):
     assert np.array_equal(world.score[3], table.score[3])
 
 
-def test_the_command_line(run, monkeypatch, trials_folder, tmp_path):
-    try:
-        open_sandbox().close()
-    except CannotSeal as reason:
-        pytest.skip(str(reason))
+def test_the_command_line(sealing, run, monkeypatch, trials_folder, tmp_path):
     folder = tmp_path / "submissions"
     source = "def strategy(campaign):\n    trial = campaign.start()\n    trial.advance()\n    return trial\n"
     enter(folder, "one-look", source, claim(load_trials(trials_folder)))
@@ -255,12 +250,8 @@ def strategy(campaign):
 """
 
 
-def test_what_is_interrupted_goes_on_and_says_the_same(trials_folder, tmp_path):
+def test_what_is_interrupted_goes_on_and_says_the_same(sealing, trials_folder, tmp_path):
     """By Ctrl-C, and then by SIGKILL; without a seed, which is drawn once. No world is played twice."""
-    try:
-        open_sandbox().close()
-    except CannotSeal as reason:
-        pytest.skip(str(reason))
     (tmp_path / "mine.py").write_text(WAITS)
     words = ["mine.py", "--public", str(trials_folder), "--replicates", "4", "--worlds", "5", "--processes", "1"]
     cache = tmp_path / "cache"
@@ -300,12 +291,8 @@ def test_what_is_interrupted_goes_on_and_says_the_same(trials_folder, tmp_path):
     assert len(set(kept)) == len(kept) > 7
 
 
-def test_interrupted_where_nothing_can_be_kept(board, tmp_path):
+def test_interrupted_where_nothing_can_be_kept(sealing, board, tmp_path):
     """It does not say that what is done is kept."""
-    try:
-        open_sandbox().close()
-    except CannotSeal as reason:
-        pytest.skip(str(reason))
     (tmp_path / "mine.py").write_text(WAITS)
     (tmp_path / "cache").write_text("")
     running = subprocess.Popen(

@@ -18,9 +18,8 @@ from leaderboard.measure import Order, earlier_campaigns
 from leaderboard.results import read_result
 from leaderboard.runs import prepare
 from leaderboard.verify import entries_of, verify_all
-from seedbench import CannotSeal, load_trials
+from seedbench import load_trials
 from seedbench.replay import table_sha256
-from seedbench.sandbox import open_sandbox
 from tests.entries import HONEST, REPLICATES, claim, enter
 from tests.synthetic import split_like_training, write
 
@@ -50,12 +49,7 @@ strategy = Upto()
 """
 
 
-@pytest.fixture(scope="module", autouse=True)
-def sealing():
-    try:
-        open_sandbox().close()
-    except CannotSeal as reason:
-        pytest.skip(str(reason))
+pytestmark = pytest.mark.usefixtures("sealing")
 
 
 @pytest.fixture(scope="module")

@@ -35,11 +35,10 @@ from leaderboard.results import (
 )
 from leaderboard.runs import prepare
 from leaderboard.verify import close_board, entries_of, main, table_of, verify_all
-from seedbench import CannotSeal, SeedbenchError, load_trials
+from seedbench import SeedbenchError, load_trials
 from seedbench.commands import exit_code
 from seedbench.errors import StrategyFailed
 from seedbench.evaluation import Apart, evaluate
-from seedbench.sandbox import open_sandbox
 from seedbench.strategy import load_strategy, shipped
 from seedbench.trialset import TrialsIdentity
 from tests.entries import HONEST, REPLICATES, claim, enter
@@ -50,12 +49,7 @@ ROOT = Path(__file__).parents[2]
 BOARD = "held-out-2-cold-1.0"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def sealing():
-    try:
-        open_sandbox().close()
-    except CannotSeal as reason:
-        pytest.skip(str(reason))
+pytestmark = pytest.mark.usefixtures("sealing")
 
 
 @pytest.fixture(scope="module")

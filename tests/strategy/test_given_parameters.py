@@ -12,9 +12,8 @@ import pytest
 from seedbench import evaluate
 from seedbench.advice import advise
 from seedbench.checks import check_strategy
-from seedbench.errors import CannotSeal, StrategyFileError
+from seedbench.errors import StrategyFileError
 from seedbench.evaluation import Evaluation
-from seedbench.sandbox import open_sandbox
 from seedbench.strategy import file_of, load_strategy, parameters_of, parse_settings
 from tests.curves import Curves, run, trained
 
@@ -65,15 +64,6 @@ def write(tmp_path) -> Callable[[str], str]:
 @pytest.fixture
 def file(write) -> str:
     return write(EARLY)
-
-
-@pytest.fixture
-def sealed():
-    """Skips where no process can be sealed."""
-    try:
-        open_sandbox().close()
-    except CannotSeal as reason:
-        pytest.skip(str(reason))
 
 
 def trains(strategy) -> list[int]:
@@ -159,7 +149,7 @@ def test_its_parameters_are_listed(file):
 # --- the same everywhere ----------------------------------------------------------------------------------------------
 
 
-def test_the_same_bytes_sealed_or_not_and_in_other_processes(sealed, file, trials):
+def test_the_same_bytes_sealed_or_not_and_in_other_processes(sealing, file, trials):
     given = f"{file}(trials=4, checkpoints=2)"
     found = [
         evaluate(given, trials, replicates=4, budgets=[2], recipes="few", against="start_many(fraction=0.5)", **options)
@@ -288,7 +278,7 @@ def test_what_the_author_did_not_foresee_comes_with_their_own_line(file):
 @pytest.mark.parametrize(
     "given", ["{}(trials=0)", "{}(trails=1)", "{}:plain(x=1)", "{}(trials='many')", "start_many(fraction=7)"]
 )
-def test_a_sealed_process_refuses_the_same(sealed, file, trials, given):
+def test_a_sealed_process_refuses_the_same(sealing, file, trials, given):
     said = []
     for sandbox in (False, True):
         with pytest.raises(StrategyFileError) as refusal:

@@ -49,9 +49,7 @@ def test_the_tables_that_fit_in_all(trials):
     assert names(tasks="sst2") == [name for name in every if "/sst2/" in name]
     assert names(tables="sst2/few") == names(tables=["mini/sst2/few", "sst2/few"]) == ["mini/sst2/few"]
     assert names(tables="other") == ["mini/sst2/other"]
-    with pytest.raises(
-        SelectionError, match="2 tables of trial set synthetic end in .few.: mini/mrpc/few"
-    ):
+    with pytest.raises(SelectionError, match="2 tables of trial set synthetic end in .few.: mini/mrpc/few"):
         names(tables="few")
     with pytest.raises(SelectionError, match="unknown table 'ew': trial set synthetic has mini/mrpc/"):
         names(tables="ew")

@@ -172,8 +172,8 @@ def test_trials_are_counted_of_the_tables_where_it_is_known_how_many_fail():
     )
 
 
-def test_the_bundled_set_has_one_pair_that_differs_in_one_fault_alone():
-    """What the words say of it, counted apart from them; the other pairs differ in two fields or in three."""
+def test_the_bundled_set_has_two_pairs_that_differ_in_one_fault_alone():
+    """What the words say of them, counted apart from them; the other pairs differ in two fields or in three."""
     tables = load_trials().tables
     differing = {
         (one.recipe, other.recipe): {name for name in one.fields if one.fields[name] != other.fields[name]}
@@ -182,7 +182,9 @@ def test_the_bundled_set_has_one_pair_that_differs_in_one_fault_alone():
     }
     alone = {names: fields for names, fields in differing.items() if len(fields) == 1 and fields & {*FAULTS}}
     without, corrected = "few64-5-epochs-no-bias-correction-lr4e-4", "few64-5-epochs-lr4e-4"
-    assert alone == dict.fromkeys([(without, corrected), (corrected, without)], {"bias_correction"})
+    without128, corrected128 = "few128-5-epochs-no-bias-correction-lr3e-4", "few128-5-epochs-lr3e-4"
+    twins = [(without, corrected), (without128, corrected128)]
+    assert alone == dict.fromkeys([*twins, *(twin[::-1] for twin in twins)], {"bias_correction"})
     pairs = recipe_pairs(tables, tables, "held-out-2", 8)
     told = {
         (pair.faulty, pair.mended): (
@@ -193,16 +195,18 @@ def test_the_bundled_set_has_one_pair_that_differs_in_one_fault_alone():
         )
         for pair in pairs
     }
-    few64 = "few64-5-epochs-no-bias-correction-lr3e-4"
-    few128 = [f"few128-5-epochs-no-bias-correction-lr{rate}" for rate in ("2e-4", "3e-4")]
+    few64, few128 = "few64-5-epochs-no-bias-correction-lr3e-4", "few128-5-epochs-no-bias-correction-lr2e-4"
     assert told == {
         (without, corrected): ("test", 1, True, True, True, True),
+        (without128, corrected128): ("test", 1, True, True, True, True),
         (few64, corrected): ("test", 2, False, True, True, False),
+        (few128, corrected128): ("test", 2, False, True, True, True),
         (corrected, "few64-all"): ("dev", 2, False, False, False, False),
+        (corrected128, "few128-all"): ("dev", 2, False, False, False, False),
         (few64, "few64-all"): ("dev", 3, False, False, False, False),
         (without, "few64-all"): ("dev", 3, True, True, True, False),
-        (few128[0], "few128-all"): ("dev", 3, False, True, False, False),
-        (few128[1], "few128-all"): ("dev", 3, True, True, True, False),
+        (few128, "few128-all"): ("dev", 3, False, True, False, False),
+        (without128, "few128-all"): ("dev", 3, True, True, True, False),
     }
     assert all(pair.diverged[1] == 0 and pair.steps == (2 if pair.mended.endswith("-all") else 1) for pair in pairs)
 

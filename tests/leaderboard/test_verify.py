@@ -601,9 +601,10 @@ def test_verification_compares_all_that_is_verified(verified):
     assert read_comparisons(folder, board, "hidden") == NONE
 
 
-def test_campaigns_survive_the_file(folder, claimed, tmp_path):
-    campaigns = evaluate("full_trials", str(folder), replicates=REPLICATES).campaigns
-    result = replace(named("a", claimed), campaigns=campaigns)
+def test_campaigns_survive_the_file(folder, tmp_path):
+    measured = evaluate("full_trials", str(folder), replicates=REPLICATES)
+    campaigns = measured.campaigns
+    result = replace(named("a", measured), campaigns=campaigns)
     write_result(tmp_path, result)
     found = read_result(tmp_path, "a")
     assert found == result

@@ -173,9 +173,11 @@ def verify(entry: Path, verification: Verification, *, again: bool = False) -> R
     if known is not None and not verification.other_packages and not _packages_as_here(known):
         known = None
     if known is not None and known.key == key and known.verdict != BAD_SUBMISSION:
-        # What else is in a bad one's folder is not in its key; what the organisers wrote since is in none.
-        changed = known.claimed is not None and bool(known.claimed.strategy.parameters)
-        return replace(known, organisers=known.source_sha256 in verification.baselines and not changed)
+        # What else is in a bad one's folder is not in its key.
+        marked = _with_organisers(known, verification)
+        if marked != known:
+            write_result(verification.folder, marked)
+        return marked
     result = _run_twice(entry, key, replace(verification, earlier=()) if again else verification)
     if result is None or result.verdict == NOT_MEASURED:
         return result
@@ -184,6 +186,12 @@ def verify(entry: Path, verification: Verification, *, again: bool = False) -> R
     with suppress(OSError):  # not empty: another entry is on its way
         (verification.folder / WORK).rmdir()
     return result
+
+
+def _with_organisers(result: Result, verification: Verification) -> Result:
+    """A result with what the organisers wrote since of which entries are theirs: that is in no key."""
+    changed = result.claimed is not None and bool(result.claimed.strategy.parameters)
+    return replace(result, organisers=result.source_sha256 in verification.baselines and not changed)
 
 
 def _packages_as_here(result: Result) -> bool:
@@ -220,7 +228,7 @@ def _run(entry: Path, key: Key, verification: Verification, number: int) -> Resu
             and _packages_as_here(left)
             and (verification.earlier or not left.taken_over)
         ):
-            return left
+            return _with_organisers(left, verification)
     return _measure(entry, key, verification, out)
 
 

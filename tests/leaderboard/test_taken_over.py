@@ -16,6 +16,7 @@ from rich.console import Console
 
 from leaderboard.build import main as build
 from leaderboard.measure import Order, earlier_campaigns
+from leaderboard.pull_requests import comment_of
 from leaderboard.results import read_result, write_result
 from leaderboard.runs import prepare
 from leaderboard.verify import entries_of, verify_all
@@ -96,6 +97,8 @@ def test_only_the_new_table_is_measured_and_it_is_said(place, sets, tmp_path):
     shutil.rmtree(place / "results" / NEW)
     results, said = verify(place, sets["1.1.0"])
     for result, whole in zip(results, anew, strict=True):
+        comment = comment_of(result.slug, result, prepared(place, sets["1.1.0"]))
+        assert "Not all of it was run for this board: campaigns on 1 of 2 tables" in comment
         assert result.taken_over == {FIRST: OLD} and len(result.tables) == 2
         assert result.measured == whole.measured and same_campaigns(result, whole)
     assert f"campaigns on 1 of 2 tables, which have not changed, are those of {OLD}; in either run a batch" in said

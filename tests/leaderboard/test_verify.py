@@ -249,8 +249,8 @@ def test_what_other_packages_gave_is_measured_again_with_those_that_are_pinned(v
     found = read_result(public, "a")
     entries = entries_of(tmp_path / "submissions")
 
-    def verified_with(packages, **options):
-        write_result(public, replace(found, packages=packages))
+    def verified_with(packages, pins=found.pins, **options):
+        write_result(public, replace(found, packages=packages, pins=pins))
         written = (public / "a.json").stat().st_mtime_ns
         (result,) = verify_all(entries, replace(verifying(), **options), quiet())
         return result.packages, (public / "a.json").stat().st_mtime_ns != written
@@ -260,6 +260,7 @@ def test_what_other_packages_gave_is_measured_again_with_those_that_are_pinned(v
     assert verified_with(others, other_packages=True) == (others, False)
     assert verified_with(None) == (None, False)
     assert verified_with(differences()) == (differences(), False)
+    assert verified_with(differences(), pins="0" * 64) == (differences(), True)  # the same words, of other versions
 
 
 def alive(pid: int) -> bool:
@@ -440,6 +441,12 @@ def test_the_organisers_list_may_come_later(verifying, verified_before, tmp_path
     known.write_text(json.dumps({"a": before.source_sha256}))
     (after,) = verify_all(entries, verifying(baselines=known), quiet())
     assert (before.organisers, after) == (False, replace(before, organisers=True))
+    public = tmp_path / "results" / BOARD / "public"
+    assert read_result(public, "a") == after  # of which the site is made
+    write_result(public / ".work" / "a" / "1", before)  # as a call leaves it that was ended before the list came
+    (public / "a.json").unlink()
+    (again,) = verify_all(entries, verifying(baselines=known), quiet())
+    assert again == after
 
 
 def test_parameters_are_given_and_make_another_entry_of_the_organisers_source(verifying, folder, claimed, tmp_path):

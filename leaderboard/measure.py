@@ -106,6 +106,11 @@ def measure(order: Order) -> Result | None:
         except SeedbenchError as error:
             return replace(blank, said=str(error))
     trials = load_trials(order.trials, revision=order.revision)
+    if trials.sha256 != order.key.trials_sha256:
+        raise SeedbenchError(
+            f"{order.trials}: its SHA-256 is {trials.sha256}, and was {order.key.trials_sha256} when the verification "
+            "began; begin again"
+        )
     strategy = Strategy(
         entry.slug, entry.source, SOURCE, entry.attribute, sealed=True, parameters=checked_parameters(entry.parameters)
     )

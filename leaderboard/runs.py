@@ -262,7 +262,7 @@ def _measure(entry: Path, key: Key, verification: Verification, out: Path) -> Re
         entry=str(entry.absolute()),
         key=key,
         board=verification.board,
-        trials=verification.source,
+        trials=os.path.abspath(source) if os.path.isdir(source := verification.source) else source,
         revision=verification.trials.revision,
         hidden=verification.hidden,
         processes=verification.processes,

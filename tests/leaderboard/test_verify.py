@@ -392,6 +392,20 @@ def test_entries_take_part_in_later_boards_too(verifying, verified_before, claim
     assert [board.name for board in read_boards(results)] == ["held-out-2-cold-1.1", BOARD]
 
 
+def test_a_trial_set_is_that_of_the_folder_one_is_in(folder, verified_before, tmp_path, monkeypatch):
+    """And is measured on only while it is the one that the verification began with."""
+    verified_before("a")
+    monkeypatch.chdir(folder.parent)
+    results, how = tmp_path / "results", {"replicates": REPLICATES, "processes": 1, "hours": 1.0}
+    verification = prepare(None, folder.name, None, "cold", results, **how)
+    (entry,) = entries_of(tmp_path / "submissions")
+    (again,) = verify_all([entry], verification, quiet(), again=True)
+    assert again.verified
+    key = replace(again.key, trials_sha256="0" * 64)
+    with pytest.raises(SeedbenchError, match=r"small: its SHA-256 is [0-9a-f]{64}, and was 0{64} when .* begin again"):
+        measure(Order(str(entry), key, verification.board, str(folder), None, False, 1, str(tmp_path), 0))
+
+
 def test_an_example_that_fails_is_the_entrys_own_failure(verifying, claimed, tmp_path, monkeypatch):
     """The example is one more run, in which an entry can do what it did in no other one."""
     enter(tmp_path / "submissions", "a", HONEST, claimed)

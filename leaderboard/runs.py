@@ -169,7 +169,9 @@ def verify(entry: Path, verification: Verification, *, again: bool = False) -> R
         SeedbenchError: what is not the entry's fault: this machine cannot seal, no trial set, no room for the result.
     """
     key = verification.key(entry)
-    known = None if again else read_result(verification.folder, entry.name)
+    work = verification.folder / WORK / entry.name
+    writing = (work / str(RUNS) / f"{entry.name}.json").exists()  # a call was ended, and left half of a result maybe
+    known = None if again or writing else read_result(verification.folder, entry.name)
     if known is not None and not verification.other_packages and not _packages_as_here(known):
         known = None
     if known is not None and known.key == key and known.verdict != BAD_SUBMISSION:
@@ -182,9 +184,9 @@ def verify(entry: Path, verification: Verification, *, again: bool = False) -> R
     if result is None or result.verdict == NOT_MEASURED:
         return result
     write_result(verification.folder, result)
-    remove_folder(verification.folder / WORK / entry.name)
+    remove_folder(work)
     with suppress(OSError):  # not empty: another entry is on its way
-        (verification.folder / WORK).rmdir()
+        work.parent.rmdir()
     return result
 
 

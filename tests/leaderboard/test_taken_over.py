@@ -157,6 +157,18 @@ def test_campaigns_of_another_result_are_told(place):
         read_result(folder, "upto")
 
 
+def test_a_call_that_was_ended_while_it_wrote_goes_on(place, sets):
+    """Both runs are there, the campaigns are theirs, and the numbers are still those of before."""
+    folder = place / "results" / OLD / "public"
+    upto = read_result(folder, "upto")
+    for run in ("1", "2"):
+        write_result(folder / ".work" / "upto" / run, upto)
+    shutil.copy(folder / "honest.parquet", folder / "upto.parquet")
+    (result,), _ = verify(place, sets["1.0.0"], "upto")
+    assert result == upto and same_campaigns(result, upto)
+    assert same_campaigns(read_result(folder, "upto"), upto) and not (folder / ".work").exists()
+
+
 def test_where_runs_differ_that_took_campaigns_over_both_are_done_without(place, sets, monkeypatch):
     """Each draws a batch: one may meet the replicate that is not what it was, the other not."""
     (whole,), _ = verify(place, sets["1.1.0"], "upto", again=True)

@@ -140,12 +140,16 @@ def read_board(folder: Path) -> Board:
     """The board in a folder.
 
     Raises:
-        SeedbenchError: there is none, or it is the board of another folder.
+        SeedbenchError: there is none, it is the board of another folder, or of a version that is none.
     """
     advice = "a board is what leaderboard.verify writes"
     board = read_json(folder / FILE, Board, error=SeedbenchError, advice=advice)
     if (found := board.name) != (name := folder.absolute().name):
         raise SeedbenchError(f"{folder / FILE}: must be of the board {name}, found {found[:80]!r}; {advice}")
+    try:
+        parse(board.trials.version)
+    except ValueError as error:
+        raise SeedbenchError(f"{folder / FILE}: {error}; {advice}") from None
     return board
 
 

@@ -6,16 +6,19 @@ with `pip install --require-hashes`, which compares files with the hashes. Versi
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from leaderboard.boards import HERE
+from leaderboard.boards import HERE, sha256_of
 from seedbench.errors import SeedbenchError
 
 REQUIREMENTS = HERE / "requirements.txt"
 PYTHON = "3.11"  # whose wheels are pinned
+#: `pins_sha256` of what was pinned when results did not say it yet; it was always the same.
+FIRST_PINS = "adefee50d5be5b5b744f9db911a899a3e19e4da1cafd146b92bb41932adba5ed"
 
 _PIN = re.compile(r"([a-z0-9-]+)==(\S+) --hash=sha256:[0-9a-f]{64}")
 _SHOWN = 4  # differences, in a line
@@ -35,6 +38,15 @@ def pinned(requirements: Path = REQUIREMENTS) -> dict[str, str]:
             raise SeedbenchError(f"{requirements}, line {number}: must be package==version --hash=sha256:…")
         pins[pin[1]] = pin[2]
     return pins
+
+
+def pins_sha256(requirements: Path = REQUIREMENTS) -> str:
+    """Of the versions that are pinned, Python's among them: what "as it is pinned" means changes with them.
+
+    Raises:
+        SeedbenchError: as `pinned`.
+    """
+    return sha256_of(json.dumps([PYTHON, pinned(requirements)], sort_keys=True).encode())
 
 
 def differences(requirements: Path = REQUIREMENTS) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from typing import Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from leaderboard.boards import Board, belongs
-from leaderboard.environment import differences
+from leaderboard.environment import differences, pins_sha256
 from leaderboard.results import BAD_SUBMISSION, VERIFIED, Key, Result, read_result, write_result
 from seedbench.commands import open_console
 from seedbench.documents import Positive, Sha256, from_json
@@ -31,6 +31,8 @@ from seedbench.trialset import Selection, TrialSet, load_trials
 ANOTHER_BOARD = 3  # exit code: the entry is not of this board
 
 _EXAMPLE_BUDGET = 8  # or less, where the table does not admit it
+# What a result has of its entry, by the same name.
+_OF_ENTRY = ("name", "authors", "url", "license", "source_sha256", "attribute", "claimed")
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def measure(order: Order) -> Result | None:
         SeedbenchError: what is not the entry's fault: no trial set, a machine that cannot seal.
     """
     folder, board = Path(order.entry), order.board
-    blank = Result(folder.name, order.key, BAD_SUBMISSION, name=folder.name, packages=differences())
+    blank = Result(folder.name, order.key, BAD_SUBMISSION, name=folder.name, packages=differences(), pins=pins_sha256())
     try:
         entry = read_submission(folder)
     except SeedbenchError as error:
@@ -95,7 +97,7 @@ def measure(order: Order) -> Result | None:
         return None
     blank = replace(
         blank,
-        **{name: getattr(entry, name) for name in ("name", "authors", "url", "license", "source_sha256", "claimed")},
+        **{name: getattr(entry, name) for name in _OF_ENTRY},
         organisers=entry.source_sha256 in order.baselines and not entry.parameters,
     )
     if not blank.organisers:
@@ -104,6 +106,11 @@ def measure(order: Order) -> Result | None:
         except SeedbenchError as error:
             return replace(blank, said=str(error))
     trials = load_trials(order.trials, revision=order.revision)
+    if trials.sha256 != order.key.trials_sha256:
+        raise SeedbenchError(
+            f"{order.trials}: its SHA-256 is {trials.sha256}, and was {order.key.trials_sha256} when the verification "
+            "began; begin again"
+        )
     strategy = Strategy(
         entry.slug, entry.source, SOURCE, entry.attribute, sealed=True, parameters=checked_parameters(entry.parameters)
     )
@@ -168,7 +175,8 @@ def _same_rule(result: Result, blank: Result, parameters: Mapping[str, Any]) -> 
     return (
         result.verified
         and result.measured is not None
-        and (result.source_sha256, result.packages) == (blank.source_sha256, blank.packages)
+        and (result.source_sha256, result.attribute) == (blank.source_sha256, blank.attribute)
+        and (result.packages, result.pins) == (blank.packages, blank.pins)
         and result.measured.strategy.parameters == parameters
         and (one.seed, one.replicates) == (other.seed, other.replicates)
     )

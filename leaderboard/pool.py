@@ -28,7 +28,7 @@ from seedbench.commands import application, open_console, run
 from seedbench.documents import to_json
 from seedbench.errors import SeedbenchError
 from seedbench.files import write_file
-from seedbench.replay import admitted_budgets, pool_size_of, scored_tables
+from seedbench.replay import TRIALS_PER_BUDGET, admitted_budgets, pool_size_of, scored_tables
 from seedbench.text import counted
 from seedbench.trialset import BUNDLED, TrialSet, TrialsIdentity, TrialTable, load_trials
 
@@ -83,7 +83,7 @@ def _too_small(table: TrialTable, budget: int) -> Iterator[str]:
     if not (size := pool_size_of(table)).admits(budget):
         yield (
             f"{table.name} has pools of {size.trials} trials; the public one takes part in a budget of {budget}, which "
-            f"needs {4 * budget}"
+            f"needs {TRIALS_PER_BUDGET * budget}"
         )
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from leaderboard.results import NOT_MEASURED, Result, comparable_claim, gap_closed
+from leaderboard.results import NOT_MEASURED, Result, comparable_claim, gap_closed, taken_over_words
 from leaderboard.runs import WORK, Verification, verify
 from seedbench.errors import SeedbenchError
 from seedbench.files import remove_folder, write_file
@@ -177,6 +177,8 @@ def _lines(slug: str, result: Result | None, verification: Verification) -> Iter
     yield f"| claimed | {gap_closed(result.claimed)}{'' if claim else ' (of other trials or another seed)'} |"
     yield f"| measured | {gap_closed(result.measured)} |"
     yield "\nTwo runs in sealed processes gave the same result. What was measured counts."
+    if result.taken_over:
+        yield f"\nNot all of it was run for this board: {taken_over_words(result)}."
     if board.closed:
         yield f"\nBoard `{board.name}` is closed: the entry takes part in the next one."
 

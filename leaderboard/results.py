@@ -12,9 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from leaderboard.boards import RESULTS, Board
+from leaderboard.environment import FIRST_PINS
 from seedbench.documents import Positive, Sha256, read_json, to_json
-from seedbench.errors import SeedbenchError
-from seedbench.evaluation import Evaluation
+from seedbench.errors import SeedbenchError, SelectionError
+from seedbench.evaluation import Evaluation, refuse_others
 from seedbench.files import write_file
 from seedbench.replay import BATCH, Decisions
 
@@ -66,8 +67,10 @@ class Result:
         url: as the entry gives it.
         license: of its source.
         source_sha256: of its source.
+        attribute: what the source binds the strategy to; results that do not say are of entries that all had this one.
         organisers: whether the source is that of one of the organisers' entries.
         packages: what was not as `requirements.txt` pins it where this was measured; None where that was not recorded.
+        pins: SHA-256 of what `requirements.txt` pinned then; results that do not say are of before it first changed.
         claimed: what its authors measured.
         measured: what counts; None unless verified.
         example: one campaign's decisions; None unless verified, and on the hidden pool, whose seeds it shows.
@@ -87,8 +90,10 @@ class Result:
     url: str | None = None
     license: str = ""
     source_sha256: str = ""
+    attribute: str = "strategy"
     organisers: bool = False
     packages: tuple[str, ...] | None = None
+    pins: Sha256 = FIRST_PINS
     claimed: Evaluation | None = None
     measured: Evaluation | None = None
     example: Decisions | None = None
@@ -125,7 +130,7 @@ def read_result(folder: Path, slug: str) -> Result | None:
     """The result of an entry; None where there is none.
 
     Raises:
-        SeedbenchError: the file is none.
+        SeedbenchError: the file is none, or the campaigns beside it are not those that it has the numbers of.
     """
     file = folder / f"{slug}.json"
     if not file.exists():
@@ -140,7 +145,9 @@ def read_result(folder: Path, slug: str) -> Result | None:
     try:
         table = pq.read_table(folder / f"{slug}.parquet")
         campaigns = {name: table[name].to_numpy() for name in table.column_names}
-    except (OSError, pa.ArrowException, KeyError, ValueError, OverflowError, MemoryError) as error:
+        if result.measured is not None:
+            refuse_others(campaigns, result.measured.rows, result.measured.replicates)
+    except (OSError, pa.ArrowException, KeyError, ValueError, OverflowError, MemoryError, SelectionError) as error:
         message = " ".join(str(error).split())[:200]
         raise SeedbenchError(
             f"{folder / slug}.parquet: cannot be read beside {slug}.json: {message}; measure it again: "
@@ -173,7 +180,7 @@ def taken_over_words(result: Result) -> str:
     boards = " and ".join(sorted(set(result.taken_over.values())))
     return (
         f"campaigns on {len(result.taken_over)} of {len(result.tables)} tables, which have not changed, are those of "
-        f"{boards}; {min(BATCH, result.key.replicates)} replicates of each, drawn at random, came out the same again"
+        f"{boards}; in either run a batch of up to {BATCH} replicates of each, drawn at random, came out the same again"
     )
 
 

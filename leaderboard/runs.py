@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from leaderboard.boards import BASELINES, HERE, Board, open_board, read_baselines, read_boards, sha256_of
-from leaderboard.environment import differences
+from leaderboard.environment import differences, pins_sha256
 from leaderboard.measure import ANOTHER_BOARD, Order
 from leaderboard.results import BAD_SUBMISSION, NOT_MEASURED, Key, Result, read_result, write_result
 from seedbench.documents import to_json
@@ -25,6 +25,7 @@ from seedbench.replay import TRACKS
 from seedbench.sandbox.submittable import SOURCE_BYTES
 from seedbench.submission import ENTRY, ENTRY_BYTES, SOURCE, read_file
 from seedbench.trialset import TrialSet, load_trials
+from seedbench.trialset.versions import parse
 
 RUNS = 2
 WORK = ".work"  # folder in a board's, with the runs of entries that are not done
@@ -144,8 +145,12 @@ def _earlier(board: Board, results: Path) -> tuple[Path, ...]:
     """Where the public results of earlier boards are; on the transfer track campaigns depend on all tables."""
     if board.track != "cold":
         return ()
-    others = (other for other in read_boards(results) if (other.protocol, other.track) == (board.protocol, board.track))
-    return tuple(results / other.name / "public" for other in others if other.name != board.name)
+    version = parse(board.trials.version)[:2]
+    return tuple(
+        results / other.name / "public"
+        for other in read_boards(results)
+        if (other.protocol, other.track) == (board.protocol, board.track) and parse(other.trials.version)[:2] < version
+    )
 
 
 def verify(entry: Path, verification: Verification, *, again: bool = False) -> Result | None:
@@ -164,34 +169,69 @@ def verify(entry: Path, verification: Verification, *, again: bool = False) -> R
         SeedbenchError: what is not the entry's fault: this machine cannot seal, no trial set, no room for the result.
     """
     key = verification.key(entry)
-    packages = differences()
-    as_here = (None, packages)  # or before that was recorded
-    known = None if again else read_result(verification.folder, entry.name)
-    if known is not None and not verification.other_packages and known.packages not in as_here:
+    work = verification.folder / WORK / entry.name
+    writing = (work / str(RUNS) / f"{entry.name}.json").exists()  # a call was ended, and left half of a result maybe
+    known = None if again or writing else read_result(verification.folder, entry.name)
+    if known is not None and not verification.other_packages and not _packages_as_here(known):
         known = None
     if known is not None and known.key == key and known.verdict != BAD_SUBMISSION:
-        # What else is in a bad one's folder is not in its key; what the organisers wrote since is in none.
-        changed = known.claimed is not None and bool(known.claimed.strategy.parameters)
-        return replace(known, organisers=known.source_sha256 in verification.baselines and not changed)
+        # What else is in a bad one's folder is not in its key.
+        marked = _with_organisers(known, verification)
+        if marked != known:
+            write_result(verification.folder, marked)
+        return marked
+    result = _run_twice(entry, key, replace(verification, earlier=()) if again else verification)
+    if result is None or result.verdict == NOT_MEASURED:
+        return result
+    write_result(verification.folder, result)
+    remove_folder(work)
+    with suppress(OSError):  # not empty: another entry is on its way
+        work.parent.rmdir()
+    return result
+
+
+def _with_organisers(result: Result, verification: Verification) -> Result:
+    """A result with what the organisers wrote since of which entries are theirs: that is in no key."""
+    changed = result.claimed is not None and bool(result.claimed.strategy.parameters)
+    return replace(result, organisers=result.source_sha256 in verification.baselines and not changed)
+
+
+def _packages_as_here(result: Result) -> bool:
+    """Whether a result was measured with the packages that are here; so it is taken if that was not recorded."""
+    return result.packages is None or (result.packages, result.pins) == (differences(), pins_sha256())
+
+
+def _run_twice(entry: Path, key: Key, verification: Verification) -> Result | None:
+    """What two runs say together; None if the entry is of another board.
+
+    Where they differ, and campaigns of an earlier board are among them, these may be at fault: without them once more.
+    """
     runs = []
     for number in range(1, RUNS + 1):
-        out = verification.folder / WORK / entry.name / str(number)
-        run = read_result(out, entry.name)
-        if run is None or (run.key, run.packages) != (key, packages):
-            run = _measure(entry, key, replace(verification, earlier=()) if again else verification, out)
+        run = _run(entry, key, verification, number)
         if run is None:
             return None
         runs.append(run)
         if not run.verified:
             break
-    result = _together(runs, verification.hidden)
-    if result.verdict == NOT_MEASURED:
-        return result
-    write_result(verification.folder, result)
-    remove_folder(verification.folder / WORK / entry.name)
-    with suppress(OSError):  # not empty: another entry is on its way
-        (verification.folder / WORK).rmdir()
-    return result
+    if runs[-1].verified and not _same(runs) and any(run.taken_over for run in runs):
+        return _run_twice(entry, key, replace(verification, earlier=()))
+    return _together(runs, verification.hidden)
+
+
+def _run(entry: Path, key: Key, verification: Verification, number: int) -> Result | None:
+    """One of the runs; what an earlier call left of it is taken, where it is of the same and can be read."""
+    out = verification.folder / WORK / entry.name / str(number)
+    with suppress(SeedbenchError):
+        left = read_result(out, entry.name)
+        if (
+            left is not None
+            and left.key == key
+            and _packages_as_here(left)
+            and (verification.earlier or not left.taken_over)
+        ):
+            return _with_organisers(left, verification)
+    return _measure(entry, key, verification, out)
 
 
 def _together(runs: Sequence[Result], hidden: bool) -> Result:
@@ -199,12 +239,17 @@ def _together(runs: Sequence[Result], hidden: bool) -> Result:
     first, last = runs[0], runs[-1]
     if not last.verified:
         return last
-    if all(run == first and _same_campaigns(run, first) for run in runs):
+    if _same(runs):
         return first
     closed = " and ".join(str(run.measured and run.measured.summary.gap_closed) for run in runs)
     reason = f"two runs differ: they closed {closed} of the gap; campaign.rng alone is the same in both"
     failed = replace(first, verdict="not reproducible", said="" if hidden else reason)
     return replace(failed, measured=None, example=None, campaigns=None)
+
+
+def _same(runs: Sequence[Result]) -> bool:
+    """Whether runs that are verified found the same."""
+    return all(run == runs[0] and _same_campaigns(run, runs[0]) for run in runs)
 
 
 def _same_campaigns(one: Result, other: Result) -> bool:
@@ -219,7 +264,7 @@ def _measure(entry: Path, key: Key, verification: Verification, out: Path) -> Re
         entry=str(entry.absolute()),
         key=key,
         board=verification.board,
-        trials=verification.source,
+        trials=os.path.abspath(source) if os.path.isdir(source := verification.source) else source,
         revision=verification.trials.revision,
         hidden=verification.hidden,
         processes=verification.processes,
@@ -253,7 +298,7 @@ def _measure(entry: Path, key: Key, verification: Verification, out: Path) -> Re
 
 
 def _failed(entry: Path, key: Key, verdict: str, reason: str) -> Result:
-    return Result(entry.name, key, verdict, reason, name=entry.name, packages=differences())
+    return Result(entry.name, key, verdict, reason, name=entry.name, packages=differences(), pins=pins_sha256())
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

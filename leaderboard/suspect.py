@@ -138,7 +138,7 @@ def gain_of(evaluation: Evaluation, recorded: Evaluation) -> float:
     """Points over best-of-n, in the mean over budgets, over the points there are to win on the recorded trials; of the
     tables that have signal there."""
     won, to_win = 0.0, 0.0
-    names = {row.table for row in recorded.rows if not row.no_signal}
+    names = {row.table for row in recorded.rows if row.no_signal is False}
     for name in sorted(names):
         rows, first = ([row for row in of.rows if row.table == name] for of in (evaluation, recorded))
         won += float(np.mean([row.difference for row in rows]))

@@ -38,7 +38,7 @@ class Entry:
         hidden: on the hidden pool, if there is one.
         ranks: the best and the worst rank that its differences to the others allow; None where it has none.
         source: of the strategy; None where its file cannot be read or is not the one that was verified.
-        same_as: slugs of other entries with the same source and the same parameters.
+        same_as: slugs of other entries with the same source, of which they bind the same, and the same parameters.
     """
 
     slug: str
@@ -167,7 +167,7 @@ def _strategy_of(result: Result) -> str | None:
     """What makes two entries the same strategy, whatever they are called; None where it is not known."""
     if not result.source_sha256 or result.claimed is None:
         return None
-    return to_json([result.source_sha256, result.claimed.strategy.parameters])
+    return to_json([result.source_sha256, result.attribute, result.claimed.strategy.parameters])
 
 
 def _alike(results: Sequence[Result]) -> dict[str | None, list[str]]:

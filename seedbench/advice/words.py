@@ -220,15 +220,18 @@ def _promising_words(advice: Advice) -> str:
     if best.difference_low is None or best.difference_high is None:
         return "Too few seeds in one of these tables say nothing about others, so there are no intervals."
     tried = len(advice.candidates)
+    # On few replicates another one may have scored higher than those that were followed do on all.
+    followed = max(one.difference for one in advice.distinct) == best.difference
     if best.difference <= 0:
-        return "It did not score better." if tried == 1 else "None of them scored better."
+        none = f"None of {'them' if followed else 'those that were followed'} scored better."
+        return "It did not score better." if tried == 1 else none
     scored = f"{best.difference:+z.4f}{_for_which(best, advice.budget)}"
     told = f"a true difference of {best.difference_detectable:.4f} would have been told from 0 four times in five"
     if tried == 1:
         return f"{best.label} scored {scored}. But that may be luck; {told}."
     return (
-        f"{best.label} scored best: {scored}. But the best of {tried} may be that by luck; {told}, had it been the "
-        "only one."
+        f"{best.label} scored best{'' if followed else ' of those that were followed'}: {scored}. But the best of "
+        f"{tried} may be that by luck; {told}, had it been the only one."
     )
 
 

@@ -41,7 +41,7 @@ class Example:
 
     Attributes:
         replicate: its number.
-        difference: in test score of what was kept, one minus other.
+        difference: in reported score of what was kept, one minus other.
         spent_difference: in budget spent, in full trials.
         parted_after: checkpoints that both paid for alike before they parted.
         spent_before: what those cost, in full trials.
@@ -106,7 +106,7 @@ class Parted:
             they do; None where there is none.
         spent_difference: mean difference in budget spent, in full trials.
         first: what they did where they parted, the most frequent first.
-        differences: difference in test score, one minus other, of each replicate.
+        differences: difference in reported score, one minus other, of each replicate.
         examples: the largest wins, largest first; then the largest losses, likewise.
     """
 

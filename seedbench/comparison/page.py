@@ -79,7 +79,7 @@ def _table_parts(
         }
         for difference, part in pairs
     ]
-    value = axes.Axis("score", "difference in mean test score", format="+.4f")
+    value = axes.Axis("score", "difference in mean reported score", format="+.4f")
     yield Chart(
         charts.intervals(rows, value, levels={"": 0}),
         f"Mean difference at each budget, {names[0]} minus {names[1]}",
@@ -156,7 +156,7 @@ def _histogram(differences: Sequence[float], widest: float) -> alt.LayerChart | 
 
     width = 2 * widest / (BINS - 1)
     bins = Counter(round(value / width) for value in differences)
-    x = alt.X("from:Q", bin="binned", title="difference in test score", scale=alt.Scale(domain=[-widest, widest]))
+    x = alt.X("from:Q", bin="binned", title="difference in reported score", scale=alt.Scale(domain=[-widest, widest]))
     y = alt.Y("replicates:Q", title="replicates")
     tips = [
         alt.Tooltip("from:Q", title="from", format="+.4f"),

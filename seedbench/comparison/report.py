@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 BINS = 13  # of the histogram of differences; odd, so that one of them is about zero
 LEAVE_OUT = ("each replicate", "after", "parted", "won tied lost")  # in this order, where there is no room
 LEGEND = {
-    "difference": "mean test score of the first less that of the second, ± half of its own 95% interval: + is better",
+    "difference": "mean score the first keeps less that of the second, ± half of its own 95% interval: + is better",
     "▲ ▼": "the first is better, worse: holds at 95% for all budgets of a table together (Holm)",
     "finds": "the true difference that would be marked, by itself, four times in five",
     "won tied lost": "replicates in which what the first kept scores better, the same, worse",

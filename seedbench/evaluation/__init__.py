@@ -14,7 +14,7 @@ page        all of it as an HTML page
 """
 
 from seedbench.evaluation.apart import Apart, compared_apart, held_together
-from seedbench.evaluation.columns import Columns, outcomes_by_table
+from seedbench.evaluation.columns import Columns, outcomes_by_table, refuse_others
 from seedbench.evaluation.evaluate import Given, evaluate, evaluate_selected, named_apart, scored
 from seedbench.evaluation.numbers import Difference, Row, Summary
 from seedbench.evaluation.replayed import Replayed, left_out_of, replay_selected, replayed_again
@@ -40,6 +40,7 @@ __all__ = [
     "outcomes_by_table",
     "page",
     "parameters_field",
+    "refuse_others",
     "replay_selected",
     "replayed_again",
     "report",

@@ -23,7 +23,7 @@ TICKS = (-0.5, 0.0, 0.5, 1.0, 1.5)  # of the gap closed; what lies beyond the en
 
 
 def evaluation_figure(evaluation: Evaluation) -> alt.TopLevelMixin:
-    """A row of panels for all tables together and for each table with signal, in it a panel for each strategy.
+    """A row of panels for all tables with signal together and for each that may have some; a panel for each strategy.
 
     The evaluated strategy is the dashed line in the panels of those that it is compared with; compared with none, it
     has a panel of its own. Values are those of the report: `gap_rows`.
@@ -72,8 +72,9 @@ def caption(evaluation: Evaluation) -> tuple[str, str]:
     """What the figure shows, in two lines."""
     trials = evaluation.trials
     dashed = f" Dashed: {evaluation.strategy.name}." if evaluation.against else ""
+    first = "Gap closed at each budget (in full trials), with 95% intervals"
     return (
-        "Gap closed at each budget (in full trials), with 95% intervals",
+        first if gap_rows(evaluation) else f"{first}: none of these tables has signal, and nothing is drawn",
         f"0%: one full trial. 100%: the best of 64.{dashed} {trials.name} {trials.version}, {trials.sha256[:12]}",
     )
 
@@ -81,7 +82,7 @@ def caption(evaluation: Evaluation) -> tuple[str, str]:
 def gap_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
     """What the figure draws: where, number of the strategy (0: the evaluated one), its name, budget, gap, low, high.
 
-    All tables together come first, those without signal included; of single tables, only those with signal follow.
+    All tables with signal together come first; of single tables, only those that are not known to be without follow.
     """
     ran: list[tuple[int, str, Evaluation | Against]] = [(0, evaluation.strategy.name, evaluation)]
     ran += [(number, other.name, other) for number, other in enumerate(evaluation.against, 1)]
@@ -89,7 +90,9 @@ def gap_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
     several = len({model for model, _, _ in tables}) > 1
     rows = []
     if len(tables) > 1:
-        where = f"all {len(tables)} tables together"
+        some = evaluation.summary.tables
+        together = f"all {some} tables together"
+        where = together if some == len(tables) else f"all tables with signal together ({some} of {len(tables)})"
         rows = [_row(where, number, name, at) for number, name, one in ran for at in one.summary.budgets]
     for table in dict.fromkeys(_table(row) for row in evaluation.rows if not row.no_signal):
         where = " · ".join(table if several else table[1:])

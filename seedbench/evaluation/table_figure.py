@@ -28,7 +28,7 @@ BOUGHT = "What a budget buys"  # the picture's title
 def bought(strategies: Mapping[str, Sequence[Row]], *, score: str = "score on the test set") -> Drawn:
     """At each budget best-of-n as a bar with its 95% band, every strategy as a point; levels across.
 
-    The levels are what one full trial scores, and the oracle: the best test score in the pool.
+    The levels are what one full trial scores, and the oracle: the best that any trial of a pool scores.
 
     Args:
         strategies: the rows of one table, by the name of the strategy; at least one row.
@@ -59,7 +59,7 @@ def how_to_read(rows: Sequence[Row]) -> str:
     return (
         f"At each budget a bar is the score that best-of-n is expected to reach{interval} and a point the mean score "
         "of what a strategy keeps; points stand side by side. Dashed levels are what one full trial and the oracle "
-        "(the best test score in the pool) score."
+        "(the best that any trial of a pool scores) score."
     )
 
 

@@ -301,6 +301,23 @@ def test_what_is_not_followed_counts_among_what_holds_together(followed):
     assert best.difference_p == pytest.approx(alone[best.label].difference_p / 8 * len(found.distinct))
 
 
+def test_one_that_is_left_and_scored_higher_on_few_replicates_is_no_less_for_it(followed):
+    """The best is said to be that of those that were followed; and if these scored no better, that they did not."""
+    found, _ = followed
+    first = [replace(one, verdict="unknown") for one in found.distinct if one.verdict != "not followed"]
+    left = [one for one in found.distinct if one.verdict == "not followed"]
+
+    def said(best, highest):
+        followed = [replace(one, difference=best) for one in first]
+        several = replace(found, candidates=(*followed, *(replace(one, difference=highest) for one in left)))
+        return " ".join(said_of(several))
+
+    assert f"{first[0].label} scored best: +0.0200" in said(0.02, 0.01)
+    assert f"{first[0].label} scored best of those that were followed: +0.0200" in said(0.02, 0.03)
+    assert "None of them scored better." in said(-0.01, -0.02)
+    assert "None of those that were followed scored better." in said(-0.01, 0.01)
+
+
 def test_what_is_not_followed_stands_where_it_scored_and_it_is_said(followed):
     found, _ = followed
     out = StringIO()

@@ -210,6 +210,19 @@ def test_the_page(trials):
             assert f"{decisions.strategy} keeps {row}/{column} at checkpoint {checkpoint + 1}: chosen for" in page
 
 
+def test_where_the_dev_set_reports_nothing_is_called_a_test_score():
+    """Nor is it on a page of an evaluation."""
+    pytest.importorskip("altair")
+    pytest.importorskip("vl_convert")
+    from seedbench.comparison.page import comparison_html
+    from seedbench.evaluation.page import evaluation_html
+
+    found, out = compared("asha", "full_trials", all_alike(1, 2, 3, 4)), StringIO()
+    print_comparison(found, Console(file=out, width=200, force_terminal=False))
+    for text in (out.getvalue(), comparison_html(found), evaluation_html(found.evaluation)):
+        assert "test score" not in re.sub(r"<(script|style)(?![^>]*json).*?</\1>", "", text, flags=re.DOTALL)
+
+
 @pytest.mark.parametrize("width", [PHONE, DESKTOP])
 def test_the_last_column_can_be_read(browser, run, tmp_path, width):
     """On a bundled table, whose name is long: at 1,200 pixels as it stands, on a phone when it is scrolled to."""

@@ -64,7 +64,13 @@ def test_lines_are_where_the_evaluation_has_them(drawn, evaluation):
 
 def test_what_it_says(drawn, evaluation):
     text = " ".join(ElementTree.parse(drawn / "out.svg").getroot().itertext())
-    for words in (*OTHERS, "all 3 tables together", "Dashed: full_trials", "synthetic", evaluation.trials.sha256[:12]):
+    for words in (
+        *OTHERS,
+        gap_rows(evaluation)[0]["where"],
+        "Dashed: full_trials",
+        "synthetic",
+        evaluation.trials.sha256[:12],
+    ):
         assert words in text
     silent = {f"{row.task} · {row.recipe}" for row in evaluation.rows if row.no_signal}
     assert not [where for where in silent if where in text]
@@ -76,7 +82,15 @@ def test_bands_are_the_intervals_and_a_table_without_signal_has_no_row(evaluatio
     at = evaluation.against[1].summary.budgets[-1]
     assert (last["low"], last["high"]) == (at.gap_closed_low, at.gap_closed_high) and last["low"] < last["high"]
     silent = tuple(replace(row, no_signal=True) for row in evaluation.rows)
-    assert {row["where"] for row in gap_rows(replace(evaluation, rows=silent))} == {"all 3 tables together"}
+    silent = replace(evaluation, rows=silent)
+    for tables, where in ((3, "all 3 tables together"), (2, "all tables with signal together (2 of 3)")):
+        of = replace(evaluation.summary, tables=tables)
+        assert {row["where"] for row in gap_rows(replace(silent, summary=of))} == {where}
+    empty = replace(silent.summary, tables=0, budgets=())
+    nothing = replace(silent, summary=empty, against=())
+    assert gap_rows(nothing) == [] and caption(nothing)[0].endswith(
+        "none of these tables has signal, and nothing is drawn"
+    )
 
 
 def test_one_strategy_on_one_table_is_one_panel_without_a_dashed_line(evaluation, tmp_path):

@@ -297,13 +297,16 @@ def page_of(world, *results: Result) -> str:
 
 
 def test_the_same_source_under_other_names_is_said(world):
-    """With the same parameters: others make another strategy of it."""
+    """With the same parameters, and of what it binds the same: others make another strategy of it."""
     result = world.entries["patience"]
     copies = [replace(result, slug=slug, name=slug) for slug in ("b-copy", "c-copy")]
     identity = replace(result.claimed.strategy, parameters={"checkpoints": 3})
     other = replace(result, slug="other", claimed=replace(result.claimed, strategy=identity))
-    assert "The same source with the same parameters as b-copy and c-copy." in page_of(world, result, *copies, other)
-    assert "The same source" not in page_of(world, other, result, *copies)
+    binds = replace(result, slug="binds", attribute="another")
+    others = [other, binds]
+    assert "The same source with the same parameters as b-copy and c-copy." in page_of(world, result, *copies, *others)
+    for alone in others:
+        assert "The same source" not in page_of(world, alone, result, *copies)
 
 
 def test_other_packages_than_those_that_are_pinned_are_said(world):

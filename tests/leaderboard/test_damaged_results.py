@@ -90,3 +90,16 @@ def test_damaged_results_are_one_line_or_a_site(results: Path, tmp_path: Path) -
         assert time.process_time() - began < SECONDS, number
         shutil.rmtree(folder)
     assert refused > MUTATED / 3 and made
+
+
+def test_a_board_of_a_version_that_is_none_is_one_line(results: Path, tmp_path: Path) -> None:
+    """Its folder's name has two of the three numbers."""
+    folder = shutil.copytree(results, tmp_path / "results")
+    (file,) = folder.glob("*/board.json")
+    board = json.loads(file.read_text())
+    board["trials"]["version"] = "1.0.x"
+    file.write_text(json.dumps(board))
+    with pytest.raises(
+        SeedbenchError, match=r"board\.json: a version must be like 1\.0\.0, found '1\.0\.x'; a board is"
+    ):
+        read_standings(tmp_path / "none", folder)

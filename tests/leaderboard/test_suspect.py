@@ -178,6 +178,14 @@ def test_the_gain_is_points_won_over_points_to_win(board):
     assert gain_of(recorded, recorded) == pytest.approx(np.mean(over) / to_win)
 
 
+def test_a_table_of_which_no_signal_is_known_has_no_part_in_a_gain(board):
+    """As it has none in the summary: with two to four seeds of an axis there are no intervals."""
+    recorded = evaluate("start_many", board, replicates=20)
+    unknown = [replace(row, recipe="unknown", no_signal=None, difference=row.difference - 1) for row in recorded.rows]
+    both = replace(recorded, rows=(*recorded.rows, *unknown))
+    assert gain_of(both, both) == gain_of(recorded, recorded)
+
+
 def test_too_few_worlds(board):
     with pytest.raises(SeedbenchError, match="--worlds 4: at least 5"):
         examine(load_strategy("asha"), board, ReplayOptions(replicates=10), seed=0, worlds=4)

@@ -249,8 +249,8 @@ def test_what_other_packages_gave_is_measured_again_with_those_that_are_pinned(v
     found = read_result(public, "a")
     entries = entries_of(tmp_path / "submissions")
 
-    def verified_with(packages, **options):
-        write_result(public, replace(found, packages=packages))
+    def verified_with(packages, pins=found.pins, **options):
+        write_result(public, replace(found, packages=packages, pins=pins))
         written = (public / "a.json").stat().st_mtime_ns
         (result,) = verify_all(entries, replace(verifying(), **options), quiet())
         return result.packages, (public / "a.json").stat().st_mtime_ns != written
@@ -260,6 +260,7 @@ def test_what_other_packages_gave_is_measured_again_with_those_that_are_pinned(v
     assert verified_with(others, other_packages=True) == (others, False)
     assert verified_with(None) == (None, False)
     assert verified_with(differences()) == (differences(), False)
+    assert verified_with(differences(), pins="0" * 64) == (differences(), True)  # the same words, of other versions
 
 
 def alive(pid: int) -> bool:
@@ -391,6 +392,20 @@ def test_entries_take_part_in_later_boards_too(verifying, verified_before, claim
     assert [board.name for board in read_boards(results)] == ["held-out-2-cold-1.1", BOARD]
 
 
+def test_a_trial_set_is_that_of_the_folder_one_is_in(folder, verified_before, tmp_path, monkeypatch):
+    """And is measured on only while it is the one that the verification began with."""
+    verified_before("a")
+    monkeypatch.chdir(folder.parent)
+    results, how = tmp_path / "results", {"replicates": REPLICATES, "processes": 1, "hours": 1.0}
+    verification = prepare(None, folder.name, None, "cold", results, **how)
+    (entry,) = entries_of(tmp_path / "submissions")
+    (again,) = verify_all([entry], verification, quiet(), again=True)
+    assert again.verified
+    key = replace(again.key, trials_sha256="0" * 64)
+    with pytest.raises(SeedbenchError, match=r"small: its SHA-256 is [0-9a-f]{64}, and was 0{64} when .* begin again"):
+        measure(Order(str(entry), key, verification.board, str(folder), None, False, 1, str(tmp_path), 0))
+
+
 def test_an_example_that_fails_is_the_entrys_own_failure(verifying, claimed, tmp_path, monkeypatch):
     """The example is one more run, in which an entry can do what it did in no other one."""
     enter(tmp_path / "submissions", "a", HONEST, claimed)
@@ -440,6 +455,12 @@ def test_the_organisers_list_may_come_later(verifying, verified_before, tmp_path
     known.write_text(json.dumps({"a": before.source_sha256}))
     (after,) = verify_all(entries, verifying(baselines=known), quiet())
     assert (before.organisers, after) == (False, replace(before, organisers=True))
+    public = tmp_path / "results" / BOARD / "public"
+    assert read_result(public, "a") == after  # of which the site is made
+    write_result(public / ".work" / "a" / "1", before)  # as a call leaves it that was ended before the list came
+    (public / "a.json").unlink()
+    (again,) = verify_all(entries, verifying(baselines=known), quiet())
+    assert again == after
 
 
 def test_parameters_are_given_and_make_another_entry_of_the_organisers_source(verifying, folder, claimed, tmp_path):
@@ -601,9 +622,10 @@ def test_verification_compares_all_that_is_verified(verified):
     assert read_comparisons(folder, board, "hidden") == NONE
 
 
-def test_campaigns_survive_the_file(folder, claimed, tmp_path):
-    campaigns = evaluate("full_trials", str(folder), replicates=REPLICATES).campaigns
-    result = replace(named("a", claimed), campaigns=campaigns)
+def test_campaigns_survive_the_file(folder, tmp_path):
+    measured = evaluate("full_trials", str(folder), replicates=REPLICATES)
+    campaigns = measured.campaigns
+    result = replace(named("a", measured), campaigns=campaigns)
     write_result(tmp_path, result)
     found = read_result(tmp_path, "a")
     assert found == result

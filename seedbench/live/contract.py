@@ -122,6 +122,7 @@ class Request:
         folder: of this trial alone; it need not be there.
         checkpoint: which validation point, from 0 as `Checkpoint.index`; all before it are measured.
         until: the last one that is going to be asked for whatever comes out of this one: it may be trained at once.
+        measured: what was told of those before it, in order.
     """
 
     trial: int
@@ -130,6 +131,7 @@ class Request:
     folder: Path
     checkpoint: int
     until: int = field(default=-1, compare=False)
+    measured: tuple[Measurement, ...] = field(default=(), compare=False, repr=False)
 
 
 def outcome_of(measured: Measurement) -> Measurement | Failed:

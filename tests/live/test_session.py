@@ -162,6 +162,7 @@ def test_a_plain_loop_of_ask_and_tell(recorded, tmp_path) -> None:
     session = open_session("start_many", tmp_path)
     while request := session.ask():
         assert request.folder == tmp_path / f"wi{request.weight_init_seed}-do{request.data_order_seed}"
+        assert request.measured == tuple(session.trials[request.trial - 1].measured[: request.checkpoint])
         answer(session, request, recorded)
     assert lived(session)[1] == replayed("start_many", recorded)[1]
     assert session.ask() is None
@@ -176,7 +177,7 @@ def test_what_is_open_is_asked_for_once_and_told_once(tmp_path) -> None:
         session.ask()
     session.tell(requests[2], score=0.5)
     again = session.ask()
-    assert (again.trial, again.checkpoint) == (3, 1)
+    assert (again.trial, again.checkpoint, [one.score for one in again.measured]) == (3, 1, [0.5])
     with pytest.raises(LiveError, match="is not open; tell what session.ask returned, once"):
         session.tell(requests[2], score=0.5)
     with pytest.raises(LiveError, match="give score=, or ended=True, or failed="):

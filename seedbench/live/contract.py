@@ -85,9 +85,17 @@ class Ended:
 
 @dataclass(frozen=True)
 class Failed:
-    """A training that failed for good; `reason` is one line."""
+    """A training that failed for good; `reason` is one line.
+
+    Raises:
+        LiveError: the reason is no text.
+    """
 
     reason: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.reason, str):
+            raise _refusal("failed", self.reason, "why, in words")
 
 
 Outcome = Measurement | Ended | Failed

@@ -63,8 +63,12 @@ def write_file(path: str | os.PathLike[str], content: Content, *, parents: bool 
         sync_folder(target.parent)
 
 
-def try_writing(path: str | os.PathLike[str]) -> None:
+def try_writing(path: str | os.PathLike[str], content: Content = b"") -> None:
     """Finds out whether `write_file` could write a file, without writing it.
+
+    Args:
+        path: the file.
+        content: what there is to be room for.
 
     Raises:
         CannotWrite: it could not.
@@ -72,7 +76,7 @@ def try_writing(path: str | os.PathLike[str]) -> None:
     with explained(path):
         target = followed(path)
         _mode_of(target)
-        with _part_of(target, b"", 0o600):
+        with _part_of(target, content, 0o600):
             pass
 
 

@@ -74,7 +74,7 @@ class Book:
         """What is asked for of an open trial."""
         seeds = trial.weight_init_seed, trial.data_order_seed
         folder = self._folder / f"wi{seeds[0]}-do{seeds[1]}"
-        return Request(trial.number, *seeds, folder, len(trial.measured), trial.wanted - 1)
+        return Request(trial.number, *seeds, folder, len(trial.measured), trial.wanted - 1, tuple(trial.measured))
 
     def show(self, trial: LiveTrial) -> Measurements:
         """What a strategy sees of a trial's next validation point, which it pays for.

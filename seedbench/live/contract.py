@@ -85,9 +85,17 @@ class Ended:
 
 @dataclass(frozen=True)
 class Failed:
-    """A training that failed for good; `reason` is one line."""
+    """A training that failed for good; `reason` is one line.
+
+    Raises:
+        LiveError: the reason is no text.
+    """
 
     reason: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.reason, str):
+            raise _refusal("failed", self.reason, "why, in words")
 
 
 Outcome = Measurement | Ended | Failed
@@ -122,6 +130,7 @@ class Request:
         folder: of this trial alone; it need not be there.
         checkpoint: which validation point, from 0 as `Checkpoint.index`; all before it are measured.
         until: the last one that is going to be asked for whatever comes out of this one: it may be trained at once.
+        measured: what was told of those before it, in order.
     """
 
     trial: int
@@ -130,6 +139,7 @@ class Request:
     folder: Path
     checkpoint: int
     until: int = field(default=-1, compare=False)
+    measured: tuple[Measurement, ...] = field(default=(), compare=False, repr=False)
 
 
 def outcome_of(measured: Measurement) -> Measurement | Failed:

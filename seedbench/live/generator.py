@@ -73,11 +73,11 @@ class Generators:
         while len(self._held) >= self._in_memory:
             self._close(next(iter(self._held)))
         make_folder(request.folder)
-        lines = Lines(request.folder)
-        lines.finish()
-        lines.read()
-        run = Run(request.weight_init_seed, request.data_order_seed, request.folder, lines.last)
-        return _ascending(self._train(run)), lines
+        here = Lines(request.folder)
+        here.finish()
+        here.read()
+        run = Run(request.weight_init_seed, request.data_order_seed, request.folder, here.last)
+        return _ascending(self._train(run)), Lines(request.folder, request.measured)
 
     def _close(self, folder: Path) -> None:
         training, _ = self._held.pop(folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -25,17 +26,18 @@ class Lines:
     """The measurements of one training so far, whichever process made them.
 
     A line that is no JSON object with `step` and `score` is none of ours; a step that was measured before is passed
-    over. A line without its end is not read yet.
+    over. A line without its end is not read yet. A file that has become shorter was emptied: it is read from its start.
 
     Args:
         folder: of the training.
+        told: what its campaign was told before, in order: it holds whatever has become of the files.
 
     Attributes:
         found: a `Measurement` for each validation point in order; or a `Failed` at the end.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.found: list[Measurement | Failed] = []
+    def __init__(self, folder: Path, told: Iterable[Measurement] = ()) -> None:
+        self.found: list[Measurement | Failed] = list(told)
         self._read = {str(folder / name): 0 for name in (MEASUREMENTS, STDOUT)}  # so far, in bytes
 
     @property
@@ -53,12 +55,13 @@ class Lines:
         """Reads what came since; returns the number of measurements."""
         for path, start in self._read.items():
             with suppress(FileNotFoundError):
-                if os.stat(path).st_size == start:  # asked many times a second
+                if (size := os.stat(path).st_size) == start:  # asked many times a second
                     continue
+                start = start if start < size else 0
                 with open(path, "rb") as file:
                     file.seek(start)
                     whole, newline, _ = file.read().rpartition(b"\n")
-                self._read[path] += len(whole) + len(newline)
+                self._read[path] = start + len(whole) + len(newline)
                 for line in whole.split(b"\n"):
                     self._take(line)
         return len(self.found)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Protocol
 
-from seedbench.live.contract import Outcome, Request
+from seedbench.errors import CannotWrite, LiveError
+from seedbench.files import try_writing
+from seedbench.live.contract import Failed, Measurement, Outcome, Request
 from seedbench.live.interruption import Interruption
 from seedbench.live.session import Session
+
+_ROOM = bytes(2**16)  # a disk without room for this is full
+_FULL = [os.strerror(getattr(errno, name)) for name in ("ENOSPC", "EDQUOT") if hasattr(errno, name)]
 
 
 class Workers(Protocol):
@@ -49,7 +56,8 @@ def train_for(
         interruption: for workers that train here and want to look at it; None: one of its own.
 
     Raises:
-        SeedbenchError: as `Session.ask`, and what the workers raise.
+        SeedbenchError: as `Session.ask`, and what the workers raise; or a training ended because a disk is full, which
+            is not told: it is trained again by the same call.
         KeyboardInterrupt: also for SIGTERM and SIGHUP; all that was measured is told.
     """
     interruption = interruption or Interruption()
@@ -70,9 +78,29 @@ def train_for(
                     outcomes = workers.wait()
                 with interruption.held():
                     for request, outcome in outcomes:
+                        _refuse_full_disk(request, outcome)
                         seconds = time.monotonic() - training.pop(request)
                         session.tell_outcome(request, outcome, round(seconds, 3))
                         progress(request, outcome)
         finally:
             with interruption.held():
                 workers.close()
+
+
+def _refuse_full_disk(request: Request, outcome: Outcome) -> None:
+    """Raises `LiveError` where a training ended and a disk is full: that is no property of its seeds, and all others
+    would fail as it did. The training's own words may say so, or it may have found no room for them either."""
+    if isinstance(outcome, Measurement):
+        return
+    said = outcome.reason if isinstance(outcome, Failed) else "it ended"
+    full = next((words for words in _FULL if words in said), None)
+    if full is None and request.folder.is_dir():
+        try:
+            try_writing(request.folder / "room", _ROOM)
+        except CannotWrite as error:
+            full = error.reason
+    if full is not None:
+        raise LiveError(
+            f"trial {request.trial}, in {request.folder}: {said}, and there: {full}; it does not count as failed: make "
+            "room, and the same command goes on"
+        )

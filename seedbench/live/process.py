@@ -16,7 +16,7 @@ from pathlib import Path
 from seedbench.errors import LiveError
 from seedbench.files import make_folder
 from seedbench.live.contract import NOTHING_MEASURED, Ended, Failed, Outcome, Request
-from seedbench.live.lines import STDERR, STDOUT, Lines
+from seedbench.live.lines import MEASUREMENTS, STDERR, STDOUT, Lines
 from seedbench.live.watchdog import Watchdog
 from seedbench.processes import signal_name
 
@@ -63,7 +63,7 @@ class Training:
 
     Args:
         words: the command, from `template`.
-        request: of the trial; any of its requests.
+        request: of the trial; the first that it is trained for here.
         environment: of the process, beside this process's own.
         grace: seconds from SIGTERM to SIGKILL.
         watchdog: ends the process where this one is killed.
@@ -89,7 +89,7 @@ class Training:
         self._last_line: float | None = None  # when the trial's last was seen
         make_folder(self.folder)
         end_left_over(self.folder, grace)
-        self.lines = Lines(self.folder)
+        self.lines = Lines(self.folder, request.measured)
         self.lines.finish()
         self.lines.read()
 
@@ -132,12 +132,12 @@ class Training:
         code = self._process.returncode if self._process else 0
         self._gone()
         if code == 0:
-            return Ended() if self.lines.last else Failed(f"{_NO_LINE}{_last_words(self.folder)}")
+            return Ended() if self.lines.last else Failed(f"{_NO_LINE}{_instead(self.folder)}")
         self._deaths = self._deaths + 1 if len(self.lines.found) == self._at else 1
         self._at = len(self.lines.found)
         if self._deaths > RESTARTS:
             how = f"exit code {code}" if code > 0 else signal_name(-code)
-            return Failed(f"{how}, {self._deaths} times{_last_words(self.folder)}")
+            return Failed(f"{how}, {self._deaths} times{_end_of(self.folder / STDERR)}")
         self.lines.finish()
         self._start()
         return None
@@ -266,14 +266,23 @@ def run_to_its_end(words: Sequence[str]) -> tuple[int, str, str]:
     return process.returncode, out, error
 
 
-def last_words(error: str) -> str:
-    """The last line of what was written to standard error, for a message; "" where there is none."""
-    lines = error.strip().splitlines()
+def last_words(written: str) -> str:
+    """The last line of what was written, for a message; "" where there is none."""
+    lines = written.strip().splitlines()
     return f": {' '.join(lines[-1].split())[:200]}" if lines else ""
 
 
-def _last_words(folder: Path) -> str:
-    """Those of a training."""
-    with suppress(OSError):
-        return last_words((folder / STDERR).read_text(errors="replace"))
+def _instead(folder: Path) -> str:
+    """What a training wrote that measured nothing, for a message."""
+    for name in (MEASUREMENTS, STDOUT, STDERR):
+        if words := _end_of(folder / name):
+            return f"; {name} ends with{words}"
+    return "; it wrote nothing"
+
+
+def _end_of(path: Path) -> str:
+    """The last words of a file."""
+    with suppress(OSError), open(path, "rb") as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - 4096))
+        return last_words(file.read().decode(errors="replace"))
     return ""

@@ -204,29 +204,34 @@ class Session:
             failed: why it failed, in one line; likewise.
 
         Raises:
-            LiveError: the request is not open, or not exactly one of the three is given, or it is no number.
+            LiveError: the request is not open, or not exactly one of the three is given, or it is no number, or a step
+                not above the one before; nothing was told.
             CannotWrite: the log cannot be written; nothing was told.
         """
         if (score is not None) + ended + (failed is not None) != 1:
             raise LiveError("session.tell: give score=, or ended=True, or failed=")
-        if score is not None:
-            step = self.plan.steps[request.checkpoint] if step is None else step
-            try:
-                measured = Measurement(step, score, validation_loss, train_loss, saved)
-            except LiveError as error:
-                raise LiveError(f"session.tell: {error}") from None
-            self.tell_outcome(request, measured)
-        else:
-            self.tell_outcome(request, Ended() if failed is None else Failed(failed))
+        self._check_open(request)
+        try:
+            if score is not None:
+                step = self.plan.steps[request.checkpoint] if step is None else step
+                outcome: Outcome = Measurement(step, score, validation_loss, train_loss, saved)
+            else:
+                outcome = Ended() if failed is None else Failed(failed)
+        except LiveError as error:
+            raise LiveError(f"session.tell: {error}") from None
+        self.tell_outcome(request, outcome)
 
     def tell_outcome(self, request: Request, outcome: Outcome, seconds: float | None = None) -> None:
         """The same with the outcome as an object, and how long it took, which is reported."""
+        if not isinstance(outcome, Outcome):
+            raise LiveError(f"session.tell_outcome: takes a Measurement, Ended or Failed, found {str(outcome)[:40]!r}")
         if isinstance(outcome, Measurement):
             outcome = outcome_of(outcome)
         with self._turn:
-            trial = self.trials[request.trial - 1] if 1 <= request.trial <= len(self.trials) else None
-            if trial is None or not self._is_open(trial) or request != self._book.request(trial):
-                raise LiveError(f"session.tell: {request} is not open; tell what session.ask returned, once")
+            trial = self._check_open(request)
+            last = trial.measured[-1].step if trial.measured else -1
+            if isinstance(outcome, Measurement) and outcome.step <= last:
+                raise LiveError(f"session.tell: step {outcome.step} after step {last} of this trial; steps must ascend")
             if isinstance(outcome, Ended) and not trial.measured:
                 outcome = Failed(NOTHING_MEASURED)
             told = event(request, outcome, seconds)
@@ -330,6 +335,14 @@ class Session:
             except LiveError as error:
                 self._failure = error
                 raise StrategyStopped("no trial can be trained") from None
+
+    def _check_open(self, request: Request) -> LiveTrial:
+        """The trial of a request that is open; `LiveError` where it is none."""
+        known = isinstance(request, Request) and 1 <= request.trial <= len(self.trials)
+        trial = self.trials[request.trial - 1] if known else None
+        if trial is None or not self._is_open(trial) or request != self._book.request(trial):
+            raise LiveError(f"session.tell: {request} is not open; tell what session.ask returned, once")
+        return trial
 
     def _is_open(self, trial: LiveTrial) -> bool:
         return self._book.is_open(trial) and not self._finished

@@ -18,8 +18,10 @@ import pytest
 from typer.testing import CliRunner
 
 from seedbench.cli.app import app
+from seedbench.errors import CannotWrite
 from seedbench.live.command import Commands
-from seedbench.live.contract import Failed, Request
+from seedbench.live.contract import Failed, Measurement, Request
+from seedbench.live.generator import Generators
 from seedbench.live.log import read_log
 from seedbench.live.process import run_to_its_end, template
 from seedbench.live.watchdog import Watchdog
@@ -209,6 +211,35 @@ def line(step: int, score: str = "0.5") -> str:
     return f'print(json.dumps({{"step": {step}, "score": {score}}}))\n'
 
 
+@pytest.mark.parametrize("saved", [2, 0], ids=["what it saved is there", "nothing is there"])
+@pytest.mark.parametrize("way", ["command", "generator"])
+def test_a_trial_whose_lines_were_removed_goes_on_where_it_was(way, saved, tmp_path) -> None:
+    """What was told counts, not how many lines are in the folder: the third measurement is that of the third step."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "state").write_text(f"{saved}")
+    if way == "command":
+        body = "state = out / 'state'\nfor k in range(int(state.read_text()) + 1, 4):\n"
+        body += "    print(json.dumps({'step': k, 'score': k / 10}), flush=True)\n    state.write_text(f'{k}')\n"
+        workers = Commands(template(script(tmp_path, body)), 4, in_memory=1)
+    else:
+
+        def train(run):
+            assert run.last is None
+            return (Measurement(k, k / 10) for k in range(saved + 1, 4))
+
+        workers = Generators(train)
+    told = (Measurement(1, 0.1), Measurement(2, 0.2))
+    try:
+        workers.start(Request(1, 5, 6, folder, 2, measured=told))
+        outcomes: list = []
+        until(lambda: outcomes.extend(workers.wait()) or outcomes, "the third is measured")
+    finally:
+        workers.close()
+    ((_, outcome),) = outcomes
+    assert (outcome.step, outcome.score) == (3, 0.3)
+
+
 def test_one_that_takes_no_notice_of_sigterm_is_killed(campaign_folder, tmp_path) -> None:
     """Its child, too; and one that is stopped hears SIGTERM and saves."""
     deaf = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nif os.fork() == 0:\n    time.sleep(100)\n"
@@ -290,6 +321,29 @@ def test_one_that_dies_is_started_again_twice(campaign_folder, tmp_path) -> None
     assert sorted(map(str, table.status)) == ["failed", "finished"]
 
 
+@pytest.mark.parametrize("words", ["OSError(28, os.strerror(28))", "SystemExit(1)"], ids=["it says so", "no room to"])
+def test_a_full_disk_is_no_failure_of_a_trial(words, campaign_folder, tmp_path, monkeypatch, capsys) -> None:
+    """All others would fail as it did; when there is room the same command goes on as if nothing had been."""
+    (tmp_path / "full").touch()
+    train = script(tmp_path, f"if pathlib.Path({str(tmp_path / 'full')!r}).exists():\n    raise {words}\n" + line(1))
+    campaign = live_words("full_trials", campaign_folder, train=train, budget=2)
+
+    def try_writing(path, content) -> None:
+        if "OSError" not in words:
+            raise CannotWrite("", os.strerror(28))
+
+    with monkeypatch.context() as patched:
+        patched.setattr("seedbench.live.loop.try_writing", try_writing)
+        code, said = refused(patched, capsys, campaign)
+    assert code == 2 and said.startswith("seedbench: error: trial 1, in ") and "exit code 1, 3 times" in said
+    assert "No space left on device; it does not count as failed: make room, and the same command goes on" in said
+    assert told(campaign_folder) == []
+    (tmp_path / "full").unlink()
+    done = run(*campaign)
+    assert done.exit_code == 0, done.output
+    assert [event[-1] for event in told(campaign_folder)] == [None] * 4
+
+
 @pytest.mark.parametrize(
     ("body", "status", "reason"),
     [
@@ -333,12 +387,26 @@ def test_steps_that_differ_are_said(campaign_folder, tmp_path) -> None:
     assert table.step.tolist() == [1, 2, 3, 4, 5]
 
 
-def test_a_training_without_a_line_is_told_what_a_line_is(campaign_folder, tmp_path, monkeypatch, capsys) -> None:
-    """Two trials of it, which is all of the budget: no report of nothing, but an error."""
-    train = script(tmp_path, "print(json.dumps({'step': 1, 'accuracy': 0.5}))\n")
+@pytest.mark.parametrize(
+    ("body", "instead"),
+    [
+        ("print(json.dumps({'step': 1, 'accuracy': 0.5}))\n", 'stdout.log ends with: {"step": 1, "accuracy": 0.5}'),
+        (
+            "print(json.dumps({'step': 1, 'score': 0.5}), file=sys.stderr)\n",
+            'stderr.log ends with: {"step": 1, "score"',
+        ),
+        ("", "it wrote nothing"),
+    ],
+)
+def test_a_training_without_a_line_is_told_what_a_line_is(
+    body, instead, campaign_folder, tmp_path, monkeypatch, capsys
+) -> None:
+    """Two trials of it, which is all of the budget: no report of nothing, but an error, with what is there instead."""
+    train = script(tmp_path, f"import sys\n{body}")
     code, line = refused(monkeypatch, capsys, live_words("full_trials", campaign_folder, train=train, budget=2))
     assert code == 2
-    assert 'measured anything; a line is such as {"step": 100, "score": 0.81}; mend the training' in line
+    assert f'measured anything; a line is such as {{"step": 100, "score": 0.81}}; {instead}' in line
+    assert line.rstrip().endswith("; mend the training and start in a new folder")
     assert not (campaign_folder / "report.json").exists()
 
 

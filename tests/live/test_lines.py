@@ -70,6 +70,23 @@ def test_what_a_kill_left_half_written_is_measured_again(tmp_path) -> None:
     assert again.read() == 2 and repr(again.found) == repr(lines.found)
 
 
+def test_what_was_told_holds_whatever_has_become_of_the_file(tmp_path) -> None:
+    told = (Measurement(1, 0.5), Measurement(2, 0.75))
+    (tmp_path / STDOUT).write_text('{"step": 2, "score": 0.9}\n{"step": 3, "score": 1}\n')
+    lines = Lines(tmp_path, told)
+    assert lines.read() == 3 and [(one.step, one.score) for one in lines.found] == [(1, 0.5), (2, 0.75), (3, 1.0)]
+
+
+def test_a_file_that_was_emptied_is_read_from_its_start(tmp_path) -> None:
+    path, lines = tmp_path / STDOUT, Lines(tmp_path)
+    path.write_text("noise " * 100 + '\n{"step": 1, "score": 0.5}\n')
+    assert lines.read() == 1
+    path.write_text("")
+    assert lines.read() == 1
+    path.write_text('{"step": 2, "score": 0.75}\n')
+    assert lines.read() == 2 and lines.last == Measurement(2, 0.75)
+
+
 def test_what_is_printed_and_written_counts_once(tmp_path) -> None:
     measured = Measurement(4, 0.5, math.nan, 0.25, "here")
     write_line(tmp_path, measured)

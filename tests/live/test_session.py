@@ -162,6 +162,7 @@ def test_a_plain_loop_of_ask_and_tell(recorded, tmp_path) -> None:
     session = open_session("start_many", tmp_path)
     while request := session.ask():
         assert request.folder == tmp_path / f"wi{request.weight_init_seed}-do{request.data_order_seed}"
+        assert request.measured == tuple(session.trials[request.trial - 1].measured[: request.checkpoint])
         answer(session, request, recorded)
     assert lived(session)[1] == replayed("start_many", recorded)[1]
     assert session.ask() is None
@@ -176,12 +177,38 @@ def test_what_is_open_is_asked_for_once_and_told_once(tmp_path) -> None:
         session.ask()
     session.tell(requests[2], score=0.5)
     again = session.ask()
-    assert (again.trial, again.checkpoint) == (3, 1)
+    assert (again.trial, again.checkpoint, [one.score for one in again.measured]) == (3, 1, [0.5])
     with pytest.raises(LiveError, match="is not open; tell what session.ask returned, once"):
         session.tell(requests[2], score=0.5)
     with pytest.raises(LiveError, match="give score=, or ended=True, or failed="):
         session.tell(again)
+    with pytest.raises(LiveError, match=r"session\.tell: None is not open; tell what session.ask returned, once"):
+        session.tell(None, score=0.5)
     session.close()
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({"failed": True}, "session.tell: failed true; it must be why, in words"),
+        ({"failed": ValueError("no memory")}, r"session.tell: failed .* it must be why, in words"),
+        ({"score": 0.5, "step": 10}, "session.tell: step 10 after step 10 of this trial; steps must ascend"),
+        ({"score": 0.5, "step": 9}, "session.tell: step 9 after step 10 of this trial; steps must ascend"),
+        ({"score": "0.5"}, 'session.tell: score "0.5"; it must be a number'),
+        (0.5, "session.tell_outcome: takes a Measurement, Ended or Failed, found '0.5'"),
+    ],
+)
+def test_what_cannot_be_told_is_refused_and_leaves_the_log_as_it_was(told, said, tmp_path) -> None:
+    """A log with such a line would be one that nobody can load again."""
+    log = tmp_path / "log.jsonl"
+    session = Session("full_trials", budget=1, checkpoints=3, seed=3, log=log)
+    session.tell(session.ask(), score=0.5, step=10)
+    before, request = log.read_text(), session.ask()
+    with pytest.raises(LiveError, match=said):
+        session.tell(request, **told) if isinstance(told, dict) else session.tell_outcome(request, told)
+    assert log.read_text() == before
+    session.tell(request, score=0.5, step=20)
+    assert [one.step for one in Session.load(log, "full_trials").trials[0].measured] == [10, 20]
 
 
 def test_steps_are_the_price_where_they_are_given(tmp_path) -> None:

@@ -18,6 +18,7 @@ from huggingface_hub import DatasetCard
 
 from dataset_card.build import build, build_card
 from dataset_card.metadata import feature
+from dataset_card.picture import draw
 from dataset_card.tasks import TASKS as OF_TASKS
 from dataset_card.whose import PILOTED
 from seedbench.tasks import TASKS
@@ -246,6 +247,15 @@ def test_the_pictures_are_pictures_that_the_card_shows(documented: Path) -> None
         content = (documented / f"curves-{task}.png").read_bytes()
         assert content.startswith(b"\x89PNG\r\n") and len(content) > 10_000
         assert f"](curves-{task}.png)" in card
+
+
+def test_a_picture_has_a_panel_for_each_table_under_its_whole_name(tmp_path: Path) -> None:
+    trials = load_trials()
+    draw(trials, "sst2", tmp_path / "sst2.svg")
+    drawn = (tmp_path / "sst2.svg").read_text(encoding="utf-8")
+    recipes = [table.recipe for table in trials.tables if table.task == "sst2"]
+    assert len(recipes) >= 9 and all(drawn.count(f">{recipe}<") == 1 for recipe in recipes)
+    assert drawn.count(">50%<") == len(recipes) and "sst2: accuracy on the dev set" in drawn
 
 
 def test_the_citation_names_version_checksum_and_paper(documented: Path) -> None:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -36,6 +37,7 @@ from runners.sweep import main as sweep_main
 from runners.table import TableSpec
 from runners.trial_log import Cell, read_log
 from runners.workers import Block, Pace
+from seedbench.trialset import BUNDLED
 from tests.runners.test_sweep import SLOW, command, contents, here, run
 
 PLAN = """
@@ -343,3 +345,19 @@ def test_the_shipped_plan_takes_what_its_pilots_say_on_seeds_outside_the_grid() 
     assert {table.spec.out.name for _, table in load_pilots(path, Path())} == {f"{Path.cwd().name}-pilots"}
     grid = {cell for table in load_plan(path, Path("logs")) for cell in table.cells}
     assert not grid & {cell for _, table in pilots for cell in table.cells}
+
+
+def test_the_shipped_plan_says_what_came_of_each_table() -> None:
+    """Size, device and how many failed, as the bundled set has them; of a table that has not run nothing is said."""
+    path = Path(__file__).parents[2] / "runners" / "plans" / "glue-2.toml"
+    pattern = re.compile(r'^# Ran: (.+)\n\[\[tables\]\]\n(?:.+\n)*?name = "(.+)"$', re.MULTILINE)
+    said = {(name, ran) for ran, name in pattern.findall(path.read_text(encoding="utf-8"))}
+    planned = {(table.spec.task, table.spec.recipe.name) for table in load_plan(path, Path("logs"))}
+    columns = ["task", "recipe", "device", "status"]
+    trials = pd.concat(pd.read_parquet(file, columns=columns) for file in (BUNDLED / "trials").glob("*.parquet"))
+    ran = set()
+    for (task, recipe, device), rows in trials.groupby(["task", "recipe", "device"]):
+        failed = int((rows["status"] == "diverged").sum())
+        if (task, recipe) in planned:
+            ran.add((recipe, f"{len(rows)} trials on {device}, {failed} of them failed ({failed / len(rows):.0%})."))
+    assert said == ran and len(ran) >= 6

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from seedbench.cli import main
@@ -161,6 +162,29 @@ def test_the_main_table_is_what_the_bundled_trials_say():
         recorded_gaps = [at.gap_closed for at in summaries[name].budgets]
         # Sums over strategies are taken together, so the others move the last bit.
         assert [at.gap_closed for at in summary.budgets] == pytest.approx(recorded_gaps, abs=1e-12), name
+
+
+def test_the_readme_has_each_scored_table_as_it_is():
+    """How many fail, what one, eight and many trials are worth, and two rules at budgets of 4, 8 and 16."""
+    from seedbench import Evaluation, load_trials
+    from seedbench.trialset import BUNDLED
+
+    recorded = Evaluation.from_json((BUNDLED / "evaluation.json").read_text(encoding="utf-8"))
+    rules = {one.name: one.rows for one in recorded.against}
+    lines = []
+    for table in load_trials().tables:
+        if table.test_score is None:
+            continue
+        (at_8,) = (row for row in recorded.rows if (row.recipe, row.budget) == (table.recipe, 8))
+        cells = [f"`{table.recipe}`", str(np.count_nonzero(table.diverged))]
+        cells += [f"{score:.3f}" for score in (at_8.floor, at_8.best_of_n, at_8.ceiling)]
+        for name in ("successive_halving", "patient_halving"):
+            worth = [row for row in rules[name] if row.recipe == table.recipe and row.budget in (4, 8, 16)]
+            cells.append(" ".join(f"{row.compute_multiplier:.1f}" for row in worth))
+            assert {row.compute_multiplier_bound for row in worth} == {None}
+        assert table.num_trials == 144
+        lines.append(f"| {' | '.join(cells)} |")
+    assert "\n".join(lines) in README
 
 
 def test_the_readme_advises_what_advise_does():

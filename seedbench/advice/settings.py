@@ -93,7 +93,8 @@ def judged(tried: Tried, budget: int) -> tuple[Candidate, ...]:
     own = _first_alike(tried.followed.replays)
     distinct = sorted(set(own))
     compared = [mean_over_best_of_n(tried.followed.scores, rule, budget) for rule in distinct]
-    p_of = dict(zip(distinct, together(compared, untold=len({alike[number] for number in left})), strict=True))
+    # Each of those left is one, since what is alike on few replicates may differ on all.
+    p_of = dict(zip(distinct, together(compared, untold=len(left)), strict=True))
     followed = []
     for rule, number in enumerate(tried.numbers):
         repeats = None if own[rule] == rule else tried.settings[tried.numbers[own[rule]]]
@@ -148,7 +149,7 @@ def _not_followed(candidate: Candidate) -> Candidate:
 
 
 def _first_alike(replays: Sequence[Replay]) -> list[int]:
-    """Of each setting the first one whose campaigns were all the same: they are one comparison, and count once.
+    """Of each setting the first one whose campaigns were all the same: on all replicates, they are one comparison.
 
     Fractions that fall on the same checkpoint of every table make such settings.
     """

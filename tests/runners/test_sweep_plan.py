@@ -19,6 +19,7 @@ import pytest
 import torch
 
 from runners.block import Tables
+from runners.compact import read_compact
 from runners.data.recipe import get_recipe
 from runners.engines.stacked import StackedEngine
 from runners.pilot_runs import not_run
@@ -37,7 +38,7 @@ from runners.sweep import main as sweep_main
 from runners.table import TableSpec
 from runners.trial_log import Cell, read_log
 from runners.workers import Block, Pace
-from seedbench.trialset import BUNDLED
+from seedbench.trialset import BUNDLED, load_trials
 from tests.runners.test_sweep import SLOW, command, contents, here, run
 
 PLAN = """
@@ -361,3 +362,15 @@ def test_the_shipped_plan_says_what_came_of_each_table() -> None:
         if (task, recipe) in planned:
             ran.add((recipe, f"{len(rows)} trials on {device}, {failed} of them failed ({failed / len(rows):.0%})."))
     assert said == ran and len(ran) >= 6
+
+
+def test_unfinished_trials_are_of_tables_of_the_plan_that_are_not_in_the_wheel() -> None:
+    plans = Path(__file__).parents[2] / "runners" / "plans"
+    planned = {table.spec.recipe.name: table for table in load_plan(plans / "glue-2.toml", Path("logs"))}
+    bundled = {table.recipe for table in load_trials().tables}
+    for path in (plans / "unfinished").glob("*.parquet"):
+        for trial in read_compact(path)["trials"].to_pylist():
+            table = planned[trial["recipe"]]
+            assert Cell(trial["weight_init_seed"], trial["data_order_seed"]) in table.cells
+            assert (trial["task"], trial["num_steps"]) == (table.spec.task, trial["step"][-1])
+            assert trial["recipe"] not in bundled, f"{path}: {trial['recipe']} is in the wheel; remove it here"

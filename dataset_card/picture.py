@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from seedbench import display
-from seedbench.display.axes import values_of
+from seedbench.display.axes import Axis, Rows, across, upwards, values_of, with_room
 from seedbench.trialset import TrialSet, TrialTable
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 COLUMNS = 3
 WIDTH, HEIGHT = 250, 130  # pixels, of a panel
-ROOM = 0.04  # of what the values span, above and below them
+X = Axis("fraction", "", format="%", domain=(0, 1), values=(0, 0.5, 1))
 
 
 def draw(trials: TrialSet, task: str, path: Path) -> None:
@@ -31,24 +31,26 @@ def draw(trials: TrialSet, task: str, path: Path) -> None:
     tables = [table for table in trials.tables if table.task == task]
     curves = [_curve(table) for table in tables]
     majority = tables[0].as_measured(np.array(tables[0].majority_score)).item()  # a task's tables share their dev set
-    across = [end for curve in curves for row in curve for end in (row["low"], row["high"])]
-    across += [] if np.isnan(majority) else [majority]
-    room = ROOM * (max(across) - min(across) or 1.0)
-    domain = (min(across) - room, max(across) + room)
+    levels = [] if np.isnan(majority) else [majority]
+    every = [row for curve in curves for row in curve]
+    y = with_room(Axis("score", "", format=".2f"), every, ("low", "high"), levels)
     several = len({table.model for table in tables}) > 1
-    panels = [
-        _panel(table, curve, majority, domain, several, at)
-        for at, (table, curve) in enumerate(zip(tables, curves, strict=True))
-    ]
-    dashed = "" if np.isnan(majority) else " Dashed: always the commoner label."
+    panels = []
+    for at, (table, curve) in enumerate(zip(tables, curves, strict=True)):
+        name = f"{table.model.rsplit('/', 1)[-1]}, {table.recipe}" if several else table.recipe
+        panels.append(_panel(name, curve, y, levels, labels=at % COLUMNS == 0))
+    dashed = " Dashed: always the commoner label." if levels else ""
     title = alt.TitleParams(
         f"{task}: {tables[0].metric_words} on the dev set over the training",
         subtitle=f"Median over the trials of a table, and from the 5th to the 95th percentile.{dashed}",
         subtitlePadding=4,
         offset=12,
     )
-    rows = [alt.hconcat(*panels[at : at + COLUMNS], spacing=18) for at in range(0, len(panels), COLUMNS)]
-    display.save(alt.vconcat(*rows, spacing=14).properties(title=title), path)
+    rows = [
+        alt.hconcat(*panels[at : at + COLUMNS], spacing=0).resolve_scale(y="shared")
+        for at in range(0, len(panels), COLUMNS)
+    ]
+    display.save(alt.vconcat(*rows, spacing=14).resolve_scale(y="shared").properties(title=title), path)
 
 
 def _curve(table: TrialTable) -> list[dict[str, float]]:
@@ -60,34 +62,21 @@ def _curve(table: TrialTable) -> list[dict[str, float]]:
     ]
 
 
-def _panel(
-    table: TrialTable,
-    curve: list[dict[str, float]],
-    majority: float,
-    domain: tuple[float, float],
-    several: bool,
-    at: int,
-) -> Drawn:
-    """A table's median and band; all panels have the same axes, and those at the left the labels of y."""
+def _panel(name: str, curve: Rows, y: Axis, levels: list[float], *, labels: bool) -> Drawn:
+    """A table's median and band; `labels` of the axis upwards, which all panels share, are those at the left alone."""
     import altair as alt
 
-    name = f"{table.model.rsplit('/', 1)[-1]}, {table.recipe}" if several else table.recipe
-    first = at % COLUMNS == 0
-    x = alt.X(
-        "fraction:Q",
-        title=None,
-        scale=alt.Scale(domain=[0, 1]),
-        axis=alt.Axis(format="%", values=[0, 0.5, 1], grid=False),
-    )
-    shares = alt.Axis(format=".2f", labels=first, ticks=first, domain=False, tickCount=4)
-    y: dict[str, Any] = {"title": None, "scale": alt.Scale(domain=list(domain), nice=False), "axis": shares}
-    base = alt.Chart(alt.InlineData(values=values_of(curve))).encode(x=x)
-    layers = [
-        base.mark_area(opacity=0.22, style="accent").encode(y=alt.Y("low:Q", **y), y2="high:Q"),
-        base.mark_line(style="accent", point=len(curve) == 1).encode(y=alt.Y("score:Q", **y)),
+    def up(field: str) -> alt.Y:
+        shown = float(labels)  # what is not seen keeps its room, so that panels stand in line
+        return upwards(y, field).axis(format=y.format, labelOpacity=shown, tickOpacity=shown, domain=False, tickCount=4)
+
+    base = alt.Chart(alt.InlineData(values=values_of(curve))).encode(x=across(X))
+    shown = [
+        base.mark_area(opacity=0.22, style="accent").encode(y=up("low"), y2="high:Q"),
+        base.mark_line(style="accent", point=len(curve) == 1).encode(y=up("score")),
     ]
-    if not np.isnan(majority):
-        level = alt.Chart(alt.InlineData(values=[{"score": majority}]))
-        layers.append(level.mark_rule(style="reference").encode(y=alt.Y("score:Q", **y)))
+    if levels:
+        level = alt.Chart(alt.InlineData(values=[{"score": level} for level in levels]))
+        shown.append(level.mark_rule(style="reference").encode(y=up("score")))
     head = alt.TitleParams(name, anchor="start", frame="group", fontSize=11, fontWeight="normal", offset=6)
-    return alt.layer(*layers).properties(width=WIDTH, height=HEIGHT, title=head)
+    return alt.layer(*shown).properties(width=WIDTH, height=HEIGHT, title=head)

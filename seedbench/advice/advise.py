@@ -28,6 +28,7 @@ from seedbench.evaluation.scores import (
 from seedbench.influences import best_of_n, interval, total
 from seedbench.metrics import LIMITS, full_trials_needed
 from seedbench.replay import (
+    BATCH,
     ReplayKeywords,
     ReplayOptions,
     admitted_budgets,
@@ -39,9 +40,10 @@ from seedbench.replay import (
 from seedbench.strategy import Setting, tried_settings
 from seedbench.trialset import Selection, TrialSet, TrialTable, resolve_trials
 
-#: Campaigns of each setting and table, for an answer in seconds. With 200 a setting may be marked that 2,000 do
-#: not mark.
-REPLICATES = 500
+#: Campaigns of each setting over all tables, whose mean an advice is of, for an answer in seconds.
+CAMPAIGNS = 3000
+#: Of each on one table, at least and at most: with fewer, intervals are wider than they need be.
+CAMPAIGNS_OF_TABLE = (200, 500)
 #: Of best-of-n: where it has intervals of its own, to say how many full trials a score needs.
 SIZES = (1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64)
 
@@ -77,11 +79,11 @@ def advise(
             asked for.
         bias_correction: likewise, whether their Adam corrects the bias of its moments.
         candidates: the settings to try, at least one; None: those that the shipped strategies say (`tried_settings`).
-            Of more than eight, only those that do best on a tenth of the replicates are run on all.
+            Of more than four, only those that do best on few of the replicates are run on all.
         progress: called with the campaigns done so far and their total.
         **options: `revision`, `models`, `tasks`, `recipes`: which of the trials; `replicates`, `seed`, `protocol`,
-            `processes`, `time_limit`: how they are replayed, 500 replicates where their number is not given. See
-            `seedbench.replay.ReplayKeywords`.
+            `processes`, `time_limit`: how they are replayed; where no number of replicates is given, from 500 on six
+            tables or fewer to 200 on fifteen or more. See `seedbench.replay.ReplayKeywords`.
 
     Raises:
         SelectionError: a number that breaks its rule; a situation that no table has; a budget for which no table has
@@ -90,12 +92,12 @@ def advise(
         TrialSetError: a trial set that cannot be read or trusted.
         TypeError: an unknown option.
     """
-    given = {"replicates": REPLICATES, **options}
     budgets = () if budget is None else (budget,)
-    selection, how = from_keywords(trials, given, ReplayKeywords, tables=table, budgets=budgets)
+    selection, how = from_keywords(trials, options, ReplayKeywords, tables=table, budgets=budgets)
     return advise_selected(
         selection,
         how,
+        replicates=options.get("replicates"),
         score=score,
         min_gain=min_gain,
         situation=situation_of(train_examples, bias_correction),
@@ -108,13 +110,18 @@ def advise_selected(
     selection: Selection,
     options: ReplayOptions,
     *,
+    replicates: int | None,
     score: float | None = None,
     min_gain: float | None = None,
     situation: Situation | None = None,
     candidates: Sequence[Setting] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Advice:
-    """`advise`, with its options as they are passed on; the selection has one budget or none, and the track is cold."""
+    """`advise`, with its options as they are passed on; the selection has one budget or none, and the track is cold.
+
+    Args:
+        replicates: campaigns of each setting and table, in place of that in the options; None: as many as fit.
+    """
     if score is not None and not math.isfinite(score):
         raise SelectionError(f"score must be a finite number, as 0.72, found {score:g}")
     if min_gain is not None and selection.budgets:
@@ -135,6 +142,7 @@ def advise_selected(
         if budget is None:
             budget, choice = choose_budget(scored, options.protocol, MIN_GAIN if min_gain is None else min_gain)
     tables = _large_enough(scored, budget, named=bool(selection.tables))
+    options = replace(options, replicates=_enough_replicates(len(tables)) if replicates is None else replicates)
     on = Selection(trials=trials, tables=tuple(each.name for each in tables), budgets=(budget,))
     tried = try_settings(candidates, on, options, sizes=SIZES if score is not None else (), progress=progress)
     every = tried.followed.scores
@@ -153,11 +161,17 @@ def advise_selected(
             **ends("to_win", most),
             to_win_detectable=most.detectable,
             to_win_by_luck=gain_by_luck(every, options.protocol),
-            pairs=recipe_pairs(tables, trials.tables, options.protocol, budget),
+            pairs=recipe_pairs(tables, trials.tables, options.protocol, budget, known=every),
             tables=tuple(_best_of_n(scores, budget, score) for scores in every),
             left_out=left_out_of(selected, tables, options.protocol),
             candidates=judged(tried, budget),
         )
+
+
+def _enough_replicates(tables: int) -> int:
+    """In whole batches, so that all tables together have `CAMPAIGNS`."""
+    least, most = CAMPAIGNS_OF_TABLE
+    return max(least, min(most, -(-CAMPAIGNS // (tables * BATCH)) * BATCH))
 
 
 # --- tables -----------------------------------------------------------------------------------------------------------

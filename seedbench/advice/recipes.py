@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -90,7 +90,11 @@ def diverged_share(table: TrialTable) -> float | None:
 
 
 def recipe_pairs(
-    used: Sequence[TrialTable], every: Sequence[TrialTable], protocol: str, budget: int
+    used: Sequence[TrialTable],
+    every: Sequence[TrialTable],
+    protocol: str,
+    budget: int,
+    known: Sequence[TableScores] = (),
 ) -> tuple[RecipePair, ...]:
     """Measures each pair of a table that is used and one that mends it; those that differ least come first.
 
@@ -99,10 +103,18 @@ def recipe_pairs(
         every: tables of the trial set.
         protocol: by which pairs are scored where both tables have what it takes; else by the dev set.
         budget: in full trials; of a pair whose pools are smaller, as many as these have.
+        known: tables whose scores under this protocol and budget are there already.
     """
+    found = {(one.table, protocol, budget): one for one in known}
+
+    def scores_of(table: TrialTable, by: str, n: int) -> TableScores:
+        if (table, by, n) not in found:  # and a table may be in several pairs
+            found[table, by, n] = best_of_n_scores(table, by, [n])
+        return found[table, by, n]
+
     mended = [(one, other) for one in used for other in every if _mends(one, other)]
-    found = [_measured(one, other, protocol, budget) for one, other in mended]
-    return tuple(sorted(found, key=lambda pair: len(pair.fields)))
+    pairs = [_measured(one, other, protocol, budget, scores_of) for one, other in mended]
+    return tuple(sorted(pairs, key=lambda pair: len(pair.fields)))
 
 
 def _mends(faulty: TrialTable, mended: TrialTable) -> bool:
@@ -121,11 +133,17 @@ def _differing(one: TrialTable, other: TrialTable) -> dict[str, tuple[RecipeValu
     return {name: (one.fields.get(name), other.fields.get(name)) for name in names}
 
 
-def _measured(faulty: TrialTable, mended: TrialTable, protocol: str, budget: int) -> RecipePair:
+def _measured(
+    faulty: TrialTable,
+    mended: TrialTable,
+    protocol: str,
+    budget: int,
+    scores_of: Callable[[TrialTable, str, int], TableScores],
+) -> RecipePair:
     on_dev = any(unscored(table, protocol) for table in (faulty, mended))
     by = "dodge2020" if on_dev else protocol
     n = min(budget, *(pool_size_of(table).trials for table in (faulty, mended)))
-    before, after = (best_of_n_scores(table, by, [n]) for table in (faulty, mended))
+    before, after = (scores_of(table, by, n) for table in (faulty, mended))
     return RecipePair(
         model=faulty.model,
         task=faulty.task,

@@ -44,7 +44,7 @@ class Candidate:
         compute_multiplier_low: lower end of its interval, of this setting alone; None where that is open.
         compute_multiplier_high: upper end; None where that is open.
         verdict: "better" or "worse" where `difference_p` is below 0.05; "same" where it never differs; "not followed"
-            where eight others did better on few replicates: then there is neither interval nor level; else "unknown".
+            where four others did better on few replicates: then there is neither interval nor level; else "unknown".
         repeats: label of a setting tried before it whose campaigns were all the same: the two are one comparison. Of
             two fractions that fall on the same checkpoint, one repeats the other. None where there is none.
     """

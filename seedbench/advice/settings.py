@@ -22,9 +22,10 @@ from seedbench.strategy import Setting, load_strategy, with_parameters_said
 from seedbench.trialset import Selection
 
 #: Settings that are run on all replicates, those with the same campaigns counted once.
-FOLLOWED = 8
-#: All are run on one of so many replicates first, or on 50.
+FOLLOWED = 4
+#: All are run on one of so many replicates first; where that is fewer, so that all tables together have `FIRST`.
 ONE_OF = 10
+FIRST = 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +55,7 @@ def try_settings(
 ) -> Tried:
     """Replays settings on the selected tables under one budget; arguments as of `replay_selected`."""
     strategies = [load_strategy(name, parameters=parameters) for name, parameters in settings]
-    few = max(BATCH, options.replicates // ONE_OF)
+    few = max(options.replicates // ONE_OF, min(BATCH, -(-FIRST // len(selection.tables))))
     if len(settings) <= FOLLOWED or few >= options.replicates:
         whole = replay_selected(strategies, selection, options, sizes=sizes, progress=progress)
         return Tried(tuple(settings), whole, tuple(range(len(settings))), whole)

@@ -9,7 +9,7 @@ import typer
 
 from seedbench.cli.app import app
 from seedbench.cli.common import check_outputs, progress, write_text
-from seedbench.cli.options import JSON, REPLICATES, with_options
+from seedbench.cli.options import JSON, with_options
 from seedbench.commands import count, number, open_console, positive
 
 if TYPE_CHECKING:
@@ -51,7 +51,12 @@ def advise(
         float | None,
         typer.Option(metavar="X", parser=number, help="How many full trials are needed to expect this score?"),
     ] = None,
-    replicates: REPLICATES = 500,
+    replicates: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", parser=count, help="Campaigns per table; 500 if not given, or fewer on more than six tables."
+        ),
+    ] = None,
     options: ReplayOptions,
     json: JSON = None,
 ) -> None:
@@ -66,12 +71,12 @@ def advise(
     from seedbench.advice.report import print_advice
 
     to_stdout = check_outputs(json, inputs=[str(selection.trials or "")])
-    options = replace(options, replicates=replicates)
     situation = situation_of(train_examples, bias_correction)
     with progress(f"budget {budget}" if budget else "advise") as advance:
         result = advise_selected(
             replace(selection, budgets=() if budget is None else (budget,)),
             options,
+            replicates=replicates,
             score=score,
             min_gain=min_gain,
             situation=situation,

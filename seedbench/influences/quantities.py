@@ -9,7 +9,7 @@ noise. A quantity may hold exact terms e_n R(n) as well, whose influences are e_
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,13 +104,23 @@ class Part:
 
     @property
     def variance(self) -> float:
-        """V: no less than either axis alone, and no less than 0."""
-        return max(*self.variances, self.variance_of_sum, 0.0)
+        """V: no less than either axis alone, and no less than `unseen`."""
+        return max(*self.variances, self.variance_of_sum, unseen(self.noise, self.degrees_of_freedom))
 
     @property
     def degrees_of_freedom(self) -> int:
         """The seeds of the shorter axis that varies, at most 12, less one."""
         return min(*(psi.size for psi in self.influence if psi.size > 1), _MOST_SEEDS, _MOST_SEEDS) - 1
+
+
+def unseen(noise: Iterable[float], degrees_of_freedom: float) -> float:
+    """The variance of seeds that replicates' noise hides: a standard error of that noise, of the axis with more of it.
+
+    A sum of squares of so many degrees of freedom has a relative variance of two over them. Less the noise's mean it
+    is as often too small as too large, and near 0 where the replicates are few: then nothing says that seeds matter
+    less than this.
+    """
+    return math.sqrt(2 / degrees_of_freedom) * max(noise)
 
 
 def quantity(sample: TableSample, coefficients: ArrayLike, exact: Mapping[int, float] | None = None) -> Part:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from seedbench.influences.grid import Floats, NoInterval
-from seedbench.influences.quantities import Part, TableSample, quantity
+from seedbench.influences.quantities import Part, TableSample, quantity, unseen
 from seedbench.metrics import ROUNDING
 
 LEVEL = 0.95
@@ -115,9 +115,10 @@ def total(parts: Sequence[Part], weights: ArrayLike = 1.0, names: Sequence[SeedN
     """The weighted sum of quantities of different tables.
 
     Influences of a seed that several tables share are added before they are squared, so that what is good about it in
-    all of them counts as the one draw that it is. The maximum over rows, columns, both and 0 is taken once, of the
-    sums: it errs upward, and tables' own maxima would add their errors. Influences are noisy, and those of a seed that
-    tables share may cancel by chance: a sum with positive weights is not taken to be surer than if they shared none.
+    all of them counts as the one draw that it is. The maximum over rows, columns, both and `unseen` is taken once, of
+    the sums: it errs upward, and tables' own maxima would add their errors. Influences are noisy, and those of a seed
+    that tables share may cancel by chance: a sum with positive weights is not taken to be surer than if they shared
+    none.
 
     Args:
         parts: one a table; of one table alone, the interval is that table's.
@@ -127,31 +128,34 @@ def total(parts: Sequence[Part], weights: ArrayLike = 1.0, names: Sequence[SeedN
     weight = np.broadcast_to(np.asarray(weights, dtype=np.float64), (len(parts),))
     own = [_own_names(number, part) for number, part in enumerate(parts)]
     influence = _shared_influences(parts, weight, names or own)
-    variance = _variance(parts, weight, influence)
+    freedom = _degrees_of_freedom(parts, weight, names or own)
+    variance = _variance(parts, weight, influence, freedom)
     if names and (weight > 0).all():
-        variance = max(variance, _variance(parts, weight, _shared_influences(parts, weight, own)))
-    names = names or own
+        variance = max(variance, _variance(parts, weight, _shared_influences(parts, weight, own), freedom))
     return Total(
         estimate=math.fsum(w * part.estimate for w, part in zip(weight, parts, strict=True)),
         seeds=tuple(influence),
         influence=np.array(list(influence.values())),
         variance=variance,
         replicate_variance=math.fsum(w**2 * part.replicate_variance for w, part in zip(weight, parts, strict=True)),
-        degrees_of_freedom=_degrees_of_freedom(parts, weight, names),
+        degrees_of_freedom=freedom,
         parts=tuple(parts),
         weights=tuple(weight.tolist()),
         no_interval=next((why for part in parts if (why := part.sample.baseline.grid.no_interval)), None),
     )
 
 
-def _variance(parts: Sequence[Part], weight: Floats, influence: dict[tuple[str, Hashable], float]) -> float:
-    """Of a sum with these influences: the maximum over rows, columns, both less what both count, and 0."""
+def _variance(
+    parts: Sequence[Part], weight: Floats, influence: dict[tuple[str, Hashable], float], degrees_of_freedom: float
+) -> float:
+    """Of a sum with these influences: the maximum over rows, columns, both less what both count, and `unseen`."""
     axes: list[float] = []
-    for axis, label in enumerate(_AXES):
+    noise = [sum(w**2 * part.noise[axis] for w, part in zip(weight, parts, strict=True)) for axis in range(len(_AXES))]
+    for label, of_axis in zip(_AXES, noise, strict=True):
         psi = np.array([value for (its, _), value in influence.items() if its == label])
-        axes.append(float(psi @ psi) - sum(w**2 * part.noise[axis] for w, part in zip(weight, parts, strict=True)))
+        axes.append(float(psi @ psi) - of_axis)
     twice = sum(w**2 * part.share * sum(part.variances) for w, part in zip(weight, parts, strict=True))
-    return max(*axes, float(sum(axes) - twice), 0.0)
+    return max(*axes, float(sum(axes) - twice), unseen(noise, degrees_of_freedom))
 
 
 def _own_names(number: int, part: Part) -> SeedNames:

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from seedbench.advice.advise import advise
+from seedbench.advice.advise import _enough_replicates, advise
 from seedbench.advice.report import print_advice
 from seedbench.advice.result import Needed
 from seedbench.advice.words import live_words, needed_words
@@ -254,19 +254,24 @@ def test_settings_that_run_the_same_campaigns_count_once():
 
 @pytest.fixture(scope="module")
 def followed():
-    """All settings on few replicates, and eight of them on all."""
+    """All settings on few replicates, and four of them on all."""
     done = []
     found = advise(4, trial_set(told_at_once()), replicates=100, progress=lambda *at: done.append(at))
     return found, done
 
 
-def test_the_eight_best_on_few_replicates_are_run_on_all(followed):
+@pytest.mark.parametrize(("tables", "replicates"), [(1, 500), (6, 500), (7, 450), (12, 250), (15, 200), (100, 200)])
+def test_the_more_tables_the_fewer_replicates_of_each(tables, replicates):
+    assert _enough_replicates(tables) == replicates
+
+
+def test_the_four_best_on_few_replicates_are_run_on_all(followed):
     found, done = followed
     settings = len(tried_settings())
     first = [one for one in found.candidates if one.verdict != "not followed"]
     left = [one for one in found.candidates if one.verdict == "not followed"]
     assert [one.replicates for one in found.candidates] == [100] * len(first) + [50] * len(left)
-    assert len(first) + len(left) == settings and sum(one.repeats is None for one in first) == 8
+    assert len(first) + len(left) == settings and sum(one.repeats is None for one in first) == 4
     assert done[-1][0] == done[-1][1] == 50 * settings + 100 * len(first)
     for some in (first, left):
         assert [one.difference for one in some] == sorted((one.difference for one in some), reverse=True)
@@ -287,7 +292,7 @@ def test_what_is_not_followed_counts_among_what_holds_together(followed):
     found, _ = followed
     first = [one for one in found.candidates if one.verdict != "not followed"]
     left = len(found.candidates) - len(first)
-    assert left > len(found.distinct) - 8  # some of them did the same on few replicates
+    assert left > len(found.distinct) - 4  # some of them did the same on few replicates
     alone = {
         one.label: one
         for one in advise(
@@ -300,7 +305,7 @@ def test_what_is_not_followed_counts_among_what_holds_together(followed):
         )
     best = min(first, key=lambda one: one.difference_p)
     assert 0 < best.difference_p < 1
-    assert best.difference_p == pytest.approx(alone[best.label].difference_p / 8 * (8 + left))
+    assert best.difference_p == pytest.approx(alone[best.label].difference_p / 4 * (4 + left))
 
 
 def test_one_that_is_left_and_scored_higher_on_few_replicates_is_no_less_for_it(followed):
@@ -325,7 +330,7 @@ def test_what_is_not_followed_stands_where_it_scored_and_it_is_said(followed):
     out = StringIO()
     print_advice(found, Console(file=out, width=120, force_terminal=False))
     said = " ".join(out.getvalue().split())
-    assert "Without ±: left after 50 replicates, on which 8 others did better" in said
+    assert "Without ±: left after 50 replicates, on which 4 others did better" in said
     lines = [line for line in out.getvalue().splitlines() if line.startswith(" ") and "×" in line]
     shown = [float(at.group()) for line in lines if (at := re.search(r"[+-]0\.\d{4}", line))]
     assert len(shown) == len([one for one in found.distinct if one.verdict != "same"])

@@ -20,6 +20,7 @@ from seedbench.influences import (
     total,
     unit,
 )
+from seedbench.influences.quantities import unseen
 from tests.influences.worlds import sample_of, table
 
 
@@ -43,7 +44,9 @@ def test_independent_tables_add_variances(samples):
     assert found.estimate == pytest.approx(sum(w * p.estimate for w, p in zip([0.5, 0.3, 0.2], parts, strict=True)))
     squares = np.array([0.25, 0.09, 0.04])
     of_axes = squares @ [part.variances for part in parts]
-    assert found.variance == pytest.approx(max(*of_axes, squares @ [part.variance_of_sum for part in parts]))
+    both = squares @ [part.variance_of_sum for part in parts]
+    hidden = unseen(squares @ [part.noise for part in parts], found.degrees_of_freedom)
+    assert found.variance == pytest.approx(max(*of_axes, both, hidden))
     each = [w**2 * (p.variance + p.replicate_variance) for w, p in zip([0.5, 0.3, 0.2], parts, strict=True)]
     assert found.degrees_of_freedom == pytest.approx(sum(each) ** 2 / sum(v**2 / 5 for v in each))
 
@@ -191,3 +194,13 @@ def test_the_joint_error_counts_replicates_too(samples):
         own = (part.influence**2).sum() + part.replicate_variance
         assert found[place, place] == pytest.approx(own)
     assert abs(found[0, 1]) < sqrt(found[0, 0] * found[1, 1])
+
+
+def test_replicates_noise_hides_what_seeds_do():
+    """By hand: squares of 4 and 3 less noise of 4 and 6 leave nothing to see; with 5 degrees of freedom √(2/5) · 6."""
+    part = score(sample_of(table(8, 6)), 1, 4)
+    part = replace(part, influence=(np.full(8, 0.5**0.5), np.full(6, 0.5**0.5)), noise=(4.0, 6.0))
+    assert part.variance == total([part]).variance == pytest.approx((2 / 5) ** 0.5 * 6)
+    surer = replace(part, noise=(0.4, 0.6))
+    assert surer.variance == pytest.approx(max(3.6, (1 - part.share) * (3.6 + 2.4)))
+    assert total([surer]).variance == pytest.approx(surer.variance)

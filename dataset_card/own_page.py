@@ -82,7 +82,7 @@ def tuned(measured: Measured) -> str:
 def limit(measured: Measured) -> str:
     """The rule of our own beside itself, told after a fifth of training which trials fail."""
     own = measured.parts[0]
-    tables = [table for table in measured.tables if table.name in measured.limit.tables]
+    tables = [table for table in measured.tables if table.signal and table.name in measured.limit.tables]
     lines, ours, told = [], [], []
     for table in tables:
         pairs = [(a, b) for a, b in zip(cells_of(own, [table]), cells_of(measured.limit, [table]), strict=True)]

@@ -175,13 +175,16 @@ def test_the_readme_has_each_scored_table_as_it_is():
     for table in load_trials().tables:
         if table.test_score is None:
             continue
-        (at_8,) = (row for row in recorded.rows if (row.recipe, row.budget) == (table.recipe, 8))
-        cells = [f"`{table.recipe}`", str(np.count_nonzero(table.diverged))]
+        (at_8,) = (row for row in recorded.rows if (row.task, row.recipe, row.budget) == (table.task, table.recipe, 8))
+        cells = [f"`{table.task}/{table.recipe}`", str(np.count_nonzero(table.diverged))]
         cells += [f"{score:.3f}" for score in (at_8.floor, at_8.best_of_n, at_8.ceiling)]
         for name in ("successive_halving", "patient_halving"):
-            worth = [row for row in rules[name] if row.recipe == table.recipe and row.budget in (4, 8, 16)]
-            cells.append(" ".join(f"{row.compute_multiplier:.1f}" for row in worth))
+            of_table = [row for row in rules[name] if (row.task, row.recipe) == (table.task, table.recipe)]
+            worth = [row for row in of_table if row.budget in (4, 8, 16)]
+            shown = " ".join(f"{row.compute_multiplier:.1f}" for row in worth if row.compute_multiplier is not None)
+            cells.append(shown or "no signal")
             assert {row.compute_multiplier_bound for row in worth} == {None}
+            assert (shown == "") == at_8.no_signal
         assert table.num_trials == 144
         lines.append(f"| {' | '.join(cells)} |")
     assert "\n".join(lines) in README
@@ -190,6 +193,11 @@ def test_the_readme_has_each_scored_table_as_it_is():
 def test_the_readme_advises_what_advise_does():
     from seedbench import advise
 
-    (said,) = re.findall(r"recipe like that of the table above it advises `(.+?)`", " ".join(README.split()))
-    advised = advise(budget=8).advised
-    assert advised is not None and advised.label == said
+    readme = " ".join(README.split())
+    ((tried, best, worth),) = re.findall(
+        r"it advises plain best-of-n: none of the (\d+) is told from it. The best of them, `(.+?)`, is worth ([\d.]+\d)",
+        readme,
+    )
+    found = advise(budget=8)
+    assert (found.advised, len(found.candidates), found.distinct[0].label) == (None, int(tried), best)
+    assert worth == f"{8 * found.distinct[0].compute_multiplier:.1f}"

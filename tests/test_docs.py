@@ -195,7 +195,7 @@ def test_the_readme_advises_what_advise_does():
 
     readme = " ".join(README.split())
     ((tried, best, worth),) = re.findall(
-        r"it advises plain best-of-n: none of the (\d+) is told from it. The best of them, `(.+?)`, is worth ([\d.]+\d)",
+        r"plain best-of-n: none of the (\d+) is told from it. The best of them, `(.+?)`, is worth ([\d.]+\d)",
         readme,
     )
     found = advise(budget=8)

@@ -24,7 +24,7 @@ from seedbench.trialset import Selection
 #: Settings that are run on all replicates, those with the same campaigns counted once.
 FOLLOWED = 4
 #: All are run on one of so many replicates first; where that is fewer, so that all tables together have `FIRST`.
-ONE_OF = 10
+ONE_OF = 20
 FIRST = 200
 
 

@@ -54,7 +54,7 @@ def advise(
     replicates: Annotated[
         int | None,
         typer.Option(
-            metavar="N", parser=count, help="Campaigns per table; 500 if not given, or fewer on more than six tables."
+            metavar="N", parser=count, help="Campaigns per table; 500 if not given, or fewer on more than four tables."
         ),
     ] = None,
     options: ReplayOptions,

@@ -52,7 +52,7 @@ def _safe(measured: Measured) -> str:
     rows = []
     for rule in measured.rules:
         cells = cells_of(rule, [table for table in measured.tables if table.signal])
-        failing = cells_of(rule, [table for table in measured.tables if table.kind == "fails"])
+        failing = cells_of(rule, [table for table in measured.tables if table.signal and table.kind == "fails"])
         worst = min(cells, key=lambda cell: cell.difference)
         rows.append((mean_multiplier(cells), rule, cells, failing, worst))
     lines = [

@@ -70,6 +70,14 @@ def test_what_readme_and_changelog_say_of_patient_halving(measured):
     assert len(measured.tables) == 14 and len({*rule.tables} & {*DEVELOPED_ON[OWN]}) == 9
 
 
+def test_the_mean_where_trials_fail_is_over_tables_with_signal(measured):
+    rule = next(one for one in measured.rules if one.label == "patient_halving")
+    failing = [table for table in measured.tables if table.signal and table.kind == "fails"]
+    page = (DOCS / "rules.md").read_text(encoding="utf-8").splitlines()
+    line = next(line for line in page if line.startswith("| `patient_halving` | "))
+    assert line.split(" | ")[4] == f"{mean_multiplier(cells_of(rule, failing)):.2f}×"
+
+
 def test_rules_said_to_be_baselines_are(measured):
     by_label = {rule.label: rule for rule in measured.rules}
     signal = [table.name for table in measured.tables if table.signal]

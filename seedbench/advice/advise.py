@@ -22,9 +22,7 @@ from seedbench.display.terminal import joined
 from seedbench.errors import SelectionError
 from seedbench.evaluation import left_out_of
 from seedbench.evaluation.rows import ends, score_ends
-from seedbench.evaluation.scores import (
-    TableScores,
-)
+from seedbench.evaluation.scores import TableScores, compared
 from seedbench.influences import best_of_n, interval, total
 from seedbench.metrics import LIMITS, full_trials_needed
 from seedbench.replay import (
@@ -120,7 +118,8 @@ def advise_selected(
     """`advise`, with its options as they are passed on; the selection has one budget or none, and the track is cold.
 
     Args:
-        replicates: campaigns of each setting and table, in place of that in the options; None: as many as fit.
+        replicates: campaigns of each setting and table, in place of that in the options; None: the more tables, the
+            fewer.
     """
     if score is not None and not math.isfinite(score):
         raise SelectionError(f"score must be a finite number, as 0.72, found {score:g}")
@@ -157,7 +156,7 @@ def advise_selected(
             seedbench=__version__,
             situation=None if situation is None else how_near(situation, tables, asked, options.protocol),
             budget_choice=choice,
-            **ends("gain", mean_over(every, partial(best_gain, n=budget))),
+            **ends("gain", mean_over(compared(every), partial(best_gain, n=budget))),
             **ends("to_win", most),
             to_win_detectable=most.detectable,
             to_win_by_luck=gain_by_luck(every, options.protocol),
@@ -169,7 +168,7 @@ def advise_selected(
 
 
 def _enough_replicates(tables: int) -> int:
-    """In whole batches, so that all tables together have `CAMPAIGNS`."""
+    """So many that all tables together have `CAMPAIGNS`, in whole batches, from the least to the most of a table."""
     least, most = CAMPAIGNS_OF_TABLE
     return max(least, min(most, -(-CAMPAIGNS // (tables * BATCH)) * BATCH))
 

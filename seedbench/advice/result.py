@@ -29,12 +29,13 @@ class Candidate:
         name: of the shipped strategy.
         parameters: those that differ from its defaults.
         replicates: campaigns per table.
-        difference: mean over the tables of the score above that of plain best-of-n: above 0 it is better.
+        difference: mean over the tables that settings are compared on (`Advice.compared`) of the score above that of
+            plain best-of-n: above 0 it is better.
         difference_low: lower end of its 95% interval, of this setting alone; None where there is none.
         difference_high: upper end.
         difference_p: the smallest level at which it is told from 0 while all settings hold together (Holm 1979).
         difference_detectable: the true difference that is told from 0, by itself, four times in five.
-        gain: mean over the tables of the score above that of one full trial.
+        gain: mean over the same tables of the score above that of one full trial.
         gain_low: lower end of its 95% interval, of this setting alone; None where there is none.
         gain_high: upper end.
         gap_closed: over the tables with signal, as in `Summary`; None where there is none.
@@ -170,10 +171,10 @@ class Advice:
         seedbench: the version.
         situation: by which the tables were chosen; None where they were selected.
         budget_choice: how the budget was chosen; None where it was given.
-        gain: of plain best-of-n with the budget above one full trial, in the mean over the tables.
+        gain: of plain best-of-n with the budget above one full trial, in the mean over the tables in `compared`.
         gain_low: lower end of its 95% interval; None where there is none.
         gain_high: upper end.
-        to_win: likewise, of the best of 64 full trials, or of as many as a pool of the table has.
+        to_win: likewise of the best of 64 full trials, or of as many as a pool of the table has, over all tables.
         to_win_low: lower end.
         to_win_high: upper end.
         to_win_detectable: what would have been told from 0 four times in five.
@@ -213,6 +214,11 @@ class Advice:
     def distinct(self) -> tuple[Candidate, ...]:
         """The candidates that repeat no other: what is compared with plain best-of-n."""
         return tuple(candidate for candidate in self.candidates if candidate.repeats is None)
+
+    @property
+    def compared(self) -> tuple[BestOfN, ...]:
+        """The tables that settings are compared on: those with signal, or all where there is none."""
+        return tuple(table for table in self.tables if table.no_signal is False) or self.tables
 
     @property
     def advised(self) -> Candidate | None:

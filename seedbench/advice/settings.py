@@ -15,7 +15,7 @@ from seedbench.advice.result import Candidate, Verdict
 from seedbench.display.terminal import MARKED
 from seedbench.evaluation import Replayed, replay_selected, replayed_again
 from seedbench.evaluation.rows import ends, multiplier_fields, together
-from seedbench.evaluation.scores import gap, mean_over_best_of_n, multiplier_over, with_signal
+from seedbench.evaluation.scores import compared, gap, mean_over_best_of_n, multiplier_over, with_signal
 from seedbench.influences import Total, interval, never_differs
 from seedbench.replay import BATCH, Replay, ReplayOptions
 from seedbench.strategy import Setting, load_strategy, with_parameters_said
@@ -23,9 +23,11 @@ from seedbench.trialset import Selection
 
 #: Settings that are run on all replicates, those with the same campaigns counted once.
 FOLLOWED = 4
-#: All are run on one of so many replicates first; where that is fewer, so that all tables together have `FIRST`.
-ONE_OF = 20
+#: All are run on few replicates first: so many campaigns of each on all tables together, and no more than 50 a table;
 FIRST = 200
+#: or on one of so many replicates, where that is more; and on no fewer than these.
+ONE_OF = 20
+FEWEST = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +57,7 @@ def try_settings(
 ) -> Tried:
     """Replays settings on the selected tables under one budget; arguments as of `replay_selected`."""
     strategies = [load_strategy(name, parameters=parameters) for name, parameters in settings]
-    few = max(options.replicates // ONE_OF, min(BATCH, -(-FIRST // len(selection.tables))))
+    few = max(FEWEST, options.replicates // ONE_OF, min(BATCH, -(-FIRST // len(selection.tables))))
     if len(settings) <= FOLLOWED or few >= options.replicates:
         whole = replay_selected(strategies, selection, options, sizes=sizes, progress=progress)
         return Tried(tuple(settings), whole, tuple(range(len(settings))), whole)
@@ -82,7 +84,8 @@ def try_settings(
 def _best(first: Replayed, budget: int) -> tuple[int, ...]:
     """The numbers of the settings to follow, ascending: the best, with all that ran the same campaigns as one."""
     alike = _first_alike(first.replays)
-    better = {rule: mean_over_best_of_n(first.scores, rule, budget).estimate for rule in set(alike)}
+    some = compared(first.scores)
+    better = {rule: mean_over_best_of_n(some, rule, budget).estimate for rule in set(alike)}
     best = sorted(better, key=lambda rule: (-better[rule], rule))[:FOLLOWED]
     return tuple(number for number, rule in enumerate(alike) if rule in best)
 
@@ -93,9 +96,10 @@ def judged(tried: Tried, budget: int) -> tuple[Candidate, ...]:
     left = [number for number in range(len(tried.settings)) if number not in tried.numbers]
     own = _first_alike(tried.followed.replays)
     distinct = sorted(set(own))
-    compared = [mean_over_best_of_n(tried.followed.scores, rule, budget) for rule in distinct]
+    some = compared(tried.followed.scores)
+    differences = [mean_over_best_of_n(some, rule, budget) for rule in distinct]
     # Each of those left is one, since what is alike on few replicates may differ on all.
-    p_of = dict(zip(distinct, together(compared, untold=len(left)), strict=True))
+    p_of = dict(zip(distinct, together(differences, untold=len(left)), strict=True))
     followed = []
     for rule, number in enumerate(tried.numbers):
         repeats = None if own[rule] == rule else tried.settings[tried.numbers[own[rule]]]
@@ -114,9 +118,8 @@ def _best_first(candidates: Sequence[Candidate]) -> list[Candidate]:
 def _candidate(
     setting: Setting, replayed: Replayed, rule: int, budget: int, p: float | None, repeats: Setting | None
 ) -> Candidate:
-    every = replayed.scores
-    some = with_signal(every)
-    found = mean_over_best_of_n(every, rule, budget)
+    some, signal = compared(replayed.scores), with_signal(replayed.scores)
+    found = mean_over_best_of_n(some, rule, budget)
     at = interval(found)
     name, parameters = setting
     return Candidate(
@@ -126,16 +129,16 @@ def _candidate(
         **ends("difference", at),
         difference_p=p,
         difference_detectable=at.detectable,
-        **ends("gain", mean_over(every, partial(rule_gain, rule=rule, budget=budget))),
-        gap_closed=None if (closed := gap(some, rule, budget)) is None else closed.estimate,
-        **multiplier_fields(multiplier_over(some, rule, budget) if some else None),
+        **ends("gain", mean_over(some, partial(rule_gain, rule=rule, budget=budget))),
+        gap_closed=None if (closed := gap(signal, rule, budget)) is None else closed.estimate,
+        **multiplier_fields(multiplier_over(signal, rule, budget) if signal else None),
         verdict=_verdict(found, p),
         repeats=None if repeats is None else with_parameters_said(*repeats),
     )
 
 
 def _not_followed(candidate: Candidate) -> Candidate:
-    """Without what few replicates do not say well: on so few, an interval may be too narrow."""
+    """Without what few replicates do not say well: on so few, an interval is wider than it need be."""
     return replace(
         candidate,
         difference_low=None,

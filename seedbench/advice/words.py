@@ -110,7 +110,9 @@ def _or_more(choice: BudgetChoice) -> str:
 
 
 def _strategy_words(advice: Advice) -> list[str]:
-    tables = "one trial table" if len(advice.tables) == 1 else f"{len(advice.tables)} trial tables"
+    tables = "one trial table" if len(advice.compared) == 1 else f"{len(advice.compared)} trial tables"
+    if len(advice.compared) < len(advice.tables):
+        tables += " with signal"
     trials = "one full trial" if advice.budget == 1 else f"{advice.budget} full trials"
     if advice.advised is None:
         best = advice.distinct[0]
@@ -135,10 +137,10 @@ def _strategy_words(advice: Advice) -> list[str]:
 def _developed_words(advice: Advice, candidate: Candidate) -> str:
     """On how many of an advice's tables a candidate was developed, as a sentence; "" where on none."""
     known = DEVELOPED_ON.get(candidate.name, ()) if advice.trials.name == DEVELOPED_IN else ()
-    there = sum(f"{table.task}/{table.recipe}" in known for table in advice.tables)
+    there = sum(f"{table.task}/{table.recipe}" in known for table in advice.compared)
     if not there:
         return ""
-    of = "this table" if len(advice.tables) == 1 else f"{there} of these {counted(len(advice.tables), 'table')}"
+    of = "this table" if len(advice.compared) == 1 else f"{there} of these {counted(len(advice.compared), 'table')}"
     return f"{candidate.label} was developed on {of}, where its score flatters it."
 
 

@@ -159,6 +159,11 @@ def with_signal(every: Sequence[TableScores], budget: int | None = None) -> list
     return [one for one in every if one.signal and (budget is None or budget in one.budgets)]
 
 
+def compared(every: Sequence[TableScores]) -> list[TableScores]:
+    """The tables that rules are compared on: those with signal, or all where there is none."""
+    return with_signal(every) or list(every)
+
+
 def seed_names(every: Sequence[TableScores]) -> list[SeedNames]:
     """What the seeds are called: those of one model's tables are shared; a diagonal's are, too, by weight-init seed."""
     names = []

@@ -117,8 +117,8 @@ def unseen(noise: Iterable[float], degrees_of_freedom: float) -> float:
     """The variance of seeds that replicates' noise hides: a standard error of that noise, of the axis with more of it.
 
     A sum of squares of so many degrees of freedom has a relative variance of two over them. Less the noise's mean it
-    is as often too small as too large, and near 0 where the replicates are few: then nothing says that seeds matter
-    less than this.
+    is as often too small as too large, and with few replicates near 0 by chance: nothing says that seeds matter less
+    than this.
     """
     return math.sqrt(2 / degrees_of_freedom) * max(noise)
 

@@ -265,6 +265,26 @@ def test_the_more_tables_the_fewer_replicates_of_each(tables, replicates):
     assert _enough_replicates(tables) == replicates
 
 
+def test_no_number_of_tables_leaves_too_few_replicates():
+    """Of a hundred tables: all settings on the few that are asked for."""
+    one = told_at_once(6, 6, checkpoints=2, examples=50)
+    tables = [replace(one, recipe=f"r{number}") for number in range(100)]
+    found = advise(2, trial_set(*tables), replicates=4, candidates=tried_settings()[:6], processes=1)
+    assert {one.replicates for one in found.candidates} == {4}
+
+
+def test_tables_without_signal_take_no_part_where_others_have_it():
+    """Fractions of the same trials, and beside them a table in which all trials are alike."""
+    some = told_at_once()
+    alike = replace(told_at_once(), recipe="alike", score=some.score * 0 + 0.5, test_score=None)
+    rules = [("start_many", {}), ("patience", {})]
+    how = {"candidates": rules, "replicates": 20, "protocol": "dodge2020"}
+    alone, both = advise(4, trial_set(some), **how), advise(4, trial_set(some, alike), **how)
+    assert [table.no_signal for table in both.tables] == [False, True] and both.compared == alone.tables
+    assert both.candidates == alone.candidates and (both.gain, both.gain_low) == (alone.gain, alone.gain_low)
+    assert "on one trial table with signal" in " ".join(said_of(both))
+
+
 def test_the_four_best_on_few_replicates_are_run_on_all(followed):
     found, done = followed
     settings = len(tried_settings())

@@ -25,6 +25,7 @@ from seedbench.influences import (
     trial_grid,
     unit,
 )
+from seedbench.influences.quantities import unseen
 from tests.influences.worlds import orders, sample_of, table
 
 
@@ -228,7 +229,9 @@ def test_axes_with_too_few_seeds(rows, columns, why):
 def test_one_seed_a_run_has_one_axis():
     sample = sample_of(table(20, 1))
     part = score(sample, 2, 4)
-    assert part.share == 0 and part.variances[1] == 0 and part.variance == max(part.variances[0], 0)
+    assert (
+        part.share == 0 and part.variances[1] == 0 and part.variance == max(part.variances[0], unseen(part.noise, 11))
+    )
 
 
 def test_fifty_thousand_trials_of_one_seed_each_take_little_memory():

@@ -10,14 +10,15 @@ from leaderboard.ranks import read_comparisons
 from leaderboard.results import comparable_claim, results_of
 from seedbench import evaluate, load_trials
 from seedbench.campaign import shown_loss
+from seedbench.replay import TRACKS
 from seedbench.strategy import load_strategy
 from seedbench.submission import ENTRY, SOURCE, read_submission
 
 
-@pytest.fixture(scope="module")
-def board():
+@pytest.fixture(scope="module", params=TRACKS)
+def board(request):
     here = load_trials().sha256
-    found = [board for board in read_boards() if board.trials.sha256 == here]
+    found = [board for board in read_boards() if (board.trials.sha256, board.track) == (here, request.param)]
     if not found:
         pytest.skip("the trials in the wheel have no board yet: leaderboard.baselines, leaderboard.verify")
     return found[0]
@@ -27,7 +28,7 @@ def test_the_organisers_entries_are_shipped_strategies():
     """Of the source that each had when the entry was written; an entry is never changed."""
     listed = read_baselines()
     for slug in listed:
-        assert not load_strategy(slug.replace("-", "_")).oracle
+        assert not load_strategy(slug.removesuffix("-transfer").replace("-", "_")).oracle
     entries = {slug: read_submission(SUBMISSIONS / slug) for slug in listed}
     assert {slug: entry.source_sha256 for slug, entry in entries.items()} == listed
 
@@ -48,8 +49,9 @@ def test_results_are_of_the_entries_beside_them(board):
 
 def test_results_are_what_the_trials_say(board):
     """Measured sealed, and here in process."""
-    (result,) = (result for result in results_of(board, "public") if result.slug == "full-trials")
-    again = evaluate("full_trials", seed=board.seed, replicates=board.replicates)
+    slug = "full-trials" if board.track == "cold" else "full-trials-transfer"
+    (result,) = (result for result in results_of(board, "public") if result.slug == slug)
+    again = evaluate("full_trials", seed=board.seed, replicates=board.replicates, track=board.track)
     assert [row.score for row in again.rows] == [row.score for row in result.measured.rows]
 
 

@@ -28,7 +28,7 @@ SUBMISSIONS, RESULTS = HERE / "submissions", HERE / "results"
 HIDDEN_POOL, BASELINES = HERE / "hidden_pool.json", HERE / "baselines.json"
 
 PROTOCOL = "held-out-2"
-REPLICATES = 2000  # more mark more: intervals hardly narrow beyond
+REPLICATES = 2000  # with more, intervals hardly narrow
 PUBLIC_SEED = 0  # of a provisional board, and of what entries claim
 FILE = "board.json"
 

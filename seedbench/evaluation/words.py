@@ -131,7 +131,7 @@ def caveats(rows: Sequence[Row]) -> Iterator[str]:
 def few_replicates_words(replicates: int) -> Iterator[str]:
     """That so few replicates hide what more would show."""
     if replicates < _SOME_REPLICATES:
-        yield f"With {replicates} replicates intervals are wider than with more of them; the default is 500."
+        yield f"With {replicates} replicates intervals are wider than with {_SOME_REPLICATES} or more."
 
 
 def left_out_words(left_out: Sequence[LeftOut]) -> Iterator[str]:

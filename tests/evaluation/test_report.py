@@ -203,7 +203,7 @@ def test_nothing_is_said_of_compute_from_few_replicates():
 @pytest.mark.parametrize(("replicates", "said"), [(3, True), (199, True), (200, False), (500, False)])
 def test_so_few_replicates_that_intervals_are_wide_are_said(replicates, said):
     found = [line for line in words(evaluation(FULL, replicates=replicates)) if " replicates " in line]
-    wide = f"With {replicates} replicates intervals are wider than with more of them; the default is 500."
+    wide = f"With {replicates} replicates intervals are wider than with 200 or more."
     assert found == [wide] * said
 
 

@@ -174,7 +174,8 @@ def kept_in(path: Path) -> list[Reproduction]:
 
 
 def keep(done: Reproduction, path: Path) -> None:
-    """Writes a reproduction into the file, beside those that are there; one of the same tables, draw and engine goes.
+    """Writes a reproduction into the file, beside those that are there; one of the same tables, draw, engine and device
+    goes.
 
     Raises:
         RunnerError: the file is something else, or cannot be written.
@@ -188,4 +189,5 @@ def keep(done: Reproduction, path: Path) -> None:
 
 
 def _which(one: Reproduction) -> tuple[object, ...]:
-    return one.engine, one.seed, sorted((table.model, table.task, table.recipe) for table in one.tables)
+    devices = {trial.by["device"] for trial in one.trials}
+    return one.engine, devices, one.seed, sorted((table.model, table.task, table.recipe) for table in one.tables)

@@ -211,6 +211,10 @@ def test_what_ended_otherwise_is_said_and_a_spread_that_is_not_known_is_not(reco
     assert "Ended otherwise than recorded: x (not recorded, now finished)." in said
     keep(draw, recorded / "unknown.json")
     assert kept_in(recorded / "unknown.json") == [draw]
+    elsewhere = replace(draw, trials=[replace(one, by={**one.by, "device": "another"})])
+    keep(elsewhere, recorded / "unknown.json")
+    keep(draw, recorded / "unknown.json")
+    assert kept_in(recorded / "unknown.json") == [elsewhere, draw]
 
 
 def test_a_log_of_other_weights_is_not_taken_for_the_trial_again(

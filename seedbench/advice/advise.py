@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -22,7 +23,7 @@ from seedbench.display.terminal import joined
 from seedbench.errors import SelectionError
 from seedbench.evaluation import left_out_of
 from seedbench.evaluation.rows import ends, score_ends
-from seedbench.evaluation.scores import TableScores, compared
+from seedbench.evaluation.scores import TableScores, best_of_n_scores, compared
 from seedbench.influences import best_of_n, interval, total
 from seedbench.metrics import LIMITS, full_trials_needed
 from seedbench.replay import (
@@ -143,9 +144,17 @@ def advise_selected(
     tables = _large_enough(scored, budget, named=bool(selection.tables))
     options = replace(options, replicates=_enough_replicates(len(tables)) if replicates is None else replicates)
     on = Selection(trials=trials, tables=tuple(each.name for each in tables), budgets=(budget,))
-    tried = try_settings(candidates, on, options, sizes=SIZES if score is not None else (), progress=progress)
-    every = tried.followed.scores
-    with threadpool_limits(limits=1):
+    sizes = (budget, *(SIZES if score is not None else ()))
+    # While other processes run the campaigns, this one has time for what needs none.
+    with threadpool_limits(limits=1), ThreadPoolExecutor(1) as aside:
+        known = aside.submit(lambda: {one.name: best_of_n_scores(one, options.protocol, sizes) for one in tables})
+        pairs = aside.submit(
+            lambda: recipe_pairs(tables, trials.tables, options.protocol, budget, known=tuple(known.result().values()))
+        )
+        tried = try_settings(
+            candidates, on, options, base_of=lambda one: known.result()[one.table.name].baseline, progress=progress
+        )
+        every = tried.followed.scores
         most = interval(mean_over(every, most_gain))
         return Advice(
             budget=budget,
@@ -160,7 +169,7 @@ def advise_selected(
             **ends("to_win", most),
             to_win_detectable=most.detectable,
             to_win_by_luck=gain_by_luck(every, options.protocol),
-            pairs=recipe_pairs(tables, trials.tables, options.protocol, budget, known=every),
+            pairs=pairs.result(),
             tables=tuple(_best_of_n(scores, budget, score) for scores in every),
             left_out=left_out_of(selected, tables, options.protocol),
             candidates=judged(tried, budget),

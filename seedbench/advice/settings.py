@@ -16,8 +16,8 @@ from seedbench.display.terminal import MARKED
 from seedbench.evaluation import Replayed, replay_selected, replayed_again
 from seedbench.evaluation.rows import ends, multiplier_fields, together
 from seedbench.evaluation.scores import compared, gap, mean_over_best_of_n, multiplier_over, with_signal
-from seedbench.influences import Total, interval, never_differs
-from seedbench.replay import BATCH, Replay, ReplayOptions
+from seedbench.influences import Baseline, Total, interval, never_differs
+from seedbench.replay import BATCH, Replay, ReplayOptions, TableReplay
 from seedbench.strategy import Setting, load_strategy, with_parameters_said
 from seedbench.trialset import Selection
 
@@ -52,14 +52,14 @@ def try_settings(
     selection: Selection,
     options: ReplayOptions,
     *,
-    sizes: Sequence[int] = (),
+    base_of: Callable[[TableReplay], Baseline],
     progress: Callable[[int, int], None] | None = None,
 ) -> Tried:
     """Replays settings on the selected tables under one budget; arguments as of `replay_selected`."""
     strategies = [load_strategy(name, parameters=parameters) for name, parameters in settings]
     few = max(FEWEST, options.replicates // ONE_OF, min(BATCH, -(-FIRST // len(selection.tables))))
     if len(settings) <= FOLLOWED or few >= options.replicates:
-        whole = replay_selected(strategies, selection, options, sizes=sizes, progress=progress)
+        whole = replay_selected(strategies, selection, options, base_of=base_of, progress=progress)
         return Tried(tuple(settings), whole, tuple(range(len(settings))), whole)
     done = 0
 
@@ -69,7 +69,7 @@ def try_settings(
         if progress is not None:
             progress(campaigns, total + total * FOLLOWED * options.replicates // (few * len(settings)))
 
-    first = replay_selected(strategies, selection, replace(options, replicates=few), sizes=sizes, progress=advance)
+    first = replay_selected(strategies, selection, replace(options, replicates=few), base_of=base_of, progress=advance)
     numbers = _best(first, selection.budgets[0])
     before = done
     followed = replayed_again(

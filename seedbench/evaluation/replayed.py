@@ -52,7 +52,7 @@ def replay_selected(
     selection: Selection,
     options: ReplayOptions,
     *,
-    sizes: Sequence[int] = (),
+    base_of: Callable[[TableReplay], Baseline] | None = None,
     decisions: bool = False,
     known: Mapping[str, Outcomes] = NOTHING_KNOWN,
     progress: Callable[[int, int], None] | None = None,
@@ -63,7 +63,7 @@ def replay_selected(
         strategies: loaded; all meet the same replicates.
         selection: on what.
         options: how.
-        sizes: best-of-n has intervals at the budgets, and at these n as well.
+        base_of: best-of-n of a table, at its budgets at least, where it is known; None: it is worked out afterwards.
         decisions: whether to record those of the campaigns.
         known: as `seedbench.replay.replay` takes it.
         progress: called with the campaigns done and their total.
@@ -85,7 +85,7 @@ def replay_selected(
             known=known,
             progress=progress,
         )
-    scores = _scores(replays, lambda one: baseline_of(one.table, options.protocol, (*one.budgets, *sizes)))
+    scores = _scores(replays, base_of or (lambda one: baseline_of(one.table, options.protocol, one.budgets)))
     left_out = left_out_of(selected, [one.table for one in scores], options.protocol)
     not_tried = tuple(
         NotTried(one.table.name, one.size.trials, missing)

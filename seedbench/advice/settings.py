@@ -17,7 +17,7 @@ from seedbench.evaluation import Replayed, replay_selected, replayed_again
 from seedbench.evaluation.rows import ends, multiplier_fields, together
 from seedbench.evaluation.scores import compared, gap, mean_over_best_of_n, multiplier_over, with_signal
 from seedbench.influences import Baseline, Total, interval, never_differs
-from seedbench.replay import BATCH, Replay, ReplayOptions, TableReplay
+from seedbench.replay import BATCH, Replay, ReplayOptions, TableReplay, same_workers
 from seedbench.strategy import Setting, load_strategy, with_parameters_said
 from seedbench.trialset import Selection
 
@@ -69,15 +69,16 @@ def try_settings(
         if progress is not None:
             progress(campaigns, total + total * FOLLOWED * options.replicates // (few * len(settings)))
 
-    first = replay_selected(strategies, selection, replace(options, replicates=few), base_of=base_of, progress=advance)
-    numbers = _best(first, selection.budgets[0])
-    before = done
-    followed = replayed_again(
-        first,
-        [strategies[number] for number in numbers],
-        options,
-        progress=None if progress is None else lambda campaigns, total: progress(before + campaigns, before + total),
-    )
+    def advance_followed(campaigns: int, total: int) -> None:
+        if progress is not None:
+            progress(done + campaigns, done + total)
+
+    on_few = replace(options, replicates=few)
+    with same_workers():
+        first = replay_selected(strategies, selection, on_few, base_of=base_of, progress=advance)
+        numbers = _best(first, selection.budgets[0])
+        best = [strategies[number] for number in numbers]
+        followed = replayed_again(first, best, options, progress=advance_followed)
     return Tried(tuple(settings), first, numbers, followed)
 
 

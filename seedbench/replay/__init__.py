@@ -8,7 +8,8 @@ transfer      which other tables campaigns are shown
 deadline      the limit on a strategy's time
 run           one campaign, to its end
 batch         all campaigns of some replicates of one table
-workers       batches in other processes
+workers       batches in this process, in a fork of it, or in others
+pool          the other processes, and what they run
 marks         which campaign a process is in, for whoever outlives it
 content       what of a table its campaigns depend on, as one number
 kept          what is done, kept until all is
@@ -25,6 +26,7 @@ from seedbench.replay.deadline import Deadline
 from seedbench.replay.decisions import Decision, Decisions, Kind, decision, parting, steps_before
 from seedbench.replay.options import EvaluationKeywords, ReplayKeywords, ReplayOptions, from_keywords
 from seedbench.replay.play import open_campaign
+from seedbench.replay.pool import same_workers
 from seedbench.replay.protocol import (
     BUDGETS,
     PROTOCOLS,
@@ -73,6 +75,7 @@ __all__ = [
     "replay",
     "replay_one",
     "run_campaign",
+    "same_workers",
     "saying_how",
     "scored_tables",
     "steps_before",

@@ -234,7 +234,7 @@ def text_bytes(content: bytes, metadata: pq.FileMetaData, where: object) -> int:
     while arrays:
         array = arrays.pop()
         if pa.types.is_dictionary(array.type):
-            length = pc.binary_length(array.dictionary).cast("int64").fill_null(0)
+            length = pc.binary_length(array.dictionary).cast("int64")
             total += pc.sum(length.take(array.indices)).as_py() or 0
             if pa.types.is_string(array.type.value_type):
                 for value in array.dictionary.to_pylist():

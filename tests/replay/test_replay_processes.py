@@ -1,10 +1,12 @@
 """The same outcomes for any number of processes and replicates."""
 
+import sys
+
 import numpy as np
 import pytest
 
 from seedbench import StrategyFailed, StrategyFileError
-from seedbench.replay import ReplayOptions, replay, replay_one
+from seedbench.replay import ReplayOptions, replay, replay_one, same_workers
 from seedbench.replay.batch import BATCH
 
 STRATEGIES = ("full_trials", "asha", "median_stopping")
@@ -49,6 +51,34 @@ def test_the_same_failure_for_any_number_of_processes(trials, tmp_path):
             replay([str(path)], trials.tables, options=ReplayOptions(replicates=200, processes=processes))
         said.append((str(caught.value), caught.value.frames))
     assert said[0] == said[1] and "raised KeyError: 3" in said[0][0] and "line 4, in strategy" in said[0][1]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a process that ends is told by its mark, and Windows starts anew")
+def test_processes_that_are_kept_do_what_comes_after_and_are_replaced_where_they_ended(trials, tmp_path):
+    tells, ends = tmp_path / "tells.py", tmp_path / "ends.py"
+    lines = [
+        "import os, pathlib",
+        "def strategy(campaign):",
+        f"    pathlib.Path({str(tmp_path)!r}, f'{{os.getpid()}}.pid').touch()",
+        "    campaign.start().advance()",
+    ]
+    tells.write_text("\n".join(lines))
+    ends.write_text("import os\ndef strategy(campaign):\n    os._exit(3)\n")
+
+    def who(replicates: int) -> set[str]:
+        replay([str(tells)], trials.tables, options=ReplayOptions(replicates=replicates, processes=2))
+        found = {path.name for path in tmp_path.glob("*.pid")}
+        for name in found:
+            (tmp_path / name).unlink()
+        return found
+
+    with same_workers():
+        first = who(300)
+        assert first and len(first | who(400)) <= 2
+        with pytest.raises(StrategyFailed, match="ended its process, with exit code 3"):
+            replay([str(ends)], trials.tables, options=ReplayOptions(replicates=110, processes=2))
+        assert not who(300) & first
+    assert not who(300) & first
 
 
 def test_what_cannot_travel_is_refused_where_it_must(trials):

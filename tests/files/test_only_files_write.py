@@ -40,7 +40,7 @@ ALLOWED = {
     },
     "seedbench/live/watchdog.py": {"os.open": "/dev/null, for what is started"},
     "seedbench/replay/kept.py": {"savez": "to memory"},
-    "seedbench/replay/workers.py": {
+    "seedbench/replay/pool.py": {
         "open": "arrays for worker processes",
     },
     "seedbench/sandbox/kernel.py": {"open": "/proc"},

@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
-from typing import Unpack
+from typing import TypeVar, Unpack
 
 from threadpoolctl import threadpool_limits
 
@@ -38,6 +38,8 @@ from seedbench.replay import (
 )
 from seedbench.strategy import Setting, tried_settings
 from seedbench.trialset import Selection, TrialSet, TrialTable, resolve_trials
+
+T = TypeVar("T")
 
 #: Campaigns of each setting over all tables, whose mean an advice is of, for an answer in seconds.
 CAMPAIGNS = 2000
@@ -145,14 +147,15 @@ def advise_selected(
     options = replace(options, replicates=_enough_replicates(len(tables)) if replicates is None else replicates)
     on = Selection(trials=trials, tables=tuple(each.name for each in tables), budgets=(budget,))
     sizes = (budget, *(SIZES if score is not None else ()))
-    # While other processes run the campaigns, this one has time for what needs none.
-    with threadpool_limits(limits=1), ThreadPoolExecutor(1) as aside:
-        known = aside.submit(lambda: {one.name: best_of_n_scores(one, options.protocol, sizes) for one in tables})
-        pairs = aside.submit(
-            lambda: recipe_pairs(tables, trials.tables, options.protocol, budget, known=tuple(known.result().values()))
+    with threadpool_limits(limits=1), _Aside(options.processes) as aside:
+        known = {one.name: aside(partial(best_of_n_scores, one, options.protocol, sizes)) for one in tables}
+        pairs = aside(
+            lambda: recipe_pairs(
+                tables, trials.tables, options.protocol, budget, known=[scores() for scores in known.values()]
+            )
         )
         tried = try_settings(
-            candidates, on, options, base_of=lambda one: known.result()[one.table.name].baseline, progress=progress
+            candidates, on, options, base_of=lambda one: known[one.table.name]().baseline, progress=progress
         )
         every = tried.followed.scores
         most = interval(mean_over(every, most_gain))
@@ -169,11 +172,34 @@ def advise_selected(
             **ends("to_win", most),
             to_win_detectable=most.detectable,
             to_win_by_luck=gain_by_luck(every, options.protocol),
-            pairs=pairs.result(),
+            pairs=pairs(),
             tables=tuple(_best_of_n(scores, budget, score) for scores in every),
             left_out=left_out_of(selected, tables, options.protocol),
             candidates=judged(tried, budget),
         )
+
+
+class _Aside:
+    """Works out what it is given while other processes run campaigns, in order; with one process, which runs them
+    itself, when it is asked for it."""
+
+    def __init__(self, processes: int) -> None:
+        self._thread = ThreadPoolExecutor(1) if processes > 1 else None
+
+    def __enter__(self) -> _Aside:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._thread is not None:  # after a failure nobody waits for what is not begun
+            self._thread.shutdown(wait=kind is None, cancel_futures=kind is not None)
+
+    def __call__(self, work: Callable[[], T]) -> Callable[[], T]:
+        return cache(work) if self._thread is None else self._thread.submit(_by_one_thread, work).result
+
+
+def _by_one_thread(work: Callable[[], T]) -> T:
+    with threadpool_limits(limits=1):  # OpenMP has a limit for each thread
+        return work()
 
 
 def _enough_replicates(tables: int) -> int:

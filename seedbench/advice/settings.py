@@ -74,7 +74,7 @@ def try_settings(
             progress(done + campaigns, done + total)
 
     on_few = replace(options, replicates=few)
-    with same_workers():
+    with same_workers(options.processes):
         first = replay_selected(strategies, selection, on_few, base_of=base_of, progress=advance)
         numbers = _best(first, selection.budgets[0])
         best = [strategies[number] for number in numbers]

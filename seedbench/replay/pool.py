@@ -14,6 +14,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
@@ -116,23 +117,31 @@ class _Workers:
     """
 
     def __init__(self, processes: int) -> None:
-        self.processes, self.killed, self._running = processes, False, set[BaseProcess]()
+        self._running: set[BaseProcess] = set()
         try:
             self._pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _start_worker)
         except (OSError, ImportError) as error:  # of semaphores, which are files in shared memory
             raise SeedbenchError(f"{_NOT_HERE}: {_reason(error)} (/dev/shm); use --processes 1") from None
+
+    @property
+    def can_go_on(self) -> bool:
+        """Whether none has ended, by itself or not."""
+        return all(process.exitcode is None for process in self._running)
 
     def submit(self, folder: Path, units: Sequence[tuple[int, range]]) -> list[Future[Outcomes]]:
         """Has batches run, whose work is in the folder."""
         others = set(multiprocessing.active_children()) - self._running
         try:
             futures = [self._pool.submit(_run_in_worker, str(folder), *unit) for unit in units]
+        except BrokenProcessPool:  # one ended before all batches were given
+            self._running |= set(multiprocessing.active_children()) - others
+            raise
         except (OSError, RuntimeError) as error:  # no memory for another process or thread, or too many
-            self._running = set(multiprocessing.active_children()) - others
+            self._running |= set(multiprocessing.active_children()) - others
             self.kill()
             self._pool.shutdown(wait=False)  # it may be without the thread that it would wait for
             raise SeedbenchError(f"{_NOT_HERE}: {_reason(error)}; use --processes 1") from None
-        self._running = set(multiprocessing.active_children()) - others
+        self._running |= set(multiprocessing.active_children()) - others
         with suppress(AttributeError):
             # The workers have the writing end. With this process's own open, the end of one that is killed halfway
             # through a result would not be seen, and be waited for without end.
@@ -151,7 +160,6 @@ class _Workers:
 
     def kill(self) -> None:
         """Ends them, whatever they do."""
-        self.killed = True
         for process in self._running:
             process.kill()
 
@@ -164,41 +172,49 @@ def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-_kept: ContextVar[list[_Workers] | None] = ContextVar("kept", default=None)
+@dataclass
+class _Kept:
+    """Workers for all that is run inside of `same_workers`; none before the first of it."""
+
+    processes: int
+    workers: _Workers | None = None
+
+
+_kept: ContextVar[_Kept | None] = ContextVar("kept", default=None)
 
 
 @contextmanager
-def same_workers() -> Iterator[None]:
-    """What is run inside is run by the same processes, where they are enough: they start once."""
+def same_workers(processes: int) -> Iterator[None]:
+    """What is run inside by several processes, up to so many, is run by the same: they start once."""
     if sys.platform == "win32":  # a folder cannot be removed while a process maps a file of it
         yield
         return
-    kept: list[_Workers] = []
+    kept = _Kept(processes)
     before = _kept.set(kept)
     try:
         yield
     finally:
         _kept.reset(before)
-        for workers in kept:
-            workers.close()
+        if kept.workers is not None:
+            kept.workers.close()
 
 
 @contextmanager
 def _workers(processes: int) -> Iterator[_Workers]:
+    """At least so many, those that are kept or new ones."""
     kept = _kept.get()
-    for workers in kept or ():
-        if workers.processes >= processes and not workers.killed:
+    if kept is None or processes > kept.processes:
+        workers = _Workers(processes)
+        try:
             yield workers
-            return
-    workers = _Workers(processes)
-    if kept is not None:
-        kept.append(workers)
-        yield workers
+        finally:
+            workers.close()
         return
-    try:
-        yield workers
-    finally:
-        workers.close()
+    if kept.workers is not None and not kept.workers.can_go_on:
+        kept.workers.close()
+        kept.workers = None
+    kept.workers = kept.workers or _Workers(kept.processes)
+    yield kept.workers
 
 
 # --- in the processes -------------------------------------------------------------------------------------------------
@@ -209,13 +225,16 @@ class _Task:
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
-        with open(os.path.join(folder, _ARRAYS), "rb") as file:
-            shared = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-        with open(os.path.join(folder, _WORK), "rb") as file:
-            payload, places = pickle.load(file)
-        with open(os.path.join(folder, str(os.getpid())), "w+b") as file:
-            file.truncate(SIZE)
-            self.mark = Mark(mmap.mmap(file.fileno(), SIZE))
+        try:
+            with open(os.path.join(folder, _ARRAYS), "rb") as file:
+                shared = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+            with open(os.path.join(folder, _WORK), "rb") as file:
+                payload, places = pickle.load(file)
+            with open(os.path.join(folder, str(os.getpid())), "w+b") as file:
+                file.truncate(SIZE)
+                self.mark = Mark(mmap.mmap(file.fileno(), SIZE))
+        except OSError as error:  # too many open files, too little memory
+            raise SeedbenchError(f"{_NOT_HERE}: {_reason(error)}; use --processes 1") from None
         try:
             self.work: Work = pickle.loads(payload, buffers=[shared[start:stop] for start, stop in places])
         except Exception as error:  # whatever a strategy's own unpickling raises  # noqa: BLE001

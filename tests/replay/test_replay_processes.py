@@ -1,6 +1,10 @@
 """The same outcomes for any number of processes and replicates."""
 
+import multiprocessing
+import os
+import signal
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -72,13 +76,20 @@ def test_processes_that_are_kept_do_what_comes_after_and_are_replaced_where_they
             (tmp_path / name).unlink()
         return found
 
-    with same_workers():
+    with same_workers(2):
         first = who(300)
         assert first and len(first | who(400)) <= 2
         with pytest.raises(StrategyFailed, match="ended its process, with exit code 3"):
             replay([str(ends)], trials.tables, options=ReplayOptions(replicates=110, processes=2))
-        assert not who(300) & first
-    assert not who(300) & first
+        second = who(300)
+        assert second and not second & first
+        for name in second:
+            os.kill(int(name.removesuffix(".pid")), signal.SIGKILL)
+        while any(child.is_alive() and f"{child.pid}.pid" in second for child in multiprocessing.active_children()):
+            time.sleep(0.01)
+        third = who(300)
+        assert third and not third & second
+    assert not who(300) & third
 
 
 def test_what_cannot_travel_is_refused_where_it_must(trials):

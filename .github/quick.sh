@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The loop while you write: lint, types, and the tests that a change is nearest to, those of changed files and of
-# modules by their names. About half a minute. Arguments go to pytest.
+# The loop while you write: lint, types, and the tests that a change is nearest to: those of changed files, of modules by
+# their names, or of the folder that has a changed module's tests. About half a minute. Arguments go to pytest.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,7 +15,13 @@ for path in $changed; do
         tests/*test_*.py) tests+=("$path") ;;
         *.py)
             name=$(basename "$path" .py)
-            while IFS= read -r found; do tests+=("$found"); done < <(git ls-files -co --exclude-standard "tests/**test_$name*.py")
+            found=$(git ls-files -co --exclude-standard "tests/**test_$name*.py")
+            folder=$(dirname "tests/${path#seedbench/}")
+            case "$found,$folder" in
+                ,tests | ,tests/runners | ,tests/leaderboard) echo "no test is named after $path: run those of $folder" >&2 ;;
+                ,*) [ -d "$folder" ] && tests+=("$folder") ;;
+                *) tests+=($found) ;;
+            esac
             ;;
     esac
 done

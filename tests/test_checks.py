@@ -118,6 +118,16 @@ def test_how_much_was_tried_and_spent(trials):
     assert blind.text.endswith("3 ways × 20 campaigns")
 
 
+def test_what_the_budget_ended_is_said(trials, tmp_path):
+    """Of all 20 campaigns; a strategy that looks at what is left, or returns before, is not ended by it."""
+    greedy = (
+        "def strategy(campaign):\n    while campaign.unstarted:\n        campaign.advance([campaign.start()], 99)\n"
+    )
+    (tmp_path / "greedy.py").write_text(greedy)
+    runs, *_ = check_strategy(load_strategy(str(tmp_path / "greedy.py")), trials)
+    assert runs.text.endswith("100% of budget spent; the budget ended it, before it returned, in 20 of them")
+
+
 def test_one_is_no_plural(trials):
     runs, *_ = check_strategy(load_strategy("full_trials"), trials.select(tasks="sst2", recipes="few"))
     assert " campaigns on 1 trial table, " in runs.text

@@ -177,7 +177,8 @@ def test_a_source_of_just_the_largest_size():
 
 
 BAD_IMPORTS = {
-    "import torch": "line 1: imports torch; it may import the standard library, numpy, scipy and seedbench.strategies",
+    "import torch": "line 1: imports torch; it may import the standard library, numpy, scipy, seedbench.strategies and "
+    "names of seedbench such as Campaign",
     "x = 1\ndef f():\n    from pandas.io import x": "line 3: imports pandas.io",
     "from seedbench import evaluate": "line 1: imports seedbench.evaluate",
     "import seedbench.replay": "line 1: imports seedbench.replay",

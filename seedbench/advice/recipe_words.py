@@ -57,10 +57,12 @@ def _measured(pair: RecipePair) -> str:
     """What one pair of tables says."""
     differs = joined([_change(name, *pair.fields[name]) for name in sorted(pair.fields, key=_faults_first)])
     shares = [percent(share) for share in pair.diverged if share is not None]
-    fail = f"; {shares[1]} of trials fail, not {shares[0]}" if len(shares) == 2 else ""
+    fail = ""
+    if len(shares) == 2:
+        fail = f"; {shares[1]} of trials fail" + (f", not {shares[0]}" if shares[0] != shares[1] else " in either")
     return (
         f"Measured on the {pair.scored_on} set: {pair.task} {pair.mended} in place of {pair.faulty} ({differs}; "
-        f"{pair.steps:.1f} times the steps) wins {_with_half(pair.one, pair.one_high)} with one full trial, "
+        f"{pair.steps:.1f} times the steps) gives {_with_half(pair.one, pair.one_high)} with one full trial, "
         f"{_with_half(pair.best, pair.best_high)} with the best of {pair.budget}{fail}. One full trial of "
         f"it less the other's best of {pair.budget}: {_with_half(pair.one_to_best, pair.one_to_best_high)}."
     )

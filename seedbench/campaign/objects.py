@@ -185,6 +185,8 @@ class Campaign:
             TrialComplete: a trial is at its end; nothing is trained.
             ValueError: a trial is there twice, or `checkpoints` is below 1; nothing is trained.
         """
+        if isinstance(trials, Trial):
+            raise TypeError("campaign.advance takes a list of trials, as campaign.advance([trial], 3); found a trial")
         trials = tuple(trials)
         if len(set(map(id, trials))) < len(trials):
             raise ValueError("campaign.advance: a trial is in the list twice")
@@ -202,7 +204,12 @@ class Campaign:
         """How many checkpoints a trial has had after this fraction of its training, or as near to it as there is one.
 
         At least 1; of two that are equally near, the later.
+
+        Raises:
+            ValueError: a fraction that is not from 0 to 1.
         """
+        if not 0 <= fraction <= 1:
+            raise ValueError(f"campaign.checkpoints_at: a fraction of the training is from 0 to 1, found {fraction:g}")
         steps = self.steps
         wanted = round(fraction * steps[-1], 6)  # so that a tie is one, whatever a product of floats is
         after = bisect(steps, wanted, hi=len(steps) - 1)

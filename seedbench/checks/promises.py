@@ -128,7 +128,9 @@ def check_strategy(
         raise traces[-1].failed
     tables, spent = len({case.batch.table.name for case in cases}), np.mean([trace.spent for trace in traces])
     what = f"{counted(len(cases), 'campaign')} on {counted(tables, 'trial table')}"
-    results = [CheckResult(True, f"runs: {what}, {spent:.0%} of budget spent")]
+    ended = sum(trace.budget_ended for trace in traces)
+    cut = f"; the budget ended it, before it returned, in {ended} of them" if ended else ""
+    results = [CheckResult(True, f"runs: {what}, {spent:.0%} of budget spent{cut}")]
 
     again = in_another_process(strategy, cases[::-1], hash_seed=2)[::-1]
     if parted := first_difference(cases, traces, again):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from seedbench.campaign import Around, Labels, Measurements, PastArrays
-from seedbench.errors import StrategyFailed
+from seedbench.errors import BudgetSpent, SeedbenchError, StrategyFailed
 from seedbench.replay import Deadline, RecordedTrials, Replicates, run_campaign
 from seedbench.strategy import Strategy
 
@@ -52,12 +52,14 @@ class Trace:
         paid: how many checkpoints were paid for of each trial of the table; those without one are not in it.
         spent: share of the budget.
         failed: why it has no result, if it has none.
+        budget_ended: whether the strategy asked for more than the budget had, which ended it before it returned.
     """
 
     calls: list[Call]
     paid: dict[int, int]
     spent: float
     failed: StrategyFailed | None = None
+    budget_ended: bool = False
 
 
 def traced(strategy: Strategy, case: Case) -> Trace:
@@ -66,6 +68,7 @@ def traced(strategy: Strategy, case: Case) -> Trace:
     deadline = Deadline(case.time_limit)
     calls: list[Call] = []
     paid: dict[int, int] = {}
+    cuts: list[SeedbenchError] = []
     numbers: dict[Labels, int] = {}  # of the trials, in the order of their first checkpoint
 
     def asked(weight_init_seed: int | None, data_order_seed: int | None) -> None:
@@ -80,12 +83,12 @@ def traced(strategy: Strategy, case: Case) -> Trace:
     source = Around(trials.source(), train, asked)
     try:
         with deadline.installed():
-            settled = run_campaign(strategy, trials, case.budget, deadline=deadline, source=source)
+            settled = run_campaign(strategy, trials, case.budget, deadline=deadline, source=source, cut=cuts.append)
     except StrategyFailed as failed:
         return Trace([*calls, ("fail", failed.reason)], paid, 0.0, failed)
     kept = ("keep", settled.weight_init_seed, settled.data_order_seed, settled.checkpoint)
     spent = settled.steps_spent / (case.budget * case.batch.table.num_steps)
-    return Trace([*calls, kept], paid, spent)
+    return Trace([*calls, kept], paid, spent, budget_ended=any(isinstance(cut, BudgetSpent) for cut in cuts))
 
 
 def altered(case: Case, paid: dict[int, int], way: str) -> Case:

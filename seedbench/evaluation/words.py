@@ -99,8 +99,8 @@ def _summary_words(name: str, summary: Summary, replicates: int, strategies: int
     together = f" at 95% for {strategies} strategies together" if strategies > 1 else " at 95%"
     yield (
         f"That is {amount} point{'s' * (amount != '1')} {more} than best-of-n closes with the same budgets (95% "
-        f"interval {_points(low, high)}), {told} from nothing{together}; a true difference of "
-        f"{summary.difference_detectable * 100:.0f} would be, four times in five."
+        f"interval {_points(low, high)}), {told} from 0{together}; a true difference of "
+        f"{summary.difference_detectable * 100:.0f} points is found four times in five."
     )
 
 

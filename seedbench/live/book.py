@@ -107,5 +107,6 @@ class Book:
         *_, reason = (trial.end.reason for trial in self.trials if isinstance(trial.end, Failed))
         number = f"the first {len(self._broken)} trials" if len(self._broken) > 1 else "the only trial"
         return LiveError(
-            f"{number} failed before anything was measured: {reason}; mend the training and start in a new folder"
+            f"{number} failed before anything was measured: {reason}; that has ended the campaign of this folder: "
+            "mend the training and start in a new one"
         )

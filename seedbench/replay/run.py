@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from seedbench.campaign import Labels, Settlement, Source, open_campaign
-from seedbench.errors import BudgetSpent, CannotSeal, PoolExhausted, StrategyFailed
+from seedbench.errors import BudgetSpent, CannotSeal, PoolExhausted, SeedbenchError, StrategyFailed
 from seedbench.randomness import strategy_stream
 from seedbench.replay.deadline import Deadline
 from seedbench.replay.source import RecordedTrials
@@ -28,6 +28,7 @@ def run_campaign(
     source: Source | None = None,
     sandbox: Sandbox | None = None,
     ahead: Callable[[Sequence[tuple[Labels, int]]], None] | None = None,
+    cut: Callable[[SeedbenchError], None] | None = None,
 ) -> Settlement:
     """Runs a strategy, built anew, in a campaign of its own.
 
@@ -39,6 +40,7 @@ def run_campaign(
         source: goes around `recorded.source()`, to look on; None for that itself.
         sandbox: where a sealed strategy runs, under limits of its own.
         ahead: told which trials are about to be trained together, see `open_campaign`.
+        cut: told what ended the strategy before it returned, `BudgetSpent` or `PoolExhausted`.
 
     Raises:
         StrategyFailed: the strategy raised anything but `BudgetSpent` or `PoolExhausted`, did not end, paid for
@@ -72,8 +74,10 @@ def run_campaign(
         deadline.start()
         try:
             returned = call(opened.campaign)
-        except (BudgetSpent, PoolExhausted):
+        except (BudgetSpent, PoolExhausted) as error:
             returned = None
+            if cut is not None:
+                cut(error)
         finally:
             deadline.stop()
         settlement = opened.settle(returned)

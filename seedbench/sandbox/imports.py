@@ -35,7 +35,7 @@ _SCIPY = (
 _PACKAGES = {"numpy": {*_NUMPY}, "scipy": {*_SCIPY}}
 
 ALLOWED = (sys.stdlib_module_names - _LEFT_OUT) | {"numpy", "scipy"}
-ALLOWED_SAID = "the standard library, numpy, scipy and seedbench.strategies"
+ALLOWED_SAID = "the standard library, numpy, scipy, seedbench.strategies and names of seedbench such as Campaign"
 
 #: Of seedbench, what is there in every sealed process: packages, and names of the package itself.
 _OFFERED = {"campaign", "errors", "parameters"} | {*campaign.__all__, *vars(errors), "check_choice", "check_number"}

@@ -251,4 +251,6 @@ def _unknown(text: str) -> str:
     hint = f"did you mean {close[0]}?" if close else f"shipped: {', '.join(shipped())}"
     if Path(text).is_file():
         hint = "a strategy file's name ends in .py"
+    elif Path(f"{text}.py").is_file():
+        hint = f"did you mean {text}.py?"
     return f"no strategy {text!r}: neither a .py file nor a shipped name; {hint}"

@@ -108,7 +108,7 @@ def test_what_is_said_of_a_clean_pair():
     """What a pair measures by itself is not left to the literature; epochs are."""
     first, measured, left = recipe_words(advised(FAULTY, MENDED))
     assert first == ("Recipe first: these trials are trained without Adam's bias correction, and 6 of 12 trials fail.")
-    assert "mended in place of faulty (bias correction on; 1.0 times the steps) wins +0.2500 ±" in measured
+    assert "mended in place of faulty (bias correction on; 1.0 times the steps) gives +0.2500 ±" in measured
     assert "with the best of 2; 0% of trials fail, not 50%" in measured
     assert left.startswith("No two tables here differ in epochs alone") and "arXiv 2006.04884" in left
 

@@ -117,6 +117,9 @@ def test_several_trials_advance_together_and_each_ends_at_its_own_end():
     assert b.complete and not a.complete
     assert settle(None).steps_spent == 45
     assert campaign.advance([]) == ()
+    with pytest.raises(TypeError, match=r"takes a list of trials, as campaign.advance\(\[trial\], 3\); found a trial"):
+        campaign.advance(a, 1)
+    assert settle(None).steps_spent == 45
 
 
 def test_together_costs_and_shows_what_one_after_the_other_does():

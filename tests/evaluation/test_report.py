@@ -170,7 +170,7 @@ def test_words_say_what_the_numbers_say():
         "Over 4 trial tables mine.py closes 46% of the gap between one full trial and the best of many (95% interval "
         "35% to 57%).",
         "That is 3 points more than best-of-n closes with the same budgets (95% interval -2 to +8), not told from "
-        "nothing at 95% for 4 strategies together; a true difference of 7 would be, four times in five.",
+        "0 at 95% for 4 strategies together; a true difference of 7 points is found four times in five.",
         "That is 6 points more of the gap than full_trials (95% interval +1 to +11).",
         "That is 2 points less of the gap than asha (95% interval -7 to +3): the data cannot tell them apart.",
         "That is 9 points less of the gap than patience (95% interval -14 to -4).",

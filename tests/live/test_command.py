@@ -406,7 +406,9 @@ def test_a_training_without_a_line_is_told_what_a_line_is(
     code, line = refused(monkeypatch, capsys, live_words("full_trials", campaign_folder, train=train, budget=2))
     assert code == 2
     assert f'measured anything; a line is such as {{"step": 100, "score": 0.81}}; {instead}' in line
-    assert line.rstrip().endswith("; mend the training and start in a new folder")
+    assert line.rstrip().endswith(
+        "that has ended the campaign of this folder: mend the training and start in a new one"
+    )
     assert not (campaign_folder / "report.json").exists()
 
 

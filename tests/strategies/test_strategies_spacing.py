@@ -66,6 +66,12 @@ def test_checkpoints_at_a_fraction_of_training():
         [1, 1, 3, 3, 3, 4, 5, 5, 5]  # 0.2 of 16 is 3.2: 4 is nearer than 2; 0.75 of it is as far from 8 as from 16
     )
     assert [campaign([5]).checkpoints_at(share) for share in (0.01, 1)] == [1, 1]
+    assert early.checkpoints_at(0) == 1
+    for wrong in (30, -0.1, np.nan):
+        with pytest.raises(
+            ValueError, match=f"checkpoints_at: a fraction of the training is from 0 to 1, found {wrong:g}"
+        ):
+            early.checkpoints_at(wrong)
 
 
 @pytest.mark.parametrize("count", range(1, 41))

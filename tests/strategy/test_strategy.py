@@ -140,6 +140,9 @@ def test_refused_without_a_file(tmp_path):
             load_strategy(spec)
     with pytest.raises(StrategyFileError, match="a file, a shipped name or a callable; found 3 of type int"):
         load_strategy(3)  # type: ignore[arg-type]
+    (tmp_path / "mine.py").write_text("")
+    with pytest.raises(StrategyFileError, match=r"did you mean \S*mine.py[?]$"):
+        load_strategy(str(tmp_path / "mine"))
     (tmp_path / "mine.txt").write_text("")
     with pytest.raises(StrategyFileError, match="name ends in .py"):
         load_strategy(str(tmp_path / "mine.txt"))

@@ -118,6 +118,7 @@ class _Workers:
 
     def __init__(self, processes: int) -> None:
         self._running: set[BaseProcess] = set()
+        self._killed = False
         try:
             self._pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _start_worker)
         except (OSError, ImportError) as error:  # of semaphores, which are files in shared memory
@@ -126,7 +127,7 @@ class _Workers:
     @property
     def can_go_on(self) -> bool:
         """Whether none has ended, by itself or not."""
-        return all(process.exitcode is None for process in self._running)
+        return not self._killed and all(process.exitcode is None for process in self._running)
 
     def submit(self, folder: Path, units: Sequence[tuple[int, range]]) -> list[Future[Outcomes]]:
         """Has batches run, whose work is in the folder."""
@@ -160,6 +161,7 @@ class _Workers:
 
     def kill(self) -> None:
         """Ends them, whatever they do."""
+        self._killed = True
         for process in self._running:
             process.kill()
 

@@ -1,4 +1,5 @@
-"""Writes the references in .github/docs: `commands.md` from the commands' own help, `api.md` from the docstrings.
+"""Writes the references in .github/docs: `commands.md` from the commands' own help, `api.md` from the docstrings, and
+`boards.md` from the results of the leaderboard.
 
     python .github/references.py
 
@@ -12,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import griffe
 import typer
@@ -72,6 +74,37 @@ def api() -> str:
         parts.append(f"## `{name}`\n\n{purpose}")
         for exported in _public(module):
             parts.extend(_described(exported.name, _target(exported)))
+    return "\n\n".join(parts) + "\n"
+
+
+def boards() -> str:
+    """The newest board of each track."""
+    from leaderboard.boards import RESULTS, SUBMISSIONS
+    from leaderboard.build import read_standings
+    from leaderboard.site.board import board_table
+    from seedbench.display import Cell, Link
+
+    def text(cell: Any) -> str:
+        if isinstance(cell, Cell):
+            return text(cell.text)
+        return "–" if cell is None else cell.text if isinstance(cell, Link) else str(cell)
+
+    parts = [
+        f"# The boards\n\nThe newest of each track, {BY}. `python -m leaderboard.build` draws them, and all others."
+    ]
+    notes = dict[str, str]()
+    newest = {standing.board.track: standing for standing in reversed(read_standings(SUBMISSIONS, RESULTS))}
+    for _, standing in sorted(newest.items()):
+        board, table = standing.board, board_table(standing)
+        rows = [[column.title for column in table.columns], ["---"] * len(table.columns)]
+        rows += [[text(cell) for cell in row] for row in table.rows]
+        parts.append(
+            f"## {board.name}\n\nProtocol {board.protocol}, track {board.track}, trial set {board.trials.name} "
+            f"{board.trials.version}, {board.replicates:,} replicates, seed {board.seed}."
+        )
+        parts.append("\n".join(f"| {' | '.join(row)} |" for row in rows))
+        notes |= {column.title: column.note for column in table.columns if column.note}
+    parts.append("\n".join(f"- *{title}*: {note}" for title, note in notes.items()))
     return "\n\n".join(parts) + "\n"
 
 
@@ -158,3 +191,4 @@ if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
     (DOCS / "commands.md").write_text(commands(), encoding="utf-8")
     (DOCS / "api.md").write_text(api(), encoding="utf-8")
+    (DOCS / "boards.md").write_text(boards(), encoding="utf-8")

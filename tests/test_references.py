@@ -33,7 +33,7 @@ def references() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("page", ["commands", "api"])
+@pytest.mark.parametrize("page", ["commands", "api", "boards"])
 def test_a_reference_is_up_to_date(references: ModuleType, page: str) -> None:
     written = (ROOT / ".github" / "docs" / f"{page}.md").read_text(encoding="utf-8")
     assert written == getattr(references, page)(), "run: python .github/references.py"

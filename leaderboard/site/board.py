@@ -55,7 +55,7 @@ def _board_parts(standing: Standing) -> Iterator[Part]:
         yield Paragraph("No entry is verified yet.")
     else:
         yield Heading("The board", anchor="board")
-        yield _board_table(standing)
+        yield board_table(standing)
         yield from map(Note, _caveats(standing))
         if (gaps := gap_chart(standing)) is not None:
             yield gaps
@@ -125,7 +125,8 @@ def _link(entry: Entry, folder: str = "strategies/") -> Link:
     return Link(entry.public.name, f"{folder}{entry.slug}.html")
 
 
-def _board_table(standing: Standing) -> Table:
+def board_table(standing: Standing) -> Table:
+    """A line for each verified entry, the largest gap closed first."""
     columns: list[tuple[Column, Callable[[Entry], CELL]]] = [
         (
             Column(

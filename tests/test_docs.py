@@ -35,7 +35,8 @@ PAGES = {
 
 
 LIVE = ".github/docs/live.md"  # executed by tests/live/test_page.py
-REFERENCES = {".github/docs/api.md", ".github/docs/boards.md", ".github/docs/commands.md"}  # compared by tests/test_references.py
+#: Compared by tests/test_references.py.
+REFERENCES = {".github/docs/api.md", ".github/docs/boards.md", ".github/docs/commands.md"}
 
 
 def test_every_page_is_executed_or_a_notebook_and_linked():

@@ -79,6 +79,7 @@ def api() -> str:
 
 def boards() -> str:
     """The newest board of each track."""
+    from dataset_card.markdown import markdown_table
     from leaderboard.boards import RESULTS, SUBMISSIONS
     from leaderboard.build import read_standings
     from leaderboard.site.board import board_table
@@ -96,13 +97,12 @@ def boards() -> str:
     newest = {standing.board.track: standing for standing in reversed(read_standings(SUBMISSIONS, RESULTS))}
     for _, standing in sorted(newest.items()):
         board, table = standing.board, board_table(standing)
-        rows = [[column.title for column in table.columns], ["---"] * len(table.columns)]
-        rows += [[text(cell) for cell in row] for row in table.rows]
         parts.append(
             f"## {board.name}\n\nProtocol {board.protocol}, track {board.track}, trial set {board.trials.name} "
             f"{board.trials.version}, {board.replicates:,} replicates, seed {board.seed}."
         )
-        parts.append("\n".join(f"| {' | '.join(row)} |" for row in rows))
+        titles = [column.title for column in table.columns]
+        parts.append(markdown_table(titles, ([text(cell) for cell in row] for row in table.rows)))
         notes |= {column.title: column.note for column in table.columns if column.note}
     parts.append("\n".join(f"- *{title}*: {note}" for title, note in notes.items()))
     return "\n\n".join(parts) + "\n"

@@ -133,16 +133,16 @@ class _Workers:
         """Has batches run, whose work is in the folder."""
         others = set(multiprocessing.active_children()) - self._running
         try:
-            futures = [self._pool.submit(_run_in_worker, str(folder), *unit) for unit in units]
+            try:
+                futures = [self._pool.submit(_run_in_worker, str(folder), *unit) for unit in units]
+            finally:
+                self._running |= set(multiprocessing.active_children()) - others
         except BrokenProcessPool:  # one ended before all batches were given
-            self._running |= set(multiprocessing.active_children()) - others
             raise
         except (OSError, RuntimeError) as error:  # no memory for another process or thread, or too many
-            self._running |= set(multiprocessing.active_children()) - others
             self.kill()
             self._pool.shutdown(wait=False)  # it may be without the thread that it would wait for
             raise SeedbenchError(f"{_NOT_HERE}: {_reason(error)}; use --processes 1") from None
-        self._running |= set(multiprocessing.active_children()) - others
         with suppress(AttributeError):
             # The workers have the writing end. With this process's own open, the end of one that is killed halfway
             # through a result would not be seen, and be waited for without end.

@@ -191,6 +191,22 @@ def test_the_readme_has_each_scored_table_as_it_is():
     assert "\n".join(lines) in README
 
 
+def test_what_the_readme_says_of_the_cold_board_is_on_it():
+    """`boards.md` is the results', which `test_references` sees to."""
+    page = (DOCS / "boards.md").read_text(encoding="utf-8")
+    cold = page[page.index("## held-out-2-cold-") : page.index("## held-out-2-transfer-")]
+    rows = [line.strip("| ").split(" | ") for line in cold.splitlines() if line.startswith("| – |")]
+    to_best_of_n = {row[1].replace(" ", "_"): row[3] for row in rows}
+    assert next(iter(to_best_of_n)) == "patient_halving" and not set("▲▼") & set(to_best_of_n["patient_halving"])
+    better = {name: shown for name, shown in to_best_of_n.items() if "▲" in shown}
+    assert better == {"divergence_stop": "+4 ±2 ▲", "extrapolation": "+1 ±0 ▲"}
+    assert len(rows) == 17
+    assert (
+        "Among the seventeen entries of [the board](.github/docs/boards.md), which hold together, it comes first and is "
+        "not marked; `divergence_stop` (+4 ±2) and `extrapolation` (+1) are."
+    ) in " ".join(README.split())
+
+
 def test_the_readme_advises_what_advise_does():
     from seedbench import advise
 

@@ -202,8 +202,8 @@ def test_what_the_readme_says_of_the_cold_board_is_on_it():
     assert better == {"divergence_stop": "+4 ±2 ▲", "extrapolation": "+1 ±0 ▲"}
     assert len(rows) == 17
     assert (
-        "Among the seventeen entries of [the board](.github/docs/boards.md), which hold together, it comes first and is "
-        "not marked; `divergence_stop` (+4 ±2) and `extrapolation` (+1) are."
+        "Among the seventeen entries of [the board](.github/docs/boards.md), which hold together, it comes first and "
+        "is not marked; `divergence_stop` (+4 ±2) and `extrapolation` (+1) are."
     ) in " ".join(README.split())
 
 

@@ -59,6 +59,7 @@ class StackedAdam:
         betas = (recipe.adam_beta1, recipe.adam_beta2)
         optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=betas, eps=recipe.adam_epsilon, fused=True)
         for name in self.fused:
+            self.master[name].grad = torch.empty_like(self.moment1[name])
             moments = {"exp_avg": self.moment1[name], "exp_avg_sq": self.moment2[name]}
             optimizer.state[self.master[name]] = {"step": torch.tensor(0.0), **moments}
         return optimizer
@@ -84,30 +85,34 @@ class StackedAdam:
         Returns:
             float32 [K], the norm of each trial's gradient before clipping.
         """
-        norm = self.operations.gradient_norm(list(gradients.values()))
+        norm = self.operations.gradient_norm([self._placed(name, each) for name, each in gradients.items()])
         scale = torch.ones_like(norm)
         if self.recipe.max_gradient_norm > 0:
             scale = (self.recipe.max_gradient_norm / (norm + 1e-6)).clamp(max=1.0)
         for name, gradient in gradients.items():
             weight = self.master[name]
-            place = _places(unique, weight.shape[1]) if name == WORD else None
-            if name in self.fused:
-                if place is not None:
-                    gradient = plain.spread_rows(gradient, place)
-                factor = scale.view(-1, *[1] * (gradient.dim() - 1))
-                # The kernel takes it for contiguous, which the gradient of a transposed matrix is not.
-                weight.grad = torch.mul(gradient.float(), factor, out=torch.empty_like(self.moment1[name]))
-            else:
+            if name not in self.fused:
+                place = _places(unique, weight.shape[1]) if name == WORD else None
                 state = AdamState(weight, self.moment1[name], self.moment2[name], self.leaves.get(name))
                 self.operations.adam_step(state, gradient, place, scale, scalars, self._rule(name))
+                continue
+            if name == WORD:
+                rows = int((unique < weight.shape[1]).sum())
+                weight.grad.zero_().index_copy_(1, unique[:rows].long(), gradient[:, :rows])
+            weight.grad.mul_(scale.view(-1, *[1] * (gradient.dim() - 1)))
         if self.optimizer is not None:
             for group in self.optimizer.param_groups:
                 group["lr"] = float(scalars[0])
             self.optimizer.step()
-            self.optimizer.zero_grad()
             for name in self.fused & self.leaves.keys():
                 self.leaves[name].copy_(self.master[name])
         return norm
+
+    def _placed(self, name: str, gradient: Tensor) -> Tensor:
+        """``gradient`` where torch's kernel reads it, if it does: in float32, laid out like the weight."""
+        if name not in self.fused or name == WORD:
+            return gradient
+        return self.master[name].grad.copy_(gradient)
 
     def _rule(self, name: str) -> AdamRule:
         recipe = self.recipe

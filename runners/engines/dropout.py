@@ -48,11 +48,11 @@ def keep_mask(element: Tensor, keys: Tensor, probability: float) -> Tensor:
         bool, in the broadcast shape.
     """
     x = element * keys[..., 1] + keys[..., 0]  # int32 products wrap around, as they should
-    x = x ^ ((x >> 16) & 0xFFFF)
-    x = x * MULTIPLIERS[0]
-    x = x ^ ((x >> 15) & 0x1FFFF)
-    x = x * MULTIPLIERS[1]
-    x = x ^ ((x >> 16) & 0xFFFF)
+    x ^= (x >> 16).bitwise_and_(0xFFFF)
+    x *= MULTIPLIERS[0]
+    x ^= (x >> 15).bitwise_and_(0x1FFFF)
+    x *= MULTIPLIERS[1]
+    x ^= (x >> 16).bitwise_and_(0xFFFF)
     return x >= threshold(probability)
 
 

@@ -60,7 +60,7 @@ def dropout(x: Tensor, element: Tensor, mask: Mask) -> Tensor:
 
 def product(x: Tensor, weight: Tensor) -> Tensor:
     """``x`` [K, T, in] times the trials' own ``weight`` [K, out, in], in the weight's precision: [K, T, out]."""
-    return torch.bmm(x.to(weight.dtype), weight.transpose(1, 2))
+    return _Product.apply(x.to(weight.dtype), weight)
 
 
 def to_heads(x: Tensor, bias: Tensor, batch: Batch, heads: int, parts: int) -> Tensor:
@@ -141,7 +141,12 @@ def bias_gelu(x: Tensor, bias: Tensor) -> Tensor:
 
 def gradient_norm(gradients: Sequence[Tensor]) -> Tensor:
     """Float32 [K]: the norm of each trial's gradient over all tensors [K, …]."""
-    return torch.stack([gradient.float().square().flatten(1).sum(1) for gradient in gradients]).sum(0).sqrt()
+    squares = torch.empty(max(gradient.numel() for gradient in gradients), device=gradients[0].device)
+    sums = []
+    for gradient in gradients:  # in one place: fresh memory for each takes longer than they do
+        exact = gradient.float()
+        sums.append(torch.mul(exact, exact, out=squares[: exact.numel()].view(exact.shape)).flatten(1).sum(1))
+    return torch.stack(sums).sum(0).sqrt()
 
 
 def adam_step(
@@ -174,6 +179,20 @@ def spread_rows(gradient: Tensor, place: Tensor) -> Tensor:
     """A table's gradient [K, rows, H] from that of the batch's rows; ``place`` as in `adam_step`."""
     rows = gradient.shape[1]
     return torch.where((place < rows).view(1, -1, 1), gradient.index_select(1, place.clamp(max=rows - 1)), 0.0)
+
+
+class _Product(torch.autograd.Function):
+    """Autograd's own would lay the weight's gradient out as the transposed weight, which Adam then reads slowly."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return torch.bmm(x, weight.transpose(1, 2))
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        x, weight = ctx.saved_tensors
+        return torch.bmm(gradient, weight), torch.bmm(gradient.transpose(1, 2), x)
 
 
 class _Pad(torch.autograd.Function):

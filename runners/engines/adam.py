@@ -45,6 +45,7 @@ class StackedAdam:
         # elements are rounded would depend on the number of trials.
         whole = {name for name, value in master.items() if value[0].numel() % VECTOR == 0}
         self.fused = whole if operations is plain else set()
+        self.clipped = {name: torch.empty_like(self.moment1[name]) for name in self.fused}  # what that kernel reads
         self.optimizer = self._fused_optimizer() if self.fused else None
 
     def _fused_optimizer(self) -> torch.optim.AdamW:
@@ -59,7 +60,7 @@ class StackedAdam:
         betas = (recipe.adam_beta1, recipe.adam_beta2)
         optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=betas, eps=recipe.adam_epsilon, fused=True)
         for name in self.fused:
-            self.master[name].grad = torch.empty_like(self.moment1[name])
+            self.master[name].grad = self.clipped[name]
             moments = {"exp_avg": self.moment1[name], "exp_avg_sq": self.moment2[name]}
             optimizer.state[self.master[name]] = {"step": torch.tensor(0.0), **moments}
         return optimizer
@@ -97,9 +98,9 @@ class StackedAdam:
                 self.operations.adam_step(state, gradient, place, scale, scalars, self._rule(name))
                 continue
             if name == WORD:
-                rows = int((unique < weight.shape[1]).sum())
-                weight.grad.zero_().index_copy_(1, unique[:rows].long(), gradient[:, :rows])
-            weight.grad.mul_(scale.view(-1, *[1] * (gradient.dim() - 1)))
+                rows = unique[unique < weight.shape[1]].long()
+                self.clipped[name].zero_().index_copy_(1, rows, gradient[:, : len(rows)])
+            self.clipped[name].mul_(scale.view(-1, *[1] * (weight.dim() - 1)))
         if self.optimizer is not None:
             for group in self.optimizer.param_groups:
                 group["lr"] = float(scalars[0])
@@ -109,10 +110,8 @@ class StackedAdam:
         return norm
 
     def _placed(self, name: str, gradient: Tensor) -> Tensor:
-        """``gradient`` where torch's kernel reads it, if it does: in float32, laid out like the weight."""
-        if name not in self.fused or name == WORD:
-            return gradient
-        return self.master[name].grad.copy_(gradient)
+        """The gradient, where torch's kernel reads it: there in float32, but for the word table's, of which few rows are."""
+        return self.clipped[name].copy_(gradient) if name in self.clipped and name != WORD else gradient
 
     def _rule(self, name: str) -> AdamRule:
         recipe = self.recipe

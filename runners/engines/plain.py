@@ -59,7 +59,10 @@ def dropout(x: Tensor, element: Tensor, mask: Mask) -> Tensor:
 
 
 def product(x: Tensor, weight: Tensor) -> Tensor:
-    """``x`` [K, T, in] times the trials' own ``weight`` [K, out, in], in the weight's precision: [K, T, out]."""
+    """``x`` [K, T, in] times the trials' own ``weight`` [K, out, in], in the weight's precision: [K, T, out].
+
+    The gradient of the weights comes out contiguous, as Adam reads them; autograd's own is transposed in memory.
+    """
     return _Product.apply(x.to(weight.dtype), weight)
 
 
@@ -141,11 +144,13 @@ def bias_gelu(x: Tensor, bias: Tensor) -> Tensor:
 
 def gradient_norm(gradients: Sequence[Tensor]) -> Tensor:
     """Float32 [K]: the norm of each trial's gradient over all tensors [K, …]."""
-    squares = torch.empty(max(gradient.numel() for gradient in gradients), device=gradients[0].device)
+    # All squares in one place: fresh memory for those of each tensor takes longer than they do.
+    room = torch.empty(max(gradient.numel() for gradient in gradients), device=gradients[0].device)
     sums = []
-    for gradient in gradients:  # in one place: fresh memory for each takes longer than they do
+    for gradient in gradients:
         exact = gradient.float()
-        sums.append(torch.mul(exact, exact, out=squares[: exact.numel()].view(exact.shape)).flatten(1).sum(1))
+        squares = torch.mul(exact, exact, out=room[: exact.numel()].view(exact.shape))
+        sums.append(squares.flatten(1).sum(1))
     return torch.stack(sums).sum(0).sqrt()
 
 
@@ -182,8 +187,6 @@ def spread_rows(gradient: Tensor, place: Tensor) -> Tensor:
 
 
 class _Product(torch.autograd.Function):
-    """Autograd's own would lay the weight's gradient out as the transposed weight, which Adam then reads slowly."""
-
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
         ctx.save_for_backward(x, weight)
@@ -192,6 +195,7 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
         x, weight = ctx.saved_tensors
+        gradient = gradient.contiguous()
         return torch.bmm(gradient, weight), torch.bmm(gradient.transpose(1, 2), x)
 
 

@@ -5,7 +5,7 @@
     add_norm                  bias, dropout, residual, LayerNorm
     bias_gelu                 bias, GELU
     to_heads, to_tokens       packed tokens to attention heads, with the bias, and back
-    product                   the gradient of the weights comes out contiguous
+    product                   the plain one
     gradient_norm, adam_step  one pass over all that Adam reads and writes, also where a table's gradient has few rows
 
 One pass over memory each, where torch makes several; a mask has the bits that ``runners.engines.dropout`` gives it.
@@ -22,7 +22,7 @@ from runners.engines.kernels.dropout import dropout
 from runners.engines.kernels.gelu import bias_gelu
 from runners.engines.kernels.heads import to_heads, to_tokens
 from runners.engines.kernels.norm import add_norm
-from runners.engines.kernels.products import product
+from runners.engines.plain import product
 
 __all__ = [
     "adam_step",

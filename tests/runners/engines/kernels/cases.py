@@ -107,19 +107,12 @@ def to_tokens(operations: ModuleType, case: Case) -> list[Tensor]:
     return _results(case, (operations.to_tokens(x, batch),), (x,))
 
 
-def product(operations: ModuleType, case: Case) -> list[Tensor]:
-    tokens = len(case.batch().row)
-    inputs = case.random("x", tokens, case.hidden), case.random("weight", 2 * case.hidden, case.hidden)
-    inputs = tuple(value.requires_grad_() for value in inputs)
-    return _results(case, (operations.product(*inputs),), inputs)
-
-
 def _mask(case: Case, batch: Batch) -> Mask:
     return Mask(batch.keys[:, 1], case.probability)
 
 
-#: By name; those that a kernel sums within a trial only, so that its bits are the same for every number of trials.
-OWN_KERNELS = {
+#: By name; a kernel sums within a trial only, so that its bits are the same for every number of trials.
+ALL = {
     function.__name__: function
     for function in (
         dropout,
@@ -131,4 +124,3 @@ OWN_KERNELS = {
         to_tokens,
     )
 }
-ALL = {**OWN_KERNELS, "product": product}

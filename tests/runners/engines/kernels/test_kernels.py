@@ -12,7 +12,7 @@ import torch
 
 from runners.engines import plain
 from runners.engines.plain import AdamRule, AdamState
-from tests.runners.engines.kernels.cases import ALL, DEVICE, OWN_KERNELS, Case
+from tests.runners.engines.kernels.cases import ALL, DEVICE, Case
 
 pytest.importorskip("triton", reason="the kernels need triton")
 from runners.engines import kernels
@@ -47,7 +47,7 @@ def test_in_bfloat16_they_differ_by_its_rounding(name: str) -> None:
         assert largest_error(actual, expected) <= 2**-6
 
 
-@pytest.mark.parametrize("name", OWN_KERNELS)
+@pytest.mark.parametrize("name", ALL)
 def test_the_same_bits_again_and_beside_others(name: str) -> None:
     """The first trial, alone and as one of three."""
     alone, again = (ALL[name](kernels, Case(1, 96, 7, 0.1)) for _ in range(2))
@@ -60,11 +60,6 @@ def test_an_example_without_tokens_attends_evenly() -> None:
     probabilities, _ = ALL["attention_probabilities"](kernels, case)
     assert (case.batch().live[2] == 0).all()
     assert torch.allclose(probabilities[0, 2], torch.full_like(probabilities[0, 2], 1 / 7))
-
-
-def test_the_gradient_of_a_weight_is_contiguous() -> None:
-    _, _, gradient = ALL["product"](kernels, Case(2, 96, 7, 0.0))
-    assert gradient.is_contiguous()
 
 
 def test_the_norm_of_all_gradients_by_hand() -> None:

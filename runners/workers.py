@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 #: How a worker process begins: not as a fork of one that may have used CUDA.
 START_METHOD = "spawn"
 
-#: How glibc's malloc keeps memory for the next step, in huge pages where the system has them, in place of giving it back
-#: (a sixth of a trial on a CPU). It is read when a process starts, elsewhere than under glibc by nobody.
+#: How glibc's malloc keeps memory for the next step, in huge pages if there are some, in place of giving it back: it
+#: spares a fifth of a trial's time on a CPU. Read as a process starts, by glibc alone.
 MALLOC = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=4294967296"
 
 

@@ -8,8 +8,9 @@ import math
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
@@ -147,6 +148,25 @@ def _with_option(line: str, arguments: Sequence[str]) -> str:
         if given and given[2] == option:
             return given[0] + line[len(option) :]
     return line
+
+
+def require_group(group: str, needs: Mapping[str, Sequence[str]]) -> None:
+    """Ends a command of the checkout that is starting where a module that it needs is not installed.
+
+    A package calls it as it is imported, before its command imports those modules.
+
+    Args:
+        group: the dependency group that brings them.
+        needs: by command, as `runners.sweep`, the modules that it cannot do without.
+    """
+    arguments = sys.orig_argv
+    command = arguments[arguments.index("-m") + 1] if "-m" in arguments[:-1] else ""
+    missing = [name for name in needs.get(command, ()) if find_spec(name) is None]
+    if missing:
+        line = (
+            f"{', '.join(missing)} not installed; in the checkout: pip install -c constraints.txt -e . --group {group}"
+        )
+        sys.exit(refuse(command, line))
 
 
 def application_of(command: Callable[..., None] | typer.Typer) -> typer.Typer:

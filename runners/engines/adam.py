@@ -110,7 +110,7 @@ class StackedAdam:
         return norm
 
     def _placed(self, name: str, gradient: Tensor) -> Tensor:
-        """The gradient, where torch's kernel reads it: there in float32, but for the word table's, of which few rows are."""
+        """The gradient, moved to where torch's kernel reads it, if it does; the word table's few rows are not yet."""
         return self.clipped[name].copy_(gradient) if name in self.clipped and name != WORD else gradient
 
     def _rule(self, name: str) -> AdamRule:

@@ -25,7 +25,7 @@ def test_a_product_is_torchs_and_its_weights_gradient_lies_as_they_do(precision:
 
 
 def test_the_norm_of_gradients_is_each_trials_over_all_tensors() -> None:
-    """Ones and twos: 5,000 + 4 · 7 in the first trial, four times that in the second; whatever their order in memory."""
+    """Ones and twos: 5,000 + 4 · 7 in the first trial, four times that in the second; in any order in memory."""
     ones, twos = torch.ones(2, 50, 100).transpose(1, 2), torch.full((2, 7), 2.0, dtype=torch.bfloat16)
     for gradient in (ones, twos):
         gradient[1] *= 2

@@ -10,7 +10,7 @@ from seedbench.trialset import Manifest, TrialSet, read_split
 #: Who publishes the trials of seedbench itself.
 OURS = "seedbench"
 #: The recipes of `runners/plans` whose learning rates pilots chose.
-PILOTED = re.compile(r"few\d+-5-epochs-no-bias-correction-lr[\w.+-]+|few\d+-3-epochs-[\w.+-]+", re.ASCII)
+PILOTED = re.compile(r"few\d+-\d-epochs-no-bias-correction-lr[\w.+-]+|few1024-3-epochs-lr[\w.+-]+", re.ASCII)
 #: What the runners call their engines, and what they record of every trial.
 ENGINES = {"reference", "stacked"}
 _BY_RUNNERS = [

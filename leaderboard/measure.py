@@ -23,8 +23,8 @@ from seedbench.errors import SeedbenchError, StrategyFailed, StrategyFileError
 from seedbench.evaluation import Evaluation, evaluate_selected, outcomes_by_table
 from seedbench.processes import end_with
 from seedbench.replay import Decisions, Outcomes, replay_one, table_sha256
-from seedbench.strategy import Strategy, checked_parameters
-from seedbench.submission import SOURCE, check_own_name, read_submission
+from seedbench.strategy import Strategy
+from seedbench.submission import check_own_name, read_submission
 from seedbench.text import visible
 from seedbench.trialset import Selection, TrialSet, load_trials
 
@@ -111,9 +111,7 @@ def measure(order: Order) -> Result | None:
             f"{order.trials}: its SHA-256 is {trials.sha256}, and was {order.key.trials_sha256} when the verification "
             "began; begin again"
         )
-    strategy = Strategy(
-        entry.slug, entry.source, SOURCE, entry.attribute, sealed=True, parameters=checked_parameters(entry.parameters)
-    )
+    strategy = entry.sealed_strategy()
     options, earlier = board.options(order.processes), earlier_campaigns(order, blank, entry.parameters, trials)
     known = {name: outcomes for name, (_, outcomes) in earlier.items()}
     with _progress(entry.slug) as advance:

@@ -30,8 +30,8 @@ from seedbench.errors import SeedbenchError, SelectionError, StrategyFailed
 from seedbench.evaluation import Evaluation, evaluate_selected
 from seedbench.files import kept_folder
 from seedbench.replay import ReplayOptions, scored_tables
-from seedbench.strategy import Strategy, checked_parameters, load_strategy
-from seedbench.submission import SOURCE, is_slug, read_submission
+from seedbench.strategy import Strategy, load_strategy
+from seedbench.submission import is_slug, read_submission
 from seedbench.trialset import BUNDLED, Selection, TrialSet, load_trials
 
 WORLDS, REPLICATES = 12, 100
@@ -201,9 +201,7 @@ def strategy_of(entry: str, submissions: Path = SUBMISSIONS) -> Strategy:
     """
     if not (is_slug(entry) and (submissions / entry).is_dir()):
         return load_strategy(entry, sealed=True)
-    found = read_submission(submissions / entry)
-    given = checked_parameters(found.parameters)
-    return Strategy(found.slug, found.source, SOURCE, found.attribute, sealed=True, parameters=given)
+    return read_submission(submissions / entry).sealed_strategy()
 
 
 def journal_of(

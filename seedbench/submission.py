@@ -24,7 +24,7 @@ from seedbench.errors import SeedbenchError
 from seedbench.evaluation import Evaluation, parameters_field
 from seedbench.files import new_folder, write_file
 from seedbench.sandbox.submittable import SOURCE_BYTES, check_source
-from seedbench.strategy import checked_parameters, shipped
+from seedbench.strategy import Strategy, checked_parameters, shipped
 from seedbench.text import is_one_line, scripts, skeleton
 
 SOURCE, ENTRY = "strategy.py", "submission.json"
@@ -71,6 +71,11 @@ class Submission:
     def source_sha256(self) -> str:
         """SHA-256 of the source's file."""
         return hashlib.sha256(self.source.encode()).hexdigest()
+
+    def sealed_strategy(self) -> Strategy:
+        """What its source binds, with its parameters: to run in sealed processes alone."""
+        given = checked_parameters(self.parameters)
+        return Strategy(self.slug, self.source, SOURCE, self.attribute, sealed=True, parameters=given)
 
 
 @dataclass(frozen=True)

@@ -191,9 +191,9 @@ def gap_difference(every: Sequence[TableScores], rule: int, other: int, budget: 
     return _ratio(every, lambda one: unit(one.sample, rule, budget) - unit(one.sample, other, budget))
 
 
-def gap_over_best_of_n(every: Sequence[TableScores], rule: int, budget: int | None = None) -> Total | None:
-    """The difference in that to best-of-n."""
-    return _ratio(every, lambda one: unit(one.sample, rule, budget), over_best_of_n=True)
+def gap_over_best_of_n(every: Sequence[TableScores], rule: int) -> Total | None:
+    """The difference in that to best-of-n, in the mean over budgets."""
+    return _ratio(every, lambda one: unit(one.sample, rule), over_best_of_n=True)
 
 
 def _ratio(

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from leaderboard.boards import Board, belongs
@@ -33,6 +34,8 @@ ANOTHER_BOARD = 3  # exit code: the entry is not of this board
 _EXAMPLE_BUDGET = 8  # or less, where the table does not admit it
 # What a result has of its entry, by the same name.
 _OF_ENTRY = ("name", "authors", "url", "license", "source_sha256", "attribute", "claimed")
+# Columns of campaigns that tell a trial's seeds, and what it measured on the dev set and when.
+_OF_TRIALS = ("weight_init_seed", "data_order_seed", "validation_score", "checkpoint")
 
 
 @dataclass(frozen=True)
@@ -135,8 +138,13 @@ def measure(order: Order) -> Result | None:
             for name, (of, outcomes) in earlier.items()
             if not outcomes.differs(found[name], range(options.replicates))
         },
-        campaigns=measured.campaigns,
+        campaigns=_without_trials(measured.campaigns) if order.hidden else measured.campaigns,
     )
+
+
+def _without_trials(campaigns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Campaigns as entries are compared by, with 0 for all that tells which trials they kept."""
+    return {**campaigns, **{name: np.zeros_like(campaigns[name]) for name in _OF_TRIALS}}
 
 
 def earlier_campaigns(

@@ -76,7 +76,8 @@ class Result:
         example: one campaign's decisions; None unless verified, and on the hidden pool, whose seeds it shows.
         tables: name -> SHA-256 of what its campaigns depend on (`table_sha256`), of the tables measured on.
         taken_over: name -> the board for which they were run, of the tables whose campaigns an earlier board had.
-        campaigns: `Evaluation.campaigns`, of which entries are compared; None unless verified. In a file of its own.
+        campaigns: `Evaluation.campaigns`, of which entries are compared; None unless verified. In a file of its own. On
+            the hidden pool the columns that tell which trials were kept are 0.
     """
 
     format: Literal[1] = field(default=1, kw_only=True)

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
@@ -335,6 +336,11 @@ def test_the_hidden_pool_is_the_boards_own_and_tells_nothing_but_scores(verifyin
     honest, raises = verify_all(entries_of(submissions), verifying(str(private)), quiet())
     assert honest.verified and honest.measured.trials.name == "private" and honest.example is None
     assert (raises.verdict, raises.said, raises.frames) == ("raised", "", "")
+    kept = pq.read_table(results / BOARD / "hidden" / "a-honest.parquet").to_pydict()
+    assert {name for name, values in kept.items() if set(values) == {0}} == {
+        *("weight_init_seed", "data_order_seed", "validation_score", "checkpoint")
+    }
+    assert read_result(results / BOARD / "hidden", "a-honest").verified
     public = tmp_path / "results" / BOARD / "public"
     assert not public.exists() and (public.parent / "hidden" / "a-honest.json").exists()
 

@@ -6,7 +6,7 @@ Whatever an entry does to this process (it should be able to do nothing) ends wi
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,7 +25,7 @@ from seedbench.evaluation import Evaluation, evaluate_selected, outcomes_by_tabl
 from seedbench.processes import end_with
 from seedbench.replay import Decisions, Outcomes, replay_one, table_sha256
 from seedbench.strategy import Strategy
-from seedbench.submission import check_own_name, read_submission
+from seedbench.submission import Submission, check_own_name, read_submission
 from seedbench.text import visible
 from seedbench.trialset import Selection, TrialSet, load_trials
 
@@ -91,18 +91,13 @@ def measure(order: Order) -> Result | None:
         SeedbenchError: what is not the entry's fault: no trial set, a machine that cannot seal.
     """
     folder, board = Path(order.entry), order.board
-    blank = Result(folder.name, order.key, BAD_SUBMISSION, name=folder.name, packages=differences(), pins=pins_sha256())
     try:
         entry = read_submission(folder)
     except SeedbenchError as error:
-        return replace(blank, said=visible(str(error)))
+        return replace(blank_result(folder, order.key, None), said=visible(str(error)))
     if not belongs(entry.claimed, board):
         return None
-    blank = replace(
-        blank,
-        **{name: getattr(entry, name) for name in _OF_ENTRY},
-        organisers=entry.source_sha256 in order.baselines and not entry.parameters,
-    )
+    blank = blank_result(folder, order.key, entry, order.baselines)
     if not blank.organisers:
         try:
             check_own_name(entry.name)
@@ -140,6 +135,22 @@ def measure(order: Order) -> Result | None:
         },
         campaigns=_without_trials(measured.campaigns) if order.hidden else measured.campaigns,
     )
+
+
+def blank_result(folder: Path, key: Key, entry: Submission | None, baselines: Collection[str] = ()) -> Result:
+    """A result with nothing measured, which says whose the entry is.
+
+    Args:
+        folder: the entry's.
+        key: of the result.
+        entry: what is in the folder; None where it cannot be read.
+        baselines: SHA-256 of the sources of the organisers' entries.
+    """
+    blank = Result(folder.name, key, BAD_SUBMISSION, name=folder.name, packages=differences(), pins=pins_sha256())
+    if entry is None:
+        return blank
+    organisers = entry.source_sha256 in baselines and not entry.parameters
+    return replace(blank, **{name: getattr(entry, name) for name in _OF_ENTRY}, organisers=organisers)
 
 
 def _without_trials(campaigns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import signal
 import subprocess
@@ -16,18 +15,19 @@ import numpy as np
 
 from leaderboard.boards import BASELINES, HERE, Board, open_board, read_baselines, read_boards, sha256_of
 from leaderboard.environment import differences, pins_sha256
-from leaderboard.measure import ANOTHER_BOARD, Order
+from leaderboard.measure import ANOTHER_BOARD, Order, blank_result
 from leaderboard.results import BAD_SUBMISSION, NOT_MEASURED, Key, Result, read_result, write_result
 from seedbench.documents import to_json
 from seedbench.errors import SeedbenchError
 from seedbench.files import remove_folder
 from seedbench.replay import TRACKS
 from seedbench.sandbox.submittable import SOURCE_BYTES
-from seedbench.submission import ENTRY, ENTRY_BYTES, SOURCE, read_file
+from seedbench.submission import ENTRY, ENTRY_BYTES, SOURCE, read_file, read_submission
 from seedbench.trialset import TrialSet, load_trials
 from seedbench.trialset.versions import parse
 
 RUNS = 2
+MOST_HOURS = 168  # of one run: a week; a process cannot be waited for longer than 596
 WORK = ".work"  # folder in a board's, with the runs of entries that are not done
 
 
@@ -92,7 +92,7 @@ def prepare(
         results: folder of the boards.
         replicates: campaigns per table and budget.
         processes: to split the work of an entry among.
-        hours: limit of one run.
+        hours: limit of one run, at most `MOST_HOURS`.
         baselines: the file with the organisers' entries.
         other_packages: as in `Verification`.
 
@@ -106,8 +106,8 @@ def prepare(
         raise SeedbenchError(f"--replicates {replicates}: at least 3")
     if processes < 1:
         raise SeedbenchError(f"--processes {processes}: at least 1")
-    if not (0 < hours < math.inf):
-        raise SeedbenchError(f"--hours {hours:g}: a number of hours above 0")
+    if not 0 < hours <= MOST_HOURS:
+        raise SeedbenchError(f"--hours {hours:g}: a number of hours above 0, at most {MOST_HOURS}")
     ours = tuple(sorted(set(read_baselines(baselines).values())))
     shown = load_trials(public, revision=revision)
     board = open_board(results, shown, track, replicates)
@@ -180,7 +180,7 @@ def verify(entry: Path, verification: Verification, *, again: bool = False) -> R
         if marked != known:
             write_result(verification.folder, marked)
         return marked
-    result = _run_twice(entry, key, replace(verification, earlier=()) if again else verification)
+    result = _run_twice(entry, key, verification, anew=again)
     if result is None or result.verdict == NOT_MEASURED:
         return result
     write_result(verification.folder, result)
@@ -201,27 +201,32 @@ def _packages_as_here(result: Result) -> bool:
     return result.packages is None or (result.packages, result.pins) == (differences(), pins_sha256())
 
 
-def _run_twice(entry: Path, key: Key, verification: Verification) -> Result | None:
+def _run_twice(entry: Path, key: Key, verification: Verification, *, anew: bool) -> Result | None:
     """What two runs say together; None if the entry is of another board.
 
-    Where they differ, and campaigns of an earlier board are among them, these may be at fault: without them once more.
+    Where they differ, and something of before is among them, that may be at fault: a run that an earlier call left,
+    with another seedbench maybe, or campaigns of an earlier board. Then both are done anew, with nothing of before.
     """
-    runs = []
+    if anew:
+        verification = replace(verification, earlier=())
+    runs, of_before = [], False
     for number in range(1, RUNS + 1):
-        run = _run(entry, key, verification, number)
+        out = verification.folder / WORK / entry.name / str(number)
+        left = None if anew else _left(entry, key, verification, out)
+        run = left or _measure(entry, key, verification, out)
         if run is None:
             return None
+        of_before |= left is not None or bool(run.taken_over)
         runs.append(run)
         if not run.verified:
             break
-    if runs[-1].verified and not _same(runs) and any(run.taken_over for run in runs):
-        return _run_twice(entry, key, replace(verification, earlier=()))
+    if of_before and runs[-1].verified and not _same(runs):
+        return _run_twice(entry, key, verification, anew=True)
     return _together(runs, verification.hidden)
 
 
-def _run(entry: Path, key: Key, verification: Verification, number: int) -> Result | None:
-    """One of the runs; what an earlier call left of it is taken, where it is of the same and can be read."""
-    out = verification.folder / WORK / entry.name / str(number)
+def _left(entry: Path, key: Key, verification: Verification, out: Path) -> Result | None:
+    """What an earlier call left of a run, where it is of the same and can be read."""
     with suppress(SeedbenchError):
         left = read_result(out, entry.name)
         if (
@@ -231,7 +236,7 @@ def _run(entry: Path, key: Key, verification: Verification, number: int) -> Resu
             and (verification.earlier or not left.taken_over)
         ):
             return _with_organisers(left, verification)
-    return _measure(entry, key, verification, out)
+    return None
 
 
 def _together(runs: Sequence[Result], hidden: bool) -> Result:
@@ -284,7 +289,8 @@ def _measure(entry: Path, key: Key, verification: Verification, out: Path) -> Re
     try:
         output, _ = process.communicate(to_json(order).encode(), timeout=verification.hours * 3600)
     except subprocess.TimeoutExpired:
-        return _failed(entry, key, "took too long", f"one run took more than {verification.hours:g} hours")
+        reason = f"one run took more than {verification.hours:g} hours"
+        return _failed(entry, key, verification, "took too long", reason)
     finally:
         _end(process)
     if process.returncode == 2:
@@ -293,12 +299,17 @@ def _measure(entry: Path, key: Key, verification: Verification, out: Path) -> Re
         return None
     result = read_result(out, entry.name)
     if process.returncode or result is None:
-        return _failed(entry, key, NOT_MEASURED, f"the process that measured it ended with {process.returncode}")
+        reason = f"the process that measured it ended with {process.returncode}"
+        return _failed(entry, key, verification, NOT_MEASURED, reason)
     return result
 
 
-def _failed(entry: Path, key: Key, verdict: str, reason: str) -> Result:
-    return Result(entry.name, key, verdict, reason, name=entry.name, packages=differences(), pins=pins_sha256())
+def _failed(entry: Path, key: Key, verification: Verification, verdict: str, reason: str) -> Result:
+    """What is said of an entry whose run left no result."""
+    read = None
+    with suppress(SeedbenchError):
+        read = read_submission(entry)
+    return replace(blank_result(entry, key, read, verification.baselines), verdict=verdict, said=reason)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

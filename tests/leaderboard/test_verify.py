@@ -188,6 +188,17 @@ def test_what_was_measured_counts(verified, claimed):
     assert "i-elsewhere: claims a result of another board; left out" in printed
 
 
+def test_what_took_too_long_is_still_its_authors(verified, claimed):
+    """As is what failed in any other way; the site has the source of it."""
+    results, _, folder = verified
+    slow, raised = results["d-waits"], results["b-raises"]
+    assert (slow.name, slow.authors, slow.license) == ("d waits", ("Somebody",), "MIT")
+    assert slow.said.startswith("one run took more than 0.00") and slow.claimed.rows == claimed.rows
+    assert {slow.organisers, raised.organisers} == {False} and slow.attribute == raised.attribute == "strategy"
+    (found,) = read_standings(folder.parent / "submissions", folder)
+    assert {each.slug: each.source for each in found.failed}["d-waits"] == ENTRIES["d-waits"]
+
+
 def test_the_organisers_entries_are_known_by_their_source(verified):
     results, printed, _ = verified
     assert [slug for slug, result in results.items() if result.organisers] == ["g-ours"]
@@ -362,6 +373,7 @@ def test_a_board_is_not_rewritten(verifying, verified_before, tmp_path):
         ({"processes": 0}, "--processes 0: at least 1"),
         ({"hours": float("nan")}, "--hours nan: a number of hours above 0"),
         ({"hours": 0.0}, "--hours 0: a number of hours above 0"),
+        ({"hours": 600.0}, "--hours 600: a number of hours above 0, at most 168"),
     ],
 )
 def test_options_out_of_their_range(verifying, options, said):
@@ -451,6 +463,20 @@ def test_what_the_machine_does_is_not_kept(verifying, claimed, tmp_path, monkeyp
     assert not (public / "a.json").exists() and read_result(public / ".work" / "a" / "1", "a").verified
     (found,) = verify_all(entries, verifying(), quiet())
     assert found.verified and len(started) == 3 and read_result(public, "a") == found
+
+
+def test_a_run_that_another_seedbench_left_fails_nobody(verifying, verified_before, tmp_path, monkeypatch):
+    """Where it and a new one differ, both are done anew; --again does not look at it."""
+    verified_before("a")
+    entries, public = entries_of(tmp_path / "submissions"), tmp_path / "results" / BOARD / "public"
+    new, done = read_result(public, "a"), []
+    old = replace(new, measured=replace(new.measured, seedbench="0.0.1"))
+    monkeypatch.setattr("leaderboard.runs._measure", lambda *given: done.append(given[-1].name) or new)
+    for again, runs in ((False, ["2", "1", "2"]), (True, ["1", "2"])):
+        (public / "a.json").unlink()
+        write_result(public / ".work" / "a" / "1", old)
+        assert verify_all(entries, verifying(), quiet(), again=again) == [new] and done == runs
+        done.clear()
 
 
 def test_the_organisers_list_may_come_later(verifying, verified_before, tmp_path):

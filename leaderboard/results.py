@@ -168,12 +168,11 @@ def results_of(board: Board, pool: str, results: Path = RESULTS) -> tuple[Result
 
 
 def comparable_claim(result: Result) -> Evaluation | None:
-    """What an entry claims, where that was scored on what the measurement was: the same trials and seed."""
-    claimed, measured = result.claimed, result.measured
-    if claimed is None or measured is None:
-        return claimed
-    same = (claimed.trials.sha256, claimed.seed) == (measured.trials.sha256, measured.seed)
-    return claimed if same else None
+    """What an entry claims, where that was scored on what it is verified on: the same trials and seed."""
+    claimed, key = result.claimed, result.key
+    if claimed is None or (claimed.trials.sha256, claimed.seed) != (key.trials_sha256, key.seed):
+        return None
+    return claimed
 
 
 def taken_over_words(result: Result) -> str:

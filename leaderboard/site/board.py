@@ -256,7 +256,7 @@ def _score(rows: Sequence[Row], budget: int) -> Cell:
     matching = [row for row in rows if row.budget == budget]
     if not matching:
         return Cell(UNDEFINED, None)
-    return Cell(score(matching[0].score, matching[0].score_high), matching[0].score)
+    return Cell(score(matching[0]), matching[0].measured(matching[0].score))
 
 
 def first_page(standings: Sequence[Standing]) -> Page:

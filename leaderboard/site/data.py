@@ -217,13 +217,14 @@ def results_frame(standings: Iterable[Standing]) -> pd.DataFrame:
 
 
 def _lines(standing: Standing, entry: Entry) -> Iterator[tuple[Any, ...]]:
-    """The lines of an entry: `_ABOUT`, then a row's fields."""
+    """The lines of an entry: `_ABOUT`, then a row's fields; of one that was removed nothing is told, nor claimed."""
     ranks = entry.ranks or (None, None)
     for pool, result in (("public", entry.public), ("hidden", entry.hidden)):
         if result is None:
             continue
         about = (standing.board.name, entry.slug, result.name, "; ".join(result.authors), result.organisers)
-        kinds = {"measured": result.measured, "claimed": comparable_claim(result) if pool == "public" else None}
+        claimed = pool == "public" and result.verdict != REMOVED
+        kinds = {"measured": result.measured, "claimed": comparable_claim(result) if claimed else None}
         for kind, evaluation in kinds.items():
             for row in evaluation.rows if evaluation else ():
                 gap = evaluation.summary.gap_closed if evaluation else None

@@ -151,13 +151,13 @@ def _measured(measured: Evaluation, claimed: Evaluation | None) -> Table:
 
     def line(row: Row) -> tuple[Text | Cell | float | None, ...]:
         theirs = [other for other in rows_of(claimed, row.table) if other.budget == row.budget]
-        claimed_score = Cell(f"{theirs[0].score:.4f}", theirs[0].score) if theirs else None
+        claim = theirs[0].measured(theirs[0].score) if theirs else None
         gap = share(row.gap_closed, row.gap_closed_high)
         return (
             short(row.table),
             Cell(str(row.budget), row.budget),
-            Cell(score(row.score, row.score_high), row.score),
-            *([claimed_score] if claimed else []),
+            Cell(score(row), row.measured(row.score)),
+            *([None if claim is None else Cell(f"{claim:.4f}", claim)] if claimed else []),
             Cell("no signal" if row.no_signal else gap, row.gap_closed),
             Cell(difference(row.difference, row.difference_high, row.difference_p, 1, "+.4f").plain, row.difference),
             UNDEFINED if row.optimism is None else Cell(f"{row.optimism:+z.4f}", row.optimism),

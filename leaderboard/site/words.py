@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from leaderboard.site.data import Entry
 from seedbench.display.terminal import UNDEFINED, half
+from seedbench.evaluation import Row
 
 
 def share(value: float | None, high: float | None) -> str:
@@ -11,9 +12,9 @@ def share(value: float | None, high: float | None) -> str:
     return UNDEFINED if value is None else f"{value * 100:.0f}%{half(value, high, 100)}"
 
 
-def score(value: float | None, high: float | None) -> str:
-    """A score and half of its symmetric interval: 0.7000 ±0.0100."""
-    return UNDEFINED if value is None else f"{value:.4f}{half(value, high, 1, '.4f')}"
+def score(row: Row) -> str:
+    """A row's score as it was measured, and half of its symmetric interval: 0.7000 ±0.0100."""
+    return f"{row.measured(row.score):.4f}{half(row.score, row.score_high, 1, '.4f')}"
 
 
 def points(difference: float | None) -> str:

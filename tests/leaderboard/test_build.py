@@ -281,7 +281,7 @@ def test_a_hidden_pool_ranks_and_shows_the_gap(browser, world, tmp_path):
 def test_a_claim_of_another_seed_stands_beside_nothing(world):
     """What was claimed under the public seed is no lie when the board's own seed gives something else."""
     result = world.entries["patience"]
-    closed = replace(result, measured=replace(result.measured, seed=5))
+    closed = replace(result, key=replace(result.key, seed=5), measured=replace(result.measured, seed=5))
     pages = [
         site_files([standing(world.board, [each], [], {})])[f"{world.board.name}/strategies/patience.html"].decode()
         for each in (result, closed)
@@ -317,6 +317,30 @@ def test_other_packages_than_those_that_are_pinned_are_said(world):
     assert said not in page_of(world, result) and said not in page_of(world, replace(result, packages=()))
 
 
+def test_scores_that_are_better_low_are_shown_as_they_were_measured(world):
+    """Inside, a score of that kind is the negative of it."""
+    result = world.entries["patience"]
+    shown = result.measured.rows[0]
+    rows = tuple(
+        replace(row, sign=-1, score=-row.score, score_low=negative(row.score_high), score_high=negative(row.score_low))
+        for row in result.measured.rows
+    )
+    low = replace(result, measured=replace(result.measured, rows=rows), claimed=replace(result.claimed, rows=rows))
+    found = standing(world.board, [low], [], {})
+    files = site_files([found])
+    table = f"{world.board.name}/tables/{tables_of(found)[shown.table]}.html"
+    cells_of = [
+        re.findall(r"<td[^>]*>(-?\d\.\d{4})", files[page].decode())
+        for page in (f"{world.board.name}/strategies/patience.html", table)
+    ]
+    score = f"{shown.score:.4f}"
+    assert cells_of[0][:2] == [score, score] and cells_of[1] == [score]
+
+
+def negative(value: float | None) -> float | None:
+    return None if value is None else -value
+
+
 def test_a_board_on_which_no_gap_is_defined(world):
     result = world.entries["patience"]
     summary = replace(result.measured.summary, gap_closed=None, gap_closed_low=None, gap_closed_high=None)
@@ -334,8 +358,12 @@ def test_all_results_are_data(world, site):
     assert set(csv.name) >= {f"'{HOSTILE}"}  # no formula
     assert set(parquet[parquet.slug == "bad"].kind) == {"claimed"}
     result = world.entries["patience"]
-    of_another_seed = replace(result, measured=replace(result.measured, seed=5))
+    of_another_seed = replace(result, key=replace(result.key, seed=5))
     assert set(results_frame([standing(world.board, [of_another_seed], [], {})]).kind) == {"measured"}
+    failed = replace(world.entries["bad"], key=of_another_seed.key)  # nothing was measured that it could stand beside
+    assert results_frame([standing(world.board, [failed], [], {})]).empty
+    removed = replace(world.board, removed={"patience": "a look-up table"})
+    assert results_frame([standing(removed, [result], [], {})]).empty
 
 
 def test_a_source_that_is_not_the_verified_one_is_not_shown(world):

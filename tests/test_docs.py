@@ -199,11 +199,11 @@ def test_what_the_readme_says_of_the_cold_board_is_on_it():
     to_best_of_n = {row[1].replace(" ", "_"): row[3] for row in rows}
     assert next(iter(to_best_of_n)) == "patient_halving" and not set("▲▼") & set(to_best_of_n["patient_halving"])
     better = {name: shown for name, shown in to_best_of_n.items() if "▲" in shown}
-    assert better == {"divergence_stop": "+4 ±2 ▲", "extrapolation": "+1 ±0 ▲"}
+    assert better == {"divergence_stop": "+4 ±2 ▲", "patience": "+3 ±2 ▲", "extrapolation": "+1 ±0 ▲"}
     assert len(rows) == 17
     assert (
         "Among the seventeen entries of [the board](.github/docs/boards.md), which hold together, it comes first and "
-        "is not marked; `divergence_stop` (+4 ±2) and `extrapolation` (+1) are."
+        "is not marked; `divergence_stop` (+4 ±2), `patience` (+3 ±2) and `extrapolation` (+1) are."
     ) in " ".join(README.split())
 
 

@@ -102,7 +102,10 @@ _KEPT_AND_SEEN = ("score", "rows_seen", "columns_seen")
 
 
 def held_together(p: Sequence[float | None]) -> list[float | None]:
-    """p-values of comparisons, each by itself -> those that hold for all of them together (Holm 1979)."""
-    known = np.array([one for one in p if one is not None])
+    """p-values of comparisons, each by itself -> those that hold for all of them together (Holm 1979).
+
+    What cannot differ, as best-of-n from itself, has exactly 1: it keeps that and is no comparison.
+    """
+    known = np.array([one for one in p if one is not None and one < 1])
     adjusted = iter(adjust(known, None, rng=np.random.default_rng(0)).tolist())  # Holm's draw nothing
-    return [None if one is None else next(adjusted) for one in p]
+    return [one if one is None or one >= 1 else next(adjusted) for one in p]

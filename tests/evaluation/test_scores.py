@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from seedbench.evaluation import evaluate
+from seedbench.evaluation import evaluate, held_together
 from seedbench.evaluation import scores as scoring
 from seedbench.evaluation.rows import together
 from seedbench.influences import Campaigns, interval, seen, table_sample, total, unit
@@ -88,6 +88,12 @@ def test_the_summary_weighs_tables_by_the_points_to_win():
     assert scoring.gap_difference(every, 1, 0).estimate == pytest.approx(over.estimate)
     nothing = scoring.gap_over_best_of_n(every, 0)
     assert (nothing.estimate, nothing.standard_error) == (0, 0)
+
+
+def test_what_cannot_differ_is_no_comparison():
+    """Holm's 0.02 × 2 and 0.5: best-of-n against itself, twice, and what has no interval do not make it dearer."""
+    assert held_together([1.0, 0.02, None, 0.5, 1.0]) == [1.0, pytest.approx(0.04), None, 0.5, 1.0]
+    assert held_together([1.0, None]) == [1.0, None] and held_together([]) == []
 
 
 def test_only_tables_with_signal_and_the_budget_are_in_a_summary():

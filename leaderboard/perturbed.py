@@ -30,7 +30,7 @@ def perturbed(table: TrialTable, rng: np.random.Generator) -> TrialTable:
     of its row, and of its column, and measures what that one did. Each test score is that of a trial whose score and
     loss are near at that checkpoint. Losses are multiplied by chance, by half of the sampling error that a mean over
     the dev set has where examples scatter as much as their mean. A trial that ended early keeps where it did, and
-    moves among those that ended there.
+    moves among those that ended there; after its end it is as a table has it: see `TrialTable`.
 
     Args:
         table: a trial table.
@@ -55,6 +55,7 @@ def perturbed(table: TrialTable, rng: np.random.Generator) -> TrialTable:
         changed[name] = (loss * np.exp(rng.normal(0, error, loss.shape))).astype(loss.dtype)
     if table.test_score is not None:
         changed["test_score"] = _along(table.test_score, tested)
+    changed = {name: _ended(values, getattr(table, name), table) for name, values in changed.items()}
     return replace(table, **changed, test_loss=None, predicted_label=None, test_predicted_label=None)
 
 
@@ -126,3 +127,11 @@ def _one_of(near: list[Places], at: Places, rng: np.random.Generator) -> Places:
 def _along(values: np.ndarray, path: Places) -> np.ndarray:
     """[trials, checkpoints]: of each checkpoint what the trial measured that the path is at."""
     return np.take_along_axis(values, path, axis=0)
+
+
+def _ended(values: np.ndarray, recorded: np.ndarray, table: TrialTable) -> np.ndarray:
+    """[trials, checkpoints]: after a trial's end its last value again, or what was recorded where it failed."""
+    after = np.arange(table.num_checkpoints) >= table.ended_at[:, None]
+    last = np.take_along_axis(values, np.maximum(table.ended_at - 1, 0)[:, None], axis=1)
+    failed = (table.status == "failed")[:, None]
+    return np.where(after, np.where(failed, recorded, last), values)

@@ -224,13 +224,26 @@ def test_a_perturbed_table(board):
 
 
 def test_trials_that_ended_early_go_on_among_themselves(trials):
-    table = trials.tables[0]
-    end = table.ended_at.copy()
-    end[:3] = 2
-    end[3] = 1
-    world = perturbed(replace(table, ended_at=end), stream(0, "test"))
-    assert set(map(float, world.score[:3, -1])) <= set(map(float, table.score[:3, -1]))
-    assert np.array_equal(world.score[3], table.score[3])
+    """After its end a trial repeats its last measurement, as a table has it, or the lowest score where it failed."""
+    whole = trials.tables[0]
+    end, status = whole.ended_at.copy(), whole.status.copy()
+    end[:4], end[4] = 2, 1
+    status[3] = "failed"
+    own = np.minimum(np.arange(whole.num_checkpoints), end[:, None] - 1)
+    names = ("score", "test_score", "validation_loss", "train_loss")
+    ended = {name: np.take_along_axis(getattr(whole, name), own, axis=1) for name in names}
+    for name in names:
+        ended[name][3, 2:] = whole.score.min() if "score" in name else np.nan
+    table = replace(whole, ended_at=end, status=status, **ended)
+    world = perturbed(table, stream(0, "test"))
+    assert set(map(float, world.score[:4, 1])) <= set(map(float, table.score[:4, 1]))
+    assert np.array_equal(world.score[4], table.score[4])
+    for name in names:
+        found = getattr(world, name)
+        assert np.array_equal(found[3, 2:], ended[name][3, 2:], equal_nan=True) and np.isfinite(found[:5, :2]).all()
+        for trial in (0, 1, 2, 4):
+            assert set(found[trial, end[trial] :]) == {found[trial, end[trial] - 1]}
+    assert (world.score[5:] != table.score[5:]).any()
 
 
 def test_the_command_line(sealing, run, monkeypatch, trials_folder, tmp_path):

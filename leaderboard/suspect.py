@@ -26,10 +26,10 @@ from leaderboard.perturbed import perturbed
 from leaderboard.unfinished import Journal
 from seedbench.commands import count, natural, open_console, run
 from seedbench.cpus import usable_cpus
-from seedbench.errors import SeedbenchError, SelectionError, StrategyFailed
+from seedbench.errors import CannotSeal, SeedbenchError, SelectionError, StrategyFailed
 from seedbench.evaluation import Evaluation, evaluate_selected
 from seedbench.files import kept_folder
-from seedbench.replay import ReplayOptions, scored_tables
+from seedbench.replay import ReplayOptions, admitted_budgets, scored_tables
 from seedbench.strategy import Strategy, load_strategy
 from seedbench.submission import is_slug, read_submission
 from seedbench.trialset import BUNDLED, Selection, TrialSet, load_trials
@@ -92,11 +92,13 @@ def examine(
         The recorded gain over best-of-n, in shares of the gap, and what is left of it elsewhere.
 
     Raises:
-        SeedbenchError: too few worlds; no table has signal; the strategy fails on the recorded trials.
+        SeedbenchError: too few worlds; trials without test scores, or too few for any budget; no table has signal; the
+            strategy fails on the recorded trials.
     """
     if worlds < FEWEST:
         raise SeedbenchError(f"--worlds {worlds}: at least {FEWEST}, or nothing is known of their scatter")
-    scored_tables(trials.tables, options.protocol)
+    for each in (trials,) if hidden is None else (trials, hidden):
+        admitted_budgets(scored_tables(each.tables, options.protocol), ())
     return _falls(strategy, trials, options, seed, worlds, hidden, journal or Journal(None))
 
 
@@ -275,6 +277,8 @@ def main(
         kept = "what is done is kept, and the same command goes on from there"
         lost = f"not all that is done could be kept ({journal.lost}); the same command does again what was not"
         print(f"leaderboard.suspect: interrupted; {lost if journal.lost else kept}", file=sys.stderr)
+        raise
+    except CannotSeal:  # the machine's, which may be able to another time
         raise
     except SeedbenchError:
         journal.remove()

@@ -17,7 +17,7 @@ from leaderboard import suspect
 from leaderboard.perturbed import perturbed
 from leaderboard.suspect import Fall, examine, gain_of, journal_of, said
 from leaderboard.unfinished import Journal
-from seedbench import SeedbenchError, evaluate, load_trials
+from seedbench import CannotSeal, SeedbenchError, evaluate, load_trials
 from seedbench.campaign import shown_loss
 from seedbench.randomness import stream
 from seedbench.replay import ReplayOptions
@@ -198,8 +198,27 @@ def test_what_can_be_is_refused_before_a_word_is_said(board, trials_folder, monk
     out, err = capsys.readouterr()
     assert (ended.value.code, out) == (2, "") and "error: --worlds 4: at least 5" in err
     curves = replace(board, tables=tuple(replace(table, test_score=None) for table in board.tables))
-    with pytest.raises(SeedbenchError, match="has no test scores"):
-        examine(load_strategy("asha"), curves, ReplayOptions(replicates=10), seed=0)
+    few = replace(board, tables=tuple(table.part(np.arange(4)) for table in board.tables))
+    for given, rule in ((curves, "has no test scores"), (few, "budget 2 needs pools of 8 trials")):
+        for public, hidden in ((given, None), (board, given)):
+            with pytest.raises(SeedbenchError, match=rule):
+                examine(load_strategy("asha"), public, ReplayOptions(replicates=10), seed=0, hidden=hidden)
+
+
+@pytest.mark.parametrize(("error", "kept"), [(CannotSeal, True), (SeedbenchError, False)])
+def test_what_is_done_is_kept_where_only_the_machine_failed(sealing, trials_folder, tmp_path, monkeypatch, error, kept):
+    """It goes on when processes can be sealed again; what fails for good is not begun from its middle."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+    def fails(*_, **__):
+        raise error("not now")
+
+    monkeypatch.setattr("leaderboard.suspect.evaluate_selected", fails)
+    given = ["asha", "--public", str(trials_folder), "--replicates", "4", "--processes", "1"]
+    monkeypatch.setattr("sys.argv", ["suspect", *given])
+    with pytest.raises(SystemExit) as ended:
+        suspect.run(suspect.main, "python -m leaderboard.suspect")
+    assert ended.value.code == 2 and any(tmp_path.rglob("found.jsonl")) == kept
 
 
 def test_a_perturbed_table(board):

@@ -46,6 +46,7 @@ def run_campaign(
         StrategyFailed: the strategy raised anything but `BudgetSpent` or `PoolExhausted`, did not end, paid for
             nothing, or returned something else than a trial or a paid checkpoint of the campaign; or, sealed, did what
             it may not.
+        CannotSeal: no sealed process could be had, or the machine lacked files or memory for this side of it.
         RuntimeError: a sealed strategy without a sandbox.
     """
     table, replicate, seed = recorded.table, recorded.replicate, recorded.seed
@@ -87,6 +88,9 @@ def run_campaign(
         raise _failed(strategy, breach.said, breach.frames, breach.verdict) from None
     except BaseException as error:  # SystemExit included: a strategy does not end the evaluation by ending itself  # noqa: BLE001
         deadline.stop()
-        raise _failed(strategy, *failure_of(error, strategy)) from None
+        what, frames = failure_of(error, strategy)
+        if strategy.sealed and isinstance(error, OSError | MemoryError):  # the machine's: none of it runs on this side
+            raise CannotSeal(f"the trusted side of a sealed process {what}") from None
+        raise _failed(strategy, what, frames) from None
     opened.close()
     return settlement

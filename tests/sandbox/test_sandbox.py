@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import resource
 import signal
 import subprocess
 import sys
@@ -327,6 +328,23 @@ def test_a_process_that_crashes_before_it_has_said_anything(sandbox, monkeypatch
     monkeypatch.setattr(process, "_BOOTSTRAP", "import os; os.kill(os.getpid(), 11)")
     with pytest.raises(CannotSeal, match="the process to fork sealed ones from has ended: exit code -11"):
         open_sandbox()
+
+
+def test_too_few_open_files_are_not_the_strategy_s_fault(sandbox, table):
+    """There is no pipe to be had for one campaign, and for the next one there is."""
+    recorded = RecordedTrials(prepare(table, seed=0, replicates=range(2)), 0)
+    strategy = load_strategy("full_trials", sealed=True)
+    sandbox.limits = Limits()
+    sandbox.load(strategy)
+    run = partial(run_campaign, strategy, recorded, 2, deadline=Deadline(0), sandbox=sandbox)
+    before, (soft, hard) = run(), resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        with pytest.raises(CannotSeal, match="a sealed process raised OSError: .* Too many open files"):
+            run()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert run() == before
 
 
 def test_the_clock_can_be_looked_at_while_it_is_taken_away(sandbox):

@@ -4,6 +4,8 @@ quietly, and what is wrong is one line: file, column, line."""
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -302,6 +304,35 @@ def test_the_same_score_at_the_same_step_is_one(tmp_path):
 def test_which_of_two_scores_is_kept(tmp_path, keep, score):
     table, done = imported(tmp_path, "1,10,0.4", "1,10,0.6", keep=keep)
     assert table.score.tolist() == [[score]] and f"score {1 - score:g} are not" in done.notes[1]
+
+
+@pytest.mark.parametrize("name", ["test_score", "validation_loss", "f1"])
+def test_two_values_of_a_measure_at_one_step(tmp_path, name):
+    """As of two scores: refused, or the one that `keep` says; never their mean, 0.7."""
+    lines = ["1,10,0.4,0.2", "1,20,0.5,", "1,20,,0.5", "1,20,,0.9"]
+    options = {"header": "seed,step,acc,other", **({"fields": {name: "other"}} if name == "f1" else {name: "other"})}
+    rule = f"line 5: step 20 of this trial has a {name} already, in line 4 (--keep first or last), found '0.9'"
+    with pytest.raises(TrialSetError, match=re.escape(rule)):
+        imported(tmp_path, *lines, **options)
+    for keep, values in (("first", [0.2, 0.5]), ("last", [0.2, 0.9])):
+        shutil.rmtree(tmp_path / "set", ignore_errors=True)
+        _, done = imported(tmp_path, *lines, **options, keep=keep)
+        trials = pyarrow.parquet.read_table(next(tmp_path.glob("set/trials/*.parquet")))
+        assert trials.column(name).to_pylist() == [pytest.approx(values)]
+        line, gone = (5, 0.9) if keep == "first" else (4, 0.5)
+        why = f"m/qnli/r: another {name} of the same step is kept; value {gone}"
+        assert f"1 row left out (the first: line {line}): {why}" in done.notes
+
+
+def test_two_test_scores_beside_one_score(tmp_path):
+    """A row with the same score again: its other test score is not lost without a word."""
+    options = {"header": "seed,step,acc,test", "test_score": "test"}
+    with pytest.raises(TrialSetError, match="has a test_score already, in line 2"):
+        imported(tmp_path, "1,10,0.4,0.5", "1,10,0.4,0.9", **options)
+    table, done = imported(tmp_path, "1,10,0.4,0.5", "1,10,,0.9", "1,20,0.5,0.6", keep="last", **options)
+    assert table.test_score.tolist() == [[0.9, 0.6]]
+    note = "m/qnli/r: 1 value not used (the first: line 2): another test_score of the same step is kept; value 0.5"
+    assert note in done.notes
 
 
 def test_epochs_are_counted_from_zero(tmp_path):

@@ -12,7 +12,7 @@ from seedbench.tasks import TASKS
 from seedbench.trialset.arrays import LARGEST_SCORE
 from seedbench.trialset.importing.common_steps import cut_to, shared_steps
 from seedbench.trialset.importing.layouts import EMPTY_EVERYWHERE
-from seedbench.trialset.importing.rows import Checkpoint, Checkpoints, Seeds, Steps, TableRows, score_range
+from seedbench.trialset.importing.rows import Checkpoint, Checkpoints, Seeds, Steps, TableRows, alike, score_range
 
 
 def find_checkpoints(table: TableRows) -> Checkpoints:
@@ -64,7 +64,7 @@ def _scored(table: TableRows, rows: Sequence[int]) -> dict[int, Checkpoint]:
         old = by_step.setdefault(step, new)
         if old is new:
             continue
-        if old.score == new.score or math.isnan(old.score) and math.isnan(new.score):
+        if alike(old.score, new.score):
             again.append(row)
         elif table.options.keep is None:
             rule = (

@@ -82,9 +82,14 @@ class Checkpoints:
     shift: int
 
 
-def score_range(file: CurveFile, column: str, rows: Iterable[int]) -> str:
-    """The scores of rows, as they stand in the file."""
+def alike(one: float, other: float) -> bool:
+    """Whether two values are the same; NaN is NaN."""
+    return one == other or math.isnan(one) and math.isnan(other)
+
+
+def score_range(file: CurveFile, column: str, rows: Iterable[int], what: str = "score") -> str:
+    """The scores of rows, or what else is in a column, as they stand in the file."""
     scores = [score for row in rows if (score := file.number(column, row)) is not None and math.isfinite(score)]
     if not scores:
-        return "no score was a number"
-    return f"score {scores[0]:g}" if len(scores) == 1 else f"scores {min(scores):g} to {max(scores):g}"
+        return f"no {what} was a number"
+    return f"{what} {scores[0]:g}" if len(scores) == 1 else f"{what}s {min(scores):g} to {max(scores):g}"

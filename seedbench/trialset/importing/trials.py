@@ -13,7 +13,7 @@ from seedbench.errors import TrialSetError
 from seedbench.text import counted
 from seedbench.trialset.importing.checkpoints import find_checkpoints
 from seedbench.trialset.importing.options import CURVES, FIELDS
-from seedbench.trialset.importing.rows import Checkpoints, Seeds, TableRows
+from seedbench.trialset.importing.rows import Checkpoint, Checkpoints, Seeds, TableRows, alike, score_range
 from seedbench.trialset.importing.units import check_majority
 from seedbench.trialset.schema import RECIPE_COLUMNS
 
@@ -33,11 +33,12 @@ def trial_rows(table: TableRows) -> Iterator[dict[str, Any]]:
     """What the schema's `trials` holds of each trial but its names.
 
     Raises:
-        TrialSetError: what `find_checkpoints` refuses; a loss, a status or a field that is none.
+        TrialSetError: what `find_checkpoints` refuses; a loss, a status or a field that is none; two values of a
+            measure at one step.
     """
     checkpoints = find_checkpoints(table)
     scores = _with_worst(table, checkpoints)
-    curves = _curves(table, checkpoints)
+    curves, replaced = _curves(table, checkpoints)
     scalars = _fields(table)
     words = _statuses(table)
     measures, majority = table.measures, table.options.majority_score
@@ -70,7 +71,7 @@ def trial_rows(table: TableRows) -> Iterator[dict[str, Any]]:
             **others,
             **scalars[seeds],
         }
-    _rest(table)
+    _rest(table, replaced)
 
 
 def _times(value: float, factor: float) -> float:
@@ -96,29 +97,34 @@ def _with_worst(table: TableRows, checkpoints: Checkpoints) -> dict[Seeds, list[
     }
 
 
-def _curves(table: TableRows, checkpoints: Checkpoints) -> dict[str, dict[Seeds, list[float]]]:
+def _curves(
+    table: TableRows, checkpoints: Checkpoints
+) -> tuple[dict[str, dict[Seeds, list[float]]], dict[str, list[int]]]:
     """What is recorded at every checkpoint of every trial; what is only at some is left out, since a trial set knows no
-    empty checkpoints, and a NaN in their place would mean a diverged trial."""
-    curves = {}
+    empty checkpoints, and a NaN in their place would mean a diverged trial. And of each measure, the rows whose value
+    another one of the same step replaces."""
+    curves: dict[str, dict[Seeds, list[float | None]]] = {}
+    replaced: dict[str, list[int]] = {}
     for name in (*LOSSES, "test_score", *CURVES):
         if name not in table.measures.others:
             continue
         found = {seeds: _at(table, seeds, name, own, checkpoints.shift) for seeds, own in checkpoints.own.items()}
         gaps = [
             list(checkpoints.own[seeds].values())[at].row
-            for seeds, (values, _) in found.items()
+            for seeds, (values, _, _) in found.items()
             for at, value in enumerate(values)
             if value is None
         ]
         if gaps:
             table.note(_left_out(table, name, gaps, checkpoints))
             continue
-        for _, rows in found.values():
+        for _, rows, _ in found.values():
             table.accounts.use(rows)
-        curves[name] = {seeds: values for seeds, (values, _) in found.items()}
+        curves[name] = {seeds: values for seeds, (values, _, _) in found.items()}
+        replaced[name] = [row for _, _, rows in found.values() for row in rows]
     if "test_score" in curves:
         _fill_test_scores(table, curves)
-    return curves  # type: ignore[return-value]
+    return curves, replaced  # type: ignore[return-value]
 
 
 def _left_out(table: TableRows, name: str, gaps: Sequence[int], checkpoints: Checkpoints) -> str:
@@ -153,14 +159,15 @@ def _fill_test_scores(table: TableRows, curves: dict[str, Any]) -> None:
 
 
 def _at(
-    table: TableRows, seeds: Seeds, name: str, own: Mapping[int, object], shift: int
-) -> tuple[list[float | None], list[int]]:
-    """A trial's values at its own checkpoints, and the rows used for them. A train loss is the mean of what was
-    logged since the checkpoint before, which is what a Trainer's losses are means of."""
+    table: TableRows, seeds: Seeds, name: str, own: Mapping[int, Checkpoint], shift: int
+) -> tuple[list[float | None], list[int], list[int]]:
+    """A trial's values at its own checkpoints, the rows used for them, and those that others replace. A train loss is
+    the mean of what was logged since the checkpoint before, which is what a Trainer's losses are means of; of anything
+    else there is one value a step, as there is one score."""
     steps = list(own)
     column = table.measures.others[name]
-    found: list[list[float]] = [[] for _ in steps]
-    used: list[int] = []
+    found: list[dict[int, float]] = [{} for _ in steps]
+    replaced: list[int] = []
     for row in table.trials[seeds]:
         value = table.file.number(column, row)
         if value is None:
@@ -171,11 +178,48 @@ def _at(
             raise table.file.error(column, row, "must be a number from -1 to 1")
         step = table.step(row) + shift
         at = bisect_left(steps, step)
-        here, left = step in own, row in table.accounts.left  # left: another row of this step, or a step that was cut
-        if at < len(steps) and step > 0 and (here or name == "train_loss") and not (here and left):
-            found[at].append(value)
-            used += [] if left else [row]
-    return [sum(values) / len(values) if values else None for values in found], used
+        if at == len(steps) or step <= 0:
+            continue
+        here = own.get(step)
+        if name == "train_loss":
+            taken = here is None or row not in table.accounts.left  # left here: another row of this step
+        else:
+            taken = here is not None and not _scored_otherwise(table, row, here)
+        if taken:
+            found[at][row] = value
+    if name != "train_loss":
+        for values in filter(None, found):
+            gone = _replaced(table, name, values)
+            replaced += gone
+            for row in gone:
+                del values[row]
+    used = [row for values in found for row in values if row not in table.accounts.left]
+    return [_mean([*values.values()]) for values in found], used, replaced
+
+
+def _scored_otherwise(table: TableRows, row: int, checkpoint: Checkpoint) -> bool:
+    """Whether a row has another score than the one that is kept of its step: then nothing of the row is."""
+    score = table.file.number(table.measures.score, row)
+    return score is not None and not alike(score if math.isfinite(score) else math.nan, checkpoint.score)
+
+
+def _replaced(table: TableRows, name: str, values: Mapping[int, float]) -> list[int]:
+    """Row -> value, of one trial and step, in the file's order -> the rows whose value is not the one to keep."""
+    rows, keep = list(values), table.options.keep
+    kept = values[rows[-1 if keep == "last" else 0]]
+    others = [row for row in rows if not alike(values[row], kept)]
+    if others and keep is None:
+        rule = (
+            f"step {table.step(rows[0])} of this trial has a {name} already, in {table.file.place[rows[0]]} (--keep "
+            "first or last)"
+        )
+        raise table.file.error(table.measures.others[name], others[0], rule)
+    return others
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    """Of values that may be one and the same, which is then not rounded."""
+    return (values[0] if len({*values}) == 1 else sum(values) / len(values)) if values else None
 
 
 def _scaled(table: TableRows, name: str, values: Sequence[float]) -> np.ndarray:
@@ -259,9 +303,16 @@ def _typed(name: str, text: str) -> Any:
         raise TrialSetError(f"--field {name}: must be {kind}, found {text[:80]!r}") from None
 
 
-def _rest(table: TableRows) -> None:
-    """Names the rows of which nothing was used."""
+def _rest(table: TableRows, replaced: Mapping[str, Sequence[int]]) -> None:
+    """Names the values that others of their step replace, and the rows of which nothing was used."""
     accounts = table.accounts
+    for name, rows in replaced.items():
+        values = score_range(table.file, table.measures.others[name], rows, "value")
+        why = f"another {name} of the same step is kept; {values}"
+        if unused := [row for row in rows if row not in accounts.used | accounts.left]:
+            accounts.leave(unused, f"{table.name}: {why}")
+        elif rows:
+            table.note(f"{counted(len(rows), 'value')} not used (the first: {table.file.place[rows[0]]}): {why}")
     named = accounts.used | accounts.left
     rest = [row for rows in table.trials.values() for row in rows if row not in named]
     columns = [table.measures.score, *(column for name, column in table.measures.others.items() if name not in FIELDS)]

@@ -71,7 +71,8 @@ def density_table(
     for name, one in zip(lines, known, strict=True):
         at = [round(place * (len(points) - 1) / (bars - 1)) for place in range(bars)]
         density = one.density or ()
-        heights = [density[index] / max(density) for index in at]
+        highest = max(density) or 1.0  # a narrow one may lie between two points
+        heights = [density[index] / highest for index in at]
         grid.add_row(name, f"{one.mean:.4f}", sparkline([height if height > 0.02 else None for height in heights]))
     return grid
 

@@ -128,7 +128,7 @@ class TrialTable:
         which cannot be below 0: its scores are not above."""
         if self.sign < 0:
             return -np.inf, 0.0 if self.score.max() <= 0 else np.inf
-        if self.score.max() > 1:
+        if np.abs(self.score).max() > 1:  # no share of anything: a reward, a log-likelihood
             return -np.inf, np.inf
         return LIMITS.get(self.metric or "", (-1.0, 1.0))
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from seedbench.analyses import findings
+from seedbench.analyses.answers import SeedDensity
+from seedbench.analyses.drawing import density_table
 from seedbench.analyses.measured import as_measured
 from seedbench.trialset import load_trials
 from seedbench.trialset.importing import ImportOptions, import_curves
@@ -61,6 +63,25 @@ def test_what_is_better_high_stays(tmp_path):
     folder = imported(tmp_path, "1,10,0.5", "2,10,0.6", header="seed,step,ppl")
     found = findings(folder, permutations=9)
     assert as_measured(found) == found and found.tables[0].sign == 1
+
+
+def test_a_measure_that_is_no_share_of_anything_has_no_limits(run, tmp_path):
+    """Log-likelihoods about -30: 1 is not perfect, -1 not the least, and densities lie where the values do."""
+    rows = [(wi, do, -30 - 0.3 * (wi * do % 5) - 0.1 * do) for wi in range(6) for do in range(6)]
+    lines = [f"{wi},{do},10,{score:.2f}" for wi, do, score in rows]
+    folder = imported(tmp_path, *lines, header="weight_init_seed,data_order_seed,step,ppl")
+    (table,) = findings(folder, permutations=9).tables
+    value = [score for _, _, score in rows]
+    assert table.expected.low[0] < sum(value) / 36 < table.expected.high[0] < -29
+    assert table.search.rows[0].error_reduction is None
+    assert table.factors.points[0] < min(value) and max(value) < table.factors.points[-1] < -28
+    assert run("findings", "--trials", folder)[0] == 0
+
+
+def test_a_density_too_narrow_to_be_seen_is_drawn_as_nothing():
+    one = SeedDensity("weight_init", 3, "best", 0.5, (0.4, 0.6), (0.0, 0.0, 0.0))
+    drawn = density_table([one], (0.0, 0.5, 1.0), 80)
+    assert [cell.strip() for column in drawn.columns for cell in column.cells] == ["best weight-init 3", "0.5000", ""]
 
 
 def test_the_terminal_and_the_listing_say_it(run, perplexities):

@@ -100,7 +100,7 @@ def recipe_pairs(
 
     Args:
         used: tables that an advice is for.
-        every: tables of the trial set.
+        every: tables of the trial set; those too sparse for a trial in every sub-grid are in no pair.
         protocol: by which pairs are scored where both tables have what it takes; else by the dev set.
         budget: in full trials; of a pair whose pools are smaller, as many as these have.
         known: tables whose scores under this protocol and budget are there already.
@@ -112,7 +112,12 @@ def recipe_pairs(
             found[table, by, n] = best_of_n_scores(table, by, [n])
         return found[table, by, n]
 
-    mended = [(one, other) for one in used for other in every if _mends(one, other)]
+    mended = [
+        (one, other)
+        for one in used
+        for other in every
+        if _mends(one, other) and pool_size_of(other).trials  # of a sparse table a sub-grid may have no trial
+    ]
     pairs = [_measured(one, other, protocol, budget, scores_of) for one, other in mended]
     return tuple(sorted(pairs, key=lambda pair: len(pair.fields)))
 

@@ -93,6 +93,14 @@ def test_what_is_no_pair(other):
     assert recipe_pairs([FAULTY], [FAULTY, other], "dodge2020", 2) == ()
 
 
+def test_a_table_with_sub_grids_without_a_trial_is_no_pair():
+    """Of two seeds an axis one is drawn, and one of the four cells is missing."""
+    right = [[1, 1, 1, 0]]
+    sparse = table_by_hand([[right, right], [right, None]], [1, 1, 1, 1])
+    other = replace(sparse, recipe="other", fields=RECIPE | {"bias_correction": True})
+    assert advised(FAULTY, other).pairs == ()
+
+
 def test_the_mended_recipe_has_nothing_to_mend():
     assert recipe_pairs([MENDED], [FAULTY, MENDED], "dodge2020", 2) == ()
 

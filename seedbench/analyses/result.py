@@ -111,7 +111,7 @@ class SharedFactor:
 
     Attributes:
         factor: "weight_init" or "data_order"; "seed" where one seed stands for both in every trial.
-        seeds: [seeds] that all tasks have, by mean rank, best first.
+        seeds: [seeds] that all tasks have, by mean rank, best first; of those with labels, their numbers in the first.
         mean: [tasks][seeds], mean value of the seed's trials.
         rank: [tasks][seeds], 1 is best; equal means share their ranks' mean.
         mean_rank: [seeds], over tasks.
@@ -119,7 +119,7 @@ class SharedFactor:
         expected_best_mean_rank: what the best of as many seeds gets by luck; None as `p_value`.
         p_value: of the permutation test whether the best mean rank is better than luck; None where it cannot be told.
         notes: what cannot be concluded, and why.
-        names: seed -> its label; empty where they are called by their numbers, or otherwise in another task.
+        names: seed -> its label; empty where they are called by their numbers.
     """
 
     factor: str

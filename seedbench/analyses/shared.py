@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -14,6 +14,8 @@ from seedbench.analyses.factors import NAMES
 from seedbench.analyses.result import SharedFactor, SharedSeeds, TaskCorrelation
 from seedbench.text import counted
 from seedbench.trialset import TrialTable
+
+SeedKey = int | str
 
 _FEWEST = 5  # seeds whose rank correlation has an interval
 _DECIMALS = 12  # means that are equal in truth must tie
@@ -34,8 +36,7 @@ def shared_seeds(tables: Sequence[TrialTable], *, rng: np.random.Generator, perm
     factors, notes = [], []
     for axis, factor in enumerate(NAMES):
         seeds, mean = _means(tables, axis)
-        every = [(table.weight_init_seeds, table.data_order_seeds)[axis].tolist() for table in tables]
-        holed = len(set.intersection(*map(set, every))) - seeds.size
+        holed = len(_common([table.seed_keys[axis] for table in tables])) - seeds.size
         if holed:
             notes.append(f"{counted(holed, NAMES[factor])} left out: in some task trials of theirs are missing.")
         if seeds.size < 2:
@@ -45,7 +46,7 @@ def shared_seeds(tables: Sequence[TrialTable], *, rng: np.random.Generator, perm
             )
         else:
             one = _shared_factor(factor, tasks, seeds, mean, rng=rng, permutations=permutations)
-            factors.append(replace(one, names=_names(tables, axis)))
+            factors.append(replace(one, names=first.seed_labels[axis]))
     return SharedSeeds(first.model, first.recipe, tasks, tuple(factors), tuple(notes))
 
 
@@ -59,27 +60,33 @@ def _by_seed(tables: Sequence[TrialTable], *, rng: np.random.Generator, permutat
     """Tables with one seed a trial: the trials of the same seed are compared."""
     first, tasks = tables[0], tuple(table.task for table in tables)
     of_seed = [
-        dict(zip(table.weight_init_seeds[table.row].tolist(), values(table).tolist(), strict=True)) for table in tables
+        {table.seed_keys[0][row]: value for row, value in zip(table.row, values(table).tolist(), strict=True)}
+        for table in tables
     ]
-    common = sorted(set.intersection(*map(set, of_seed)))
+    common = _common(of_seed)
     if len(common) < 2:
         note = f"The tasks share {counted(len(common), 'seed')}: there is nothing to compare."
         return SharedSeeds(first.model, first.recipe, tasks, (), (note,))
     mean = np.array([[value[seed] for seed in common] for value in of_seed])
-    factor = _shared_factor("seed", tasks, np.array(common, dtype=np.intp), mean, rng=rng, permutations=permutations)
-    return SharedSeeds(first.model, first.recipe, tasks, (replace(factor, names=_names(tables, 0)),))
+    seeds = _numbers(first, 0, common)
+    factor = _shared_factor("seed", tasks, seeds, mean, rng=rng, permutations=permutations)
+    return SharedSeeds(first.model, first.recipe, tasks, (replace(factor, names=first.seed_labels[0]),))
 
 
-def _names(tables: Sequence[TrialTable], axis: int) -> dict[int, str]:
-    """Seed -> label, where all tables have the same."""
-    every = [table.seed_labels[axis] for table in tables]
-    names = {seed: label for of_table in every for seed, label in of_table.items()}
-    alike = all(of_table.get(seed, label) == label for of_table in every for seed, label in names.items())
-    return names if all(every) and alike else {}
+def _common(every: Sequence[Iterable[SeedKey]]) -> list[SeedKey]:
+    """What all tables have of their seeds, in the order of the first."""
+    others = list(map(set, every[1:]))
+    return [seed for seed in every[0] if all(seed in other for other in others)]
+
+
+def _numbers(table: TrialTable, axis: int, keys: Sequence[SeedKey]) -> Indices:
+    """The numbers of a table's seeds."""
+    number = dict(zip(table.seed_keys[axis], (table.weight_init_seeds, table.data_order_seeds)[axis], strict=True))
+    return np.array([number[key] for key in keys], dtype=np.intp)
 
 
 def _means(tables: Sequence[TrialTable], axis: int) -> tuple[Indices, Floats]:
-    """Seeds of one axis that all tables have [S], and the mean value of each in each task [T, S].
+    """Seeds of one axis that all tables have [S], numbered as in the first, and each one's mean in each task [T, S].
 
     Means are over the part of a table's grid without holes, so that all seeds of a table met the same other seeds.
     """
@@ -87,10 +94,10 @@ def _means(tables: Sequence[TrialTable], axis: int) -> tuple[Indices, Floats]:
     for table in tables:
         rows, columns = complete_part(table.cell)
         part = values(table)[table.cell[np.ix_(rows, columns)]]
-        seeds = (table.weight_init_seeds[rows], table.data_order_seeds[columns])[axis]
-        held.append(dict(zip(seeds.tolist(), part.mean(axis=1 - axis).tolist(), strict=True)))
-    common = sorted(set.intersection(*map(set, held)))
-    return np.array(common, dtype=np.intp), np.array([[means[seed] for seed in common] for means in held])
+        seeds = [table.seed_keys[axis][place] for place in (rows, columns)[axis]]
+        held.append(dict(zip(seeds, part.mean(axis=1 - axis).tolist(), strict=True)))
+    common = _common(held)
+    return _numbers(tables[0], axis, common), np.array([[means[seed] for seed in common] for means in held])
 
 
 def _shared_factor(

@@ -169,8 +169,7 @@ def seed_names(every: Sequence[TableScores]) -> list[SeedNames]:
     names = []
     for one in every:
         table, diagonal = one.table, one.baseline.grid.diagonal
-        rows = [(table.model, seed) for seed in table.weight_init_seeds.tolist()]
-        columns = [(table.model, seed) for seed in table.data_order_seeds.tolist()]
+        rows, columns = ([(table.model, seed) for seed in of_axis] for of_axis in table.seed_keys)
         names.append(SeedNames(rows, [(table.name, None)] if diagonal else columns))
     return names
 

@@ -29,6 +29,8 @@ _FACTS = ("name", "metric", "sign", "labels", "dev_examples", "majority_score", 
 def table_sha256(table: TrialTable) -> str:
     """SHA-256 of all of a table that campaigns on it, and the scores of what they keep, depend on."""
     facts = {name: getattr(table, name) for name in _FACTS}
+    if any(table.seed_labels):  # by which seeds are found again in other tables
+        facts["seed_labels"] = table.seed_labels
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=repr).encode())
     for name in _ARRAYS:
         if (values := getattr(table, name)) is not None:

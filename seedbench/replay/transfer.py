@@ -60,11 +60,16 @@ class ShownTables:
             rows: int64 [rows], the rows of the own table's pool by label.
             columns: int64 [columns], likewise.
         """
-        own = (self.own.weight_init_seeds[rows], self.own.data_order_seeds[columns])
+        own = [
+            {seeds[place]: label for label, place in enumerate(places.tolist())}
+            for seeds, places in zip(self.own.seed_keys, (rows, columns), strict=True)
+        ]
         shown = []
         for table in self.tables:
-            row = _labels(table.weight_init_seeds, own[0])[table.row]
-            column = _labels(table.data_order_seeds, own[1])[table.column]
+            row, column = (
+                np.array([labels.get(seed, -1) for seed in seeds], dtype=np.int64)[place]
+                for labels, seeds, place in zip(own, table.seed_keys, (table.row, table.column), strict=True)
+            )
             trials = np.flatnonzero((row >= 0) & (column >= 0))
             if not trials.size:
                 continue
@@ -97,9 +102,3 @@ def without_secrets(table: TrialTable) -> TrialTable:
         test_predicted_label=None,
         test_label=None,
     )
-
-
-def _labels(seeds: np.ndarray, own: np.ndarray) -> np.ndarray:
-    """Seeds [n], and those of a pool by label -> the label of each [n]; -1 for those that are not in the pool."""
-    place = {seed: label for label, seed in enumerate(own.tolist())}
-    return np.array([place.get(seed, -1) for seed in seeds.tolist()], dtype=np.int64)

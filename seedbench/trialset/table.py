@@ -233,6 +233,17 @@ class TrialTable:
         one, other = ({} if all(label == str(seed) for seed, label in axis.items()) else axis for axis in found)
         return one, other
 
+    @cached_property
+    def seed_keys(self) -> tuple[tuple[int | str, ...], tuple[int | str, ...]]:
+        """Of each axis, what its seeds are in other tables of the model, too: their labels where they have some, since
+        labels of tables that were imported apart are numbered apart; else their numbers."""
+        axes = (self.weight_init_seeds.tolist(), self.data_order_seeds.tolist())
+        known = (labels if len({*labels.values()}) == len(labels) else {} for labels in self.seed_labels)
+        one, other = (
+            tuple(labels.get(seed, seed) for seed in seeds) for labels, seeds in zip(known, axes, strict=True)
+        )
+        return one, other
+
     def trial_name(self, trial: int) -> str:
         """What a trial's seeds are called, `3/7`: by their labels, which are one where both are the same."""
         seeds = int(self.weight_init_seeds[self.row[trial]]), int(self.data_order_seeds[self.column[trial]])

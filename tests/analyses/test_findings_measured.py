@@ -10,7 +10,7 @@ from seedbench.analyses import findings
 from seedbench.analyses.answers import SeedDensity
 from seedbench.analyses.drawing import density_table
 from seedbench.analyses.measured import as_measured
-from seedbench.trialset import load_trials
+from seedbench.trialset import add_trials, load_trials
 from seedbench.trialset.importing import ImportOptions, import_curves
 
 
@@ -110,6 +110,22 @@ def test_tasks_without_seeds_in_common(tmp_path):
     folder = imported(tmp_path, *lines, header="task,seed,step,ppl", task=None)
     (shared,) = findings(folder, permutations=99).shared_seeds
     assert shared.factors == () and shared.notes == ("The tasks share 0 seeds: there is nothing to compare.",)
+
+
+def test_labels_of_tables_that_were_imported_apart_are_no_common_seeds(tmp_path):
+    """Both are numbered 0, 1, 2; what is called b in both is 1 in the one and 0 in the other."""
+    for task, labels in (("lma", "abc"), ("lmb", "bxy"), ("lmc", "xyz")):
+        (tmp_path / task).mkdir()
+        lines = [f"{label},10,0.{at + 1}" for at, label in enumerate(labels)]
+        imported(tmp_path / task, *lines, header="seed,step,ppl", task=task)
+    add_trials(tmp_path / "lma/set", [tmp_path / "lmc/set"])
+    (shared,) = findings(tmp_path / "lma/set", permutations=9).shared_seeds
+    assert shared.factors == () and shared.notes == ("The tasks share 0 seeds: there is nothing to compare.",)
+    add_trials(tmp_path / "lmb/set", [tmp_path / "lmc/set"])
+    (shared,) = findings(tmp_path / "lmb/set", permutations=9).shared_seeds
+    (factor,) = shared.factors
+    assert [factor.name(seed) for seed in factor.seeds] == ["y", "x"]
+    assert factor.mean == (pytest.approx((0.3, 0.2)), pytest.approx((0.2, 0.1)))
 
 
 def test_seeds_of_the_names_of_runs_are_the_same_in_all_tables(tmp_path):

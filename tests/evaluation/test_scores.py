@@ -72,6 +72,17 @@ def test_tables_of_a_model_share_their_seeds_and_others_do_not():
     assert names[0].rows == names[1].rows == [("mini", seed) for seed in range(6)]
     same = scoring.seed_names([every[0], scores_of(table(seeds=(range(10, 16), range(6))))])
     assert not set(same[0].rows) & set(same[1].rows) and same[0].columns == same[1].columns
+    ids = np.array(
+        [
+            f"{sst2.model}/{sst2.recipe}/{'abcdef'[row]}/run-{column}"
+            for row, column in zip(sst2.row, sst2.column, strict=True)
+        ],
+        dtype=object,
+    )
+    labelled = scoring.seed_names([every[0], scores_of(replace(sst2, trial_id=ids))])
+    assert labelled[1].rows == [("mini", label) for label in "abcdef"] and not set(labelled[0].rows) & {
+        *labelled[1].rows
+    }
 
 
 def test_the_summary_weighs_tables_by_the_points_to_win():

@@ -90,6 +90,17 @@ def test_a_table_of_other_seeds_is_not_shown():
     assert campaign.history == ()
 
 
+def test_seeds_with_labels_are_found_by_them():
+    """Row 0 is called a in the one table and x in the other."""
+    own, other = table(rows=(0, 1), columns=(0, 1)), table("rte", rows=(0, 1), columns=(0, 1))
+    named = [
+        replace(one, trial_id=np.array([f"mini/few/{name}/{do}" for name in names for do in (0, 1)], dtype=object))
+        for one, names in ((own, "ab"), (other, "xy"))
+    ]
+    assert named[0].seed_labels[0] == {0: "a", 1: "b"}
+    assert [len(campaigns_of(own, [own, other])[1].history), len(campaigns_of(named[0], named)[1].history)] == [1, 0]
+
+
 def test_same_recipe_means_the_same_fields_whatever_the_name():
     own = table()
     renamed = replace(table("rte", recipe="few-again"), fields=own.fields)

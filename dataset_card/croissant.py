@@ -98,7 +98,8 @@ def _records(config: str, path: str, split: str) -> mlc.RecordSet:
     name = f"{config}/{split}"
     columns = CONFIGS[config].columns
     fields = [_field(column, name, path) for column in columns]
-    key = [f"{name}/{columns[0].name}"] if columns[0].name == "trial_id" else [f"{name}/example"]
+    names = ["trial_id"] if columns[0].name == "trial_id" else ["split", "example"]  # dev and test are numbered apart
+    key = [f"{name}/{column}" for column in names]
     return mlc.RecordSet(id=name, name=name, description=f"One row is {CONFIGS[config].row}.", key=key, fields=fields)
 
 

@@ -5,12 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from huggingface_hub import DatasetCardData
 
 from dataset_card.tasks import TASKS
 from dataset_card.whose import our_runs
 from seedbench.trialset import Manifest, TrialSet, read_split
 from seedbench.trialset.schema import CONFIGS, Config
+
+#: Where `datasets` calls a type otherwise than Arrow.
+_DTYPES = {
+    "halffloat": "float16",
+    "float": "float32",
+    "double": "float64",
+    "date32[day]": "date32",
+    "date64[ms]": "date64",
+}
 
 #: The Hub's size categories: below which number of rows, and its name.
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
@@ -51,24 +61,29 @@ def metadata(folder: Path, manifest: Manifest, trials: TrialSet, licence: str | 
 
 
 def _info(folder: Path, manifest: Manifest, config: Config) -> dict[str, Any]:
-    """Features, splits and sizes of a config, as ``datasets`` writes them."""
+    """Features, splits and sizes of a config, as ``datasets`` writes them: it refuses a column that is no feature, so
+    those that the schema does not know are features, too."""
     splits, download = [], 0
+    columns: dict[str, pa.DataType] = {}
     for task, paths in sorted(manifest.shards(config.name).items()):
         split = read_split(folder, manifest, config.name, paths)
+        columns = {field.name: field.type for field in split.schema} | columns
         splits.append({"name": task, "num_bytes": split.nbytes, "num_examples": split.num_rows})
         download += sum((folder / path).stat().st_size for path in paths)
     return {
         "config_name": config.name,
-        "features": [{"name": column.name, **feature(column.type)} for column in config.columns],
+        "features": [{"name": name, **feature(kind)} for name, kind in columns.items()],
         "splits": splits,
         "download_size": download,
         "dataset_size": sum(split["num_bytes"] for split in splits),
     }
 
 
-def feature(type_name: str) -> dict[str, Any]:
-    """A column's type -> the feature in the Hub's YAML: ``dtype``, or ``list`` of what is in it."""
-    if not type_name.startswith("list<"):
-        return {"dtype": type_name}
-    inner = feature(type_name[5:-1])
-    return {"list": inner.get("dtype", inner)}
+def feature(kind: pa.DataType) -> dict[str, Any]:
+    """A column's type -> the feature in the Hub's YAML: ``dtype``, or ``list`` or ``struct`` of what is in it."""
+    if pa.types.is_list(kind):
+        inner = feature(kind.value_type)
+        return {"list": inner.get("dtype") or inner.get("struct") or inner}
+    if pa.types.is_struct(kind):
+        return {"struct": [{"name": field.name, **feature(field.type)} for field in kind]}
+    return {"dtype": _DTYPES.get(str(kind), str(kind))}

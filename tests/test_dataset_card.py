@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import yaml
 from huggingface_hub import DatasetCard
@@ -26,6 +27,7 @@ from seedbench.trialset import (
     BUNDLED,
     load_trials,
     read_manifest,
+    to_arrow,
     validate_folder,
     write_trials,
 )
@@ -174,9 +176,23 @@ def test_the_card_of_our_own_set_names_the_rates_that_pilots_chose_and_no_others
 
 
 def test_features_by_hand() -> None:
-    assert feature("int32") == {"dtype": "int32"}
-    assert feature("list<int32>") == {"list": "int32"}
-    assert feature("list<list<int8>>") == {"list": {"list": "int8"}}
+    assert feature(pa.int32()) == {"dtype": "int32"}
+    assert feature(pa.list_(pa.float64())) == {"list": "float64"}
+    assert feature(pa.list_(pa.list_(pa.int8()))) == {"list": {"list": "int8"}}
+    assert feature(pa.struct([("at", pa.date32())])) == {"struct": [{"name": "at", "dtype": "date32"}]}
+
+
+def test_a_column_that_nobody_knows_is_a_feature_and_is_loaded(tmp_path: Path, client: Client) -> None:
+    """In one task of the two."""
+    mrpc, sst2 = (to_arrow("trials", split_like_training(2, 2, task=task).trials) for task in ("mrpc", "sst2"))
+    sst2 = sst2.append_column("energy", pa.array([{"joules": float(at)} for at in range(4)]))
+    write_trials(tmp_path / "set", {"trials": {"mrpc": mrpc, "sst2": sst2}}, name="some/trials", version="1.0.0")
+    (tmp_path / "set/README.md").write_text(build_card(tmp_path / "set"), encoding="utf-8")
+    (info,) = yaml.safe_load(DatasetCard.load(tmp_path / "set/README.md").data.to_yaml())["dataset_info"]
+    assert info["features"][-1] == {"name": "energy", "struct": [{"name": "joules", "dtype": "float64"}]}
+    code = "from datasets import load_dataset\nresult = {s: d['energy'][:] for s, d in load_dataset(folder).items()}"
+    found = client.run(code, folder=str(tmp_path / "set"))
+    assert found == {"mrpc": [None] * 4, "sst2": [{"joules": float(at)} for at in range(4)]}
 
 
 def test_the_card_states_what_the_set_holds(trials_folder: Path) -> None:
@@ -284,6 +300,8 @@ def test_the_croissant_file_is_valid_and_reads_every_record(documented: Path) ->
         found = list(dataset.records(name))
         table = read_split(documented, manifest, config, manifest.shards(config)[task])
         assert len(found) == table.num_rows
+        (keys,) = (records.key for records in dataset.metadata.record_sets if records.id == name)
+        assert len({tuple(row[key] for key in keys) for row in found}) == table.num_rows
         first, row = found[0], table.slice(0, 1).to_pylist()[0]
         assert [key.removeprefix(f"{name}/") for key in first] == table.column_names
         if config == "trials":

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Table = tuple[str, str]  # model, recipe
+Columns = dict[tuple[str, str], Any]  # (config, name) -> Arrow type
 Seeds = tuple[int, int]  # weight-init seed, data-order seed
 
 
@@ -84,7 +85,10 @@ def changes(old: Path, new: Path) -> list[Change]:
     """
     schema = schema_version(old)
     if schema != SCHEMA_VERSION:
-        return [Change(Level.MAJOR, f"~ schema {SCHEMA_VERSION}, was {schema}"), *_column_changes(old, new)]
+        return [
+            Change(Level.MAJOR, f"~ schema {SCHEMA_VERSION}, was {schema}"),
+            *_column_changes(_columns(old), _columns(new)),
+        ]
     manifests = read_manifest(old), read_manifest(new)
     tasks, _ = unlike(*manifests)
     before, after = (
@@ -110,6 +114,12 @@ def _task_changes(task: str, old: Configs, new: Configs) -> Iterator[Change]:
             yield Change(Level.MINOR, f"+ {config} of {task}")
         for config in sorted(shared[0] - shared[1]):
             yield Change(Level.MAJOR, f"- {config} of {task}")
+        for config in sorted(shared[0] & shared[1]):
+            columns = (
+                {(f"{config} of {task}", field.name): field.type for field in of[config][task].schema}
+                for of in (old, new)
+            )
+            yield from _column_changes(*columns, added=Level.MINOR)
         if "examples" in shared[0] & shared[1]:
             yield from _example_changes(task, old["examples"][task], new["examples"][task])
 
@@ -158,6 +168,8 @@ def _table_changes(
                 for configs, of_set in zip((old, new), rows, strict=True)
             )
             for column in (column for column in was.column_names if column in now.column_names):
+                if was.column(column).type != now.column(column).type:
+                    continue  # said of the whole split
                 unlike_rows = different(was.column(column), now.column(column))
                 if unlike_rows.any() and (config == "trials" or column != "trial_id"):
                     odd |= unlike_rows
@@ -170,25 +182,24 @@ def _trials(number: int) -> str:
     return counted(number, "trial")
 
 
-def _column_changes(old: Path, new: Path) -> Iterator[Change]:
-    """Configs and columns of two schemas, from the files themselves."""
-    before, after = (_columns(folder) for folder in (old, new))
+def _column_changes(before: Columns, after: Columns, added: Level = Level.MAJOR) -> Iterator[Change]:
+    """Columns that come, go or are of another type."""
     for column in sorted(before.keys() | after.keys()):
         config, name = column
         if column not in before:
-            yield Change(Level.MAJOR, f"+ column {name} of {config}: {after[column]}")
+            yield Change(added, f"+ column {name} of {config}: {after[column]}")
         elif column not in after:
             yield Change(Level.MAJOR, f"- column {name} of {config}: {before[column]}")
         elif before[column] != after[column]:
             yield Change(Level.MAJOR, f"~ column {name} of {config}: {after[column]}, was {before[column]}")
 
 
-def _columns(folder: Path) -> dict[tuple[str, str], Any]:
-    """(config, column) -> Arrow type."""
+def _columns(folder: Path) -> Columns:
+    """Those of all files, whatever their schema."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    columns: dict[tuple[str, str], Any] = {}
+    columns: Columns = {}
     for path in sorted(folder.glob("*/*.parquet")):
         try:
             schema: pa.Schema = pq.read_schema(path)

@@ -4,11 +4,12 @@ import copy
 import json
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from seedbench import TrialSetError
-from seedbench.trialset import read_manifest, write_trials
+from seedbench.trialset import read_manifest, to_arrow, write_trials
 from seedbench.trialset.changes import changes, unlike
 from seedbench.trialset.versions import Level, next_version, parse
 from seedbench.trialset.write import write_manifest
@@ -85,6 +86,28 @@ def test_configs_that_come_and_go(tmp_path):
     ]
     assert [(change.level, str(change)) for change in changes(with_steps, without)] == [
         (Level.MAJOR, "- steps of sst2")
+    ]
+
+
+def test_columns_that_come_and_go(tmp_path):
+    """Those that the schema does not know; it is the same for all of its own."""
+    trials = to_arrow("trials", FEW.trials)
+    number = trials.num_rows
+    for name, columns in (
+        ("old", {"energy": pa.array([1.0] * number), "host": pa.array([1] * number), "note": pa.array(["a"] * number)}),
+        (
+            "new",
+            {"water": pa.array([1.0] * number), "host": pa.array(["b"] * number), "note": pa.array(["a"] * number)},
+        ),
+    ):
+        table = trials
+        for column, values in columns.items():
+            table = table.append_column(column, values)
+        write_trials(tmp_path / name, {"trials": {"sst2": table}}, name="a/b", version="1.0.0")
+    assert [(change.level, str(change)) for change in changes(tmp_path / "old", tmp_path / "new")] == [
+        (Level.MAJOR, "- column energy of trials of sst2: double"),
+        (Level.MAJOR, "~ column host of trials of sst2: string, was int64"),
+        (Level.MINOR, "+ column water of trials of sst2: double"),
     ]
 
 

@@ -176,6 +176,20 @@ def test_optuna(tmp_path, storage, source):
     assert table.status.tolist() == [None, None, None, "failed"] and table.step.tolist() == [1, 2, 3]
 
 
+@pytest.mark.parametrize("kind", ["mlflow", "optuna"])
+def test_a_database_under_a_path_that_is_no_url(tmp_path, storage, kind):
+    """What has a meaning in a URL, or in Optuna's, is in the name of the folder; beside the file nothing is written."""
+    source = LAYOUTS / "mlflow/mlflow.db" if kind == "mlflow" else Path(storage.removeprefix("sqlite:///"))
+    folder = tmp_path / "runs#1?a=b%41{c}"
+    folder.mkdir()
+    shutil.copy(source, folder / "runs.db")
+    score = "eval_accuracy" if kind == "mlflow" else "intermediate_value"
+    options = ImportOptions(model="m", task="rte", recipe="r", score=score)
+    assert import_curves(folder / "runs.db", tmp_path / "set", options).trials == (3 if kind == "mlflow" else 4)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [folder.name, "set"]
+    assert [path.name for path in folder.iterdir()] == ["runs.db"]
+
+
 def test_a_study_knows_its_direction(tmp_path):
     import optuna
 

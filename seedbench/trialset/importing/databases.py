@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def read_database(path: Path, study: str | None) -> CurveFile:
         TrialSetError: it is neither, or cannot be read.
     """
     try:
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
+        with _read_only(path) as database:
             tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
             if {"metrics", "runs", "params"} <= tables:
                 rows = database.execute(_METRICS).fetchall()
@@ -45,8 +46,13 @@ def read_database(path: Path, study: str | None) -> CurveFile:
     except sqlite3.Error as error:
         raise TrialSetError(f"{path}: not a readable SQLite file ({error})") from None
     if {"studies", "trials"} <= tables:
-        return read_storage(f"sqlite:///{path}", study)
+        return read_storage(path, study)
     raise TrialSetError(f"{path}: a database must be MLflow's (table metrics) or Optuna's (table studies)")
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    """By a URI of the file, in which #, ? and % of its path are quoted."""
+    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
 
 
 def _mlflow(path: Path, rows: Sequence[tuple[Any, ...]], params: Sequence[tuple[str, str, str]]) -> CurveFile:
@@ -65,8 +71,12 @@ def _mlflow(path: Path, rows: Sequence[tuple[Any, ...]], params: Sequence[tuple[
     return CurveFile(path, columns, places, run=columns["run_id"], layout="names", step="step", metrics=metrics)
 
 
-def read_storage(url: str, study: str | None) -> CurveFile:
+def read_storage(source: str | Path, study: str | None) -> CurveFile:
     """An Optuna study: a row an intermediate value, and one for a trial without any.
+
+    Args:
+        source: URL of a storage, or a file of SQLite.
+        study: its name; None: the only one there is.
 
     Raises:
         TrialSetError: there is no such study, or Optuna is not installed.
@@ -74,19 +84,23 @@ def read_storage(url: str, study: str | None) -> CurveFile:
     try:
         import optuna
     except ImportError:
-        raise TrialSetError(f"{url}: a study is read by Optuna: pip install optuna") from None
+        raise TrialSetError(f"{source}: a study is read by Optuna: pip install optuna") from None
     try:
-        names = optuna.get_all_study_names(url)
+        storage: str | optuna.storages.RDBStorage = str(source)
+        if isinstance(source, Path):  # by no URL: versions of SQLAlchemy quote a path in one in different ways
+            options = {"creator": partial(_read_only, source)}
+            storage = optuna.storages.RDBStorage("sqlite://", engine_kwargs=options)
+        names = optuna.get_all_study_names(storage)
         if study is None and len(names) != 1:
             found = ", ".join(names) or "none"
-            raise TrialSetError(f"{url}: must hold one study, or --study says which; found {found}")
-        loaded = optuna.load_study(study_name=study or names[0], storage=url)
+            raise TrialSetError(f"{source}: must hold one study, or --study says which; found {found}")
+        loaded = optuna.load_study(study_name=study or names[0], storage=storage)
         trials = loaded.get_trials(deepcopy=False)
         minimize = loaded.direction.name == "MINIMIZE"
     except TrialSetError:
         raise
     except Exception as error:  # SQLAlchemy's, a driver's or Optuna's own  # noqa: BLE001
-        raise TrialSetError(f"{url}: not a readable study ({' '.join(str(error).split())[:160]})") from None
+        raise TrialSetError(f"{source}: not a readable study ({' '.join(str(error).split())[:160]})") from None
     rows: list[tuple[Any, int | None]] = []
     for trial in trials:
         rows += [(trial, step) for step in sorted(trial.intermediate_values)] or [(trial, None)]
@@ -99,7 +113,7 @@ def read_storage(url: str, study: str | None) -> CurveFile:
     columns["step"] = [step for _, step in rows]
     columns["intermediate_value"] = [None if step is None else trial.intermediate_values[step] for trial, step in rows]
     return CurveFile(
-        Path(url),
+        Path(source),
         columns,
         [f"trial {trial.number}" + ("" if step is None else f" step {step}") for trial, step in rows],
         run=[f"trial {trial.number}" for trial, _ in rows],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from seedbench.memory import require_room
 from seedbench.metrics import METRICS, OF_ANY_LABELS, constant_score, correct_counts, metric_score
 from seedbench.trialset.arrays import load_tables
 from seedbench.trialset.files import CARD, MANIFEST, Manifest, read_checked, read_manifest, read_split
-from seedbench.trialset.lists import curves_of, ragged
+from seedbench.trialset.lists import curves_of, flatten, ragged
 from seedbench.trialset.schema import CONFIGS
 from seedbench.trialset.table import TrialTable, majority_score_of
 from seedbench.trialset.write import data_files
@@ -37,8 +37,9 @@ def validate_folder(path: str | os.PathLike[str], *, without_predictions: bool =
 
     Beyond what `load_trials` checks: every file is listed and unchanged, the recorded scores, test scores, metrics,
     majority score and status follow from the recorded predictions, labels and losses, no loss is negative, and `steps`
-    and `logits` fit their trials and predictions. Files and folders whose names begin with a dot are no part of a trial
-    set.
+    and `logits` have the lengths that their trials, examples and labels ask for. Whether predictions are the largest of
+    the logits is not checked: these may be recorded less precisely than what was predicted from. Files and folders
+    whose names begin with a dot are no part of a trial set.
 
     Raises:
         SeedbenchError: this process may not take what reading takes, see `require_room`.
@@ -193,7 +194,7 @@ def _check_optional(folder: Path, manifest: Manifest, config: str, tables: tuple
                         f"{where} column {column!r}: must not be negative, found {values[values < 0][0]}"
                     )
             else:
-                lengths = split.column(column).combine_chunks().value_lengths().to_numpy()
+                lengths = flatten(split.column(column))[1]
             for table in of_task:
                 done = np.concatenate([[0], table.step])[table.ended_at]
                 for trial, name in enumerate(table.trial_id):
@@ -206,3 +207,26 @@ def _check_optional(folder: Path, manifest: Manifest, config: str, tables: tuple
                     if not wanted <= length <= more:
                         rule = f"trial {name!r} must have {wanted} entries, found {length}"
                         raise TrialSetError(f"{where} column {column!r}: {rule}")
+            if config == "logits":
+                _check_logits(split, column, where, {name: table for table in of_task for name in table.trial_id})
+
+
+def _check_logits(split: pa.Table, column: str, where: str, table_of: Mapping[str, TrialTable]) -> None:
+    """At every checkpoint the examples of the dev set, of each its labels; where these numbers are known."""
+    names = split.column("trial_id").to_pylist()
+    tables = [table_of[name] for name in names]
+    inner, checkpoints = flatten(split.column(column))
+    values, examples = flatten(inner)
+    trial = np.repeat(np.arange(len(names)), checkpoints)
+    for what, lengths, trials, expected in (
+        ("examples at every checkpoint", examples, trial, [_dev_examples(table) for table in tables]),
+        ("logits of every example", flatten(values)[1], np.repeat(trial, examples), [table.labels for table in tables]),
+    ):
+        wanted = np.array([-1 if number is None else number for number in expected])[trials]
+        for at in np.flatnonzero((lengths != wanted) & (wanted >= 0))[:1]:
+            rule = f"trial {names[trials[at]]!r} must have {wanted[at]} {what}, found {lengths[at]}"
+            raise TrialSetError(f"{where} column {column!r}: {rule}")
+
+
+def _dev_examples(table: TrialTable) -> int | None:
+    return table.dev_examples if table.predicted_label is None else table.predicted_label.shape[2]

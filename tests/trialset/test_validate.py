@@ -1,5 +1,6 @@
 """The validator names everything that does not fit."""
 
+import numpy as np
 import pytest
 
 from seedbench import TrialSetError, load_trials
@@ -19,6 +20,24 @@ def test_the_validator_names_scores_losses_and_files_that_do_not_fit(write_set):
     assert "mini/sst2/few: score of trial 'few-0-2' at checkpoint 0 is 0.123456, its predictions give" in problems[1]
     assert f"must carry the manifest's SHA-256 {read_manifest(folder).sha256}" in problems[2]
     assert len(problems) == 3
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((4, 60, 2), "must have 5 entries, found 4"),
+        ((5, 59, 2), "must have 60 examples at every checkpoint, found 59"),
+        ((5, 60, 3), "must have 2 logits of every example, found 3"),
+        ((5, 60, 0), "must have 2 logits of every example, found 0"),
+    ],
+)
+def test_logits_have_the_lengths_of_trials_examples_and_labels(tmp_path, shape, message):
+    split = split_like_training(2, 2)
+    rows = [{"trial_id": row["trial_id"], "logits": np.zeros((5, 60, 2), np.float16)} for row in split.trials]
+    rows[2]["logits"] = np.zeros(shape, np.float16)
+    write_trials(tmp_path / "set", configs_of(split) | {"logits": {"sst2": rows}}, name="x", version="1.0.0")
+    (problem,) = validate_folder(tmp_path / "set")
+    assert problem.endswith(f"logits split sst2 column 'logits': trial {rows[2]['trial_id']!r} {message}")
 
 
 @pytest.mark.parametrize(

@@ -240,7 +240,8 @@ class TrialTable:
         axes = (self.weight_init_seeds.tolist(), self.data_order_seeds.tolist())
         known = (labels if len({*labels.values()}) == len(labels) else {} for labels in self.seed_labels)
         one, other = (
-            tuple(labels.get(seed, seed) for seed in seeds) for labels, seeds in zip(known, axes, strict=True)
+            tuple(seed if labels.get(seed, str(seed)) == str(seed) else labels[seed] for seed in seeds)
+            for labels, seeds in zip(known, axes, strict=True)
         )
         return one, other
 

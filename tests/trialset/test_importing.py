@@ -231,6 +231,28 @@ def test_the_same_label_is_the_same_seed_in_every_table(tmp_path):
     import_curves(file, tmp_path / "set", ImportOptions(model="m", recipe="r", score="acc", run="run"))
     one, other = load_trials(tmp_path / "set").tables
     assert (one.weight_init_seeds.tolist(), other.weight_init_seeds.tolist()) == ([0, 1], [1, 2])
+    assert (one.seed_keys[0], other.seed_keys[0]) == (("a", "b"), ("b", "c"))
+
+
+def test_a_label_that_is_its_own_number_is_the_same_in_a_table_without_labels(tmp_path):
+    """0, 1 and x are numbered 0, 1, 2: the table that has no x seems to have no labels."""
+    lines = ["0,qnli,10,0.7", "1,qnli,10,0.8", "0,qqp,10,0.6", "x,qqp,10,0.5"]
+    file = write_csv(tmp_path, *lines, header="run,task,step,acc")
+    import_curves(file, tmp_path / "set", ImportOptions(model="m", recipe="r", score="acc", run="run"))
+    assert [table.seed_keys[0] for table in load_trials(tmp_path / "set").tables] == [(0, 1), (0, "x")]
+
+
+def test_labels_with_underscores_are_no_numbers(tmp_path):
+    """Though Python reads 0_1 as 1."""
+    table, _ = imported(tmp_path, "0_1,10,0.5", "0_2,10,0.6", "1_1,10,0.7")
+    assert table.seed_labels[0] == {0: "0_1", 1: "0_2", 2: "1_1"}
+
+
+def test_a_recipe_may_be_called_0(tmp_path):
+    rows = [{"model": "m", "task": "qnli", "recipe": 0, "seed": seed, "step": 1, "acc": 0.5} for seed in (1, 2)]
+    pd.DataFrame(rows).to_parquet(tmp_path / "curves.parquet")
+    import_curves(tmp_path / "curves.parquet", tmp_path / "set", ImportOptions(score="acc"))
+    assert only_table(tmp_path / "set").recipe == "0"
 
 
 # --- nothing leaves quietly -------------------------------------------------------------------------------------------

@@ -142,7 +142,7 @@ def _name(
         return [str(value) for value in values]
     used.add(column)
     for row, value in enumerate(file.columns[column]):
-        if not pattern.fullmatch(str(value or "")):
+        if value is None or not pattern.fullmatch(str(value)):
             raise file.error(column, row, f"a {meaning} must be {rule} (or give it with {option})")
     return [str(value) for value in file.columns[column]]
 
@@ -192,8 +192,9 @@ def _numbered(file: CurveFile, values: Sequence[object], source: str) -> tuple[l
 
 
 def _is_number(value: object) -> bool:
+    text = str(value).replace(",", ".")
     try:
-        return not isinstance(value, bool) and math.isfinite(float(str(value).replace(",", ".")))
+        return not isinstance(value, bool) and "_" not in text and math.isfinite(float(text))  # Python takes 0_1 for 1
     except ValueError:
         return False
 

@@ -180,10 +180,10 @@ class Parting:
 
 @dataclass(frozen=True)
 class GroupCurves:
-    """Finished, or diverged, trials together; curves over checkpoints.
+    """The trials of one status together; curves over checkpoints.
 
     Attributes:
-        status: "finished" or "diverged".
+        status: "finished", "diverged", or "unknown" where it is not known whether they diverged.
         measure: "score", "validation_loss" or "train_loss".
         mean: [checkpoints], over the trials whose value is finite; None where there is none.
         low: [checkpoints], 5% quantile of the same trials (a spread of trials, not an interval of the mean).
@@ -213,8 +213,8 @@ class Diverged:
             where there are none.
         partings: of the diverged trials, by weight-init seed, then data-order seed.
         median_checkpoint: median over those that part; None where none does.
-        curves: score, validation_loss, train_loss of finished, then of diverged trials; a measure that was not recorded
-            is left out.
+        curves: score, validation_loss, train_loss of finished, then of diverged trials, then of those of which it is
+            unknown; a measure that was not recorded is left out.
         notes: what cannot be concluded, and why.
     """
 

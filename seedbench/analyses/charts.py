@@ -141,7 +141,7 @@ def components_chart(factors: Factors, shares: bool) -> Chart:
 
 
 def diverged_charts(diverged: Diverged, step: Sequence[int]) -> Iterator[Chart]:
-    """Curves of finished and of diverged trials, a chart for each measure."""
+    """Curves of finished, of diverged and of unknown trials, a chart for each measure."""
     for measure, name in _MEASURES.items():
         mine = [one for one in diverged.curves if one.measure == measure]
         rows = [
@@ -165,7 +165,8 @@ def diverged_charts(diverged: Diverged, step: Sequence[int]) -> Iterator[Chart]:
                 height=220,
             ),
             f"{name[0].upper()}{name[1:]}",
-            "A line is the mean of the finished, or of the diverged, trials; the band holds nine of ten of them.",
+            "A line is the mean of the trials that finished, that diverged, or of which that is unknown; the band has "
+            "nine of ten of them.",
             sources=(DODGE_2020,),
             notes=(f"Values that are not finite, or not recorded, and left out: {', '.join(values)}.",)
             if values

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from seedbench.analyses.charts import diverged_charts
 from seedbench.analyses.diverged import diverged_trials, parts_at, wilson_interval
 from seedbench.analyses.early import early_late, spearman
 from seedbench.analyses.words import diverged_sentence
@@ -154,4 +155,6 @@ def test_what_is_not_known_is_not_counted():
     found = diverged_trials(replace(table, status=np.full(3, None, dtype=object)))
     assert (found.trials, found.share, found.share_low) == (0, None, None)
     assert [curves.status for curves in found.curves] == ["unknown"]
+    (chart,) = diverged_charts(found, table.step.tolist())
+    assert "or of which that is unknown" in chart.read
     assert diverged_sentence(found, 3) == "" and found.notes == ("Not known whether diverged: 3 trials.",)

@@ -115,11 +115,11 @@ def _task_changes(task: str, old: Configs, new: Configs) -> Iterator[Change]:
         for config in sorted(shared[0] - shared[1]):
             yield Change(Level.MAJOR, f"- {config} of {task}")
         for config in sorted(shared[0] & shared[1]):
-            columns = (
+            was, now = (
                 {(f"{config} of {task}", field.name): field.type for field in of[config][task].schema}
                 for of in (old, new)
             )
-            yield from _column_changes(*columns, added=Level.MINOR)
+            yield from _column_changes(was, now, Level.MINOR)
         if "examples" in shared[0] & shared[1]:
             yield from _example_changes(task, old["examples"][task], new["examples"][task])
 

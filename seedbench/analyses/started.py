@@ -86,8 +86,6 @@ def expected_scores(score: Floats, chosen: Sequence[Combination]) -> Floats:
             one = chosen[at]
             if one.continued == 0 or stop == checkpoints:
                 expected[at] = best[one.started - 1]
-            elif one.continued == one.started:
-                expected[at] = best_of_n(value, value)[one.started - 1]
             else:
                 some.setdefault(one.continued, []).append(at)
         if some:

@@ -107,5 +107,5 @@ def held_together(p: Sequence[float | None]) -> list[float | None]:
     What cannot differ, as best-of-n from itself, has exactly 1: it keeps that and is no comparison.
     """
     known = np.array([one for one in p if one is not None and one < 1])
-    adjusted = iter(adjust(known, None, rng=np.random.default_rng(0)).tolist())  # Holm's draw nothing
+    adjusted = iter(adjust(known).tolist())
     return [one if one is None or one >= 1 else next(adjusted) for one in p]

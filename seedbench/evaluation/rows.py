@@ -52,8 +52,7 @@ def together(totals: Sequence[Total | None], *, untold: int = 0) -> list[float |
     count as well.
     """
     compared = [one for one in totals if one is not None and not _nothing(one)]
-    none = np.random.default_rng(0)  # Holm's draw nothing
-    adjusted = iter(adjusted_p_values(compared, untold=untold, rng=none).tolist())
+    adjusted = iter(adjusted_p_values(compared, untold=untold).tolist())
     return [None if one is None else 1.0 if _nothing(one) else known(next(adjusted)) for one in totals]
 
 

@@ -9,8 +9,9 @@ reduces its campaigns; `score`, `over_best_of_n`, `difference`, `to_win` and `qu
 table; `total` and `gap_closed` put one or more of them together; `interval` and `adjusted_p_values` say what is known.
 
 Sources: Wager, Hastie and Efron 2014 (JMLR 15) for influences from subsamples; Owen 2007 (Annals of Applied Statistics
-1) for why resampling the cells of a two-way layout is wrong; Satterthwaite 1946 for degrees of freedom; Romano and Wolf
-2005 (JASA 100) for many comparisons. What was found when they were simulated: tests/simulations/README.md.
+1) for why resampling the cells of a two-way layout is wrong; Satterthwaite 1946 for degrees of freedom; Holm 1979
+(Scandinavian Journal of Statistics 6) for many comparisons. What was found when they were simulated:
+tests/simulations/README.md.
 """
 
 from seedbench.influences.baselines import Baseline, Multiplier, baseline, multiplier, summary_multiplier

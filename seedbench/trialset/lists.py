@@ -69,12 +69,12 @@ def ragged(column: pa.ChunkedArray, what: str) -> tuple[np.ndarray, np.ndarray]:
     return _leaves(values, what), lengths
 
 
-def ragged_matrix(column: pa.ChunkedArray, width: int | None, what: str) -> tuple[np.ndarray, np.ndarray]:
+def ragged_matrix(column: pa.ChunkedArray, width: int, what: str) -> tuple[np.ndarray, np.ndarray]:
     """A list<list> column -> its elements [total, width] and each row's outer length [rows]; null rows have length 0.
 
     Args:
         column: nested lists whose inner lists are all equally long.
-        width: that length; None: take it from the first.
+        width: that length.
         what: file and column, for errors.
 
     Raises:
@@ -84,7 +84,6 @@ def ragged_matrix(column: pa.ChunkedArray, width: int | None, what: str) -> tupl
     values, lengths = flatten(inner)
     if inner.null_count:
         raise TrialSetError(f"{what}: a checkpoint must not be null")
-    width = width if width is not None else (int(lengths[0]) if len(lengths) else 0)
     if (odd := np.flatnonzero(lengths != width)).size:
         row = int(np.searchsorted(np.cumsum(outer_lengths), odd[0], side="right"))
         length = int(lengths[odd[0]])

@@ -22,6 +22,7 @@ from seedbench.influences import (
 )
 from seedbench.influences.quantities import unseen
 from tests.influences.worlds import sample_of, table
+from tests.simulations.max_t import joint_covariance, max_t
 
 
 def rng(seed=0):
@@ -155,38 +156,39 @@ def test_holm_by_hand(samples):
     """p of 1, 2.5 and 2 normal deviates: .3173, .0124, .0455; times 1, 3, 2, and never below the one before."""
     some = normal_totals(total([score(samples[0], 3, 4)]), np.eye(3), [1.0, 2.5, 2.0])
     assert [p_value(one) for one in some] == pytest.approx([0.3173, 0.0124, 0.0455], abs=1e-4)
-    found = adjusted_p_values(some, rng=rng())
+    found = adjusted_p_values(some)
     assert found == pytest.approx([0.3173, 0.0373, 0.0910], abs=2e-4)
+
+
+def by_max_t(some):
+    return max_t(np.array([p_value(one) for one in some]), joint_covariance(some), rng=rng())
 
 
 def test_max_t_of_independent_quantities(samples):
     """With Q independent ones left, the chance that none is as large is (1 - p)^Q."""
     some = normal_totals(total([score(samples[0], 3, 4)]), np.eye(3), [1.0, 2.5, 2.0])
-    found = adjusted_p_values(some, rng=rng(), method="max_t")
+    found = by_max_t(some)
     assert found == pytest.approx([0.3173, 1 - (1 - 0.0124) ** 3, 1 - (1 - 0.0455) ** 2], abs=0.01)
 
 
 def test_max_t_of_one_quantity_many_times(samples):
     """The same influences: no more than one comparison; Holm counts them all."""
     same = normal_totals(total([score(samples[0], 3, 4)]), np.ones((5, 1)), [2.2] * 5)
-    assert adjusted_p_values(same, rng=rng(), method="max_t") == pytest.approx(np.full(5, 0.0278), abs=0.005)
-    assert adjusted_p_values(same, rng=rng())[0] == pytest.approx(5 * 0.0278, abs=1e-3)
+    assert by_max_t(same) == pytest.approx(np.full(5, 0.0278), abs=0.005)
+    assert adjusted_p_values(same)[0] == pytest.approx(5 * 0.0278, abs=1e-3)
 
 
 def test_what_is_nothing_is_never_marked_and_costs_nothing_in_max_t(samples):
     sample = samples[0]
     board = [total([over_best_of_n(sample, rule, 4)]) for rule in (0, 2)]
-    for method in ("holm", "max_t"):
-        assert adjusted_p_values(board, rng=rng(), method=method)[0] == 1
-    assert adjusted_p_values(board, rng=rng(), method="max_t")[1] == pytest.approx(p_value(board[1]), abs=0.01)
+    assert adjusted_p_values(board)[0] == by_max_t(board)[0] == 1
+    assert by_max_t(board)[1] == pytest.approx(p_value(board[1]), abs=0.01)
     few = total([score(sample_of(table(4, 8), budgets=(2,)), 2, 2)])
-    assert np.isnan(adjusted_p_values([few, *board], rng=rng())[0])
+    assert np.isnan(adjusted_p_values([few, *board])[0])
 
 
 def test_the_joint_error_counts_replicates_too(samples):
     """Correlation of two quantities from influences and from replicates, as in a sum of both."""
-    from seedbench.influences.many import joint_covariance
-
     sample = samples[2]
     one, two = (total([over_best_of_n(sample, rule, 4)]) for rule in (1, 2))
     found = joint_covariance([one, two])

@@ -29,7 +29,7 @@ from seedbench.influences import (
     total,
     unit,
 )
-from seedbench.influences.many import joint_covariance
+from tests.simulations.max_t import joint_covariance
 from tests.simulations.rules import RULES, Replayed
 from tests.simulations.worlds import KINDS, World, family, hidden
 

@@ -95,7 +95,7 @@ def _of_table(every: Sequence[Columns], table: TrialTable, options: ReplayOption
         for one in own
         if one is not None
     ]
-    return reduced(table, base, budgets[0], drawn.order[:, : max(budgets[0])].T, rules)
+    return reduced(table, base, budgets[0], drawn.order[:, : max(budgets[0])].T, rules, track=options.track)
 
 
 _KEPT_AND_SEEN = ("score", "rows_seen", "columns_seen")

@@ -85,7 +85,8 @@ def replay_selected(
             known=known,
             progress=progress,
         )
-    scores = _scores(replays, base_of or (lambda one: baseline_of(one.table, options.protocol, one.budgets)))
+    base_of = base_of or (lambda one: baseline_of(one.table, options.protocol, one.budgets))
+    scores = _scores(replays, base_of, options.track)
     left_out = left_out_of(selected, [one.table for one in scores], options.protocol)
     not_tried = tuple(
         NotTried(one.table.name, one.size.trials, missing)
@@ -110,16 +111,19 @@ def replayed_again(
     base = {one.table.name: one.baseline for one in replayed.scores}
     tables, budgets = [one.table for one in replayed.scores], replayed.scores[0].budgets
     replays = replay(strategies, tables, budgets, options, history=replayed.trials.tables, progress=progress)
-    return replace(
-        replayed, options=options, replays=replays, scores=_scores(replays, lambda one: base[one.table.name])
-    )
+    scores = _scores(replays, lambda one: base[one.table.name], options.track)
+    return replace(replayed, options=options, replays=replays, scores=scores)
 
 
-def _scores(replays: Sequence[Replay], base_of: Callable[[TableReplay], Baseline]) -> tuple[TableScores, ...]:
+def _scores(
+    replays: Sequence[Replay], base_of: Callable[[TableReplay], Baseline], track: str
+) -> tuple[TableScores, ...]:
     """Of the tables that have budgets, all strategies together."""
     by_table = zip(*(one.tables for one in replays), strict=True)
     with threadpool_limits(limits=1):  # a sum split among threads may differ in its last bit
-        return tuple(table_scores(of_table, base_of(of_table[0])) for of_table in by_table if of_table[0].budgets)
+        return tuple(
+            table_scores(of_table, base_of(of_table[0]), track) for of_table in by_table if of_table[0].budgets
+        )
 
 
 def left_out_of(selected: Sequence[TrialTable], used: Sequence[TrialTable], protocol: str) -> tuple[LeftOut, ...]:

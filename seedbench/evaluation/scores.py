@@ -7,7 +7,7 @@ strategies together, and every number is a quantity of that.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,19 +93,20 @@ def baseline_of(table: TrialTable, protocol: str, budgets: Sequence[int]) -> Bas
     return baseline(grid, budgets, subgrids_of(table))
 
 
-def table_scores(replays: Sequence[TableReplay], base: Baseline) -> TableScores:
+def table_scores(replays: Sequence[TableReplay], base: Baseline, track: str = "cold") -> TableScores:
     """Reduces the campaigns of all strategies on one table.
 
     Args:
         replays: one for each strategy, of the same replicates.
         base: of the table, with the budgets among its sizes.
+        track: on which they ran.
     """
     first = replays[0]
     rules = [
         [campaigns_of(base, one.score[at], one.rows_seen[at], one.columns_seen[at]) for at in range(len(one.budgets))]
         for one in replays
     ]
-    return reduced(first.table, base, first.budgets, first.first, rules, replays)
+    return reduced(first.table, base, first.budgets, first.first, rules, replays, track=track)
 
 
 def reduced(
@@ -115,9 +116,15 @@ def reduced(
     first: NDArray[np.int32],
     rules: Sequence[Sequence[Campaigns]],
     replays: Sequence[TableReplay] = (),
+    *,
+    track: str = "cold",
 ) -> TableScores:
     """Campaigns [rules][budgets] of one table, and the first trials [n, P] of each replicate's order."""
     control = [best_of_first(base, first[:budget]) for budget in budgets]
+    if track == "transfer":  # there all of a pool counts as seen: so too for best-of-n, or it would differ from itself
+        control = [
+            replace(own, rows=rule.rows, columns=rule.columns) for own, rule in zip(control, rules[0], strict=True)
+        ]
     sample = table_sample(base, budgets, control, rules)
     return TableScores(table, sample, tuple(replays), has_signal(sample))
 

@@ -11,7 +11,7 @@ from seedbench.campaign import open_campaign, shown_loss
 from seedbench.checks import check_strategy
 from seedbench.replay import RecordedTrials, ReplayOptions, ShownTables, prepare, replay_one
 from seedbench.strategy import load_strategy
-from tests.synthetic import additive_predictions, table_by_hand
+from tests.synthetic import additive_predictions, labels_of, table_by_hand
 
 ROWS, COLUMNS = (7, 3, 11, 5), (20, 10, 40, 30)
 
@@ -239,6 +239,20 @@ def test_a_strategy_that_does_not_look_runs_the_same_campaigns(trials, protocol)
     for name, values in cold.campaigns.items():
         if not name.endswith("_seen"):
             assert (values == transfer.campaigns[name]).all()
+
+
+@pytest.mark.parametrize("track", ["cold", "transfer"])
+def test_best_of_n_does_not_differ_from_itself(track):
+    """Also where all of a pool counts as seen."""
+    tables = [
+        table_by_hand(additive_predictions(12, 12, task=task, seed=seed), labels_of(task, 60), task=task)
+        for seed, task in enumerate(("sst2", "rte"))
+    ]
+    trials = TrialSet("two tasks", "1.0.0", "0" * 64, None, tuple(tables))
+    found = evaluate("full_trials", trials, budgets=[2, 4], replicates=20, track=track)
+    for row in found.rows:
+        assert row.score_high > row.score
+        assert row.difference_low == row.difference == row.difference_high == 0 and row.difference_p == 1
 
 
 # --- what it costs, and who shares it -------------------------------------------------------------------------------

@@ -124,15 +124,21 @@ def append_line(path: str | os.PathLike[str], line: str, *, sync: bool = True) -
         sync: whether to see that it is on the disk, which a power cut may ask for and a kill does not.
 
     Raises:
-        CannotWrite: it cannot be written.
+        CannotWrite: it cannot be written; no part of it is left.
     """
     with explained(path):
         end_line(path)
-        with open(path, "ab") as file:
-            file.write(line.encode() + b"\n")
-            if sync:
-                file.flush()
-                os.fsync(file.fileno())
+        before = os.path.getsize(path) if os.path.exists(path) else 0
+        try:
+            with open(path, "ab") as file:
+                file.write(line.encode() + b"\n")
+                if sync:
+                    file.flush()
+                    os.fsync(file.fileno())
+        except OSError:
+            with suppress(OSError):  # a disk that is full takes as much of a line as it has room for
+                os.truncate(path, before)
+            raise
 
 
 def end_line(path: str | os.PathLike[str]) -> None:

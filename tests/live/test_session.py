@@ -7,6 +7,8 @@ import json
 import math
 import random
 import re
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +26,7 @@ from seedbench.live.log import make_plan, read_log, write_log
 from seedbench.replay import Deadline, RecordedTrials, run_campaign, whole_table
 from seedbench.strategy import load_strategy
 from seedbench.trialset import TrialTable
-from tests.live.conftest import BUDGET, CHECKPOINTS, GRID, NAME, SEED
+from tests.live.conftest import BUDGET, CHECKPOINTS, GRID, NAME, ROOT, SEED
 from tests.processes import until
 
 BY_ROW = """
@@ -209,6 +211,35 @@ def test_what_cannot_be_told_is_refused_and_leaves_the_log_as_it_was(told, said,
     assert log.read_text() == before
     session.tell(request, score=0.5, step=20)
     assert [one.step for one in Session.load(log, "full_trials").trials[0].measured] == [10, 20]
+
+
+def test_what_a_full_disk_did_not_take_can_be_told_again(tmp_path) -> None:
+    """A file that may have 20 bytes more, which is less than a line; once there is room the log is whole."""
+    told = """
+import resource, sys
+from seedbench.errors import CannotWrite
+from seedbench.live import Session
+
+log = sys.argv[1]
+session = Session("full_trials", budget=1, checkpoints=2, seed=3, log=log)
+session.tell(session.ask(), score=0.5)
+request, before = session.ask(), open(log).read()
+soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 20, hard))
+try:
+    session.tell(request, score=0.75)
+except CannotWrite as error:
+    print(error)
+resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+assert open(log).read() == before
+session.tell(request, score=0.75)
+"""
+    log = tmp_path / "log.jsonl"
+    command = [sys.executable, "-c", told, str(log)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    said = f"{log}: cannot be written: File too large; make room, or give another place\n"
+    assert (done.stdout, done.stderr) == (said, "")
+    assert [one.score for one in Session.load(log, "full_trials").trials[0].measured] == [0.5, 0.75]
 
 
 def test_steps_are_the_price_where_they_are_given(tmp_path) -> None:

@@ -34,6 +34,7 @@ from seedbench.trialset import (
     write_trials,
 )
 from seedbench.trialset.files import with_all_columns
+from seedbench.trialset.rows import different
 from seedbench.trialset.schema import CONFIGS
 
 Rows = dict[str, dict[str, list[dict[str, Any]]]]
@@ -173,15 +174,18 @@ def files_below(folder: Path) -> tuple[list[Path], list[Path]]:
 
 
 def splits_of(rows: Rows, compact: Iterable[Path] = ()) -> Splits:
-    """Rows of logs and of compact files together, as Arrow tables.
+    """Rows of logs and of compact files together, as Arrow tables; a trial that several files have is there once.
 
     Raises:
-        RunnerError: one of the files is damaged, or of other dev or test examples than the rest.
+        RunnerError: one of the files is damaged, of other dev or test examples than the rest, or has another trial of
+            the same name.
     """
     splits = {
         config: {task: to_arrow(config, of_task) for task, of_task in by_task.items()}
         for config, by_task in rows.items()
     }
+    for task in splits.get("trials", {}):
+        _keep_once(splits, task, "trial logs")
     for path in compact:
         found, task = read_compact(path), path.name.removesuffix(SUFFIX)
         for config, its in found.items():
@@ -196,7 +200,32 @@ def splits_of(rows: Rows, compact: Iterable[Path] = ()) -> Splits:
                     ) from None
             elif not of_config.setdefault(task, its).equals(its):
                 raise RunnerError(f"{path}: other examples of {task} than in other files; keep data sets apart")
+        _keep_once(splits, task, path)
     return splits
+
+
+def _keep_once(splits: Splits, task: str, where: object) -> None:
+    """Keeps one of a task's trials of the same name, such as those of logs and of the compact file made of them.
+
+    Raises:
+        RunnerError: two of the same name differ; ``where`` is what has the second.
+    """
+    names = splits["trials"][task].column("trial_id").to_pylist()
+    row_of: dict[str, int] = {}
+    first = [row_of.setdefault(name, row) for row, name in enumerate(names)]
+    again = [row for row, before in enumerate(first) if row != before]
+    if not again:
+        return
+    for config in splits.keys() - {"examples"}:
+        table = splits[config][task]
+        ours, theirs = table.take([first[row] for row in again]), table.take(again)
+        for name in table.column_names:
+            if (odd := different(ours.column(name), theirs.column(name))).any():
+                raise RunnerError(
+                    f"{where}: column {name!r} of trial {names[again[int(odd.argmax())]]} is another one than in other "
+                    "files; the same seeds must be the same trial: leave one of the two out"
+                )
+        splits[config][task] = table.take(list(row_of.values()))
 
 
 def append(splits: Splits, folder: Path, *, name: str | None, version: str | None) -> str:

@@ -52,6 +52,7 @@ __all__ = [
     "read_split",
     "refuse_unknown",
     "resolve_trials",
+    "rows",
     "schema",
     "seeds_words",
     "to_arrow",

@@ -157,6 +157,33 @@ def test_compact_files_become_the_trial_set_that_the_logs_are(tmp_path: Path) ->
     assert read_manifest(tmp_path / "full").sha256 == read_manifest(tmp_path / "again").sha256
 
 
+def test_a_trial_that_several_files_have_is_exported_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two logs, one of them twice, and the compact file made of them beside: two trials, however often it is made."""
+    logs = tmp_path / "logs"
+    for row in (0, 2):  # one has losses that are not finite
+        write_log(logs / f"wi{row}-do0.npz", log_with_a_test_set(Cell(row, 0), "sst2"))
+    export(logs, tmp_path / "full", name="a/b", version="1.0.0")
+    write_log(logs / "copied" / "wi2-do0.npz", log_with_a_test_set(Cell(2, 0), "sst2"))
+    path = logs / f"sst2{SUFFIX}"
+    for _ in range(2):
+        export(logs, logs, compact=True)
+        assert pq.read_metadata(path).num_rows == 2
+    export(logs, tmp_path / "again", name="a/b", version="1.0.0")
+    assert read_manifest(tmp_path / "again").sha256 == read_manifest(tmp_path / "full").sha256
+    other = log_with_a_test_set(Cell(2, 0), "sst2")
+    other.outcome.logits[0] *= -1
+    write_log(logs / "wi2-do0.npz", other)
+    before = path.read_bytes()
+    for there, where in ((True, "trial logs"), (False, path)):
+        with pytest.raises(typer.Exit):
+            export(logs, logs, compact=True)
+        said = " ".join(capsys.readouterr().err.split())
+        assert f"error: {where}: column '" in said and "of trial someone/tiny/stable/2-0 is another one" in said
+        if there:
+            (logs / "copied" / "wi2-do0.npz").unlink()
+    assert path.read_bytes() == before
+
+
 def test_a_compact_file_of_another_version_is_read_as_a_trial_set_is(tmp_path: Path) -> None:
     """One from before a nullable column was there, and with one that nobody knows yet; what is never null must be."""
     write_log(tmp_path / "logs" / "wi0-do0.npz", log_with_a_test_set(Cell(0, 0), "sst2"))

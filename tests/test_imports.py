@@ -27,6 +27,7 @@ FLOORS = [
         "randomness",
         "tasks",
         "parameters",
+        "slurm",
         "text",
     },
     {"trialset", "campaign", "strategy", "display"},
@@ -44,7 +45,7 @@ ON_USE = {("live", "transformers"): {"torch", "transformers"}}  # what a module 
 EVERYBODYS = {"errors", "documents", "docstrings", "text"}
 PUBLIC = {"", "__version__"}  # what anybody may take from the package itself: its version
 MAY_KNOW = {
-    "runners": {"errors", "commands", "documents", "files", "trialset", "metrics", "tasks", "text"},
+    "runners": {"errors", "commands", "documents", "files", "trialset", "metrics", "slurm", "tasks", "text"},
     "dataset_card": {
         "errors",
         "commands",

@@ -22,12 +22,10 @@ from submitit.core.utils import DelayedSubmission, FailedJobError, FailedSubmiss
 from runners.cluster.state import Batch, Block, Options, State, Wanted, cluster_folder, write_state
 from runners.errors import RunnerError
 from runners.table import TableSpec, pending_cells
+from seedbench.slurm import RUNNING, WAITING
 from seedbench.text import counted
 
 EXECUTORS = ("slurm", "local", "debug")
-#: SLURM's states (squeue --helpstate) of a job that has not ended; every other one is an end.
-WAITING = {"PENDING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "RESV_DEL_HOLD", "SPECIAL_EXIT", "SUSPENDED"}
-RUNNING = {"CONFIGURING", "COMPLETING", "RESIZING", "RUNNING", "SIGNALING", "STAGE_OUT", "STOPPED"}
 #: SLURM's default limit (MaxArraySize) is 1,001.
 MAX_ARRAY = 1000
 #: A local job has no time limit of its own; submitit wants one, in minutes.

@@ -19,13 +19,13 @@ from seedbench.errors import LiveError
 from seedbench.live.contract import Failed, Measurement, Outcome, Request
 from seedbench.live.process import RESTARTS, Training
 from seedbench.live.watchdog import Watchdog
+from seedbench.slurm import RUNNING, WAITING
 
 _POLL_SECONDS = 0.1
 _ASK_SECONDS = 5.0  # from one question to SLURM to the next
 _SILENT_SECONDS = 900.0  # so long SLURM may be busy, and not answer, while jobs train
 _LATE_SECONDS = 10.0  # so long a result may take to be seen here after its job has ended
 _TIME = 60  # minutes of a job, unless it is said; one whose time is up is queued again
-_ENDED = {"BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "TIMEOUT"}
 
 
 @dataclass(frozen=True)
@@ -201,7 +201,7 @@ class Jobs:
     def _alive(self) -> set[str]:
         """The ids of this campaign's jobs that wait or run."""
         states = [line.split("|") for line in self._ask("squeue", "--noheader", "--states=all", "--format=%i|%T")]
-        return {words[0] for words in states if len(words) == 2 and words[1] not in _ENDED}
+        return {words[0] for words in states if len(words) == 2 and words[1] in WAITING | RUNNING}
 
     def _alive_if_known(self) -> set[str] | None:
         """The same; None where SLURM does not answer for a while, as one that is busy or restarted."""

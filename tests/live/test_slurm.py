@@ -133,6 +133,16 @@ def test_a_job_that_is_not_taken_is_sent_again_where_others_were(down, tmp_path)
         assert jobs.wait() == [] and request in jobs._jobs
 
 
+@pytest.mark.parametrize(("state", "alive"), [("REQUEUED", True), ("PREEMPTED", False), ("LAUNCH_FAILED", False)])
+def test_a_job_that_is_still_listed_may_have_ended(state, alive, down, tmp_path, monkeypatch) -> None:
+    """SLURM names an ended job for some minutes more; it is sent again at once."""
+    jobs = module.Jobs(("train",), 4, tmp_path / "out", slots=1, grace=1.0, parameters={})
+    jobs.start(Request(1, 1, 0, tmp_path / "1", 0))
+    (down.parent / "bin" / "squeue").write_text(f"#!/bin/sh\necho '7|{state}'\n")
+    monkeypatch.setattr(module, "_LATE_SECONDS", -1.0)
+    assert jobs.wait() == [] and list(jobs._starts.values()) == [1 if alive else 2]
+
+
 def test_without_slurm_it_says_so(words, monkeypatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
     start = time.monotonic()

@@ -119,7 +119,7 @@ class BlockRunner:
         self.model = loaded.model(spec.model, loaded.labels(spec))
         self.tokenizer, self.data = loaded.tokenizer(spec.model), loaded.data(spec)
         longest = int(max(self.data.train.length.max(), self.data.evaluated.length.max()))
-        positions = getattr(self.model.config, "max_position_embeddings", longest)
+        positions = getattr(self.model.config, "max_position_embeddings", longest) - _skipped_positions(self.model)
         if longest > positions:
             raise ModelError(
                 f"recipe {spec.recipe.name!r}: with max_length {spec.recipe.max_length} {spec.task} has inputs of "
@@ -276,6 +276,14 @@ class Tables:
     def _make_room(self) -> bool:
         """Frees the engine that was used longest ago, but for the one in use."""
         return any(runner.free() for runner in list(self._runners.values())[:-1])
+
+
+def _skipped_positions(model: PreTrainedModel) -> int:
+    """How many positions no token has: RoBERTa's, like those of its kin, begin behind the padding index."""
+    for name, module in model.named_modules():
+        if name.endswith(".position_embeddings") and (padding := getattr(module, "padding_idx", None)) is not None:
+            return int(padding) + 1
+    return 0
 
 
 def _column_of(cell: Cell) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,7 +36,7 @@ from transformers import (
     T5ForSequenceClassification,
 )
 
-from runners.block import BlockRunner, load_model, load_tokenizer
+from runners.block import BlockRunner, ModelError, load_model, load_tokenizer
 from runners.data import seeds
 from runners.data.glue import TaskData, load_task
 from runners.data.recipe import get_recipe
@@ -264,3 +265,29 @@ def test_the_log_names_what_was_drawn_and_a_copy_draws_the_same(
         state["pre_classifier.weight"].detach().numpy(),
         initial_weights(runner.model, 0)["pre_classifier.weight"],
     )
+
+
+def test_positions_that_begin_behind_the_padding_index_are_fewer(
+    folders: dict[str, str], tiny_glue: str, tmp_path: Path
+) -> None:
+    """16 positions, of which 0 and 1 are no token's: an input of 14 tokens fits, and with 15 positions only 13 do."""
+
+    def spec(positions: int, max_length: int) -> TableSpec:
+        folder = tmp_path / f"positions-{positions}"
+        shutil.copytree(folders["roberta"], folder, dirs_exist_ok=True)
+        sizes = SIZES | {"max_position_embeddings": positions, "type_vocab_size": 1, "pad_token_id": 1}
+        RobertaModel(RobertaConfig(**sizes), add_pooling_layer=False).save_pretrained(folder)
+        return TableSpec(
+            model=str(folder),
+            model_name="a/b",
+            glue=tiny_glue,
+            task="sst2",
+            recipe=replace(RECIPE, max_length=max_length),
+            engine="reference",
+            out=tmp_path / "logs",
+        )
+
+    assert len(list(BlockRunner(spec(16, 24), "cpu").run([Cell(0, 0)]))) == 1
+    with pytest.raises(ModelError, match="inputs of 14 tokens, and .* has 13 positions: --set max_length=13"):
+        BlockRunner(spec(15, 24), "cpu")
+    assert len(list(BlockRunner(spec(15, 13), "cpu").run([Cell(0, 0)]))) == 1

@@ -28,6 +28,8 @@ from runners.engines import floor
 from runners.engines.packing import Layout, batch_layout
 from runners.engines.reference import finetune
 from runners.engines.stacked import StackedEngine
+from runners.errors import RunnerError
+from runners.options import check_device
 from runners.provenance import device_name
 from runners.trial_log import Cell
 from seedbench.commands import count, open_console, run
@@ -228,7 +230,16 @@ def main(
     trainer: Annotated[bool, typer.Option(help="Whether a plain Trainer is timed too.")] = True,
 ) -> None:
     """Compare the stacked engine with the CPU's reference on a card, then time it against its floor and a Trainer."""
-    console, model = open_console(stderr=True), made_up_model(hidden, layers)
+    console, names = open_console(stderr=True), tasks.split(",")
+    try:
+        for task in names:
+            if task not in LENGTHS:
+                raise RunnerError(f"--tasks {tasks!r}: expected some of {', '.join(LENGTHS)}, found {task!r}")
+        check_device(device)
+    except RunnerError as error:
+        console.print(f"error: {error}", style="red", soft_wrap=True, highlight=False)
+        raise typer.Exit(2) from None
+    model = made_up_model(hidden, layers)
     found: dict[str, Any] = {
         "device": device_name(device),
         "torch": torch.__version__,
@@ -240,7 +251,7 @@ def main(
     card = measured_card(device, 8192 if device.startswith("cuda") else 256)
     found |= {"bytes_per_second": card.bandwidth, "operations_per_second": card.rate, "tasks": []}
     console.print(f"{card.bandwidth / 1e12:.2f} TB/s, {card.rate / 1e12:.0f} TFLOP/s")
-    for task in tasks.split(","):
+    for task in names:
         row = timed_task(model, task, trials, steps, device, card)
         if trainer and (seconds := trainer_step(model, task, device)) is not None:
             row["trainer_step_milliseconds"] = 1000 * seconds

@@ -1,11 +1,15 @@
-"""Options that several commands share: ``model: Annotated[str | None, MODEL] = None``."""
+"""Options that several commands share: ``model: Annotated[str | None, MODEL] = None``; a device is checked, too."""
 
 from __future__ import annotations
+
+import re
 
 import typer
 
 from runners.data.recipe import RECIPES
+from runners.errors import RunnerError
 from seedbench.commands import count, natural
+from seedbench.text import counted
 
 MODEL = typer.Option(metavar="DIR|HUB_ID", help="A transformers folder or Hub name.")
 MODEL_NAME = typer.Option(metavar="NAME", help="Public name of the model in a local folder.")
@@ -19,3 +23,28 @@ DEVICES = typer.Option(metavar="DEVICE", help="cpu, cuda:0, …; repeat for more
 WORKERS = typer.Option(metavar="N", parser=count, help="Processes per device.")
 THREADS = typer.Option(metavar="N", parser=natural, help="CPU threads of each process; 0: torch's default.")
 APPEND = typer.Option("--append", help="Add the new trials to the set that is there.")
+
+
+def check_device(name: str, *, here: bool = True) -> None:
+    """Whether ``--device`` names one.
+
+    Args:
+        name: what was given, or is the default.
+        here: whether it is to train on this machine, and so must be there.
+
+    Raises:
+        RunnerError: it is no device's name, or this machine has no such device.
+    """
+    if not re.fullmatch(r"cpu|cuda(:(0|[1-9]\d*))?", name, re.ASCII):
+        raise RunnerError(f"--device {name!r}: expected cpu, cuda, cuda:0, …")
+    if here and name != "cpu":
+        import torch
+
+        there = torch.cuda.device_count()
+        if not there:
+            raise RunnerError(f"--device {name!r}: torch finds no CUDA device here; give --device cpu")
+        if int(name.partition(":")[2] or 0) >= there:
+            raise RunnerError(
+                f"--device {name!r}: torch finds {counted(there, 'CUDA device')} here, the last is cuda:{there - 1}; "
+                "give one of them"
+            )

@@ -32,6 +32,7 @@ from runners.options import (
     STACK,
     THREADS,
     WORKERS,
+    check_device,
 )
 from runners.pilot_runs import OfPilots, not_run, record
 from runners.pilots import results_file
@@ -140,7 +141,13 @@ def resumable(console: Console) -> Iterator[None]:
 
 
 def devices_of(given: Sequence[str] | None, workers: int) -> list[str]:
-    """A device for every process; without any given, the accelerator if there is one."""
+    """A device for every process; without any given, the accelerator if there is one.
+
+    Raises:
+        RunnerError: one is no device of this machine.
+    """
+    for name in given or ():
+        check_device(name)
     if given:
         return list(given) * workers
     import torch

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from runners.cluster.jobs import EXECUTORS
 from runners.cluster.rounds import ClusterError
+from runners.options import check_device
 from seedbench.trialset import read_manifest
 
 
@@ -35,13 +35,12 @@ def check_devices(executor: str, devices: Sequence[str]) -> None:
     """Whether these can be devices of its jobs.
 
     Raises:
-        ClusterError: one cannot, or there are several of a job.
+        RunnerError: one cannot, or there are several of a job.
     """
-    for name in devices:
-        if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
-            raise ClusterError(f"--device {name!r}: expected cpu, cuda, cuda:0, …")
     if executor != "local" and len(devices) > 1:
         raise ClusterError(f"--device: a {executor} job has one device, got {', '.join(devices)}")
+    for name in devices:
+        check_device(name, here=executor != "slurm")
 
 
 def check_export(trial_set: Path | None, name: str | None, version: str | None, append: bool) -> None:

@@ -19,7 +19,7 @@ from runners.live.campaign_file import open_folder
 from runners.live.folder import check_model, write_model, write_report
 from runners.live.report import Report, make_report, text
 from runners.live.trials import GlueTrainings, LiveTrials
-from runners.options import CHANGES, GLUE, MODEL, MODEL_NAME, RECIPE
+from runners.options import CHANGES, GLUE, MODEL, MODEL_NAME, RECIPE, check_device
 from runners.table import TableSpec, table_spec
 from runners.trial_log import Cell
 from seedbench.commands import count, natural, open_console, run
@@ -182,6 +182,7 @@ def main(
             out=out,
         )
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        check_device(device)
         size = parse_grid(grid)
         report = live(
             spec,

@@ -233,6 +233,7 @@ def main(
     """Train recorded trials again and compare them with the record; run the same command again to go on."""
     console = open_console(stderr=True)
     with resumable(console):
+        devices = devices_of(device, workers)
         read_manifest(trials)  # a folder, and no dataset of the Hub
         tables = load_trials(trials, predictions=True).select(model_name or (), task or (), recipe or ()).tables
         if len(models := {table.model for table in tables}) > 1:
@@ -245,7 +246,7 @@ def main(
         specs = [spec_of(each, model, glue, engine, out, stack=stack, compiled=compiled) for each in drawn]
         for each, spec in zip(drawn, specs, strict=True):
             check_same(each, spec)
-        done = reproduce(trials, tables, drawn, specs, seed, devices_of(device, workers), threads, console)
+        done = reproduce(trials, tables, drawn, specs, seed, devices, threads, console)
         if json is not None:
             keep(done, json)
     open_console().print(report(done), soft_wrap=not open_console().is_terminal)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import typer
 
 from runners import card
 from runners.data.glue import Examples
@@ -44,3 +45,28 @@ def test_bits_that_change_are_no_small_difference(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(card.StackedEngine, "run", changing)
     assert card.largest_difference(card.made_up_model(32, 1), "cpu") == float("inf")
+
+
+@pytest.mark.parametrize(
+    ("options", "there", "message"),
+    [
+        ({}, 0, "--device 'cuda': torch finds no CUDA device here; give --device cpu"),
+        ({"device": "cuda:2"}, 2, "--device 'cuda:2': torch finds 2 CUDA devices here, the last is cuda:1; give one"),
+        ({"device": "gpu"}, 2, "--device 'gpu': expected cpu, cuda, cuda:0, …"),
+        ({"device": "cuda:01"}, 2, "--device 'cuda:01': expected cpu, cuda, cuda:0, …"),
+        ({"device": "cpu", "tasks": "cola,qnli"}, 0, "--tasks 'cola,qnli': expected some of cola, mrpc, rte, sst2, fou"),
+    ],
+)
+def test_a_device_that_is_not_there_or_an_unknown_task_is_one_line(
+    options: dict[str, str],
+    there: int,
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: there)
+    with pytest.raises(typer.Exit) as ended:
+        card.main(tmp_path / "card.json", **options)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert ended.value.exit_code == 2 and line.startswith(f"error: {message}")

@@ -347,6 +347,7 @@ def test_a_table_of_a_plan_file_is_filled(complete: Path, tiny_model: str, tiny_
         (["--task", "rte", "--out", "{fresh}"], "no such file"),
         (["--model", "{broken}", "--out", "{fresh}"], "no model that transformers can load"),
         (["--model", "{none}", "--out", "{fresh}"], "no model that transformers can load"),
+        (["--device", "gpu", "--out", "{fresh}"], "--device 'gpu': expected cpu, cuda, cuda:0, …"),
         (["--out", "{file}"], "Not a directory"),
         (["--out", "/proc/logs"], "no log can be written there"),
     ],

@@ -226,6 +226,7 @@ def test_without_slurm_it_says_so(
         (("--executor", "pbs"), "--executor 'pbs': expected slurm, local, debug"),
         (("--device", "cuda", "--executor", "debug"), "a debug job has one device, got cpu, cuda"),
         (("--device", "tpu"), "--device 'tpu': expected cpu, cuda"),
+        (("--device", "cuda:99"), "--device 'cuda:99': torch finds"),
     ],
 )
 def test_options_that_would_do_nothing_are_refused(

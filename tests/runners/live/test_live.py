@@ -346,6 +346,7 @@ def test_the_command_leaves_a_model_a_card_and_a_report(tiny_model: str, tiny_gl
         (["full_trials", "--budget", 1, "--grid", "2"], "--grid '2': must be weight-init seeds x data-order seeds"),
         (["full_trial", "--budget", 1], "no strategy 'full_trial'"),
         (["full_trials", "--budget", 1, "--set", "epoch=2"], "a recipe has no field 'epoch'"),
+        (["full_trials", "--budget", 1, "--device", "gpu"], "--device 'gpu': expected cpu, cuda, cuda:0, …"),
     ],
 )
 def test_a_wrong_command_is_one_line(

@@ -244,6 +244,7 @@ def test_a_log_of_other_weights_is_not_taken_for_the_trial_again(
         (["--stack", "1", "--engine", "stacked"], "--stack 1: the stacked engine trains at least 2 trials together"),
         (["--stack", "4"], "--engine reference trains one trial at a time: leave --stack and --compile out"),
         (["--task", "qnli"], "unknown task 'qnli'"),
+        (["--device", "gpu"], "--device 'gpu': expected cpu, cuda, cuda:0, …"),
         (["--trials", "{out}"], "No such file or directory; a trial set is a folder with a manifest"),
         (["--json", "{out}/no/such.json"], "is no folder"),
         (["--json", "{set}/manifest.json"], "no file of reproductions"),

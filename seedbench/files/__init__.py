@@ -2,6 +2,7 @@
 
     write_file      a file; `write_new_file` one that must not be there yet
     try_writing     whether `write_file` could, before work that takes long
+    explained       what the operating system says of a file, in one line
     append_line     a line at the end of a file, on the disk; `end_line` ends one that a killed writer left half-written
     locked          reading a file and then writing it, while nobody else does
     new_folder      a folder that is there whole or not at all
@@ -26,13 +27,14 @@ from seedbench.files.folders import Change, changing, make_folder, new_folder, r
 from seedbench.files.locks import locked
 from seedbench.files.temporary import work_folder
 from seedbench.files.unfinished import kept_folder
-from seedbench.files.whole import append_line, end_line, try_writing, write_file, write_new_file
+from seedbench.files.whole import append_line, end_line, explained, try_writing, write_file, write_new_file
 
 __all__ = [
     "Change",
     "append_line",
     "changing",
     "end_line",
+    "explained",
     "locked",
     "make_folder",
     "new_folder",

@@ -10,11 +10,11 @@ import string
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from seedbench.errors import LiveError
-from seedbench.files import make_folder
+from seedbench.files import explained, make_folder
 from seedbench.live.contract import NOTHING_MEASURED, Ended, Failed, Outcome, Request
 from seedbench.live.lines import MEASUREMENTS, STDERR, STDOUT, Lines
 from seedbench.live.watchdog import Watchdog
@@ -119,6 +119,7 @@ class Training:
 
         Raises:
             LiveError: the command cannot be started.
+            CannotWrite: the trial's folder cannot be written.
         """
         ended = self._process is None or self._process.poll() is not None  # before reading: then all is written
         if self.lines.read() > checkpoint:
@@ -166,8 +167,11 @@ class Training:
 
     def _start(self) -> None:
         environment = {**os.environ, "PYTHONUNBUFFERED": "1", **self._environment}
-        lock = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        with open(self.folder / STDOUT, "ab") as out, open(self.folder / STDERR, "ab") as error:
+        with ExitStack() as opened:
+            with explained(self.folder):
+                lock = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+                opened.callback(os.close, lock)
+                out, error = (opened.enter_context(open(self.folder / name, "ab")) for name in (STDOUT, STDERR))
             try:
                 _lock(lock, wait=self._grace)
                 self._process = self._watchdog.start(
@@ -176,8 +180,6 @@ class Training:
                 os.ftruncate(lock, os.pwrite(lock, f"{self._process.pid} {socket.gethostname()}".encode(), 0))
             except OSError as failed:
                 raise LiveError(f"--train: {self._words[0]}: cannot be started: {failed.strerror}") from None
-            finally:
-                os.close(lock)
 
     def _signal(self, number: int) -> None:
         if self._process is not None:
@@ -228,11 +230,12 @@ def end_left_over(folder: Path, grace: float) -> None:
 
     Raises:
         LiveError: they do not end, or are another machine's.
+        CannotWrite: the lock cannot be opened or removed.
     """
     path = folder / LOCK
     if not path.exists():
         return
-    with open(path, "rb+") as file:
+    with explained(folder), open(path, "rb+") as file:
         try:
             _lock(file.fileno(), wait=0)
         except OSError:

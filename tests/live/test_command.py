@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ from seedbench.live.command import Commands
 from seedbench.live.contract import Failed, Measurement, Request
 from seedbench.live.generator import Generators
 from seedbench.live.log import read_log
-from seedbench.live.process import run_to_its_end, template
+from seedbench.live.process import Training, run_to_its_end, template
 from seedbench.live.watchdog import Watchdog
 from seedbench.trialset import load_trials, validate_folder
 from tests.live.conftest import COMMAND, ROOT, TRAINING, live_words, processes_in, start_live, until
@@ -462,6 +463,15 @@ def test_a_program_that_the_kernel_does_not_take_is_one_line(
     assert code == 2 and line.endswith(f"--train: {program}: cannot be started: {said}")
     with pytest.raises(OSError, match=said):
         run_to_its_end([str(program)])
+
+
+@pytest.mark.parametrize("name", [".running", "stdout.log", "stderr.log"])
+def test_a_trial_s_folder_that_cannot_be_written_is_one_line(name, tmp_path) -> None:
+    """A folder is where the file is to be."""
+    (tmp_path / name).mkdir()
+    said = f"^{tmp_path}.*: cannot be written: Is a directory; give another place$"
+    with closing(Watchdog()) as watchdog, pytest.raises(CannotWrite, match=said):
+        Training(["true"], Request(1, 1, 1, tmp_path, 0), {}, grace=1.0, watchdog=watchdog).go()
 
 
 def test_a_signal_without_a_name_is_said_by_its_number(campaign_folder, monkeypatch, capsys) -> None:

@@ -18,6 +18,7 @@ from seedbench.live.command import GRACE_SECONDS, Commands, visible_gpus
 from seedbench.live.contract import Measurement
 from seedbench.live.export import write_curves
 from seedbench.live.folder import (
+    AGAIN,
     LOG,
     PROGRESS,
     REPORT_JSON,
@@ -238,7 +239,7 @@ def _report(session: Session, options: LiveOptions) -> LiveReport:
         seeds = kept.trial.weight_init_seed, kept.trial.data_order_seed
         if isinstance(options.train, str):
             words = command_words(options.train)
-            again = shlex.join(filled(words, Again(*seeds, options.out / "again" / folder.name)))
+            again = shlex.join(filled(words, Again(*seeds, options.out / AGAIN / folder.name)))
     report = make_report(session, saved=saved, train_again=again, measured_beyond=beyond)
     return tested(report, options.test, options.out, folders[kept.trial])
 

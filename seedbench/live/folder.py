@@ -3,8 +3,10 @@
 log.jsonl       what the campaign is and all that it was told; the same command goes on from it
 progress.log    when what happened, for people
 runs/           a folder for each trial: what its training printed, measured and saved
+slurm/          of trainings that are SLURM jobs: what submitit keeps of each
 trials/         in the end: the campaign's own curves as a trial set
 report.json     in the end, with report.txt
+again/          a folder for each trial that the command in the report has trained again
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from seedbench.live.session import Session
 from seedbench.strategy import Strategy
 
 LOG, PROGRESS, RUNS, TRIALS = "log.jsonl", "progress.log", "runs", "trials"
+SLURM, AGAIN = "slurm", "again"
 REPORT_JSON, REPORT_TEXT = "report.json", "report.txt"
 
 
@@ -48,7 +51,7 @@ def check_folder(folder: Path) -> None:
         raise LiveError(f"--out {folder}: is a file; give a folder")
     if folder.is_dir() and not (folder / LOG).exists():
         others = {entry.name for entry in folder.iterdir() if not entry.name.startswith(".")}
-        if others - {PROGRESS, RUNS, TRIALS, REPORT_JSON, REPORT_TEXT}:
+        if others - {PROGRESS, RUNS, SLURM, TRIALS, REPORT_JSON, REPORT_TEXT, AGAIN}:
             raise LiveError(f"--out {folder}: is not empty and holds no live campaign; give another folder")
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from seedbench.errors import LiveError
 from seedbench.live.contract import Failed, Measurement, Outcome, Request
+from seedbench.live.folder import SLURM
 from seedbench.live.process import RESTARTS, Training
 from seedbench.live.watchdog import Watchdog
 from seedbench.slurm import RUNNING, WAITING
@@ -106,7 +107,7 @@ class Jobs:
         self._words, self._last, self._grace = tuple(words), last, grace
         self._name = f"seedbench-{hashlib.sha256(str(out.absolute()).encode()).hexdigest()[:12]}"
         try:
-            self._executor = SlurmExecutor(out.absolute() / "slurm")
+            self._executor = SlurmExecutor(out.absolute() / SLURM)
             self._executor.update_parameters(**{"time": _TIME, **parameters, "job_name": self._name})
         except RuntimeError:
             raise LiveError("--workers slurm: no srun here; run this on a machine of the cluster") from None

@@ -536,6 +536,8 @@ def test_a_mended_strategy_uses_what_is_trained(campaign_folder, tmp_path) -> No
     refused = str(run(*words).exception)
     assert "remove log.jsonl there: with --seed 5 what is trained is used again" in refused
     (campaign_folder / "log.jsonl").unlink()
+    for name in ("slurm", "again"):  # as where it was trained by SLURM jobs, or what it kept was trained again
+        (campaign_folder / name).mkdir()
     (tmp_path / "train.py").unlink()  # nothing can be trained now
     assert run(*words).exit_code == 0
     assert json.loads((campaign_folder / "report.json").read_text())["spent"] == 0.2

@@ -198,6 +198,13 @@ def _read(path: Path, overrides: Mapping[str, Any]) -> PlanFile:
     names = [pilots.name for pilots in plan.pilots]
     if twice := {name for name in names if names.count(name) > 1}:
         raise PlanError(f"{path}: pilots {min(twice)!r} are there twice")
+    for pilots in plan.pilots:
+        rates = [f"{rate:g}" for rate in pilots.learning_rates]
+        if twice := {rate for rate in rates if rates.count(rate) > 1}:
+            raise PlanError(
+                f"{path}, pilots {pilots.name!r}: 'learning_rates' has {min(twice)} twice, to the six digits that name "
+                "its trials; give each rate once"
+            )
     return replace(plan, **given)
 
 
@@ -217,6 +224,8 @@ def _with_rate(path: Path, plan: PlanFile, table: TableOfPlan, where: str) -> di
     rate, own = chosen_rate(path, pilots, table.takes, cells), table.set.get("learning_rate")
     if rate is None and own is None:
         raise PlanError(f"{where}: its learning rate is that of pilots {table.pilots!r}: run them first (--pilots)")
+    if own is not None and (isinstance(own, bool) or not isinstance(own, int | float)):
+        raise PlanError(f"{where}: learning_rate must be a number, found {own!r}; write it without quotes, as 1e-4")
     if None not in (rate, own) and rate != own:
         raise PlanError(f"{where}: learning_rate is {own:g}, and its pilots say {rate:g} ({results_file(path)})")
     changes = dict(table.set)

@@ -333,6 +333,26 @@ def test_a_rate_that_pilots_gave_enters_the_name_and_another_is_refused(tmp_path
         load_plan(path, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("max_length = 24, name", 'learning_rate = "1e-4", max_length = 24, name', "table 1: .* found '1e-4'; write it"),
+        ("max_length = 24, name", "learning_rate = true, max_length = 24, name", "table 1: .* a number, found True"),
+        ("[1e-9, 1e-3]", "[1e-3, 1e-9, 0.001]", "pilots 'sst2': 'learning_rates' has 0.001 twice, to the six digits"),
+        ("[1e-9, 1e-3]", "[1.0000001e-9, 1e-9]", "pilots 'sst2': 'learning_rates' has 1e-09 twice"),
+    ],
+)
+def test_a_rate_that_is_no_number_or_there_twice_is_one_line(
+    before: str, after: str, message: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "plan.toml"
+    text = 'model = "a/b"\n' + PILOTS.format(takes="failing")
+    assert before in text
+    path.write_text(text.replace(before, after))
+    with pytest.raises(PlanError, match=f"plan.toml, {message}"):
+        load_plan(path, tmp_path)
+
+
 def test_the_shipped_plan_takes_what_its_pilots_say_on_seeds_outside_the_grid() -> None:
     path = Path(__file__).parents[2] / "runners" / "plans" / "glue-2.toml"
     pilots = load_pilots(path, Path("logs"))

@@ -93,17 +93,18 @@ def send(out: Path, state: State, table: Wanted, blocks: Sequence[Block], device
 
     Raises:
         SchedulerError: no SLURM here, or sbatch refused.
+        RunnerError: what a block that is trained here and now needs cannot be used.
     """
     options = table.options
     for start in range(0, len(blocks), MAX_ARRAY):
         chunk = tuple(blocks[start : start + MAX_ARRAY])
         batch = Batch(f"seedbench-{uuid.uuid4().hex[:8]}", table.key, options.executor, chunk, device)
-        executor = _executor(cluster_folder(out) / batch.name, batch.name, options)
         jobs = [_job(table, block, device) for block in chunk]
         if options.executor == "debug":
             for job in jobs:
-                executor.submit(job).result()
+                job()  # submitit's own executor of this name stops at a debugger's prompt where one raises
             continue
+        executor = _executor(cluster_folder(out) / batch.name, batch.name, options)
         if options.executor == "local":
             batch = replace(batch, host=socket.gethostname())
         state.batches.append(batch)
@@ -118,8 +119,6 @@ def send(out: Path, state: State, table: Wanted, blocks: Sequence[Block], device
 
 
 def _executor(folder: Path, name: str, options: Options) -> submitit.Executor:
-    if options.executor == "debug":
-        return submitit.DebugExecutor(folder)
     if options.executor == "local":
         local = submitit.LocalExecutor(folder)
         local.update_parameters(timeout_min=UNLIMITED)

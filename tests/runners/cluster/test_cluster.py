@@ -322,6 +322,20 @@ def test_without_a_rate_a_first_block_measures_it_and_collect_exports(
     assert table.num_trials == 12
 
 
+def test_a_block_that_is_trained_here_and_now_ends_in_one_line(
+    tiny_model: str, tiny_glue: str, tmp_path: Path
+) -> None:
+    """The weights are damaged; nobody is at a prompt to look into it."""
+    shutil.copytree(tiny_model, tmp_path / "model")
+    weights = tmp_path / "model" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:100])
+    words = arguments(str(tmp_path / "model"), tiny_glue, tmp_path / "logs")
+    refused = in_process("submit", *words, "--executor", "debug")
+    assert refused.exit_code == 2, refused.output
+    assert "error: " in refused.output and "no model that transformers can load" in refused.output
+    assert "(Pdb)" not in refused.output
+
+
 # ---- what follows from the state -------------------------------------------------------------------------------------
 
 

@@ -80,7 +80,8 @@ class Commands:
         training.go()
 
     def wait(self) -> list[tuple[Request, Outcome]]:
-        """Waits until there is an outcome, or for half a second."""
+        """Waits until there is an outcome, or for half a second; and until a process that is no longer needed has ended,
+        which has its grace for that."""
         end = time.monotonic() + _TURN_SECONDS
         while True:
             found = []

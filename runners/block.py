@@ -19,7 +19,7 @@ from runners.data.dataset import Dataset
 from runners.data.glue import TaskData, encode_task, read_task
 from runners.data.recipe import Recipe, validation_steps
 from runners.engines.drawn import drawn_parameters, set_missing
-from runners.engines.floor import Size, memory_of_trial
+from runners.engines.floor import MEMORY_SHARE, Size, memory_of_trial
 from runners.engines.reference import finetune
 from runners.engines.stacked import StackedEngine
 from runners.errors import RunnerError
@@ -303,4 +303,5 @@ def _stack_size(model: PreTrainedModel, device: str, recipe: Recipe) -> int:
         config.intermediate_size,
         sum(parameter.numel() for parameter in model.parameters()),
     )
-    return max(2, int(0.8 * free / memory_of_trial(size, recipe.batch_size * recipe.max_length, recipe.max_length)))
+    memory = memory_of_trial(size, recipe.batch_size * recipe.max_length, recipe.max_length)
+    return max(2, int(MEMORY_SHARE * free / memory))

@@ -15,8 +15,8 @@ import numpy as np
 from runners.card import EVALUATED, LENGTHS, TRAINED, made_up_data
 from runners.data.glue import Examples
 from runners.data.recipe import validation_steps
-from runners.engines.floor import Card, Size, memory_of_trial, training_step, validation
-from runners.engines.packing import Layout, batch_layout, evaluation_chunks
+from runners.engines.floor import MEMORY_SHARE, Card, Size, memory_of_trial, training_step, validation
+from runners.engines.packing import Layout, batch_layout, chunk_limits, evaluation_chunks
 from runners.errors import RunnerError
 from runners.plan_file import PlannedTable
 
@@ -89,7 +89,7 @@ def on_paper(table: PlannedTable, card: KnownCard) -> OnPaper:
         raise RunnerError(f"--card: the lengths of {task} are not known here; known: {', '.join(LENGTHS)}")
     memory = memory_of_trial(size, recipe.batch_size * recipe.max_length, recipe.max_length)
     columns = len({cell.data_order_seed for cell in table.cells})
-    together = max(2, min(int(0.8 * card.memory / memory), len(table.cells) // columns))
+    together = max(2, min(int(MEMORY_SHARE * card.memory / memory), len(table.cells) // columns))
     data = made_up_data(task, STEPS * recipe.batch_size, EVALUATED[task])
     step = np.mean(
         [card.card.seconds(training_step(size, layout)) for layout in _batches(data.train, recipe.batch_size)]
@@ -105,6 +105,5 @@ def _batches(train: Examples, batch_size: int) -> list[Layout]:
 
 
 def _chunks(evaluated: Examples, size: Size, together: int) -> list[Layout]:
-    tokens, squares = max(300_000 // together, 1024), 3_000_000_000 // (6 * size.heads * together)
-    chunks = evaluation_chunks(evaluated, tokens, max(squares, 128 * 128))
+    chunks = evaluation_chunks(evaluated, *chunk_limits(together, size.heads))
     return [batch_layout(evaluated, index, len(index), 0, 0, coarse=True) for index in chunks]

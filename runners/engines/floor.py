@@ -14,6 +14,8 @@ from typing import NamedTuple
 from runners.engines.packing import Layout
 
 EXACT = 4  # bytes of a float32: weights, moments, residuals
+#: Of a card's memory that is free, this share is given to trials.
+MEMORY_SHARE = 0.8
 
 
 class Pass(NamedTuple):

@@ -130,6 +130,16 @@ def batch_layout(data: Examples, index: np.ndarray, examples: int, trials: int, 
     return Layout(tokens, examples, longest, trials, sites)
 
 
+def chunk_limits(trials: int, heads: int) -> tuple[int, int]:
+    """What a chunk of a validation has at most on a card, as of `evaluation_chunks`: tokens and padded squares.
+
+    Args:
+        trials: how many are validated together.
+        heads: attention heads of each.
+    """
+    return max(300_000 // trials, 1024), max(3_000_000_000 // (6 * heads * trials), 128 * 128)
+
+
 def evaluation_chunks(data: Examples, tokens: int, padded_squares: int) -> list[np.ndarray]:
     """Splits ``data`` into chunks of examples of similar length.
 

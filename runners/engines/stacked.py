@@ -30,7 +30,7 @@ from runners.engines import plain
 from runners.engines.adam import StackedAdam
 from runners.engines.drawn import drawn_parameters, initial_weights
 from runners.engines.graphs import Graphs
-from runners.engines.packing import Batch, Layout, batch_layout, evaluation_chunks
+from runners.engines.packing import Batch, Layout, batch_layout, chunk_limits, evaluation_chunks
 from runners.errors import RunnerError
 from runners.trial_log import Cell, Outcome
 
@@ -152,10 +152,9 @@ class StackedEngine:
 
     def _place_validation(self, data: Examples) -> None:
         # On a CPU what a chunk needs fits its cache, and it is the same for every K, so that a trial's bits are.
-        tokens = max(300_000 // self.trials, 1024) if self.on_cuda else 512
-        squares = 3_000_000_000 // (6 * self.shape.heads * self.trials) if self.on_cuda else 500_000
+        tokens, squares = chunk_limits(self.trials, self.shape.heads) if self.on_cuda else (512, 500_000)
         self.validation = []
-        for index in evaluation_chunks(data, tokens, max(squares, 128 * 128)):
+        for index in evaluation_chunks(data, tokens, squares):
             layout = batch_layout(data, index, len(index), 0, self.shape.sites, coarse=self.on_cuda)
             vector = np.zeros(layout.size, np.int32)
             layout.pack(vector, data, index, self.recipe.max_length, len(self.words))

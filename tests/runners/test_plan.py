@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import typer
 from rich.console import Console
 
 from runners import plan
@@ -197,6 +198,13 @@ def test_the_papers_design_on_a_card_on_paper(tmp_path: Path) -> None:
     ):
         with pytest.raises(RunnerError, match=message):
             card_estimate(load_plan(DODGE2020, tmp_path, model=model), name)
+
+
+def test_a_card_and_a_time_limit_together_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit) as ended:
+        plan.main(DODGE2020, card="h200", until=60.0)
+    said = "error: --until: goes by rates that were measured, and --card computes the hours; give one of them\n"
+    assert ended.value.exit_code == 2 and capsys.readouterr().err == said
 
 
 def test_the_speed_that_logs_say_is_read_once_of_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

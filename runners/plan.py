@@ -198,7 +198,9 @@ def main(
     console = open_console()
     try:
         if card is not None and until is not None:
-            raise PlanError("--until: goes by rates that were measured, and --card computes the hours; give one of them")
+            raise PlanError(
+                "--until: goes by rates that were measured, and --card computes the hours; give one of them"
+            )
         tables = load_plan(plan, logs, draw=False, model=model, model_name=model_name, glue=glue)
         tables = with_rates(tables, parse_rates(trials_per_hour or (), tables))
         if card is not None:

@@ -80,8 +80,7 @@ class Commands:
         training.go()
 
     def wait(self) -> list[tuple[Request, Outcome]]:
-        """Waits until there is an outcome, or for half a second; and until a process that is no longer needed has ended,
-        which has its grace for that."""
+        """Waits for an outcome, or half a second; longer where a process is ended, which has its grace."""
         end = time.monotonic() + _TURN_SECONDS
         while True:
             found = []

@@ -25,7 +25,7 @@ class Workers(Protocol):
     Attributes:
         slots: how many requests may be in training at a time.
         trains_here: whether `wait` trains, and may be interrupted at any time; else it is not interrupted, and returns
-            within a second, later only where it ends a training that is given time for that.
+            within a second, or when a training that it ends has ended.
     """
 
     slots: int

@@ -54,7 +54,7 @@ def test_bits_that_change_are_no_small_difference(monkeypatch: pytest.MonkeyPatc
         ({"device": "cuda:2"}, 2, "--device 'cuda:2': torch finds 2 CUDA devices here, the last is cuda:1; give one"),
         ({"device": "gpu"}, 2, "--device 'gpu': expected cpu, cuda, cuda:0, …"),
         ({"device": "cuda:01"}, 2, "--device 'cuda:01': expected cpu, cuda, cuda:0, …"),
-        ({"device": "cpu", "tasks": "cola,qnli"}, 0, "--tasks 'cola,qnli': expected some of cola, mrpc, rte, sst2, fou"),
+        ({"device": "cpu", "tasks": "cola,qnli"}, 0, "--tasks 'cola,qnli': expected some of cola, mrpc, rte, sst2"),
     ],
 )
 def test_a_device_that_is_not_there_or_an_unknown_task_is_one_line(

@@ -336,7 +336,11 @@ def test_a_rate_that_pilots_gave_enters_the_name_and_another_is_refused(tmp_path
 @pytest.mark.parametrize(
     ("before", "after", "message"),
     [
-        ("max_length = 24, name", 'learning_rate = "1e-4", max_length = 24, name', "table 1: .* found '1e-4'; write it"),
+        (
+            "max_length = 24, name",
+            'learning_rate = "1e-4", max_length = 24, name',
+            "table 1: .* found '1e-4'; write it",
+        ),
         ("max_length = 24, name", "learning_rate = true, max_length = 24, name", "table 1: .* a number, found True"),
         ("[1e-9, 1e-3]", "[1e-3, 1e-9, 0.001]", "pilots 'sst2': 'learning_rates' has 0.001 twice, to the six digits"),
         ("[1e-9, 1e-3]", "[1.0000001e-9, 1e-9]", "pilots 'sst2': 'learning_rates' has 1e-09 twice"),

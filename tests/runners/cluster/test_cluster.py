@@ -322,9 +322,7 @@ def test_without_a_rate_a_first_block_measures_it_and_collect_exports(
     assert table.num_trials == 12
 
 
-def test_a_block_that_is_trained_here_and_now_ends_in_one_line(
-    tiny_model: str, tiny_glue: str, tmp_path: Path
-) -> None:
+def test_a_block_that_is_trained_here_and_now_ends_in_one_line(tiny_model: str, tiny_glue: str, tmp_path: Path) -> None:
     """The weights are damaged; nobody is at a prompt to look into it."""
     shutil.copytree(tiny_model, tmp_path / "model")
     weights = tmp_path / "model" / "model.safetensors"

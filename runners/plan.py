@@ -197,10 +197,9 @@ def main(
     """What a plan will take: its trials, steps and device hours, by rates that are given or measured."""
     console = open_console()
     try:
-        if card is not None and until is not None:
-            raise PlanError(
-                "--until: goes by rates that were measured, and --card computes the hours; give one of them"
-            )
+        by_rates = {"--until": until is not None, "--trials-per-hour": trials_per_hour}
+        if card is not None and (given := [name for name, there in by_rates.items() if there]):
+            raise PlanError(f"{given[0]}: goes by measured rates, and --card computes the hours; give one of them")
         tables = load_plan(plan, logs, draw=False, model=model, model_name=model_name, glue=glue)
         tables = with_rates(tables, parse_rates(trials_per_hour or (), tables))
         if card is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -200,10 +201,15 @@ def test_the_papers_design_on_a_card_on_paper(tmp_path: Path) -> None:
             card_estimate(load_plan(DODGE2020, tmp_path, model=model), name)
 
 
-def test_a_card_and_a_time_limit_together_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("option", "given"), [("--until", {"until": 60.0}), ("--trials-per-hour", {"trials_per_hour": ["rte=900"]})]
+)
+def test_a_card_and_what_goes_by_measured_rates_are_refused_together(
+    option: str, given: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(typer.Exit) as ended:
-        plan.main(DODGE2020, card="h200", until=60.0)
-    said = "error: --until: goes by rates that were measured, and --card computes the hours; give one of them\n"
+        plan.main(DODGE2020, card="h200", **given)
+    said = f"error: {option}: goes by measured rates, and --card computes the hours; give one of them\n"
     assert ended.value.exit_code == 2 and capsys.readouterr().err == said
 
 

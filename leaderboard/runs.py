@@ -204,6 +204,9 @@ def _packages_as_here(result: Result) -> bool:
 def _run_twice(entry: Path, key: Key, verification: Verification, *, anew: bool) -> Result | None:
     """What two runs say together; None if the entry is of another board.
 
+    The second run of an entry of the organisers, whose source is the package's own, is in process: what is not the same
+    sealed and in process is told, too.
+
     Where they differ, and something of before is among them, that may be at fault: a run that an earlier call left,
     with another seedbench maybe, or campaigns of an earlier board. Then both are done anew, with nothing of before.
     """
@@ -213,7 +216,7 @@ def _run_twice(entry: Path, key: Key, verification: Verification, *, anew: bool)
     for number in range(1, RUNS + 1):
         out = verification.folder / WORK / entry.name / str(number)
         left = None if anew else _left(entry, key, verification, out)
-        run = left or _measure(entry, key, verification, out)
+        run = left or _measure(entry, key, verification, out, in_process=number > 1)
         if run is None:
             return None
         of_before |= left is not None or bool(run.taken_over)
@@ -262,7 +265,7 @@ def _same_campaigns(one: Result, other: Result) -> bool:
     return all(np.array_equal(one.campaigns[name], other.campaigns[name]) for name in one.campaigns)
 
 
-def _measure(entry: Path, key: Key, verification: Verification, out: Path) -> Result | None:
+def _measure(entry: Path, key: Key, verification: Verification, out: Path, *, in_process: bool) -> Result | None:
     """Has a process of its own run an entry once; None if the entry is of another board."""
     remove_folder(out)
     order = Order(
@@ -277,6 +280,7 @@ def _measure(entry: Path, key: Key, verification: Verification, out: Path) -> Re
         parent=os.getpid(),
         baselines=verification.baselines,
         earlier=tuple(str(folder.absolute()) for folder in verification.earlier),
+        in_process=in_process,
     )
     process = subprocess.Popen(
         [sys.executable, "-m", "leaderboard.measure"],

@@ -186,7 +186,7 @@ def main(
         bool, typer.Option("--other-packages", help="Run with others than requirements.txt pins; results say so.")
     ] = False,
 ) -> None:
-    """Run entries twice in sealed processes and write down what was measured beside what is claimed."""
+    """Run entries twice, strangers' in sealed processes, and write down what was measured beside what is claimed."""
     console = open_console(highlight=False)
     if pull_requests and (close or again or entries):
         raise SeedbenchError("--pull-requests verifies the Hub's open ones: leave out names, --close and --again")

@@ -177,7 +177,7 @@ def test_where_runs_differ_that_took_campaigns_over_both_are_done_without(place,
     runs = [replace(whole, taken_over={FIRST: OLD}, campaigns=stale), whole, whole, whole]
     earlier = []
 
-    def measure(entry, key, verification, out):
+    def measure(entry, key, verification, out, in_process):
         earlier.append(verification.earlier)
         return runs[len(earlier) - 1]
 

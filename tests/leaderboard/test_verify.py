@@ -38,7 +38,7 @@ from leaderboard.runs import prepare
 from leaderboard.verify import close_board, entries_of, main, table_of, verify_all
 from seedbench import SeedbenchError, load_trials
 from seedbench.commands import exit_code
-from seedbench.errors import StrategyFailed
+from seedbench.errors import CannotSeal, StrategyFailed
 from seedbench.evaluation import Apart, evaluate
 from seedbench.strategy import load_strategy, shipped
 from seedbench.trialset import TrialsIdentity
@@ -422,6 +422,43 @@ def test_a_trial_set_is_that_of_the_folder_one_is_in(folder, verified_before, tm
     key = replace(again.key, trials_sha256="0" * 64)
     with pytest.raises(SeedbenchError, match=r"small: its SHA-256 is [0-9a-f]{64}, and was 0{64} when .* begin again"):
         measure(Order(str(entry), key, verification.board, str(folder), None, False, 1, str(tmp_path), 0))
+
+
+@pytest.mark.parametrize("slug", ["ours", "mine"])
+def test_only_an_entry_of_the_organisers_ever_runs_in_process(slug, verifying, claimed, tmp_path, monkeypatch):
+    """Where nothing can be sealed: the result is then that of the sealed runs."""
+    ours, known = load_strategy("full_trials"), tmp_path / "baselines.json"
+    known.write_text(json.dumps({"full-trials": ours.sha256}))
+    entry = enter(tmp_path / "submissions", slug, ours.source if slug == "ours" else HONEST, claimed)
+    verification = verifying(baselines=known)
+    (sealed,) = verify_all([entry], verification, quiet())
+    public = str(tmp_path / "results" / BOARD / "public")
+    order = Order(
+        str(entry),
+        sealed.key,
+        verification.board,
+        verification.source,
+        None,
+        False,
+        1,
+        public,
+        0,
+        verification.baselines,
+        in_process=True,
+    )
+
+    def none(_):
+        raise CannotSeal("nothing is sealed here")
+
+    monkeypatch.setattr("seedbench.replay.batch.open_sandbox", none)
+    if slug == "ours":
+        found = measure(order)
+        assert found == sealed and found.organisers
+        for name, values in sealed.campaigns.items():
+            assert np.array_equal(values, found.campaigns[name])
+    else:
+        with pytest.raises(CannotSeal):
+            measure(order)
 
 
 def test_an_example_that_fails_is_the_entrys_own_failure(verifying, claimed, tmp_path, monkeypatch):

@@ -67,7 +67,9 @@ def _info(folder: Path, manifest: Manifest, config: Config) -> dict[str, Any]:
     columns: dict[str, pa.DataType] = {}
     for task, paths in sorted(manifest.shards(config.name).items()):
         split = read_split(folder, manifest, config.name, paths)
-        columns = {field.name: field.type for field in split.schema} | columns
+        for field in split.schema:  # a column that is empty in one task may have a type in another
+            if columns.get(field.name, pa.null()) == pa.null():
+                columns[field.name] = field.type
         splits.append({"name": task, "num_bytes": split.nbytes, "num_examples": split.num_rows})
         download += sum((folder / path).stat().st_size for path in paths)
     return {

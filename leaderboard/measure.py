@@ -120,10 +120,11 @@ def measure(order: Order) -> Result | None:
         try:
             measured = evaluate_selected(strategy, Selection(trials=trials), options, known=known, progress=advance)
             example = None if order.hidden else _example(strategy, measured, trials, board)
-        except StrategyFailed as failed:
-            return replace(blank, verdict=failed.verdict, **_told(order, failed.reason, failed.frames))
-        except StrategyFileError as refused:
-            return replace(blank, verdict=refused.verdict, **_told(order, str(refused), refused.frames))
+        except (StrategyFailed, StrategyFileError) as failed:
+            reason = failed.reason if isinstance(failed, StrategyFailed) else str(failed)
+            if not failed.verdict:  # of no sealed process: a worker of this one was killed, or it lacked something
+                raise SeedbenchError(reason) from None
+            return replace(blank, verdict=failed.verdict, **_told(order, reason, failed.frames))
     assert measured.campaigns is not None  # it comes from a replay
     found = outcomes_by_table(measured.campaigns, trials.tables, options)
     return replace(

@@ -47,6 +47,7 @@ class Verification:
         earlier: folders with results on earlier boards, the newest first: campaigns on tables that have not changed are
             taken over.
         other_packages: whether results that were measured with other packages than are here now are taken as well.
+        in_process: whether the second run of the organisers' entries is, which is faster by far.
     """
 
     board: Board
@@ -59,6 +60,7 @@ class Verification:
     baselines: tuple[str, ...] = ()
     earlier: tuple[Path, ...] = ()
     other_packages: bool = False
+    in_process: bool = True
 
     def key(self, entry: Path) -> Key:
         """What a result of an entry is of; any unreadable entry has a key of its own."""
@@ -207,8 +209,9 @@ def _run_twice(entry: Path, key: Key, verification: Verification, *, anew: bool)
     The second run of an entry of the organisers, whose source is the package's own, is in process: what is not the same
     sealed and in process is told, too.
 
-    Where they differ, and something of before is among them, that may be at fault: a run that an earlier call left,
-    with another seedbench maybe, or campaigns of an earlier board. Then both are done anew, with nothing of before.
+    Where they differ or one failed, and something of before is among them, that may be at fault: a run that an earlier
+    call left, with another seedbench maybe, or campaigns of an earlier board. Then both are done anew, with nothing of
+    before.
     """
     if anew:
         verification = replace(verification, earlier=())
@@ -216,14 +219,14 @@ def _run_twice(entry: Path, key: Key, verification: Verification, *, anew: bool)
     for number in range(1, RUNS + 1):
         out = verification.folder / WORK / entry.name / str(number)
         left = None if anew else _left(entry, key, verification, out)
-        run = left or _measure(entry, key, verification, out, in_process=number > 1)
+        run = left or _measure(entry, key, verification, out, in_process=verification.in_process and number > 1)
         if run is None:
             return None
         of_before |= left is not None or bool(run.taken_over)
         runs.append(run)
         if not run.verified:
             break
-    if of_before and runs[-1].verified and not _same(runs):
+    if of_before and not (runs[-1].verified and _same(runs)):
         return _run_twice(entry, key, verification, anew=True)
     return _together(runs, verification.hidden)
 

@@ -182,9 +182,12 @@ def test_features_by_hand() -> None:
     assert feature(pa.struct([("at", pa.date32())])) == {"struct": [{"name": "at", "dtype": "date32"}]}
 
 
-def test_a_column_that_nobody_knows_is_a_feature_and_is_loaded(tmp_path: Path, client: Client) -> None:
-    """In one task of the two."""
+@pytest.mark.parametrize("empty", [False, True])
+def test_a_column_that_nobody_knows_is_a_feature_and_is_loaded(empty: bool, tmp_path: Path, client: Client) -> None:
+    """In one task of the two; the other has nothing in it, or has it not."""
     mrpc, sst2 = (to_arrow("trials", split_like_training(2, 2, task=task).trials) for task in ("mrpc", "sst2"))
+    if empty:
+        mrpc = mrpc.append_column("energy", pa.nulls(4))
     sst2 = sst2.append_column("energy", pa.array([{"joules": float(at)} for at in range(4)]))
     write_trials(tmp_path / "set", {"trials": {"mrpc": mrpc, "sst2": sst2}}, name="some/trials", version="1.0.0")
     (tmp_path / "set/README.md").write_text(build_card(tmp_path / "set"), encoding="utf-8")

@@ -76,7 +76,7 @@ class TableFindings:
     @property
     def shares(self) -> bool:
         """Whether scores are shares of a perfect 1, which are told in hundredths."""
-        return self.sign > 0 and self.expected.best is not None and self.expected.best <= 1
+        return self.sign > 0 and self.expected.best is not None and abs(self.expected.best) <= 1
 
     @property
     def name(self) -> str:

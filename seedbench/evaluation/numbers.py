@@ -112,7 +112,7 @@ class Row:
             return None, None
         if self.sign < 0:
             return self.measured(high), self.measured(low)
-        return low, min(high, 1.0) if self.oracle <= 1 else high
+        return low, min(high, 1.0) if abs(self.oracle) <= 1 else high
 
 
 @dataclass(frozen=True)

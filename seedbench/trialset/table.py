@@ -236,11 +236,12 @@ class TrialTable:
     @cached_property
     def seed_keys(self) -> tuple[tuple[int | str, ...], tuple[int | str, ...]]:
         """Of each axis, what its seeds are in other tables of the model, too: their labels where they have some, since
-        labels of tables that were imported apart are numbered apart; else their numbers."""
+        labels of tables that were imported apart are numbered apart; else their numbers. A label that is a number is
+        one."""
         axes = (self.weight_init_seeds.tolist(), self.data_order_seeds.tolist())
         known = (labels if len({*labels.values()}) == len(labels) else {} for labels in self.seed_labels)
         one, other = (
-            tuple(seed if labels.get(seed, str(seed)) == str(seed) else labels[seed] for seed in seeds)
+            tuple(_key_of(labels.get(seed, str(seed))) for seed in seeds)
             for labels, seeds in zip(known, axes, strict=True)
         )
         return one, other
@@ -274,6 +275,11 @@ _OF_TRIALS = (
     "predicted_label",
     "test_predicted_label",
 )
+
+
+def _key_of(label: str) -> int | str:
+    number = int(label) if label.isascii() and label.isdecimal() else None
+    return label if number is None or str(number) != label else number
 
 
 def majority_score_of(metric: str, label: np.ndarray) -> float:

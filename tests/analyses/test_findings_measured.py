@@ -73,7 +73,7 @@ def test_a_measure_that_is_no_share_of_anything_has_no_limits(run, tmp_path):
     (table,) = findings(folder, permutations=9).tables
     value = [score for _, _, score in rows]
     assert table.expected.low[0] < sum(value) / 36 < table.expected.high[0] < -29
-    assert table.search.rows[0].error_reduction is None
+    assert table.search.rows[0].error_reduction is None and not table.shares
     assert table.factors.points[0] < min(value) and max(value) < table.factors.points[-1] < -28
     assert run("findings", "--trials", folder)[0] == 0
 

@@ -481,6 +481,22 @@ def test_an_example_that_fails_is_the_entrys_own_failure(verifying, claimed, tmp
     assert (found.verdict, found.said, found.measured) == ("raised", "raised ValueError: only here", None)
 
 
+def test_a_run_that_ends_without_a_verdict_is_no_result(verifying, claimed, tmp_path, monkeypatch):
+    """As where a process of the replay was killed, in which a sealed entry never runs."""
+    entry = enter(tmp_path / "submissions", "a", HONEST, claimed)
+    verification = verifying()
+    order = Order(
+        str(entry), verification.key(entry), verification.board, verification.source, None, False, 1, str(tmp_path), 0
+    )
+
+    def killed(*_, **__):
+        raise StrategyFailed("strategy a was killed", table="t", budget=4, replicate=0)
+
+    monkeypatch.setattr("leaderboard.measure.evaluate_selected", killed)
+    with pytest.raises(SeedbenchError, match=r"^strategy a was killed"):
+        measure(order)
+
+
 def test_what_the_machine_does_is_not_kept(verifying, claimed, tmp_path, monkeypatch):
     """The process of the second run is killed, by the kernel say: the first run stays, and the second is made again."""
     enter(tmp_path / "submissions", "a", HONEST, claimed)
@@ -503,15 +519,20 @@ def test_what_the_machine_does_is_not_kept(verifying, claimed, tmp_path, monkeyp
 
 
 def test_a_run_that_another_seedbench_left_fails_nobody(verifying, verified_before, tmp_path, monkeypatch):
-    """Where it and a new one differ, both are done anew; --again does not look at it."""
+    """Where it and a new one differ, or it failed, both are done anew; --again does not look at it."""
     verified_before("a")
     entries, public = entries_of(tmp_path / "submissions"), tmp_path / "results" / BOARD / "public"
     new, done = read_result(public, "a"), []
     old = replace(new, measured=replace(new.measured, seedbench="0.0.1"))
-    monkeypatch.setattr("leaderboard.runs._measure", lambda *given: done.append(given[-1].name) or new)
-    for again, runs in ((False, ["2", "1", "2"]), (True, ["1", "2"])):
+    monkeypatch.setattr("leaderboard.runs._measure", lambda *given, **_: done.append(given[-1].name) or new)
+    failed = Result("a", new.key, "raised", said="raised ValueError: x", packages=new.packages, pins=new.pins)
+    for left, again, runs in (
+        (old, False, ["2", "1", "2"]),
+        (failed, False, ["1", "2"]),
+        (old, True, ["1", "2"]),
+    ):
         (public / "a.json").unlink()
-        write_result(public / ".work" / "a" / "1", old)
+        write_result(public / ".work" / "a" / "1", left)
         assert verify_all(entries, verifying(), quiet(), again=again) == [new] and done == runs
         done.clear()
 

@@ -242,6 +242,14 @@ def test_a_label_that_is_its_own_number_is_the_same_in_a_table_without_labels(tm
     assert [table.seed_keys[0] for table in load_trials(tmp_path / "set").tables] == [(0, 1), (0, "x")]
 
 
+def test_a_label_that_is_a_number_is_the_same_whatever_seed_it_stands_for(tmp_path):
+    for name, runs in (("one", "12x"), ("other", "01x")):
+        file = write_csv(tmp_path, *(f"{run},{name},10,0.7" for run in runs), header="run,recipe,step,acc")
+        import_curves(file, tmp_path / name, ImportOptions(model="m", task="qnli", score="acc", run="run"))
+    assert only_table(tmp_path / "one").seed_keys[0] == (1, 2, "x")
+    assert only_table(tmp_path / "other").seed_keys[0] == (0, 1, "x")
+
+
 def test_labels_with_underscores_are_no_numbers(tmp_path):
     """Though Python reads 0_1 as 1."""
     table, _ = imported(tmp_path, "0_1,10,0.5", "0_2,10,0.6", "1_1,10,0.7")
@@ -355,6 +363,17 @@ def test_two_test_scores_beside_one_score(tmp_path):
     assert table.test_score.tolist() == [[0.9, 0.6]]
     note = "m/qnli/r: 1 value not used (the first: line 2): another test_score of the same step is kept; value 0.5"
     assert note in done.notes
+
+
+def test_every_test_score_that_another_one_replaces_is_named(tmp_path):
+    """Of a row of which the score is used, and of one of which nothing is."""
+    lines = ["1,10,0.4,0.5", "1,10,,0.9", "1,10,,0.8", "1,20,0.5,0.6"]
+    options = {"header": "seed,step,acc,test", "test_score": "test", "keep": "last"}
+    table, done = imported(tmp_path, *lines, **options)
+    assert table.test_score.tolist() == [[0.8, 0.6]]
+    why = "another test_score of the same step is kept; value"
+    assert f"m/qnli/r: 1 value not used (the first: line 2): {why} 0.5" in done.notes
+    assert f"1 row left out (the first: line 3): m/qnli/r: {why} 0.9" in done.notes
 
 
 def test_epochs_are_counted_from_zero(tmp_path):

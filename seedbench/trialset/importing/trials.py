@@ -307,12 +307,12 @@ def _rest(table: TableRows, replaced: Mapping[str, Sequence[int]]) -> None:
     """Names the values that others of their step replace, and the rows of which nothing was used."""
     accounts = table.accounts
     for name, rows in replaced.items():
-        values = score_range(table.file, table.measures.others[name], rows, "value")
-        why = f"another {name} of the same step is kept; {values}"
-        if unused := [row for row in rows if row not in accounts.used | accounts.left]:
-            accounts.leave(unused, f"{table.name}: {why}")
-        elif rows:
-            table.note(f"{counted(len(rows), 'value')} not used (the first: {table.file.place[rows[0]]}): {why}")
+        column, why = table.measures.others[name], f"another {name} of the same step is kept"
+        unused = [row for row in rows if row not in accounts.used | accounts.left]
+        accounts.leave(unused, f"{table.name}: {why}; {score_range(table.file, column, unused, 'value')}")
+        if beside := [row for row in rows if row not in unused]:
+            first, values = table.file.place[beside[0]], score_range(table.file, column, beside, "value")
+            table.note(f"{counted(len(beside), 'value')} not used (the first: {first}): {why}; {values}")
     named = accounts.used | accounts.left
     rest = [row for rows in table.trials.values() for row in rows if row not in named]
     columns = [table.measures.score, *(column for name, column in table.measures.others.items() if name not in FIELDS)]

@@ -61,6 +61,45 @@ def test_an_object_is_fresh_in_every_campaign(write):
     assert [strategy.build()(None) for _ in range(3)] == [1, 1, 1]
 
 
+PLAIN = """
+from dataclasses import dataclass
+@dataclass
+class Plain:
+    top: int = 3
+    names: tuple = ("a", ("b", None))
+    def __call__(self, campaign): return self.top
+"""
+HOOKED = """
+class Hooked:
+    copies = 0
+    def __deepcopy__(self, memo):
+        made = Hooked()
+        made.copies = self.copies + 1
+        return made
+    def __call__(self, campaign): return self.copies
+strategy = Hooked()
+"""
+SLOTTED = """
+class Slotted:
+    __slots__ = ("seen",)
+    def __init__(self): self.seen = []
+    def __call__(self, campaign):
+        self.seen.append(1)
+        return len(self.seen)
+strategy = Slotted()
+"""
+
+
+@pytest.mark.parametrize(("source", "answer"), [(f"{PLAIN}strategy = Plain()\n", 3), (HOOKED, 1), (SLOTTED, 1)])
+def test_a_copy_is_as_deep_as_it_has_to_be(write, source, answer):
+    strategy = load_strategy(write(source))
+    first, second = strategy.build(), strategy.build()
+    assert first is not second and first(None) == second(None) == answer
+    if source.startswith(PLAIN):
+        first.top = 7
+    assert second is not strategy.build() and strategy.build()(None) == answer
+
+
 def test_it_travels_by_its_source(write):
     path = write(COUNTER)
     strategy = load_strategy(path)

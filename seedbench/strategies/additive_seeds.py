@@ -66,8 +66,10 @@ class AdditiveSeeds:
         column = np.array([trial.data_order_seed for trial in done])
         of_row, of_column = _pairs(tuple(self.ratios))  # [pairs, 1, 1]
         covariance = of_row * (row[:, None] == row) + of_column * (column[:, None] == column) + np.eye(len(done))
-        # Both scores and ones by the inverse of each pair's covariance: [pairs, trials]
-        scores, ones = np.moveaxis(np.linalg.solve(covariance, np.column_stack([score, np.ones(len(done))])), 2, 0)
+        both = np.ones((len(done), 2))
+        both[:, 0] = score
+        solved = np.linalg.solve(covariance, both)
+        scores, ones = solved[..., 0], solved[..., 1]  # by the inverse of each pair's covariance: [pairs, trials]
         precision = ones.sum(axis=1)
         level = scores.sum(axis=1) / precision
         pull = scores - level[:, None] * ones

@@ -1,26 +1,24 @@
 """A live campaign as questions and answers: it asks for trials to be trained, and is told what was measured.
 
-The strategy runs in a thread of its own and waits there for what it asked for. What it decided is not stored: the log
-has what was told, and a session is loaded by running the strategy on it again.
+What the strategy decided is not stored: the log has what was told, and a session is loaded by running the strategy on
+it again.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
-import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from seedbench.campaign import Around, Labels, Measurements, Settlement
-from seedbench.errors import LiveCampaignFailed, LiveError, StrategyFailed, StrategyStopped
+from seedbench.errors import LiveError
 from seedbench.files import append_line
 from seedbench.live.book import Book
 from seedbench.live.contract import NOTHING_MEASURED, Ended, Failed, Measurement, Outcome, Request, outcome_of
 from seedbench.live.log import UNNAMED, Event, Plan, event, line_of, make_plan, read_log, write_log
+from seedbench.live.thread import StrategyThread
 from seedbench.live.trial import Kept, LiveTrial
-from seedbench.replay import Deadline, run_campaign
 from seedbench.strategy import Strategy, load_strategy, refuse_oracle
 
 GRID = (25, 25)  # as in Dodge et al. (2020); a cell that is not started costs nothing
@@ -136,7 +134,7 @@ class Session:
                 raise LiveError(f"{path}: is of another campaign: its {what} is {there}, here it is {here}")
         session = cls.__new__(cls)
         session._open(loaded, plan, events, Path(folder), None)
-        session._settle()
+        session._thread.settle()
         if session._book.recorded:
             cell, checkpoint = next(iter(session._book.recorded))
             session.close()
@@ -173,10 +171,10 @@ class Session:
         Raises:
             LiveCampaignFailed: as for `ask`.
         """
-        self._settle()
-        if self._failure is not None:
-            raise self._failure
-        with self._turn:
+        self._thread.settle()
+        if self._thread.failure is not None:
+            raise self._thread.failure
+        with self._thread.turn:
             return tuple(self._book.request(trial) for trial in self.trials if self._is_open(trial))
 
     def tell(
@@ -227,7 +225,7 @@ class Session:
             raise LiveError(f"session.tell_outcome: takes a Measurement, Ended or Failed, found {str(outcome)[:40]!r}")
         if isinstance(outcome, Measurement):
             outcome = outcome_of(outcome)
-        with self._turn:
+        with self._thread.turn:
             trial = self._check_open(request)
             last = trial.measured[-1].step if trial.measured else -1
             if isinstance(outcome, Measurement) and outcome.step <= last:
@@ -240,26 +238,23 @@ class Session:
             self._events.append(told)
             self._book.take(trial, told)
             self._asked.discard(request)
-            self._turn.notify_all()
+            self._thread.turn.notify_all()
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the log, whole or not at all."""
-        with self._turn:
+        with self._thread.turn:
             write_log(Path(path), self.plan, self._events)
 
     def close(self) -> None:
         """Ends the strategy where it waits. A session that has ended need not be closed."""
-        with self._turn:
-            self._closed = True
-            self._turn.notify_all()
-        self._thread.join(1.0)  # one that catches everything is left to the end of this process
+        self._thread.close()
 
     @property
     def kept(self) -> Kept:
         """What the strategy kept, once `ask` has returned None."""
-        if self._settlement is None:
+        settled = self._thread.settlement
+        if settled is None:
             raise LiveError("session.kept: the campaign has not ended")
-        settled = self._settlement
         trial = self._book.trial((settled.weight_init_seed, settled.data_order_seed))
         index = min(settled.checkpoint, len(trial.measured) - 1)
         return Kept(trial, max(index, 0), trial.measured[index] if trial.measured else None)
@@ -269,8 +264,6 @@ class Session:
         """What is paid for so far, in the unit of `plan.steps`."""
         return sum(self.plan.steps[trial.paid - 1] for trial in self.trials if trial.paid)
 
-    # ---- the strategy's side ---------------------------------------------------------------------------------------
-
     def _open(self, strategy: Strategy, plan: Plan, events: list[Event], folder: Path, log: Path | None) -> None:
         refuse_oracle(strategy, "a live campaign")
         self.plan, self.strategy, self.folder, self._log = plan, strategy, folder, log
@@ -278,63 +271,7 @@ class Session:
         self.trials, self.payments = self._book.trials, self._book.payments
         self._asked: set[Request] = set()
         self._events = list(events)
-        self._turn = threading.Condition()
-        self._waits_for: tuple[LiveTrial, int] | None = None
-        self._closed = self._finished = False
-        self._failure: LiveError | LiveCampaignFailed | None = None
-        self._settlement: Settlement | None = None
-        self._thread = threading.Thread(target=self._run, name="strategy", daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        grid = self._book.grid
-        source = Around(grid.trials.source(), lambda labels, recorded: self._measure(labels))
-        source.task = grid.task
-        try:
-            settlement = run_campaign(
-                self.strategy,
-                grid.trials,
-                self.plan.budget,
-                deadline=Deadline(0),
-                source=source,
-                ahead=self._ahead,
-            )
-            self._book.check_end()
-            self._settlement = settlement
-        except LiveError as error:
-            self._failure = error
-        except StrategyFailed as error:
-            if self._failure is None:
-                self._failure = LiveCampaignFailed(*error.args)
-        finally:
-            with self._turn:
-                self._finished = True
-                self._turn.notify_all()
-
-    def _ahead(self, coming: Sequence[tuple[Labels, int]]) -> None:
-        """Opens what `campaign.advance` is going to ask for, so that it is trained together."""
-        with self._turn:
-            for labels, number in coming:
-                trial = self._book.trial(labels)
-                self._book.want(trial, trial.paid + number)
-
-    def _measure(self, labels: Labels) -> Measurements:
-        """What a strategy sees at a trial's next validation point; waits until it is told."""
-        with self._turn:
-            trial = self._book.trial(labels)
-            self._book.want(trial, trial.paid + 1)
-            self._waits_for = trial, trial.paid
-            while not trial.has(trial.paid) and not self._closed and self._failure is None:
-                self._turn.notify_all()
-                self._turn.wait()
-            if self._closed or self._failure is not None:
-                raise StrategyStopped("the session was closed")
-            self._waits_for = None
-            try:
-                return self._book.show(trial)
-            except LiveError as error:
-                self._failure = error
-                raise StrategyStopped("no trial can be trained") from None
+        self._thread = StrategyThread(strategy, plan.budget, self._book)
 
     def _check_open(self, request: Request) -> LiveTrial:
         """The trial of a request that is open; `LiveError` where it is none."""
@@ -345,13 +282,4 @@ class Session:
         return trial
 
     def _is_open(self, trial: LiveTrial) -> bool:
-        return self._book.is_open(trial) and not self._finished
-
-    def _settle(self) -> None:
-        """Waits until the strategy waits, or has ended."""
-        with self._turn:
-            self._turn.wait_for(
-                lambda: (
-                    self._finished or (self._waits_for is not None and not self._waits_for[0].has(self._waits_for[1]))
-                )
-            )
+        return self._book.is_open(trial) and not self._thread.finished

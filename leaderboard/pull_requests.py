@@ -16,7 +16,8 @@ from rich.console import Console
 from rich.text import Text
 
 from leaderboard.results import NOT_MEASURED, Result, comparable_claim, gap_closed, taken_over_words
-from leaderboard.runs import WORK, Verification, verify
+from leaderboard.runs import WORK, verify
+from leaderboard.verification import Verification
 from seedbench.errors import SeedbenchError
 from seedbench.files import remove_folder, write_file
 from seedbench.sandbox.submittable import SOURCE_BYTES

@@ -36,7 +36,8 @@ from leaderboard.environment import require_pinned
 from leaderboard.options import CAMPAIGNS, ENTRIES, PROCESSES, PUBLIC, REVISION, TRACK
 from leaderboard.ranks import keep_comparisons
 from leaderboard.results import Result, comparable_claim, gap_closed, taken_over_words
-from leaderboard.runs import Verification, prepare, verify
+from leaderboard.runs import verify
+from leaderboard.verification import Verification, prepare
 from seedbench.commands import given_options, open_console, positive, run
 from seedbench.cpus import usable_cpus
 from seedbench.errors import SeedbenchError

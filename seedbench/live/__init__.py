@@ -1,8 +1,8 @@
 """A strategy on trials that are trained while it decides: the file that `seedbench evaluate` replays, your training.
 
 contract      what a training is given, what it gives back, what a session asks for
-session       the campaign as questions and answers (ask and tell); `thread` runs its strategy, `log` is what it is saved
-              as, `grid` its seeds, `book` the trials that it asked for, `trial` one of them
+session       the campaign as questions and answers (ask and tell); `thread` runs its strategy, `log` what is
+              saved, `grid` its seeds, `book` the trials that it asked for, `trial` one of them
 loop          a session and whoever trains for it; `interruption` holds Ctrl-C back meanwhile
 generator     trainings that are generators; `__main__` runs one as a command
 command       trainings that are commands, on this machine; `process` one of them, `lines` what it wrote,

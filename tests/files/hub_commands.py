@@ -19,7 +19,7 @@ from huggingface_hub import constants
 
 from leaderboard import pool
 from leaderboard.boards import HIDDEN_POOL, Board, published_pool, read_board, write_board
-from leaderboard.runs import Verification
+from leaderboard.verification import Verification
 from leaderboard.verify import close_board
 from seedbench.cli.app import app
 from seedbench.trialset import TrialsIdentity, load_trials

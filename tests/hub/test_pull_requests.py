@@ -100,7 +100,7 @@ def verify(client: Client, trials: Path, results: Path) -> None:
         from pathlib import Path
         from rich.console import Console
         from leaderboard.pull_requests import verify_pull_requests
-        from leaderboard.runs import prepare
+        from leaderboard.verification import prepare
         options = {"replicates": replicates, "processes": 1, "hours": 1.0}
         verify_pull_requests(repo, prepare(None, trials, None, "cold", Path(results), **options), Console())
         """,

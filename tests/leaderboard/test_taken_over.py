@@ -18,7 +18,7 @@ from leaderboard.build import main as build
 from leaderboard.measure import Order, earlier_campaigns
 from leaderboard.pull_requests import comment_of
 from leaderboard.results import read_result, write_result
-from leaderboard.runs import prepare
+from leaderboard.verification import prepare
 from leaderboard.verify import entries_of, verify_all
 from seedbench import SeedbenchError, load_trials
 from seedbench.replay import table_sha256

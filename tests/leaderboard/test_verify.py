@@ -34,7 +34,7 @@ from leaderboard.results import (
     results_of,
     write_result,
 )
-from leaderboard.runs import prepare
+from leaderboard.verification import prepare
 from leaderboard.verify import close_board, entries_of, main, table_of, verify_all
 from seedbench import SeedbenchError, load_trials
 from seedbench.commands import exit_code

@@ -105,7 +105,7 @@ def attention_probabilities(scores: Tensor, live: Tensor, mask: Mask, max_length
     """
     examples, heads, length = scores.shape[1:4]
     no_token = (live == 0).view(1, examples, 1, 1, -1)
-    x = (scores.float() * scaling).masked_fill(no_token, torch.finfo(torch.float32).min).softmax(-1)
+    x = (scores.float() * scaling).masked_fill_(no_token, torch.finfo(torch.float32).min).softmax(-1)
     if mask.probability > 0:
         x = dropout(x, masks.attention_elements(examples, heads, length, max_length, x.device), mask)
     return x.to(scores.dtype)
@@ -114,7 +114,7 @@ def attention_probabilities(scores: Tensor, live: Tensor, mask: Mask, max_length
 def layer_norm(x: Tensor, norm: Norm) -> Tensor:
     """LayerNorm over the last axis of ``x`` [K, T, H], in float32."""
     x = F.layer_norm(x.float(), x.shape[-1:], eps=norm.eps)
-    return x * norm.weight.unsqueeze(1) + norm.bias.unsqueeze(1)
+    return (x * norm.weight.unsqueeze(1)).add_(norm.bias.unsqueeze(1))
 
 
 def add_norm(x: Tensor, bias: Tensor, residual: Tensor, norm: Norm, row: Tensor, mask: Mask) -> tuple[Tensor, Tensor]:
@@ -213,4 +213,4 @@ class _Pad(torch.autograd.Function):
 
 
 def _take(x: Tensor, index: Tensor, live: Tensor) -> Tensor:
-    return torch.where(live.view(-1, 1).bool(), x.index_select(1, index), 0.0)
+    return x.index_select(1, index).masked_fill_(live.view(-1, 1) == 0, 0.0)

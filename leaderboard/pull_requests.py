@@ -82,7 +82,7 @@ def _answer(api: HfApi, repo: str, pull: Discussion, own_name: str, verification
         text, line = f"**Refused**: {problem}", f"refused: {problem}"
     else:
         entry = _fetch(api, repo, head, slug, work / "entry")
-        result = verify(entry, replace(verification, folder=work / "result", in_process=False))
+        result = verify(entry, replace(verification, folder=work / "result", trusting=False))
         if result is not None and result.verdict == NOT_MEASURED:
             return f"{slug}: {result.said}; to be tried again"
         text, line = comment_of(slug, result, verification), f"{slug}: {result.verdict if result else 'another board'}"

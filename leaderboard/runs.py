@@ -78,8 +78,8 @@ def _packages_as_here(result: Result) -> bool:
 def _run_twice(entry: Path, key: Key, verification: Verification, *, anew: bool) -> Result | None:
     """What two runs say together; None if the entry is of another board.
 
-    The second run of an entry of the organisers, whose source is the package's own, is in process: what is not the same
-    sealed and in process is told, too.
+    An entry of the organisers, whose source is the package's own, runs in process, and then sealed on a drawn batch of
+    replicates of each table; where one of these comes out differently, on all of that table.
 
     Where they differ or one failed, and something of before is among them, that may be at fault: a run that an earlier
     call left, with another seedbench maybe, or campaigns of an earlier board. Then both are done anew, with nothing of
@@ -91,7 +91,7 @@ def _run_twice(entry: Path, key: Key, verification: Verification, *, anew: bool)
     for number in range(1, RUNS + 1):
         out = verification.folder / WORK / entry.name / str(number)
         left = None if anew else _left(entry, key, verification, out)
-        run = left or _measure(entry, key, verification, out, in_process=verification.in_process and number > 1)
+        run = left or _measure(entry, key, verification, out, first=out.with_name("1") if number > 1 else None)
         if run is None:
             return None
         of_before |= left is not None or bool(run.taken_over)
@@ -140,8 +140,8 @@ def _same_campaigns(one: Result, other: Result) -> bool:
     return all(np.array_equal(one.campaigns[name], other.campaigns[name]) for name in one.campaigns)
 
 
-def _measure(entry: Path, key: Key, verification: Verification, out: Path, *, in_process: bool) -> Result | None:
-    """Has a process of its own run an entry once; None if the entry is of another board."""
+def _measure(entry: Path, key: Key, verification: Verification, out: Path, *, first: Path | None) -> Result | None:
+    """Has a process of its own run an entry once, for the first time or not; None if the entry is of another board."""
     remove_folder(out)
     order = Order(
         entry=str(entry.absolute()),
@@ -155,7 +155,8 @@ def _measure(entry: Path, key: Key, verification: Verification, out: Path, *, in
         parent=os.getpid(),
         baselines=verification.baselines,
         earlier=tuple(str(folder.absolute()) for folder in verification.earlier),
-        in_process=in_process,
+        first=str(first.absolute()) if first else "",
+        trusting=verification.trusting,
     )
     process = subprocess.Popen(
         [sys.executable, "-m", "leaderboard.measure"],

@@ -33,7 +33,7 @@ class Verification:
         earlier: folders with results on earlier boards, the newest first: campaigns on tables that have not changed are
             taken over.
         other_packages: whether results that were measured with other packages than are here now are taken as well.
-        in_process: whether the second run of the organisers' entries is, which is faster by far.
+        trusting: as in `measure.Order`.
     """
 
     board: Board
@@ -46,7 +46,7 @@ class Verification:
     baselines: tuple[str, ...] = ()
     earlier: tuple[Path, ...] = ()
     other_packages: bool = False
-    in_process: bool = True
+    trusting: bool = True
 
     def key(self, entry: Path) -> Key:
         """What a result of an entry is of; any unreadable entry has a key of its own."""

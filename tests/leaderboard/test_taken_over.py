@@ -22,7 +22,7 @@ from leaderboard.verification import prepare
 from leaderboard.verify import entries_of, verify_all
 from seedbench import SeedbenchError, load_trials
 from seedbench.replay import table_sha256
-from tests.entries import HONEST, REPLICATES, claim, enter
+from tests.entries import HONEST, REPLICATES, claim, enter, same_campaigns
 from tests.synthetic import split_like_training, write
 
 OLD, NEW = "held-out-2-cold-1.0", "held-out-2-cold-1.1"
@@ -177,7 +177,7 @@ def test_where_runs_differ_that_took_campaigns_over_both_are_done_without(place,
     runs = [replace(whole, taken_over={FIRST: OLD}, campaigns=stale), whole, whole, whole]
     earlier = []
 
-    def measure(entry, key, verification, out, in_process):
+    def measure(entry, key, verification, out, first):
         earlier.append(verification.earlier)
         return runs[len(earlier) - 1]
 
@@ -231,7 +231,3 @@ def test_what_may_be_otherwise_is_measured(place, sets, of_entry):
     expected = {"": {FIRST: OLD}, "taken_over": {FIRST: "held-out-2-cold-0.9"}}
     of = "".join(of_entry.get("of_before", of_entry))
     assert {name: board for name, (board, _) in taken.items()} == expected.get(of, {})
-
-
-def same_campaigns(one, other):
-    return all(np.array_equal(one.campaigns[name], other.campaigns[name]) for name in one.campaigns)

@@ -40,9 +40,10 @@ from seedbench import SeedbenchError, load_trials
 from seedbench.commands import exit_code
 from seedbench.errors import CannotSeal, StrategyFailed
 from seedbench.evaluation import Apart, evaluate
+from seedbench.replay.run import run_campaign
 from seedbench.strategy import load_strategy, shipped
 from seedbench.trialset import TrialsIdentity
-from tests.entries import HONEST, REPLICATES, claim, enter
+from tests.entries import HONEST, REPLICATES, claim, enter, same_campaigns
 from tests.processes import family, until
 from tests.synthetic import split_like_training, write
 
@@ -424,52 +425,66 @@ def test_a_trial_set_is_that_of_the_folder_one_is_in(folder, verified_before, tm
         measure(Order(str(entry), key, verification.board, str(folder), None, False, 1, str(tmp_path), 0))
 
 
+def order_of(entry, verification, out):
+    """To measure an entry for the first time, in this process."""
+    where = verification.board, verification.source, None, verification.hidden, 1, str(out), 0
+    return Order(str(entry), verification.key(entry), *where, verification.baselines)
+
+
 @pytest.mark.parametrize("slug", ["ours", "mine"])
 def test_only_an_entry_of_the_organisers_ever_runs_in_process(slug, verifying, claimed, tmp_path, monkeypatch):
-    """Where nothing can be sealed: the result is then that of the sealed runs."""
+    """Where nothing can be sealed: the result is then that of sealed runs."""
     ours, known = load_strategy("full_trials"), tmp_path / "baselines.json"
     known.write_text(json.dumps({"full-trials": ours.sha256}))
     entry = enter(tmp_path / "submissions", slug, ours.source if slug == "ours" else HONEST, claimed)
     verification = verifying(baselines=known)
-    (sealed,) = verify_all([entry], verification, quiet())
-    public = str(tmp_path / "results" / BOARD / "public")
-    order = Order(
-        str(entry),
-        sealed.key,
-        verification.board,
-        verification.source,
-        None,
-        False,
-        1,
-        public,
-        0,
-        verification.baselines,
-        in_process=True,
-    )
+    order = order_of(entry, verification, tmp_path)
+    sealed = measure(order)
 
     def none(_):
         raise CannotSeal("nothing is sealed here")
 
     monkeypatch.setattr("seedbench.replay.batch.open_sandbox", none)
+    trusting = replace(order, trusting=True)
     if slug == "ours":
-        found = measure(order)
-        assert found == sealed and found.organisers
-        for name, values in sealed.campaigns.items():
-            assert np.array_equal(values, found.campaigns[name])
+        found = measure(trusting)
+        assert found == sealed and found.organisers and same_campaigns(found, sealed)
     else:
         with pytest.raises(CannotSeal):
-            measure(order)
+            measure(trusting)
+
+
+def test_the_organisers_second_run_is_sealed_on_a_drawn_batch_and_where_that_differs_on_all(
+    verifying, claimed, tmp_path, monkeypatch
+):
+    ours, known = load_strategy("full_trials"), tmp_path / "baselines.json"
+    known.write_text(json.dumps({"full-trials": ours.sha256}))
+    entry = enter(tmp_path / "submissions", "ours", ours.source, claimed)
+    order = replace(order_of(entry, verifying(baselines=known), tmp_path), trusting=True)
+    first, sealed = measure(order), []
+
+    def counted(*arguments, **options):
+        sealed.append(options["sandbox"] is not None)
+        return run_campaign(*arguments, **options)
+
+    monkeypatch.setattr("seedbench.replay.batch.run_campaign", counted)
+    monkeypatch.setattr(sys.modules["seedbench.replay.replay"], "BATCH", 2)  # the package has a function of that name
+    rows = len(first.measured.rows)
+    assert REPLICATES > 2
+    for steps, campaigns in ((0, 2 * rows), (1, REPLICATES * rows)):
+        spent = first.campaigns["steps_spent"] + steps
+        write_result(tmp_path / "1", replace(first, campaigns={**first.campaigns, "steps_spent": spent}))
+        sealed.clear()
+        second = measure(replace(order, first=str(tmp_path / "1")))
+        assert second == first and same_campaigns(second, first)
+        assert all(sealed) and len(sealed) == campaigns + 1  # and the example
 
 
 def test_an_example_that_fails_is_the_entrys_own_failure(verifying, claimed, tmp_path, monkeypatch):
     """The example is one more run, in which an entry can do what it did in no other one."""
     enter(tmp_path / "submissions", "a", HONEST, claimed)
-    work = tmp_path / "results"
-    verification = verifying()
     (entry,) = entries_of(tmp_path / "submissions")
-    order = Order(
-        str(entry), verification.key(entry), verification.board, verification.source, None, False, 1, str(work), 0
-    )
+    order = order_of(entry, verifying(), tmp_path / "results")
 
     def fails(*_):
         raise StrategyFailed(
@@ -484,10 +499,7 @@ def test_an_example_that_fails_is_the_entrys_own_failure(verifying, claimed, tmp
 def test_a_run_that_ends_without_a_verdict_is_no_result(verifying, claimed, tmp_path, monkeypatch):
     """As where a process of the replay was killed, in which a sealed entry never runs."""
     entry = enter(tmp_path / "submissions", "a", HONEST, claimed)
-    verification = verifying()
-    order = Order(
-        str(entry), verification.key(entry), verification.board, verification.source, None, False, 1, str(tmp_path), 0
-    )
+    order = order_of(entry, verifying(), tmp_path)
 
     def killed(*_, **__):
         raise StrategyFailed("strategy a was killed", table="t", budget=4, replicate=0)

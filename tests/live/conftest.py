@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import shlex
 import subprocess
@@ -13,8 +14,12 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from typer.testing import CliRunner
 
+from seedbench.cli.app import app
+from seedbench.commands import exit_code
 from seedbench.live import Run, fresh_seeds
+from seedbench.live.log import read_log
 from seedbench.trialset import TrialTable, load_trials, write_trials
 
 TRAINING = Path(__file__).with_name("small_training.py")
@@ -104,6 +109,50 @@ def until(condition: Callable[[], bool], what: str, seconds: float = 120.0) -> N
     while not condition():
         assert time.monotonic() < end, f"waited {seconds:g} s until {what}"
         time.sleep(0.01)
+
+
+def run(*words: str):
+    return CliRunner().invoke(app, list(words))
+
+
+def told(out: Path) -> list[tuple]:
+    """What a campaign was told, in the order of trials and checkpoints; without times."""
+    _, events = read_log(out / "log.jsonl")
+    return sorted(
+        (e.trial, e.checkpoint, e.weight_init_seed, e.data_order_seed, e.score, e.step, e.validation_loss, e.failed)
+        for e in events
+    )
+
+
+def decided(out: Path) -> dict:
+    """The report without times and without what depends on how fast a process was stopped."""
+    report = json.loads((out / "report.json").read_text())
+    del report["measured_beyond"], report["plan"]["training"]
+    for trial in report["trials"]:
+        del trial["seconds"]
+    for name in ("saved", "train_again"):
+        del report["kept"][name]
+    return report
+
+
+def script(folder: Path, text: str) -> str:
+    path = folder / "train.py"
+    path.write_text(
+        "import json, os, pathlib, signal, sys, time\nseed, out = int(sys.argv[1]), pathlib.Path(sys.argv[2])\n" + text
+    )
+    return shlex.join([sys.executable, str(path)]) + " {weight_init_seed} {folder}"
+
+
+def refused(monkeypatch, capsys, words: list[str]) -> tuple[int, str]:
+    """The exit code of a command, and the last line that it says; no traceback."""
+    monkeypatch.setattr(sys, "argv", ["seedbench", *words])
+    code, said = exit_code(app, "seedbench"), capsys.readouterr().err
+    assert "Traceback" not in said
+    return code, said.splitlines()[-1]
+
+
+def line(step: int, score: str = "0.5") -> str:
+    return f'print(json.dumps({{"step": {step}, "score": {score}}}))\n'
 
 
 @pytest.fixture

@@ -25,6 +25,9 @@ def strategy(campaign):
         trial.advance()
     return trial
 '''
+RAISES = """def strategy(campaign):
+    raise ValueError(f'saw {campaign.start().advance().score}')
+"""
 
 
 def claim(trials: TrialSet, track: str = "cold") -> Evaluation:

@@ -24,6 +24,7 @@ from seedbench.errors import SeedbenchError, StrategyFailed, StrategyFileError
 from seedbench.evaluation import Evaluation, evaluate_selected, outcomes_by_table
 from seedbench.processes import end_with
 from seedbench.replay import Decisions, Outcomes, replay_one, table_sha256
+from seedbench.sandbox import open_sandbox
 from seedbench.strategy import Strategy
 from seedbench.submission import Submission, check_own_name, read_submission
 from seedbench.text import visible
@@ -55,8 +56,8 @@ class Order:
         baselines: SHA-256 of the sources of the organisers' entries.
         earlier: folders with results on earlier boards, of which campaigns are taken over, the newest first.
         first: folder with the result of the first run, where this is the second; "": it is the first.
-        trusting: whether an entry of the organisers, whose source is the package's own, first runs in process, and then
-            sealed on a drawn batch of replicates of each table, which is faster by far; anybody else's never does.
+        trusting: whether an entry of the organisers first runs in process, and then, but for the hidden pool, sealed on
+            a drawn batch of replicates of each table alone, which is faster by far; anybody else's never does.
     """
 
     entry: str
@@ -116,18 +117,22 @@ def measure(order: Order) -> Result | None:
         )
     strategy, trusted = entry.sealed_strategy(), order.trusting and blank.organisers
     if trusted and not order.first:
+        open_sandbox().close()  # where nothing can be sealed, that is said before the work
         strategy = replace(strategy, sealed=False)
     options, earlier = board.options(order.processes), earlier_campaigns(order, blank, entry.parameters, trials)
     known = {name: outcomes for name, (_, outcomes) in earlier.items()}
     if trusted and order.first and not order.hidden:  # what is kept of a run on the hidden pool does not tell trials
-        first = read_result(Path(order.first), entry.slug)
-        assert first is not None and first.campaigns is not None  # a second run follows one that is verified
-        known |= outcomes_by_table(first.campaigns, trials.tables, options)
+        with suppress(SeedbenchError):  # what cannot be read is measured again, and then both
+            first = read_result(Path(order.first), entry.slug)
+            if first is not None and first.campaigns is not None:
+                known |= outcomes_by_table(first.campaigns, trials.tables, options)
     with _progress(entry.slug) as advance:
         try:
             measured = evaluate_selected(strategy, Selection(trials=trials), options, known=known, progress=advance)
             example = None if order.hidden else _example(strategy, measured, trials, board)
         except (StrategyFailed, StrategyFileError) as failed:
+            if trusted and not strategy.sealed:  # what is said of an entry is what it does in a sealed process
+                return measure(replace(order, trusting=False))
             reason = failed.reason if isinstance(failed, StrategyFailed) else str(failed)
             if not failed.verdict:  # of no sealed process: a worker of this one was killed, or it lacked something
                 raise SeedbenchError(reason) from None

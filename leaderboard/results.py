@@ -25,7 +25,7 @@ VERIFIED, BAD_SUBMISSION, NOT_MEASURED, REMOVED = "verified", "bad submission", 
 
 #: Verdicts of verification itself; the others are those of `seedbench.sandbox.VERDICTS`.
 VERDICTS = {
-    VERIFIED: "two runs gave the same result, both in sealed processes; of an organisers' entry one",
+    VERIFIED: "two runs gave the same result, both in sealed processes; of an organisers' entry one, on a drawn part",
     "not reproducible": "two runs gave different results",
     "took too long": "a run was not done in time",
     BAD_SUBMISSION: "the entry's files are not what they must be",

@@ -48,9 +48,9 @@ def verify(entry: Path, verification: Verification, *, again: bool = False) -> R
     known = None if again or writing else read_result(verification.folder, entry.name)
     if known is not None and not verification.other_packages and not _packages_as_here(known):
         known = None
-    if known is not None and known.key == key and known.verdict != BAD_SUBMISSION:
+    marked = None if known is None else _marked(known, verification)
+    if marked is not None and marked.key == key and marked.verdict != BAD_SUBMISSION:
         # What else is in a bad one's folder is not in its key.
-        marked = _with_organisers(known, verification)
         if marked != known:
             write_result(verification.folder, marked)
         return marked
@@ -64,10 +64,14 @@ def verify(entry: Path, verification: Verification, *, again: bool = False) -> R
     return result
 
 
-def _with_organisers(result: Result, verification: Verification) -> Result:
-    """A result with what the organisers wrote since of which entries are theirs: that is in no key."""
+def _marked(result: Result, verification: Verification) -> Result | None:
+    """A result with what the organisers wrote since of which entries are theirs: that is in no key.
+
+    None where one was theirs and is not any more: it was measured on trust.
+    """
     changed = result.claimed is not None and bool(result.claimed.strategy.parameters)
-    return replace(result, organisers=result.source_sha256 in verification.baselines and not changed)
+    marked = replace(result, organisers=result.source_sha256 in verification.baselines and not changed)
+    return None if result.organisers and not marked.organisers else marked
 
 
 def _packages_as_here(result: Result) -> bool:
@@ -78,8 +82,8 @@ def _packages_as_here(result: Result) -> bool:
 def _run_twice(entry: Path, key: Key, verification: Verification, *, anew: bool) -> Result | None:
     """What two runs say together; None if the entry is of another board.
 
-    An entry of the organisers, whose source is the package's own, runs in process, and then sealed on a drawn batch of
-    replicates of each table; where one of these comes out differently, on all of that table.
+    An entry of the organisers runs in process, and then sealed on a drawn batch of replicates of each table; where one
+    comes out differently, on all of that table. On the hidden pool it is sealed on all.
 
     Where they differ or one failed, and something of before is among them, that may be at fault: a run that an earlier
     call left, with another seedbench maybe, or campaigns of an earlier board. Then both are done anew, with nothing of
@@ -113,7 +117,7 @@ def _left(entry: Path, key: Key, verification: Verification, out: Path) -> Resul
             and _packages_as_here(left)
             and (verification.earlier or not left.taken_over)
         ):
-            return _with_organisers(left, verification)
+            return _marked(left, verification)
     return None
 
 

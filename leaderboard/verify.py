@@ -1,7 +1,7 @@
 """Verifies entries: `python -m leaderboard.verify`. Nothing that an entry says is believed.
 
 Every entry is run twice, each time by a process of its own under a limit of time, in sealed processes; the organisers'
-own, which are in the package, once in process, and sealed on a drawn part. What was measured stands beside what is
+own, which `baselines.json` lists, once in process, and sealed on a drawn part. What was measured stands beside what is
 claimed, and counts. Two runs that differ fail it. Results are written one by one, and a run that is done is not
 repeated: a verification that was killed goes on where it was.
 """

@@ -306,7 +306,7 @@ def first_page(standings: Sequence[Standing]) -> Page:
                 (
                     "This opens a pull request at ",
                     Link("seedbench/leaderboard", f"{HUB}/seedbench/leaderboard"),
-                    ". Every entry is run again in sealed processes, and what that measures counts. Read the ",
+                    ". Your entry is run again, in sealed processes, and what that measures counts. Read the ",
                     Link("rules", "rules.html"),
                     " first. All results: ",
                     Link("CSV", "results.csv"),

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import reduce
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import index as to_index
-from operator import or_
 from typing import NamedTuple
 
 import numpy as np
@@ -75,24 +73,11 @@ class RecordedTrials:
         )
         self._labels = dict(zip(self._order, zip(row_label, column_label, strict=True), strict=True))
         self._by_cell = {labels: trial for trial, labels in self._labels.items()}
-        self._bytes = [-(-seeds // 8) for seeds in table.grid]
-        self._bit = self._bits_of_labels(batch.size.diagonal)
-        self._bits = {trial: self._bit[0][row] | self._bit[1][column] for trial, (row, column) in self._labels.items()}
+        self._seeds = tuple(zip((self._rows.tolist(), self._columns.tolist()), table.grid, strict=True))  # by label
         self._steps: list[int] = table.step.tolist()
         self._task = TaskFacts(table.majority_score, table.metric, table.dev_examples, table.labels)
         self._shown, self._past = history, past
         self._past_tables: tuple[PastTable, ...] | None = None
-
-    def _bits_of_labels(self, diagonal: bool) -> tuple[list[int], list[int]]:
-        """For each label of a row, and of a column, its seed's bit in one number: `SeenSeeds`, the rows first."""
-        ends = (8 * sum(self._bytes) - 1, 8 * self._bytes[1] - 1)
-        rows, columns = (
-            [1 << (end - seed) for seed in seeds.tolist()]
-            for end, seeds in zip(ends, (self._rows, self._columns), strict=True)
-        )
-        if diagonal:  # a row and the column of its label are one seed
-            rows = columns = [row | column for row, column in zip(rows, columns, strict=True)]
-        return rows, columns
 
     def trial(self, weight_init_seed: int, data_order_seed: int) -> int:
         """The trial with these labels: its index in the table."""
@@ -121,19 +106,18 @@ class RecordedTrials:
 
     def source(self) -> RecordedSource:
         """A source for one campaign, of which nothing is started yet."""
-        order, labels, by_cell, bit = self._order, self._labels, self._by_cell, self._bit
+        order, labels, by_cell = self._order, self._labels, self._by_cell
         curves, curve_of = self._batch.curves, self._batch.curve
         grid = (len(self._rows), len(self._columns))
         started: dict[int, None] = {}
-        asked = 0  # the bits of labels
+        asked: tuple[set[int], set[int]] = (set(), set())
         everywhere = iter(order)
         lines: dict[tuple[int, int], Iterator[int]] = {}
 
         def pick(wanted: tuple[int | None, int | None]) -> int:
-            nonlocal asked
             for axis, label in enumerate(wanted):
                 if label is not None:
-                    asked |= bit[axis][check_label(axis, label, grid[axis])]
+                    asked[axis].add(check_label(axis, label, grid[axis]))
             if None not in wanted:
                 if wanted not in by_cell:
                     raise UnknownCell(f"the trial of {AXES[0]} {wanted[0]}, {AXES[1]} {wanted[1]} is missing here")
@@ -161,13 +145,16 @@ class RecordedTrials:
             return row, column, iter(curves.get(trial) or curve_of(trial))
 
         def seen() -> SeenSeeds:
-            bits, bits_of = asked, self._bits
             if self._shown is not None:
-                bits = reduce(or_, (*bit[0], *bit[1]))
-            for trial in started:
-                bits |= bits_of[trial]
-            packed = bits.to_bytes(sum(self._bytes), "big")
-            return SeenSeeds(packed[: self._bytes[0]], packed[self._bytes[0] :])
+                return SeenSeeds(*(_packed(seeds, size) for seeds, size in self._seeds))
+            rows, columns = (asked[axis] | {labels[trial][axis] for trial in started} for axis in (0, 1))
+            if self._batch.size.diagonal:  # a row and the column of its label are one seed
+                rows = columns = rows | columns
+            (row_seeds, num_rows), (column_seeds, num_columns) = self._seeds
+            return SeenSeeds(
+                _packed([row_seeds[label] for label in rows], num_rows),
+                _packed([column_seeds[label] for label in columns], num_columns),
+            )
 
         source = RecordedSource()
         source.grid = grid
@@ -184,3 +171,11 @@ def _labels(seeds: np.ndarray, size: int) -> np.ndarray:
     label = np.full(size, -1, dtype=np.int64)
     label[seeds] = np.arange(len(seeds))
     return label
+
+
+def _packed(seeds: Iterable[int], size: int) -> bytes:
+    """A bit for each of `size` seeds, as `np.packbits` packs them, which takes longer for few."""
+    packed = bytearray(-(-size // 8))
+    for seed in seeds:
+        packed[seed >> 3] |= 128 >> (seed & 7)
+    return bytes(packed)

@@ -24,8 +24,6 @@ from seedbench.strategy.neighbours import SOURCE_LARGEST, neighbours_of, sha256_
 
 DEFAULT_NAME = "strategy"
 
-_COPY_HOOKS = ("__copy__", "__deepcopy__", "__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__slots__")
-
 
 @dataclass(frozen=True)
 class Strategy:
@@ -91,7 +89,8 @@ class Strategy:
         """How one for another campaign is made of the prototype, which itself is never called."""
         if inspect.isfunction(self._prototype):
             return lambda function: function
-        return copy.copy if _deep_when_shallow(self._prototype) else copy.deepcopy
+        ours = self.given is None  # what somebody else holds, they may change
+        return copy.copy if ours and _deep_when_shallow(self._prototype) else copy.deepcopy
 
     @cached_property
     def oracle(self) -> bool:
@@ -113,10 +112,18 @@ class Strategy:
 
 
 def _deep_when_shallow(made: object) -> bool:
-    """Whether a shallow copy, which takes a tenth of the time, is a deep one: it holds only what no copy is made of."""
+    """Whether a shallow copy, which takes a tenth of the time, is a deep one: there is nothing in it but attributes,
+    whose values are their own deep copies."""
     kind = type(made)
-    usual = all(getattr(kind, hook, None) is getattr(object, hook, None) for hook in _COPY_HOOKS)
-    return usual and kind is not type and all(copy.deepcopy(value) is value for value in vars(made).values())
+    if any(hasattr(kind, hook) for hook in ("__copy__", "__deepcopy__", "__setstate__")):
+        return False
+    try:
+        reduced: Any = made.__reduce_ex__(4)
+        _, arguments, state, *items = reduced
+    except (TypeError, ValueError):  # it cannot be copied, as deepcopy will say, or in a way of its own
+        return False
+    usual = arguments == (kind,) and items == [None, None] and isinstance(state, dict)
+    return usual and all(copy.deepcopy(value) is value for value in state.values())
 
 
 def shipped() -> tuple[str, ...]:

@@ -43,12 +43,12 @@ def test_results_are_of_the_entries_beside_them(board):
         assert (result.key.trials_sha256, result.key.seed) == (board.trials.sha256, board.seed)
         assert result.verified and result.organisers, result.slug
         claim = comparable_claim(result)
-        assert claim is not None and claim.rows == result.measured.rows, result.slug  # sealed, and in process
+        assert claim is not None and claim.rows == result.measured.rows, result.slug
     assert set(read_comparisons(RESULTS, board, "public").entries) == {result.slug for result in results}
 
 
 def test_results_are_what_the_trials_say(board):
-    """Measured sealed, and here in process."""
+    """Measured here again."""
     slug = "full-trials" if board.track == "cold" else "full-trials-transfer"
     (result,) = (result for result in results_of(board, "public") if result.slug == slug)
     again = evaluate("full_trials", seed=board.seed, replicates=board.replicates, track=board.track)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import signal
 import subprocess
@@ -21,11 +22,12 @@ from leaderboard.results import (
 )
 from leaderboard.verify import entries_of, verify_all
 from seedbench import SeedbenchError
+from seedbench.documents import to_json
 from seedbench.errors import CannotSeal, StrategyFailed
 from seedbench.evaluation import evaluate
 from seedbench.replay.run import run_campaign
 from seedbench.strategy import load_strategy
-from tests.entries import HONEST, REPLICATES, enter, same_campaigns
+from tests.entries import HONEST, RAISES, REPLICATES, enter, same_campaigns
 from tests.leaderboard.conftest import BOARD, quiet
 from tests.processes import family, until
 
@@ -156,6 +158,14 @@ def test_the_organisers_second_run_is_sealed_on_a_drawn_batch_and_where_that_dif
         assert all(sealed) and len(sealed) == campaigns + 1  # and the example
 
 
+def test_an_entry_of_the_organisers_that_fails_has_the_verdict_of_a_sealed_process(verifying, claimed, tmp_path):
+    known = tmp_path / "baselines.json"
+    known.write_text(json.dumps({"raises": hashlib.sha256(RAISES.encode()).hexdigest()}))
+    entry = enter(tmp_path / "submissions", "raises", RAISES, claimed)
+    (found,) = verify_all([entry], verifying(baselines=known), quiet())
+    assert (found.verdict, found.organisers) == ("raised", True) and "raised ValueError: saw 0." in found.said
+
+
 def test_an_example_that_fails_is_the_entrys_own_failure(verifying, claimed, tmp_path, monkeypatch):
     """The example is one more run, in which an entry can do what it did in no other one."""
     enter(tmp_path / "submissions", "a", HONEST, claimed)
@@ -239,6 +249,17 @@ def test_the_organisers_list_may_come_later(verifying, verified_before, tmp_path
     (public / "a.json").unlink()
     (again,) = verify_all(entries, verifying(baselines=known), quiet())
     assert again == after
+
+
+def test_what_was_measured_on_trust_is_measured_again_where_that_is_gone(verifying, claimed, tmp_path, monkeypatch):
+    entry, known = enter(tmp_path / "submissions", "a", HONEST, claimed), tmp_path / "baselines.json"
+    known.write_text(json.dumps({"a": hashlib.sha256(HONEST.encode()).hexdigest()}))
+    (trusted,) = verify_all([entry], verifying(baselines=known), quiet())
+    orders = []
+    monkeypatch.setattr("leaderboard.runs.to_json", lambda order: orders.append(order) or to_json(order))
+    known.write_text("{}")
+    (found,) = verify_all([entry], verifying(baselines=known), quiet())
+    assert found == replace(trusted, organisers=False) and len(orders) == 2
 
 
 def test_parameters_are_given_and_make_another_entry_of_the_organisers_source(verifying, folder, claimed, tmp_path):

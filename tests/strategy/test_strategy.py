@@ -68,6 +68,7 @@ class Plain:
     top: int = 3
     names: tuple = ("a", ("b", None))
     def __call__(self, campaign): return self.top
+strategy = Plain()
 """
 HOOKED = """
 class Hooked:
@@ -90,14 +91,46 @@ strategy = Slotted()
 """
 
 
-@pytest.mark.parametrize(("source", "answer"), [(f"{PLAIN}strategy = Plain()\n", 3), (HOOKED, 1), (SLOTTED, 1)])
-def test_a_copy_is_as_deep_as_it_has_to_be(write, source, answer):
+COLLECTED = """
+class Collected(dict):
+    def __call__(self, campaign):
+        self["seen"].append(1)
+        return len(self["seen"])
+strategy = Collected(seen=[])
+"""
+
+
+@pytest.mark.parametrize("source", [COUNTER, HOOKED, SLOTTED, COLLECTED])
+def test_what_holds_something_is_copied_deeply(write, source):
     strategy = load_strategy(write(source))
-    first, second = strategy.build(), strategy.build()
-    assert first is not second and first(None) == second(None) == answer
-    if source.startswith(PLAIN):
-        first.top = 7
-    assert second is not strategy.build() and strategy.build()(None) == answer
+    assert [strategy.build()(None) for _ in range(3)] == [1, 1, 1]
+
+
+def test_what_holds_plain_values_alone_is_copied_in_a_tenth_of_the_time(write, monkeypatch):
+    strategy = load_strategy(write(PLAIN))
+    first = strategy.build()
+
+    def refuse(_):
+        raise AssertionError("copied deeply")
+
+    monkeypatch.setattr("copy.deepcopy", refuse)
+    second = strategy.build()
+    first.top = 7
+    assert (first(None), second(None), strategy.build()(None)) == (7, 3, 3)
+
+
+def test_what_its_maker_may_change_is_copied_deeply():
+    class Mine:
+        def __call__(self, campaign):
+            self.seen.append(1)
+            return len(self.seen)
+
+    made = Mine()
+    made.seen = ()
+    strategy = load_strategy(made)
+    strategy.build()
+    made.seen = []
+    assert [strategy.build()(None) for _ in range(3)] == [1, 1, 1]
 
 
 def test_it_travels_by_its_source(write):

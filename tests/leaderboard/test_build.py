@@ -127,7 +127,8 @@ def cells(page, table: int) -> list[list[str]]:
     return [row.locator("td").all_inner_texts() for row in rows]
 
 
-@pytest.mark.parametrize(("width", "dark"), [(PHONE, False), (PHONE, True), (DESKTOP, True), (WIDE, False)])
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [PHONE, DESKTOP, WIDE])
 def test_every_kind_of_page_opens(browser, world, site, width, dark):
     board = site / world.board.name
     pages = len(list(site.rglob("*.html")))

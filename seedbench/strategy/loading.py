@@ -85,14 +85,6 @@ class Strategy:
         return found
 
     @cached_property
-    def _copy(self) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """How one for another campaign is made of the prototype, which itself is never called."""
-        if inspect.isfunction(self._prototype):
-            return lambda function: function
-        ours = self.given is None  # what somebody else holds, they may change
-        return copy.copy if ours and _deep_when_shallow(self._prototype) else copy.deepcopy
-
-    @cached_property
     def oracle(self) -> bool:
         """Whether it is to be told the test scores; a sealed one never is."""
         return not self.sealed and getattr(self._prototype, "oracle", False) is True
@@ -104,26 +96,12 @@ class Strategy:
 
     def build(self) -> Callable[..., Any]:
         """A callable for one campaign: the function itself, or a deep copy of the object, so that it starts unused."""
-        return self._copy(self._prototype)
+        prototype = self._prototype
+        return prototype if inspect.isfunction(prototype) else copy.deepcopy(prototype)
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__ | {"oracle": self.oracle}  # settled here: what is executed again may say otherwise
-        return {field: value for field, value in state.items() if field not in ("_prototype", "_copy")}
-
-
-def _deep_when_shallow(made: object) -> bool:
-    """Whether a shallow copy, which takes a tenth of the time, is a deep one: there is nothing in it but attributes,
-    whose values are their own deep copies."""
-    kind = type(made)
-    if any(hasattr(kind, hook) for hook in ("__copy__", "__deepcopy__", "__setstate__")):
-        return False
-    try:
-        reduced: Any = made.__reduce_ex__(4)
-        _, arguments, state, *items = reduced
-    except (TypeError, ValueError):  # it cannot be copied, as deepcopy will say, or in a way of its own
-        return False
-    usual = arguments == (kind,) and items == [None, None] and isinstance(state, dict)
-    return usual and all(copy.deepcopy(value) is value for value in state.values())
+        return {field: value for field, value in state.items() if field != "_prototype"}
 
 
 def shipped() -> tuple[str, ...]:

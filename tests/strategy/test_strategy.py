@@ -61,15 +61,6 @@ def test_an_object_is_fresh_in_every_campaign(write):
     assert [strategy.build()(None) for _ in range(3)] == [1, 1, 1]
 
 
-PLAIN = """
-from dataclasses import dataclass
-@dataclass
-class Plain:
-    top: int = 3
-    names: tuple = ("a", ("b", None))
-    def __call__(self, campaign): return self.top
-strategy = Plain()
-"""
 HOOKED = """
 class Hooked:
     copies = 0
@@ -104,19 +95,6 @@ strategy = Collected(seen=[])
 def test_what_holds_something_is_copied_deeply(write, source):
     strategy = load_strategy(write(source))
     assert [strategy.build()(None) for _ in range(3)] == [1, 1, 1]
-
-
-def test_what_holds_plain_values_alone_is_copied_in_a_tenth_of_the_time(write, monkeypatch):
-    strategy = load_strategy(write(PLAIN))
-    first = strategy.build()
-
-    def refuse(_):
-        raise AssertionError("copied deeply")
-
-    monkeypatch.setattr("copy.deepcopy", refuse)
-    second = strategy.build()
-    first.top = 7
-    assert (first(None), second(None), strategy.build()(None)) == (7, 3, 3)
 
 
 def test_what_its_maker_may_change_is_copied_deeply():

@@ -191,8 +191,8 @@ def run_batch(
                     outcomes.trials_started[cell] = settled.trials_started
                     outcomes.steps_spent[cell] = settled.steps_spent
                     outcomes.validations[cell] = settled.validations
-                    outcomes.rows_seen[cell] = np.frombuffer(seen.rows, np.uint8)
-                    outcomes.columns_seen[cell] = np.frombuffer(seen.columns, np.uint8)
+                    outcomes.rows_seen[cell] = _packed(seen.rows, plan.table.grid[0])
+                    outcomes.columns_seen[cell] = _packed(seen.columns, plan.table.grid[1])
                     if outcomes.decisions is not None:
                         outcomes.decisions[cell] = decisions_of(
                             strategy.name, prepared, recorded, budget, paid, settled
@@ -200,6 +200,12 @@ def run_batch(
                 if advance is not None:
                     advance(len(work.strategies) * len(plan.budgets))
     return outcomes
+
+
+def _packed(seeds: np.ndarray, size: int) -> np.ndarray:
+    mask = np.zeros(size, dtype=bool)
+    mask[seeds] = True
+    return np.packbits(mask)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from operator import index as to_index
 from typing import NamedTuple
 
@@ -15,10 +15,10 @@ from seedbench.replay.transfer import ShownTables
 
 
 class SeenSeeds(NamedTuple):
-    """The rows and the columns of a table's grid that a campaign has seen, a bit each, as `np.packbits` packs them."""
+    """The rows [any number] and the columns of a table's grid that a campaign has seen, each once, in no order."""
 
-    rows: bytes
-    columns: bytes
+    rows: np.ndarray
+    columns: np.ndarray
 
 
 class RecordedSource:
@@ -73,7 +73,6 @@ class RecordedTrials:
         )
         self._labels = dict(zip(self._order, zip(row_label, column_label, strict=True), strict=True))
         self._by_cell = {labels: trial for trial, labels in self._labels.items()}
-        self._seeds = tuple(zip((self._rows.tolist(), self._columns.tolist()), table.grid, strict=True))  # by label
         self._steps: list[int] = table.step.tolist()
         self._task = TaskFacts(table.majority_score, table.metric, table.dev_examples, table.labels)
         self._shown, self._past = history, past
@@ -146,15 +145,11 @@ class RecordedTrials:
 
         def seen() -> SeenSeeds:
             if self._shown is not None:
-                return SeenSeeds(*(_packed(seeds, size) for seeds, size in self._seeds))
+                return SeenSeeds(self._rows, self._columns)
             rows, columns = (asked[axis] | {labels[trial][axis] for trial in started} for axis in (0, 1))
             if self._batch.size.diagonal:  # a row and the column of its label are one seed
                 rows = columns = rows | columns
-            (row_seeds, num_rows), (column_seeds, num_columns) = self._seeds
-            return SeenSeeds(
-                _packed([row_seeds[label] for label in rows], num_rows),
-                _packed([column_seeds[label] for label in columns], num_columns),
-            )
+            return SeenSeeds(self._rows[list(rows)], self._columns[list(columns)])
 
         source = RecordedSource()
         source.grid = grid
@@ -171,11 +166,3 @@ def _labels(seeds: np.ndarray, size: int) -> np.ndarray:
     label = np.full(size, -1, dtype=np.int64)
     label[seeds] = np.arange(len(seeds))
     return label
-
-
-def _packed(seeds: Iterable[int], size: int) -> bytes:
-    """A bit for each of `size` seeds, as `np.packbits` packs them, which takes longer for few."""
-    packed = bytearray(-(-size // 8))
-    for seed in seeds:
-        packed[seed >> 3] |= 128 >> (seed & 7)
-    return bytes(packed)

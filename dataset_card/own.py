@@ -67,14 +67,11 @@ class ToldWhichFail(PatientHalving):
 def told_which_fail(table: TrialTable) -> ToldWhichFail:
     """The limit on a table, reported by its test set where it has one.
 
-    Raises:
-        ValueError: a trial that fails and one that does not are reported by the same scores throughout.
+    A trial that is reported by the same scores throughout as one that fails counts as failing: it is worth no more.
     """
     scores = table.score if table.test_score is None else table.test_score
     curves = [tuple(curve) for curve in scores.tolist()]
     failing = {curve for curve, diverged in zip(curves, table.diverged, strict=True) if diverged}
-    if failing & {curve for curve, diverged in zip(curves, table.diverged, strict=True) if not diverged}:
-        raise ValueError(f"{table.name}: a trial that fails and one that does not have the same scores")
     return ToldWhichFail(failing=frozenset(failing))
 
 

@@ -26,7 +26,7 @@ def save(
         chart: as on a page.
         path: a file that ends in .svg or .png.
         theme: "light" or "dark"; or "both", for an SVG that follows the reader's preference.
-        width: in pixels; charts beside or above one another have widths of their own.
+        width: in pixels; charts beside or above one another, and facets, have widths of their own.
         title: written above; a page has it in its text instead.
 
     Raises:
@@ -41,7 +41,7 @@ def save(
     if theme not in (*THEMES, "both") or (theme == "both" and path.suffix != ".svg"):
         raise SeedbenchError(f"a theme is light or dark, or both in an SVG; found {theme!r} for {path}")
     spec = _static(chart.to_dict())
-    if "vconcat" not in spec:
+    if not {"vconcat", "facet"} & spec.keys():
         spec |= {"width": width, "autosize": {"type": "fit-x", "contains": "padding"}}
         spec["params"] = [{**each, "value": width} if each["name"] == ROOM else each for each in spec.get("params", ())]
     if title:
@@ -73,6 +73,8 @@ def _static(spec: dict[str, Any]) -> dict[str, Any]:
     for beside in ("vconcat", "hconcat"):
         if beside in spec:
             spec[beside] = [_static(part) for part in spec[beside]]
+    if "facet" in spec:
+        spec["spec"] = _static(spec["spec"])
     if "layer" in spec:
         spec["layer"] = [_static(layer) for layer in spec["layer"] if layer.get("name") != HOVER]
     if "mark" in spec:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,13 +13,13 @@ from seedbench.display.axes import Rows, values_of
 if TYPE_CHECKING:
     import altair as alt
 
-    from seedbench.display.charts import Drawn
     from seedbench.evaluation.numbers import BudgetSummary, Row
     from seedbench.evaluation.result import Against, Evaluation
 
 WIDTH = 860  # pixels, of all panels beside one another and what stands left of them
 LEFT, BETWEEN, HEIGHT = 60, 12, 96
 FEWEST, ACROSS = 4, 8  # panels that a line has room for
+NAME, OVER, UNDER = 8, 28, 24  # above a panel: a strategy's name, what a line of panels is of; below: its axis
 TICKS = (-0.5, 0.0, 0.5, 1.0, 1.5)  # of the gap closed; what lies beyond the ends is cut
 
 
@@ -34,29 +35,18 @@ def evaluation_figure(evaluation: Evaluation) -> alt.TopLevelMixin:
     display.require()
     import altair as alt
 
-    shown_strategies = list(range(1, len(evaluation.against) + 1)) or [0]
-    lines = [shown_strategies[at : at + ACROSS] for at in range(0, len(shown_strategies), ACROSS)]
-    width = (WIDTH - LEFT) // min(max(len(shown_strategies), FEWEST), ACROSS) - BETWEEN
-    shown: list[alt.HConcatChart] = []
-    for where, group in groupby(gap_rows(evaluation), key=lambda row: row["where"]):
-        members = list(group)
-        baseline = [row for row in members if row["number"] == 0] if evaluation.against else []
-        for number, line in enumerate(lines):
-            panels = []
-            for at in line:
-                its_rows = [row for row in members if row["number"] == at]
-                panel = _panel(its_rows, baseline, first=at == line[0])
-                if not shown or len(lines) > 1:  # else it stands at the head of the column
-                    head = alt.Chart(alt.InlineData(values=[{"name": its_rows[0]["strategy"]}]))
-                    panel += head.mark_text(baseline="bottom", fontSize=11).encode(
-                        x=alt.value(width / 2), y=alt.value(-8), text="name:N"
-                    )
-                panels.append(panel.properties(width=width, height=HEIGHT))
-            whose = alt.TitleParams("" if number else where, anchor="start", frame="group", fontSize=12, offset=8)
-            shown.append(alt.hconcat(*panels, spacing=BETWEEN).properties(title=whose))
     first, second = caption(evaluation)
     title = alt.TitleParams(first, subtitle=second, subtitlePadding=4, offset=14)
-    return alt.vconcat(*shown, spacing=10).properties(title=title)
+    numbers = list(range(1, len(evaluation.against) + 1)) or [0]
+    width = (WIDTH - LEFT) // min(max(len(numbers), FEWEST), ACROSS) - BETWEEN
+    rows = panel_rows(gap_rows(evaluation), numbers)
+    layers = _layers([row["budget"] for row in rows], width, dashed=bool(evaluation.against))
+    # One chart that the library repeats: putting charts beside one another, each with data of its own, takes seconds.
+    panel = alt.layer(*layers, data=alt.InlineData(values=values_of(rows))).properties(width=width, height=HEIGHT)
+    line, place = alt.Row("line:O", header=None), alt.Column("place:O", header=None)
+    spacing = {"row": UNDER + (OVER if len(numbers) > ACROSS else NAME) + 16, "column": BETWEEN}
+    drawn = panel.facet(row=line, column=place, bounds="flush", spacing=spacing)
+    return drawn.resolve_axis(x="independent").properties(title=title)
 
 
 def save_figure(evaluation: Evaluation, path: Path) -> None:
@@ -118,24 +108,59 @@ def _row(where: str, number: int, strategy: str, summary: BudgetSummary | Row) -
     }
 
 
-def _panel(rows: Rows, baseline: Rows, *, first: bool) -> Drawn:
-    """A strategy's line and band, above the baseline's; the first panel of a line has the labels."""
+def panel_rows(rows: Rows, numbers: Sequence[int]) -> list[dict[str, Any]]:
+    """The rows of the strategies of these numbers, with their panel (`line`, `place`) and what is written above it.
+
+    `base` is what the evaluated strategy closes. A panel's first row has its `name`; that of a line's first panel says
+    what it is of: `whose`, or where names stand below it `over`.
+    """
+    lines = -(-len(numbers) // ACROSS)
+    found = []
+    for group, (where, members) in enumerate(groupby(rows, key=lambda row: row["where"])):
+        of = {(row["number"], row["budget"]): row for row in members}
+        budgets = sorted({budget for _, budget in of})
+        for at, number in enumerate(numbers):
+            line, place = divmod(at, ACROSS)
+            line += group * lines
+            named = line == 0 or lines > 1  # else it stands at the head of the column
+            for budget in budgets:
+                row, first = of[number, budget], budget == budgets[0]
+                words = where if first and at == 0 else ""
+                found.append(
+                    {
+                        "line": line,
+                        "place": place,
+                        "budget": budget,
+                        **{key: row[key] for key in ("gap", "low", "high")},
+                        "base": of[0, budget]["gap"],
+                        "name": row["strategy"] if first and named else "",
+                        "over": words if named else "",
+                        "whose": "" if named else words,
+                    }
+                )
+    return found
+
+
+def _layers(budgets: Sequence[float], width: int, *, dashed: bool) -> list[alt.Chart]:
+    """Of a panel: the levels, a strategy's band and line, the evaluated strategy's where it is another, the words."""
     import altair as alt
 
-    budgets = alt.Axis(values=sorted({row["budget"] for row in rows}), format="d", grid=False, labelFontSize=10)
-    shares = alt.Axis(format="%", values=TICKS, labels=first, ticks=first, domain=False, labelFontSize=10)
-    x = alt.X("budget:Q", title=None, scale=alt.Scale(type="log", base=2, nice=False, padding=6), axis=budgets)
+    across = alt.Axis(values=sorted(set(budgets)), format="d", grid=False, labelFontSize=10)
+    shares = alt.Axis(format="%", values=TICKS, domain=False, labelFontSize=10)
+    x = alt.X("budget:Q", title=None, scale=alt.Scale(type="log", base=2, nice=False, padding=6), axis=across)
     y: dict[str, Any] = {"title": None, "scale": alt.Scale(domain=[TICKS[0], TICKS[-1]], nice=False), "axis": shares}
     gap = alt.Y("gap:Q", **y)
-    base = alt.Chart(alt.InlineData(values=values_of(rows))).encode(x=x)
+    base = alt.Chart().encode(x=x)
     levels = alt.Chart(alt.InlineData(values=[{"gap": 0.0}, {"gap": 1.0}]))
-    layers = [
+    above = alt.Chart().mark_text(baseline="bottom", align="left", fontSize=12, fontWeight="bold")
+    name = alt.Chart().mark_text(baseline="bottom", fontSize=11)
+    return [
         levels.mark_rule(style="muted", strokeWidth=0.7).encode(y=gap),
         base.mark_area(clip=True, opacity=0.22, style="accent").encode(y=alt.Y("low:Q", **y), y2="high:Q"),
         base.mark_line(clip=True, style="accent").encode(y=gap),
         base.mark_point(clip=True, size=26, style="accent").encode(y=gap),
+        *([base.mark_line(clip=True, style="reference").encode(y=alt.Y("base:Q", **y))] if dashed else ()),
+        name.encode(x=alt.value(width / 2), y=alt.value(-NAME), text="name:N"),
+        above.encode(x=alt.value(0), y=alt.value(-NAME), text="whose:N"),
+        above.encode(x=alt.value(0), y=alt.value(-OVER), text="over:N"),
     ]
-    if baseline:
-        others = alt.Chart(alt.InlineData(values=values_of(baseline))).encode(x=x, y=gap)
-        layers.append(others.mark_line(clip=True, style="reference"))
-    return alt.layer(*layers)

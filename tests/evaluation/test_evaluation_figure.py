@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 from seedbench.evaluation import Evaluation
-from seedbench.evaluation.figure import HEIGHT, TICKS, caption, evaluation_figure, gap_rows, save_figure
+from seedbench.evaluation.figure import HEIGHT, TICKS, caption, evaluation_figure, gap_rows, panel_rows, save_figure
 
 pytest.importorskip("vl_convert")
 FULL, OTHERS = "full_trials", ["asha", "start_many"]
@@ -97,9 +98,8 @@ def test_one_strategy_on_one_table_is_one_panel_without_a_dashed_line(evaluation
     rows = tuple(row for row in evaluation.rows if (row.task, row.recipe) == ("sst2", "few"))
     alone = replace(evaluation, rows=tuple(replace(row, no_signal=False) for row in rows), against=())
     spec = evaluation_figure(alone).to_dict()
-    (line,) = spec["vconcat"]
-    (panel,) = line["hconcat"]
-    assert sum(layer["mark"]["type"] == "line" for layer in panel["layer"]) == 1
+    assert {(row["line"], row["place"]) for row in spec["datasets"][spec["data"]["name"]]} == {(0, 0)}
+    assert sum(layer["mark"]["type"] == "line" for layer in spec["spec"]["layer"]) == 1
     assert "Dashed" not in caption(alone)[1]
     save_figure(alone, tmp_path / "out.png")
     assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
@@ -108,8 +108,24 @@ def test_one_strategy_on_one_table_is_one_panel_without_a_dashed_line(evaluation
 def test_nine_strategies_take_two_lines(evaluation):
     silent = tuple(replace(row, no_signal=True) for row in evaluation.rows)  # one row of panels is enough
     many = replace(evaluation, rows=silent, against=evaluation.against[:1] * 9)
-    lines = evaluation_figure(many).to_dict()["vconcat"]
-    assert [len(line["hconcat"]) for line in lines] == [8, 1]
+    budgets = len(many.summary.budgets)
+    rows = panel_rows(gap_rows(many), range(1, 10))
+    assert Counter((row["line"], row["place"]) for row in rows) == {
+        **{(0, place): budgets for place in range(8)},
+        (1, 0): budgets,
+    }
+    words = [(row["over"], row["name"]) for row in rows if row["name"]]
+    assert words == [(gap_rows(many)[0]["where"], "asha"), *[("", "asha")] * 8]  # of a group, and of every panel
+    assert not any(row["whose"] for row in rows)
+
+
+def test_names_stand_above_the_first_line_alone_where_there_is_one_a_group(evaluation):
+    rows = panel_rows(gap_rows(evaluation), (1, 2))
+    wheres = list(dict.fromkeys(row["where"] for row in gap_rows(evaluation)))
+    assert [row["name"] for row in rows if row["name"]] == OTHERS
+    assert [row["over"] for row in rows if row["over"]] == wheres[:1]
+    assert [row["whose"] for row in rows if row["whose"]] == wheres[1:] and len(wheres) > 1
+    assert [row["line"] for row in rows] == sorted(row["line"] for row in rows)
 
 
 def test_what_a_budget_buys_is_one_picture_for_each_table(drawn, evaluation):

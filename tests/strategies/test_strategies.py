@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seedbench.strategies.extrapolation import Extrapolation
+from seedbench.strategies.extrapolation import Extrapolation, Shapes
 from seedbench.strategy import shipped
 from tests.curves import Curves, Kept, made, run, trained
 
@@ -188,17 +188,17 @@ def test_the_chance_of_a_straight_line():
     rule = Extrapolation(noise=0.12)
     shapes, score = np.array([[1.0, 0.75, 0.5]]), np.array([0.0, 0.1, 0.2])
     deviation = 0.12 * (35 / 12) ** 0.5
-    assert rule.chance(score, shapes, 0.4) == pytest.approx(0.5)
-    assert rule.chance(score, shapes, 0.4 - deviation) == pytest.approx(0.5 + 1 / (2 * 3**0.5))
-    assert rule.chance(score, shapes, 0.4 + deviation) == pytest.approx(0.5 - 1 / (2 * 3**0.5))
+    assert rule.chance(score, Shapes.of(shapes), 0.4) == pytest.approx(0.5)
+    assert rule.chance(score, Shapes.of(shapes), 0.4 - deviation) == pytest.approx(0.5 + 1 / (2 * 3**0.5))
+    assert rule.chance(score, Shapes.of(shapes), 0.4 + deviation) == pytest.approx(0.5 - 1 / (2 * 3**0.5))
 
 
 def test_the_chance_weights_the_shapes_by_how_well_they_fit():
     # The second shape fits exactly and ends at 0.4, the first does not: what counts is where the second ends.
     shapes, score = np.array([[1.0, 0.9, 0.2, 0.1], [1.0, 0.75, 0.5, 0.25]]), np.array([0.0, 0.1, 0.2, 0.3])
     rule = Extrapolation(noise=1e-6)
-    assert rule.chance(score, shapes, 0.39) > 0.99
-    assert rule.chance(score, shapes, 0.41) < 0.01
+    assert rule.chance(score, Shapes.of(shapes), 0.39) > 0.99
+    assert rule.chance(score, Shapes.of(shapes), 0.41) < 0.01
 
 
 @pytest.mark.parametrize("name", SHIPPED)

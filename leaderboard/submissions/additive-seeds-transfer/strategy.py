@@ -7,6 +7,7 @@ variances, weighted by the restricted likelihood of the scores seen (empirical B
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 from typing import ClassVar
 
@@ -61,24 +62,32 @@ class AdditiveSeeds:
     def expected_scores(self, grid: tuple[int, int], done: list[Trial]) -> np.ndarray:
         """From the trials done, what a new trial would score in each cell: [rows, columns]."""
         score = np.array([trial.best.score for trial in done])
-        rows = np.eye(grid[0])[[trial.weight_init_seed for trial in done]]  # [trials, rows], 1 where it is the trial's
-        columns = np.eye(grid[1])[[trial.data_order_seed for trial in done]]
-        ratios = np.array(list(product(self.ratios, repeat=2)))
-        row_ratio, column_ratio = ratios[:, :1, None], ratios[:, 1:, None]
-        covariance = row_ratio * (rows @ rows.T) + column_ratio * (columns @ columns.T) + np.eye(len(done))
-        inverse = np.linalg.inv(covariance)
-        precision = inverse.sum(axis=(1, 2))
-        level = (inverse @ score).sum(axis=1) / precision
-        residual = score - level[:, None]
-        pull = (inverse @ residual[..., None])[..., 0]  # [ratios, trials]
-        misfit = np.maximum((pull * residual).sum(axis=1), 1e-12)
+        row = np.array([trial.weight_init_seed for trial in done])
+        column = np.array([trial.data_order_seed for trial in done])
+        of_row, of_column = _pairs(tuple(self.ratios))  # [pairs, 1, 1]
+        covariance = of_row * (row[:, None] == row) + of_column * (column[:, None] == column) + np.eye(len(done))
+        both = np.ones((len(done), 2))
+        both[:, 0] = score
+        solved = np.linalg.solve(covariance, both)
+        scores, ones = solved[..., 0], solved[..., 1]  # by the inverse of each pair's covariance: [pairs, trials]
+        precision = ones.sum(axis=1)
+        level = scores.sum(axis=1) / precision
+        pull = scores - level[:, None] * ones
+        misfit = np.maximum((pull * (score - level[:, None])).sum(axis=1), 1e-12)
         log_likelihood = -(np.linalg.slogdet(covariance)[1] + np.log(precision) + (len(done) - 1) * np.log(misfit)) / 2
         weight = np.exp(log_likelihood - log_likelihood.max())
         weight /= weight.sum()
-        row_effect = (weight * ratios[:, 0]) @ pull @ rows
-        column_effect = (weight * ratios[:, 1]) @ pull @ columns
+        row_effect = np.bincount(row, (weight * of_row[:, 0, 0]) @ pull, grid[0])
+        column_effect = np.bincount(column, (weight * of_column[:, 0, 0]) @ pull, grid[1])
         expected: np.ndarray = weight @ level + row_effect[:, None] + column_effect
         return expected
+
+
+@lru_cache(maxsize=8)
+def _pairs(ratios: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Every pair of ratios, of the rows and of the columns: two arrays [pairs, 1, 1]."""
+    of_row, of_column = np.array(list(product(ratios, repeat=2))).T[..., None, None]
+    return of_row, of_column
 
 
 strategy = AdditiveSeeds()

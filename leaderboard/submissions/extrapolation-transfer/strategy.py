@@ -6,12 +6,46 @@ the power law, whose posterior needs no sampling: it is exact, but for a grid of
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import inf
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from seedbench import Campaign, Trial, check_number, ranked
+
+
+class Shapes(NamedTuple):
+    """Curves from the first of some checkpoints on, and what a regression on them needs, alike for all trials.
+
+    Attributes:
+        middle: [exponents], the mean of each shape over the checkpoints.
+        centred: [exponents, checkpoints], the shapes less that.
+        spread: [exponents], the sum of the squares of those.
+        variance: [exponents], of a final score, where the sum of the squares of the residuals is 1.
+        log_weight: [exponents], of a shape's marginal likelihood the part that no score changes.
+    """
+
+    middle: np.ndarray
+    centred: np.ndarray
+    spread: np.ndarray
+    variance: np.ndarray
+    log_weight: np.ndarray
+
+    @classmethod
+    def of(cls, shapes: np.ndarray) -> "Shapes":
+        """Of shapes [exponents, checkpoints]."""
+        count, middle = shapes.shape[1], shapes.mean(axis=1)
+        centred = shapes - middle[:, None]
+        spread = (centred**2).sum(axis=1)
+        return cls(middle, centred, spread, (1 + 1 / count + middle**2 / spread) / (count - 1), -np.log(spread) / 2)
+
+
+@lru_cache(maxsize=256)
+def shapes_of(steps: tuple[int, ...], count: int) -> Shapes:
+    """The power laws of training in so many steps, at the first `count` checkpoints."""
+    power = (np.array(steps) / steps[0]) ** -np.geomspace(0.1, 4, 12)[:, None]
+    return Shapes.of(((power - power[:, -1:]) / np.maximum(1 - power[:, -1:], 1e-9))[:, :count])
 
 
 @dataclass(frozen=True)
@@ -41,17 +75,14 @@ class Extrapolation:
         check_number("Extrapolation: noise", self.noise, above=0)
 
     def __call__(self, campaign: Campaign) -> Trial:
-        training = np.array(campaign.steps) / campaign.steps[0]
-        power = training ** -np.geomspace(0.1, 4, 12)[:, None]
-        shapes = (power - power[:, -1:]) / np.maximum(1 - power[:, -1:], 1e-9)  # [exponents, checkpoints]
         bar = -inf
         while campaign.remaining > 0 and campaign.unstarted:
             trial = campaign.start()
+            seen: list[float] = []
             while not trial.complete:
-                trial.advance()
-                seen = [checkpoint.score for checkpoint in trial.checkpoints]
+                seen.append(trial.advance().score)
                 if len(seen) >= max(3, self.points) and trial.best.score <= bar and not trial.complete:
-                    if self.chance(np.array(seen), shapes[:, : len(seen)], bar) < self.delta:
+                    if self.chance(np.array(seen), shapes_of(campaign.steps, len(seen)), bar) < self.delta:
                         break
             bar = max(bar, trial.best.score)
         # The pool is empty: what is left of the budget goes to the best of those stopped.
@@ -59,23 +90,22 @@ class Extrapolation:
         campaign.advance(stopped, campaign.checkpoints_per_trial)
         return ranked(campaign.trials)[0]
 
-    def chance(self, score: np.ndarray, shapes: np.ndarray, bar: float) -> float:
-        """Probability that a trial of this score [checkpoints] ends above the bar; shapes [exponents, checkpoints].
+    def chance(self, score: np.ndarray, shapes: Shapes, bar: float) -> float:
+        """Probability that a trial of this score [checkpoints] ends above the bar.
 
         For each shape a linear regression, and so Student's t; the shapes are weighted by their marginal likelihood.
         """
         from scipy.special import stdtr
 
-        count, middle = len(score), shapes.mean(axis=1)
-        spread = ((shapes - middle[:, None]) ** 2).sum(axis=1)
-        slope = (shapes - middle[:, None]) @ score / spread
-        final = score.mean() - slope * middle
-        misfit = ((score - final[:, None] - slope[:, None] * shapes) ** 2).sum(axis=1) + self.noise**2
-        freedom = count - 1  # two unknowns, and one for the prior of the noise
-        scale = np.sqrt(misfit / freedom * (1 + 1 / count + middle**2 / spread))
-        log_weight = -np.log(spread) / 2 - np.log(misfit) * freedom / 2
+        mean, freedom = score.sum() / len(score), len(score) - 1  # two unknowns, and one for the prior of the noise
+        deviation = score - mean
+        slope = shapes.centred @ deviation / shapes.spread
+        final = mean - slope * shapes.middle
+        misfit = ((deviation - slope[:, None] * shapes.centred) ** 2).sum(axis=1) + self.noise**2
+        log_weight = shapes.log_weight - np.log(misfit) * (freedom / 2)
         weight = np.exp(log_weight - log_weight.max())
-        return float(weight @ stdtr(freedom, (final - bar) / scale) / weight.sum())
+        at = (final - bar) / np.sqrt(misfit * shapes.variance)
+        return float(weight @ stdtr(freedom, at) / weight.sum())
 
 
 strategy = Extrapolation()

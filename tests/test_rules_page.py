@@ -55,19 +55,24 @@ def test_a_rule_measured_again_is_the_same(measured, name):
 
 def test_what_readme_and_changelog_say_of_patient_halving(measured):
     (rule,) = (one for one in measured.rules if one.label == "patient_halving")
-    where_all_learn, silent = "sst2/few128-5-epochs-lr3e-4", "cola/few1024-3-epochs-lr3e-4"
-    assert [table.name for table in measured.tables if not table.signal and table.protocol != "dodge2020"] == [silent]
-    assert [cell.difference > 0 for cell in rule.tables[silent] if cell.budget > 2] == [False, False, True]
-    others = rule.tables.keys() - {where_all_learn, silent}
-    cells = [cell for name in others for cell in rule.tables[name]]
-    assert min(cell.difference for cell in cells) >= 0
-    from_8 = [cell.multiplier for cell in cells if cell.budget >= 8]
-    assert min(from_8) > 1.1 and max(from_8) < 4.0
-    worth = [(cell.budget, f"{cell.multiplier:.1f}") for cell in rule.tables[where_all_learn]]
-    assert worth == [(2, "1.0"), (4, "0.9"), (8, "0.8"), (16, "1.3")]
+    tables = {table.name: table for table in measured.tables}
+    lower = {name: min(cell.difference for cell in rule.tables[name]) for name in tables}
+    lower = {name: least for name, least in lower.items() if least < 0}
+    cola = {name for name in lower if name.startswith("cola/few1024-")}
+    assert len(tables) == 19 and len(lower) == 6 and len(cola) == 3
+    assert -0.0115 < min(lower[name] for name in cola) < -0.0105
+    others = lower.keys() - cola
+    assert min(lower[name] for name in others) > -0.002
+    of_name = {f"{table.task}/{table.recipe}": table for table in load_trials().tables}
+    assert {of_name[name].task for name in others} == {"sst2"}
+    assert max(np.count_nonzero(of_name[name].diverged) for name in others) == 1
+    multipliers = [cell.multiplier for name in lower for cell in rule.tables[name] if cell.multiplier is not None]
+    assert f"{min(multipliers):.1f}" == "0.3"
+    from_8 = [cell.multiplier for name in tables.keys() - lower for cell in rule.tables[name] if cell.budget >= 8]
+    assert (f"{min(from_8):.1f}", f"{max(from_8):.1f}") == ("1.0", "4.0")
     marked = [cell for cells in rule.tables.values() for cell in cells if cell.p is not None and cell.p < 0.05]
     assert marked == []
-    assert len(measured.tables) == 14 and len({*rule.tables} & {*DEVELOPED_ON[OWN]}) == 9
+    assert len({*rule.tables} & {*DEVELOPED_ON[OWN]}) == 9
 
 
 def test_the_mean_where_trials_fail_is_over_tables_with_signal(measured):
@@ -82,10 +87,11 @@ def test_rules_said_to_be_baselines_are(measured):
     by_label = {rule.label: rule for rule in measured.rules}
     signal = [table.name for table in measured.tables if table.signal]
 
-    def won(label: str) -> list[Cell]:
-        return [cell for name in signal for cell in by_label[label].tables[name] if cell.budget in BUDGETS]
+    def won(label: str, on: list[str] = signal) -> list[Cell]:
+        return [cell for name in on for cell in by_label[label].tables[name] if cell.budget in BUDGETS]
 
-    assert max(cell.difference for cell in won("last_checkpoint")) <= 0
+    learnt = [name for name in signal if not name.startswith("cola/few1024-")]  # there most scores are 0 or near it
+    assert max(cell.difference for cell in won("last_checkpoint", learnt)) <= 0
     assert sum(cell.difference for cell in won("race")) / len(won("race")) < 0.001
 
 

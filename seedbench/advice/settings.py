@@ -24,7 +24,7 @@ from seedbench.trialset import Selection
 #: Settings that are run on all replicates, those with the same campaigns counted once.
 FOLLOWED = 4
 #: All are run on few replicates first: so many campaigns of each on all tables together, and no more than 50 a table;
-FIRST = 200
+FIRST = 120
 #: or on one of so many replicates, where that is more; and on no fewer than these.
 ONE_OF = 20
 FEWEST = 10

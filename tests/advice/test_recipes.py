@@ -180,7 +180,7 @@ def test_trials_are_counted_of_the_tables_where_it_is_known_how_many_fail():
     )
 
 
-def test_the_bundled_set_has_two_pairs_that_differ_in_one_fault_alone():
+def test_the_bundled_set_has_three_pairs_that_differ_in_one_fault_alone():
     """What the words say of them, counted apart from them; the other pairs differ in two fields or in three."""
     tables = load_trials().tables
     differing = {
@@ -189,34 +189,43 @@ def test_the_bundled_set_has_two_pairs_that_differ_in_one_fault_alone():
         if (one.model, one.task) == (other.model, other.task)
     }
     alone = {names: fields for names, fields in differing.items() if len(fields) == 1 and fields & {*FAULTS}}
-    without, corrected = "few64-5-epochs-no-bias-correction-lr4e-4", "few64-5-epochs-lr4e-4"
-    without128, corrected128 = "few128-5-epochs-no-bias-correction-lr3e-4", "few128-5-epochs-lr3e-4"
-    twins = [(without, corrected), (without128, corrected128)]
+    few64, few128, few256 = "few64-5-epochs-lr4e-4", "few128-5-epochs-lr3e-4", "few256-3-epochs-lr2e-4"
+    of = {name: name.replace("-lr", "-no-bias-correction-lr") for name in (few64, few128, few256)}
+    twins = [(faulty, mended) for mended, faulty in of.items()]
     assert alone == dict.fromkeys([*twins, *(twin[::-1] for twin in twins)], {"bias_correction"})
     pairs = recipe_pairs(tables, tables, "held-out-2", 8)
     told = {
         (pair.faulty, pair.mended): (
             pair.scored_on,
             len(pair.fields),
-            pair.diverged[0] > 0.6,
-            *(low > 0 for low in (pair.one_low, pair.best_low, pair.one_to_best_low)),
+            "".join("-+"[low > 0] for low in (pair.one_low, pair.best_low, pair.one_to_best_low)),
         )
         for pair in pairs
     }
-    few64, few128 = "few64-5-epochs-no-bias-correction-lr3e-4", "few128-5-epochs-no-bias-correction-lr2e-4"
+    other64, other128 = "few64-5-epochs-no-bias-correction-lr3e-4", "few128-5-epochs-no-bias-correction-lr2e-4"
+    other256, cola = "few256-3-epochs-no-bias-correction-lr1e-4", "few1024-3-epochs-no-bias-correction-lr1e-4"
     assert told == {
-        (without, corrected): ("test", 1, True, True, True, True),
-        (without128, corrected128): ("test", 1, True, True, True, True),
-        (few64, corrected): ("test", 2, False, True, True, False),
-        (few128, corrected128): ("test", 2, False, True, True, True),
-        (corrected, "few64-all"): ("dev", 2, False, False, False, False),
-        (corrected128, "few128-all"): ("dev", 2, False, False, False, False),
-        (few64, "few64-all"): ("dev", 3, False, False, False, False),
-        (without, "few64-all"): ("dev", 3, True, True, True, False),
-        (few128, "few128-all"): ("dev", 3, False, True, False, False),
-        (without128, "few128-all"): ("dev", 3, True, True, True, False),
+        **dict.fromkeys(twins, ("test", 1, "+++")),
+        (other64, few64): ("test", 2, "++-"),
+        (other128, few128): ("test", 2, "+++"),
+        (other256, few256): ("test", 2, "+++"),
+        (cola, "few1024-3-epochs-lr2e-4"): ("test", 2, "+++"),
+        (cola, "few1024-3-epochs-lr3e-4"): ("test", 2, "++-"),
+        (few64, "few64-all"): ("dev", 2, "---"),
+        (few128, "few128-all"): ("dev", 2, "---"),
+        (few256, "few256-all"): ("dev", 2, "++-"),
+        (other256, "few256-all"): ("dev", 2, "+++"),
+        (other64, "few64-all"): ("dev", 3, "---"),
+        (of[few64], "few64-all"): ("dev", 3, "++-"),
+        (other128, "few128-all"): ("dev", 3, "+--"),
+        (of[few128], "few128-all"): ("dev", 3, "++-"),
+        (of[few256], "few256-all"): ("dev", 3, "+++"),
     }
-    assert all(pair.diverged[1] == 0 and pair.steps == (2 if pair.mended.endswith("-all") else 1) for pair in pairs)
+    for pair in pairs:
+        assert (pair.diverged[1] == 0) == (pair.task != "cola")
+        assert pair.steps == pytest.approx({"few256-all": 5 / 3}.get(pair.mended, 2 if "-all" in pair.mended else 1))
+    fails = {pair.faulty: round(144 * pair.diverged[0]) for pair in pairs if len(pair.fields) == 1}
+    assert fails == {of[few64]: 96, of[few128]: 94, of[few256]: 26}
 
 
 def test_training_examples_of_a_recipe_that_takes_all():

@@ -29,7 +29,7 @@ from runners.engines.packing import Layout, batch_layout
 from runners.engines.reference import finetune
 from runners.engines.stacked import StackedEngine
 from runners.errors import RunnerError
-from runners.options import check_device
+from runners.options import check_device, reporting
 from runners.provenance import device_name
 from runners.trial_log import Cell
 from seedbench.commands import count, open_console, run
@@ -231,14 +231,11 @@ def main(
 ) -> None:
     """Compare the stacked engine with the CPU's reference on a card, then time it against its floor and a Trainer."""
     console, names = open_console(stderr=True), tasks.split(",")
-    try:
+    with reporting():
         for task in names:
             if task not in LENGTHS:
                 raise RunnerError(f"--tasks {tasks!r}: expected some of {', '.join(LENGTHS)}, found {task!r}")
         check_device(device)
-    except RunnerError as error:
-        console.print(f"error: {error}", style="red", soft_wrap=True, highlight=False)
-        raise typer.Exit(2) from None
     model = made_up_model(hidden, layers)
     found: dict[str, Any] = {
         "device": device_name(device),

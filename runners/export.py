@@ -18,11 +18,10 @@ from rich.progress import track
 
 from runners.compact import SUFFIX, Splits, read_compact, write_compact
 from runners.errors import RunnerError
-from runners.options import APPEND
+from runners.options import APPEND, reporting
 from runners.trial_log import TrialLog, read_log
 from seedbench import metrics
 from seedbench.commands import open_console, run
-from seedbench.errors import SeedbenchError
 from seedbench.tasks import TASKS
 from seedbench.text import counted
 from seedbench.trialset import (
@@ -271,7 +270,7 @@ def main(
 ) -> None:
     """Turn trial logs into a trial set, or into a few small files that become the same trial set elsewhere."""
     console = open_console(stderr=True)
-    try:
+    with reporting():
         if compact and (steps or logits or append_ or name or version):
             raise RunnerError("--compact: leaves steps and logits behind, and names nothing; give it alone")
         if not compact and not append_ and not (name and version):
@@ -293,9 +292,6 @@ def main(
             digest = append(splits, out, name=name, version=version)
         else:
             digest = write_trials(out, splits, name=name or "", version=version or "")
-    except (RunnerError, SeedbenchError, OSError) as error:
-        console.print(f"error: {error}", style="red", soft_wrap=True, highlight=False)
-        raise typer.Exit(2) from None
     for table in load_trials(out).tables:
         checkpoints = counted(table.num_checkpoints, "checkpoint")
         console.print(f"{table.name}: {counted(table.num_trials, 'trial')} × {checkpoints}", soft_wrap=True)

@@ -1,14 +1,17 @@
-"""Options that several commands share: ``model: Annotated[str | None, MODEL] = None``; a device is checked, too."""
+"""What several commands share: options (``model: Annotated[str | None, MODEL] = None``), and how a refusal ends."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import typer
 
 from runners.data.recipe import RECIPES
 from runners.errors import RunnerError
-from seedbench.commands import count, natural
+from seedbench.commands import count, natural, open_console
+from seedbench.errors import SeedbenchError
 from seedbench.text import counted
 
 MODEL = typer.Option(metavar="DIR|HUB_ID", help="A transformers folder or Hub name.")
@@ -23,6 +26,30 @@ DEVICES = typer.Option(metavar="DEVICE", help="cpu, cuda:0, …; repeat for more
 WORKERS = typer.Option(metavar="N", parser=count, help="Processes per device.")
 THREADS = typer.Option(metavar="N", parser=natural, help="CPU threads of each process; 0: torch's default.")
 APPEND = typer.Option("--append", help="Add the new trials to the set that is there.")
+
+RESUMABLE = "finished trials are kept, run the same command again to go on"
+
+
+@contextmanager
+def reporting(interrupted: str = "") -> Iterator[None]:
+    """Ends a command with exit code 2 and one line on stderr for what a user can cause, as a full disk is.
+
+    Args:
+        interrupted: what is said of what was done before somebody interrupted it, and how to go on.
+    """
+    console = open_console(stderr=True)
+    try:
+        yield
+    except (RunnerError, SeedbenchError, OSError) as error:
+        if frames := getattr(error, "frames", ""):
+            console.print(frames, soft_wrap=True, highlight=False)
+        console.print(f"error: {error}", style="red", soft_wrap=True, highlight=False)
+        raise typer.Exit(2) from None
+    except KeyboardInterrupt:
+        if not interrupted:
+            raise
+        console.print(f"interrupted; {interrupted}")
+        raise typer.Exit(130) from None
 
 
 def check_device(name: str, *, here: bool = True) -> None:

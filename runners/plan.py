@@ -14,8 +14,7 @@ from rich.table import Table
 
 from runners.data.glue import train_size
 from runners.data.recipe import validation_steps
-from runners.errors import RunnerError
-from runners.options import GLUE, MODEL_NAME
+from runners.options import GLUE, MODEL_NAME, reporting
 from runners.plan_file import PlanError, PlannedTable, load_plan
 from runners.table import TableSpec
 from runners.trial_log import Cell, read_record
@@ -196,7 +195,7 @@ def main(
 ) -> None:
     """What a plan will take: its trials, steps and device hours, by rates that are given or measured."""
     console = open_console()
-    try:
+    with reporting():
         by_rates = {"--until": until is not None, "--trials-per-hour": trials_per_hour}
         if card is not None and (given := [name for name, there in by_rates.items() if there]):
             raise PlanError(f"{given[0]}: goes by measured rates, and --card computes the hours; give one of them")
@@ -210,9 +209,6 @@ def main(
             reached = zip(tables, columns_by(tables, until), strict=True)
             parts = [f"{done} of {of} columns of {table.name}" for table, (done, of) in reached]
             console.print(f"in {until:g} s of one device, start-up not counted: {', '.join(parts)}", soft_wrap=True)
-    except (RunnerError, OSError) as error:
-        open_console(stderr=True).print(f"error: {error}", style="red", soft_wrap=True, highlight=False)
-        raise typer.Exit(2) from None
 
 
 if __name__ == "__main__":

@@ -7,8 +7,7 @@ same command is given again.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,7 +17,6 @@ from rich.console import Console
 from rich.live import Live
 
 from runners.data.dataset import dataset_of
-from runners.errors import RunnerError
 from runners.export import trial_row
 from runners.options import (
     CHANGES,
@@ -29,10 +27,12 @@ from runners.options import (
     MODEL,
     MODEL_NAME,
     RECIPE,
+    RESUMABLE,
     STACK,
     THREADS,
     WORKERS,
     check_device,
+    reporting,
 )
 from runners.pilot_runs import OfPilots, not_run, record
 from runners.pilots import results_file
@@ -49,7 +49,6 @@ from runners.table import (
 from runners.trial_log import Cell, check_writable, read_log
 from runners.workers import Block, Pace, SweepError, run_blocks
 from seedbench.commands import open_console, positive, run
-from seedbench.errors import SeedbenchError
 from seedbench.tasks import TASKS
 from seedbench.text import counted
 
@@ -125,19 +124,6 @@ def blocks_of(tables: Sequence[PlannedTable], console: Console) -> tuple[list[Bl
 
 
 # ---- the command ---------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def resumable(console: Console) -> Iterator[None]:
-    """Ends a command that fills a folder of logs: what a user can cause is one line, and an interruption says so."""
-    try:
-        yield
-    except (RunnerError, SeedbenchError, OSError) as error:
-        console.print(f"error: {error}", style="red", soft_wrap=True, highlight=False)
-        raise typer.Exit(2) from None
-    except KeyboardInterrupt:
-        console.print("interrupted; finished trials are kept, run the same command again to go on")
-        raise typer.Exit(130) from None
 
 
 def devices_of(given: Sequence[str] | None, workers: int) -> list[str]:
@@ -220,7 +206,7 @@ def main(
     The grid is described by --model, --task, --recipe and the two kinds of seeds, or a plan file has one or several.
     """
     began, console = time.monotonic(), open_console(stderr=True)
-    with resumable(console):
+    with reporting(RESUMABLE):
         described = {
             "--task": task,
             "--recipe": recipe,

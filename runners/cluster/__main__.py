@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import sleep
@@ -18,13 +17,23 @@ from runners.cluster.rounds import ClusterError, drive, look, register, send_rou
 from runners.cluster.sbatch import slurm_parameters
 from runners.cluster.show import overview, print_failures, watching
 from runners.cluster.state import Options, cluster_folder, locked, read_state, write_state
-from runners.errors import RunnerError
-from runners.options import APPEND, CHANGES, COMPILED, DATA_ORDER_SEEDS, GLUE, MODEL, MODEL_NAME, RECIPE, STACK
+from runners.options import (
+    APPEND,
+    CHANGES,
+    COMPILED,
+    DATA_ORDER_SEEDS,
+    GLUE,
+    MODEL,
+    MODEL_NAME,
+    RECIPE,
+    RESUMABLE,
+    STACK,
+    reporting,
+)
 from runners.plan import estimate, parse_rates, with_rates
 from runners.plan_file import PlannedTable, load_plan
 from runners.table import grid, table_spec
 from seedbench.commands import application, count, natural, open_console, positive, run
-from seedbench.errors import SeedbenchError
 from seedbench.tasks import TASKS
 
 app = application("Fill seed grids on a cluster, or with several jobs on this machine.")
@@ -37,18 +46,6 @@ Poll = Annotated[
         "--poll", metavar="SECONDS", parser=positive, help="Seconds between two looks; default: SLURM 30, else 1."
     ),
 ]
-
-
-@contextmanager
-def _reporting(interrupted: str) -> Iterator[None]:
-    try:
-        yield
-    except (RunnerError, SeedbenchError, OSError) as error:
-        console.print(f"error: {error}", style="red", soft_wrap=True, highlight=False)
-        raise typer.Exit(2) from None
-    except KeyboardInterrupt:
-        console.print(f"interrupted; {interrupted}")
-        raise typer.Exit(130) from None
 
 
 @app.command()
@@ -114,7 +111,7 @@ def submit(
     poll: Poll = None,
 ) -> None:
     """Send what has no log yet, in blocks; local jobs are waited for. Run the same command again to go on."""
-    with _reporting("finished trials are kept, run the same command again to go on"):
+    with reporting(RESUMABLE):
         named = {"partition": partition, "account": account, "gres": gres, "time": time, "mem": mem}
         check_executor(executor, {**named, "slurm": slurm}, poll)
         out = out.resolve()
@@ -200,7 +197,7 @@ def status(
     poll: Poll = None,
 ) -> None:
     """Show how many trials are done, running, pending, failed; changes nothing."""
-    with _reporting("the jobs go on"):
+    with reporting("the jobs go on"):
         out = _known(out)
         view = look(out, read_state(out))
         if not watch:
@@ -230,7 +227,7 @@ def collect(
     poll: Poll = None,
 ) -> None:
     """Wait until every trial is done, sending lost blocks again; then, if asked, export the logs as a trial set."""
-    with _reporting("the jobs go on; run the same command again"):
+    with reporting("the jobs go on; run the same command again"):
         check_export(trial_set, name, version, append)  # before hours of waiting
         _wait(_known(out), poll)
     if trial_set is not None:
@@ -240,7 +237,7 @@ def collect(
 @app.command()
 def cancel(out: Out) -> None:
     """End all jobs; finished trials are kept, submit sends the rest again."""
-    with _reporting("run the same command again"):
+    with reporting("run the same command again"):
         out = _known(out)
         with locked(out) as state:
             view = look(out, state)

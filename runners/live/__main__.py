@@ -14,16 +14,15 @@ from rich.console import Console
 
 from runners.block import BlockRunner
 from runners.data.recipe import validation_steps
-from runners.errors import RunnerError
 from runners.live.campaign_file import open_folder
 from runners.live.folder import check_model, write_model, write_report
 from runners.live.report import Report, make_report, text
 from runners.live.trials import GlueTrainings, LiveTrials
-from runners.options import CHANGES, GLUE, MODEL, MODEL_NAME, RECIPE, check_device
+from runners.options import CHANGES, GLUE, MODEL, MODEL_NAME, RECIPE, check_device, reporting
 from runners.table import TableSpec, table_spec
 from runners.trial_log import Cell
 from seedbench.commands import count, natural, open_console, run
-from seedbench.errors import LiveError, SeedbenchError
+from seedbench.errors import LiveError
 from seedbench.files import new_folder, remove_folder
 from seedbench.live import Interruption, LiveProgress, Session, parse_grid, train_for
 from seedbench.strategy import Strategy, load_strategy, refuse_oracle
@@ -169,7 +168,7 @@ def main(
     import torch
 
     console = open_console(stderr=True)
-    try:
+    with reporting("the trials are kept, run the same command again to go on"):
         loaded = load_strategy(strategy)
         spec = table_spec(
             model=model,
@@ -195,14 +194,6 @@ def main(
             in_memory=in_memory,
             trials=trials,
         )
-    except (RunnerError, SeedbenchError, OSError) as error:
-        if frames := getattr(error, "frames", ""):
-            console.print(frames, soft_wrap=True, highlight=False)
-        console.print(f"error: {error}", style="red", soft_wrap=True, highlight=False)
-        raise typer.Exit(2) from None
-    except KeyboardInterrupt:
-        console.print("interrupted; the trials are kept, run the same command again to go on")
-        raise typer.Exit(130) from None
     typer.echo(text(report), nl=False)
     console.print(f"{out}: the kept checkpoint, its card and this report", soft_wrap=True, highlight=False)
 

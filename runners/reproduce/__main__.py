@@ -19,9 +19,9 @@ from rich.console import Console
 from runners.block import IDENTITY, BlockRunner
 from runners.data.recipe import Recipe
 from runners.errors import RunnerError
-from runners.options import COMPILED, DEVICES, GLUE, STACK, THREADS, WORKERS
+from runners.options import COMPILED, DEVICES, GLUE, RESUMABLE, STACK, THREADS, WORKERS, reporting
 from runners.reproduce.differences import PROVENANCE, compare, keep, kept_in, report
-from runners.sweep import devices_of, resumable, sweep
+from runners.sweep import devices_of, sweep
 from runners.table import TableSpec
 from runners.trial_log import Cell, TrialLog, read_log
 from seedbench.commands import count, natural, open_console, run
@@ -232,7 +232,7 @@ def main(
 ) -> None:
     """Train recorded trials again and compare them with the record; run the same command again to go on."""
     console = open_console(stderr=True)
-    with resumable(console):
+    with reporting(RESUMABLE):
         devices = devices_of(device, workers)
         read_manifest(trials)  # a folder, and no dataset of the Hub
         tables = load_trials(trials, predictions=True).select(model_name or (), task or (), recipe or ()).tables

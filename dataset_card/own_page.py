@@ -104,9 +104,10 @@ def limit(measured: Measured) -> str:
     at_32 = any(cell.budget == 32 for of in measured.limit.tables.values() for cell in of)
     return (
         "## How much of the limit\n\n"
-        f"`{OWN}` beside the same rule, told after a fifth of training which trials will fail "
-        f"(`dataset_card/own.py`): {measured.own_replicates} campaigns each. No rule can know it. A share is of the "
-        "points above best-of-n, summed over budgets; none is given where being told wins nothing.\n\n"
+        f"`{OWN}` beside the same rule, told after a fifth of training which trials will fail, or are reported by the "
+        f"scores of one that does (`dataset_card/own.py`): {measured.own_replicates} campaigns each. No rule can know "
+        "it. A share is of the points above best-of-n, summed over budgets: below 0 where the rule is below best-of-n; "
+        "none is given where being told wins nothing.\n\n"
         f"| table | of its trials fail | {' | '.join(map(str, BUDGETS))} | mean × | share of the points |\n"
         "|---|---|" + "---|" * (len(BUDGETS) + 2) + "\n" + "\n".join(lines) + "\n\n"
         f"Over these tables the rule's mean is {mean_multiplier(ours):.2f}, the limit's {mean_multiplier(told):.2f}. "

@@ -189,6 +189,17 @@ def test_the_readme_has_each_scored_table_as_it_is():
         assert table.num_trials == 144
         lines.append(f"| {' | '.join(cells)} |")
     assert "\n".join(lines) in README
+    known = {
+        recipe: [
+            f"{50 * (row.gap_closed_high - row.gap_closed_low):.0f}" for row in recorded.rows if row.recipe == recipe
+        ]
+        for recipe in ("few1024-3-epochs-no-bias-correction-lr1e-4", "few1024-3-epochs-lr2e-4")
+    }
+    (one, other) = [(min(widths, key=int), max(widths, key=int)) for widths in known.values()]
+    assert (
+        f"what best-of-n closes of the gap is known to within {one[0]} to {one[1]} points in one of the others, "
+        f"{other[0]} to {other[1]} in the other."
+    ) in " ".join(README.split())
 
 
 def test_what_the_readme_says_of_the_cold_board_is_on_it():

@@ -42,9 +42,9 @@ from seedbench.trialset import Selection, TrialSet, TrialTable, resolve_trials
 T = TypeVar("T")
 
 #: Campaigns of each setting over all tables, whose mean an advice is of, for an answer in seconds.
-CAMPAIGNS = 1800
+CAMPAIGNS = 2000
 #: Of each on one table, at least and at most: with fewer, intervals are wider than they need be.
-CAMPAIGNS_OF_TABLE = (100, 500)
+CAMPAIGNS_OF_TABLE = (200, 500)
 #: Of best-of-n: where it has intervals of its own, to say how many full trials a score needs.
 SIZES = (1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64)
 
@@ -83,8 +83,8 @@ def advise(
             Of more than four, only those that do best on few of the replicates are run on all.
         progress: called with the campaigns done so far and their total.
         **options: `revision`, `models`, `tasks`, `recipes`: which of the trials; `replicates`, `seed`, `protocol`,
-            `processes`, `time_limit`: how they are replayed; where no number of replicates is given, from 500 on three
-            tables or fewer to 100 on eighteen or more. See `seedbench.replay.ReplayKeywords`.
+            `processes`, `time_limit`: how they are replayed; where no number of replicates is given, from 500 on four
+            tables or fewer to 200 on ten or more. See `seedbench.replay.ReplayKeywords`.
 
     Raises:
         SelectionError: a number that breaks its rule; a situation that no table has; a budget for which no table has

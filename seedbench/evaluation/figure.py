@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from seedbench import display
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 WIDTH = 860  # pixels, of all panels beside one another and what stands left of them
 LEFT, BETWEEN, HEIGHT = 60, 12, 96
 FEWEST, ACROSS = 4, 8  # panels that a line has room for
-NAME, OVER, UNDER = 8, 28, 24  # above a panel: a strategy's name, what a line of panels is of; below: its axis
+OVER, LINE, LETTER = 8, 13, 5.5  # from a panel to the words above it; their lines and letters
+ABOVE, BELOW = 24, 24  # of a panel: what its row is of, without names; its axis
 TICKS = (-0.5, 0.0, 0.5, 1.0, 1.5)  # of the gap closed; what lies beyond the ends is cut
 
 
@@ -39,13 +41,19 @@ def evaluation_figure(evaluation: Evaluation) -> alt.TopLevelMixin:
     title = alt.TitleParams(first, subtitle=second, subtitlePadding=4, offset=14)
     numbers = list(range(1, len(evaluation.against) + 1)) or [0]
     width = (WIDTH - LEFT) // min(max(len(numbers), FEWEST), ACROSS) - BETWEEN
-    rows = panel_rows(gap_rows(evaluation), numbers)
-    layers = _layers([row["budget"] for row in rows], width, dashed=bool(evaluation.against))
+    rows = panel_rows(gap_rows(evaluation), numbers, int(width / LETTER))
+    lines = max((len(row["name"]) for row in rows), default=1)
+    above = ABOVE + (LINE * lines + OVER if len(numbers) > ACROSS else 0)
     # One chart that the library repeats: putting charts beside one another, each with data of its own, takes seconds.
-    panel = alt.layer(*layers, data=alt.InlineData(values=values_of(rows))).properties(width=width, height=HEIGHT)
-    line, place = alt.Row("line:O", header=None), alt.Column("place:O", header=None)
-    spacing = {"row": UNDER + (OVER if len(numbers) > ACROSS else NAME) + 16, "column": BETWEEN}
-    drawn = panel.facet(row=line, column=place, bounds="flush", spacing=spacing)
+    panel = alt.layer(
+        *_layers(rows, width, lines, dashed=bool(evaluation.against)), data=alt.InlineData(values=values_of(rows))
+    )
+    drawn = panel.properties(width=width, height=HEIGHT).facet(
+        row=alt.Row("panel_row:O", header=None),
+        column=alt.Column("panel_column:O", header=None),
+        bounds="flush",
+        spacing={"row": BELOW + above, "column": BETWEEN},
+    )
     return drawn.resolve_axis(x="independent").properties(title=title)
 
 
@@ -108,59 +116,79 @@ def _row(where: str, number: int, strategy: str, summary: BudgetSummary | Row) -
     }
 
 
-def panel_rows(rows: Rows, numbers: Sequence[int]) -> list[dict[str, Any]]:
-    """The rows of the strategies of these numbers, with their panel (`line`, `place`) and what is written above it.
+def panel_rows(rows: Rows, numbers: Sequence[int], letters: int) -> list[dict[str, Any]]:
+    """The rows of the strategies of these numbers, each with its panel, counted from 0, and what is written above that.
 
-    `base` is what the evaluated strategy closes. A panel's first row has its `name`; that of a line's first panel says
-    what it is of: `whose`, or where names stand below it `over`.
+    `evaluated_gap` is what the evaluated strategy closes there. A panel's first row has the strategy's `name`, as lines
+    of so many letters, and that of the first panel of a row what the row is of: `heading`, or `heading_over_names`.
     """
-    lines = -(-len(numbers) // ACROSS)
     found = []
-    for group, (where, members) in enumerate(groupby(rows, key=lambda row: row["where"])):
-        of = {(row["number"], row["budget"]): row for row in members}
-        budgets = sorted({budget for _, budget in of})
+    by_where = groupby(rows, key=lambda row: row["where"])
+    per_where = -(-len(numbers) // ACROSS)  # rows of panels
+    for group, (where, members) in enumerate(by_where):
+        of_where = list(members)
+        evaluated = {row["budget"]: row["gap"] for row in of_where if row["number"] == 0}
         for at, number in enumerate(numbers):
-            line, place = divmod(at, ACROSS)
-            line += group * lines
-            named = line == 0 or lines > 1  # else it stands at the head of the column
-            for budget in budgets:
-                row, first = of[number, budget], budget == budgets[0]
-                words = where if first and at == 0 else ""
+            down, along = divmod(at, ACROSS)
+            panel_row = group * per_where + down
+            named = panel_row == 0 or per_where > 1  # else it stands at the head of the column
+            for nth, row in enumerate(row for row in of_where if row["number"] == number):
+                heading = where if nth == at == 0 else ""
+                name = row["strategy"] if nth == 0 and named else ""
                 found.append(
                     {
-                        "line": line,
-                        "place": place,
-                        "budget": budget,
-                        **{key: row[key] for key in ("gap", "low", "high")},
-                        "base": of[0, budget]["gap"],
-                        "name": row["strategy"] if first and named else "",
-                        "over": words if named else "",
-                        "whose": "" if named else words,
+                        "panel_row": panel_row,
+                        "panel_column": along,
+                        **{key: row[key] for key in ("budget", "gap", "low", "high")},
+                        "evaluated_gap": evaluated.get(row["budget"]),
+                        "name": _lines(name, letters),
+                        "heading": "" if named else heading,
+                        "heading_over_names": heading if named else "",
                     }
                 )
     return found
 
 
-def _layers(budgets: Sequence[float], width: int, *, dashed: bool) -> list[alt.Chart]:
-    """Of a panel: the levels, a strategy's band and line, the evaluated strategy's where it is another, the words."""
+def _lines(name: str, letters: int) -> list[str]:
+    """A strategy's name, its parameters below it where both are longer than a line."""
+    if len(name) <= letters:
+        return [name] if name else []
+    bare, bracket, parameters = name.partition("(")
+    return [*wrap(bare, letters), *wrap(bracket + parameters, letters)]
+
+
+def _layers(rows: Rows, width: int, lines: int, *, dashed: bool) -> list[alt.Chart]:
+    """Of a panel: the levels, a strategy's band and line, the evaluated strategy's where it is another, the words.
+
+    Both axes are the same for all panels, so that a table without the largest budget has room at its right.
+    """
     import altair as alt
 
-    across = alt.Axis(values=sorted(set(budgets)), format="d", grid=False, labelFontSize=10)
+    across = alt.Axis(values=sorted({row["budget"] for row in rows}), format="d", grid=False, labelFontSize=10)
     shares = alt.Axis(format="%", values=TICKS, domain=False, labelFontSize=10)
     x = alt.X("budget:Q", title=None, scale=alt.Scale(type="log", base=2, nice=False, padding=6), axis=across)
     y: dict[str, Any] = {"title": None, "scale": alt.Scale(domain=[TICKS[0], TICKS[-1]], nice=False), "axis": shares}
     gap = alt.Y("gap:Q", **y)
-    base = alt.Chart().encode(x=x)
+    curve = alt.Chart().encode(x=x)
     levels = alt.Chart(alt.InlineData(values=[{"gap": 0.0}, {"gap": 1.0}]))
-    above = alt.Chart().mark_text(baseline="bottom", align="left", fontSize=12, fontWeight="bold")
-    name = alt.Chart().mark_text(baseline="bottom", fontSize=11)
+
+    def words(field: str, x: float, height: float, test: str = "> 0", **mark: Any) -> alt.Chart:
+        drawn = alt.Chart().mark_text(baseline="line-bottom", lineHeight=LINE, **mark)
+        placed = drawn.encode(x=alt.value(x), y=alt.value(-height), text=f"{field}:N")
+        return placed.transform_filter(f"length(datum.{field}) {test}")
+
+    # A name's first line is where its last one is just above the panel.
+    names = [
+        words("name", width / 2, OVER + LINE * (count - 1), f"== {count}", fontSize=11) for count in range(1, lines + 1)
+    ]
+    heading = {"align": "left", "fontSize": 12, "fontWeight": "bold"}
     return [
         levels.mark_rule(style="muted", strokeWidth=0.7).encode(y=gap),
-        base.mark_area(clip=True, opacity=0.22, style="accent").encode(y=alt.Y("low:Q", **y), y2="high:Q"),
-        base.mark_line(clip=True, style="accent").encode(y=gap),
-        base.mark_point(clip=True, size=26, style="accent").encode(y=gap),
-        *([base.mark_line(clip=True, style="reference").encode(y=alt.Y("base:Q", **y))] if dashed else ()),
-        name.encode(x=alt.value(width / 2), y=alt.value(-NAME), text="name:N"),
-        above.encode(x=alt.value(0), y=alt.value(-NAME), text="whose:N"),
-        above.encode(x=alt.value(0), y=alt.value(-OVER), text="over:N"),
+        curve.mark_area(clip=True, opacity=0.22, style="accent").encode(y=alt.Y("low:Q", **y), y2="high:Q"),
+        curve.mark_line(clip=True, style="accent").encode(y=gap),
+        curve.mark_point(clip=True, size=26, style="accent").encode(y=gap),
+        *([curve.mark_line(clip=True, style="reference").encode(y=alt.Y("evaluated_gap:Q", **y))] if dashed else ()),
+        *names,
+        words("heading", 0, OVER, **heading),
+        words("heading_over_names", 0, OVER + LINE * lines + OVER, **heading),
     ]

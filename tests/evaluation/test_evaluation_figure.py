@@ -14,7 +14,19 @@ import numpy as np
 import pytest
 
 from seedbench.evaluation import Evaluation
-from seedbench.evaluation.figure import HEIGHT, TICKS, caption, evaluation_figure, gap_rows, panel_rows, save_figure
+from seedbench.evaluation.figure import (
+    BETWEEN,
+    HEIGHT,
+    LEFT,
+    LETTER,
+    TICKS,
+    WIDTH,
+    caption,
+    evaluation_figure,
+    gap_rows,
+    panel_rows,
+    save_figure,
+)
 
 pytest.importorskip("vl_convert")
 FULL, OTHERS = "full_trials", ["asha", "start_many"]
@@ -98,7 +110,7 @@ def test_one_strategy_on_one_table_is_one_panel_without_a_dashed_line(evaluation
     rows = tuple(row for row in evaluation.rows if (row.task, row.recipe) == ("sst2", "few"))
     alone = replace(evaluation, rows=tuple(replace(row, no_signal=False) for row in rows), against=())
     spec = evaluation_figure(alone).to_dict()
-    assert {(row["line"], row["place"]) for row in spec["datasets"][spec["data"]["name"]]} == {(0, 0)}
+    assert {(row["panel_row"], row["panel_column"]) for row in spec["datasets"][spec["data"]["name"]]} == {(0, 0)}
     assert sum(layer["mark"]["type"] == "line" for layer in spec["spec"]["layer"]) == 1
     assert "Dashed" not in caption(alone)[1]
     save_figure(alone, tmp_path / "out.png")
@@ -109,23 +121,44 @@ def test_nine_strategies_take_two_lines(evaluation):
     silent = tuple(replace(row, no_signal=True) for row in evaluation.rows)  # one row of panels is enough
     many = replace(evaluation, rows=silent, against=evaluation.against[:1] * 9)
     budgets = len(many.summary.budgets)
-    rows = panel_rows(gap_rows(many), range(1, 10))
-    assert Counter((row["line"], row["place"]) for row in rows) == {
-        **{(0, place): budgets for place in range(8)},
+    rows = panel_rows(gap_rows(many), range(1, 10), 16)
+    assert Counter((row["panel_row"], row["panel_column"]) for row in rows) == {
+        **{(0, column): budgets for column in range(8)},
         (1, 0): budgets,
     }
-    words = [(row["over"], row["name"]) for row in rows if row["name"]]
-    assert words == [(gap_rows(many)[0]["where"], "asha"), *[("", "asha")] * 8]  # of a group, and of every panel
-    assert not any(row["whose"] for row in rows)
+    words = [(row["heading_over_names"], row["name"]) for row in rows if row["name"]]
+    assert words == [(gap_rows(many)[0]["where"], ["asha"]), *[("", ["asha"])] * 8]  # of a group, and of every panel
+    assert not any(row["heading"] for row in rows)
 
 
-def test_names_stand_above_the_first_line_alone_where_there_is_one_a_group(evaluation):
-    rows = panel_rows(gap_rows(evaluation), (1, 2))
+def test_names_stand_above_the_first_row_alone_where_a_group_has_one(evaluation):
+    rows = panel_rows(gap_rows(evaluation), (1, 2), 16)
     wheres = list(dict.fromkeys(row["where"] for row in gap_rows(evaluation)))
-    assert [row["name"] for row in rows if row["name"]] == OTHERS
-    assert [row["over"] for row in rows if row["over"]] == wheres[:1]
-    assert [row["whose"] for row in rows if row["whose"]] == wheres[1:] and len(wheres) > 1
-    assert [row["line"] for row in rows] == sorted(row["line"] for row in rows)
+    assert [row["name"] for row in rows if row["name"]] == [[name] for name in OTHERS]
+    assert [row["heading_over_names"] for row in rows if row["heading_over_names"]] == wheres[:1]
+    assert [row["heading"] for row in rows if row["heading"]] == wheres[1:] and len(wheres) > 1
+    assert [row["panel_row"] for row in rows] == sorted(row["panel_row"] for row in rows)
+
+
+def test_names_with_parameters_stay_above_their_own_panel(evaluation, tmp_path):
+    """Eight of them: each line is as narrow as a panel, and all are drawn at once, the last just above it."""
+    label = "asha(reduction_factor=2, rungs=2, rank_by='both')"
+    many = replace(evaluation, against=(replace(evaluation.against[0], name=label), *evaluation.against[1:] * 7))
+    letters = int(((WIDTH - LEFT) // 8 - BETWEEN) / LETTER)
+    name = panel_rows(gap_rows(many), range(1, 9), letters)[0]["name"]
+    assert max(map(len, name)) <= letters and "".join(name).replace(" ", "") == label.replace(" ", "")
+    save_figure(many, tmp_path / "out.svg")
+    root = ElementTree.parse(tmp_path / "out.svg").getroot()
+    drawn = [["".join(line.itertext()) for line in text] for text in root.iter() if text.tag.endswith("text")]
+    assert drawn.count(name) == 1
+
+
+def test_a_budget_that_one_strategy_alone_has_is_drawn(evaluation):
+    """Of a result that was written by somebody else."""
+    rows = [row for row in gap_rows(evaluation) if (row["number"], row["budget"]) != (0, 2)]
+    found = panel_rows(rows, (1, 2), 16)
+    assert {row["evaluated_gap"] for row in found if row["budget"] == 2} == {None}
+    assert len(found) == len([row for row in rows if row["number"]])
 
 
 def test_what_a_budget_buys_is_one_picture_for_each_table(drawn, evaluation):

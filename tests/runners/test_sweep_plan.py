@@ -389,6 +389,7 @@ def test_the_shipped_plan_says_what_came_of_each_table() -> None:
 
 
 def test_unfinished_trials_are_of_tables_of_the_plan_that_are_not_in_the_wheel() -> None:
+    """Where some wait to be added: see CONTRIBUTING."""
     plans = Path(__file__).parents[2] / "runners" / "plans"
     planned = {table.spec.recipe.name: table for table in load_plan(plans / "glue-2.toml", Path("logs"))}
     bundled = {table.recipe for table in load_trials().tables}

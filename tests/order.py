@@ -31,6 +31,7 @@ LONGEST = (
     "hub/test_pull_requests.py",
     "test_how_to.py",
     "hub/test_publish.py",
+    "leaderboard/test_site_pages.py",
     "test_rules_page.py",
     "files/test_faults.py",
     "replay/test_ended_processes.py",

@@ -1,6 +1,6 @@
 """Colours and type of pages and charts, light and dark: one palette feeds the style sheet and Vega's configuration.
 
-Categories stay apart for every kind of colour vision (tests/display/test_figures.py simulates them); dashes or shapes
+Categories stay apart for every kind of colour vision (tests/display/test_pictures.py simulates them); dashes or shapes
 tell them apart as well.
 """
 

@@ -1,4 +1,4 @@
-"""A board of one small trial set, for the tests of verification."""
+"""A board of one small trial set, for the tests of verification; and one of several, for those of the site."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from leaderboard.verification import prepare
 from leaderboard.verify import entries_of, verify_all
 from seedbench import load_trials
 from tests.entries import HONEST, REPLICATES, claim, enter
+from tests.leaderboard.world import world  # noqa: F401 - a fixture
 from tests.synthetic import split_like_training, write
 
 BOARD = "held-out-2-cold-1.0"

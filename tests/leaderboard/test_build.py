@@ -2,116 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from leaderboard.boards import Board, write_board
-from leaderboard.build import main, read_standings
-from leaderboard.ranks import keep_comparisons, read_comparisons
-from leaderboard.results import Key, Result, write_result
-from leaderboard.site.curves import AT_MOST, _levels, bought_chart, score_chart
+from leaderboard.build import main
+from leaderboard.ranks import read_comparisons
+from leaderboard.results import Result
 from leaderboard.site.data import results_frame, standing, tables_of
 from leaderboard.site.files import BUILT, CARD, site_files, write_site
 from seedbench.errors import SeedbenchError
-from seedbench.evaluation import evaluate
-from seedbench.replay import replay_one
 from seedbench.sandbox import VERDICTS
-from seedbench.strategy import load_strategy
-from seedbench.submission import Submission, write_submission
-from seedbench.trialset import TrialSet, TrialsIdentity
 from tests.browser import DESKTOP, PHONE, WIDE, opened
-
-REPLICATES, VERDICT = 6, "forbidden system call"
-POOL = TrialsIdentity("seedbench/hidden-2027", "1.0.0", "1" * 64, None)
-HOSTILE = "=</script><script>window.hacked=1</script><b>"
-FIRST_ONLY = """# A <b>bold</b> rule: </script> train one trial to its end.
-def strategy(campaign):
-    trial = campaign.start()
-    while not trial.complete:
-        trial.advance()
-    return trial
-"""
-
-
-@dataclass(frozen=True)
-class World:
-    """What a build reads, and the results in it."""
-
-    submissions: Path
-    results: Path
-    trials: TrialSet
-    board: Board
-    entries: dict[str, Result]
-
-    def standings(self):
-        return read_standings(self.submissions, self.results)
-
-
-def entry(slug: str, name: str, source: Path, trials: TrialSet, submissions: Path, *, organisers: bool) -> Result:
-    """An entry measured in process, and its submission's folder."""
-    strategy = load_strategy(source)
-    measured = evaluate(strategy, trials, replicates=REPLICATES, budgets=2)
-    example = replay_one(strategy, trials.tables[0], 2, 0, decisions=True).decisions.item()
-    plain = replace(measured, campaigns=None)
-    text = source.read_text(encoding="utf-8")
-    write_submission(submissions, Submission(slug, name, ("Ada", HOSTILE), None, "MIT", "strategy", text, plain))
-    return Result(
-        slug,
-        Key("0" * 64, trials.sha256, 0, REPLICATES),
-        "verified",
-        name=name,
-        authors=("Ada", HOSTILE),
-        license="MIT",
-        source_sha256=hashlib.sha256(text.encode()).hexdigest(),
-        organisers=organisers,
-        claimed=plain,
-        measured=plain,
-        example=example,
-        campaigns=measured.campaigns,
-    )
-
-
-@pytest.fixture(scope="module")
-def world(trials: TrialSet, tmp_path_factory) -> World:
-    """An open board: two baselines, two entries with their submissions, and one that failed."""
-    root = tmp_path_factory.mktemp("leaderboard")
-    submissions, results = root / "submissions", root / "results"
-    submissions.mkdir()
-    (root / "first_only.py").write_text(FIRST_ONLY, encoding="utf-8")
-    shipped = Path(load_strategy.__code__.co_filename).parents[1] / "strategies"
-    made = [
-        entry("full-trials", "full_trials", shipped / "full_trials.py", trials, submissions, organisers=True),
-        entry("asha", "asha", shipped / "asha.py", trials, submissions, organisers=True),
-        entry("patience", "Patience", shipped / "patience.py", trials, submissions, organisers=False),
-        entry("first-only", HOSTILE, root / "first_only.py", trials, submissions, organisers=False),
-    ]
-    failed = replace(
-        made[0],
-        slug="bad",
-        name="Bad",
-        verdict=VERDICT,
-        said=f"opened a socket {HOSTILE}",
-        frames="line 3",
-        measured=None,
-        example=None,
-        campaigns=None,
-        organisers=False,
-    )
-    identity = TrialsIdentity(trials.name, trials.version, trials.sha256, trials.revision)
-    board = Board("held-out-2", "cold", identity, 0, REPLICATES)
-    write_board(results, board)
-    for result in [*made, failed]:
-        write_result(results / board.name / "public", result)
-    keep_comparisons(results, board, "public", trials)
-    return World(submissions, results, trials, board, {result.slug: result for result in [*made, failed]})
+from tests.leaderboard.world import FIRST_ONLY, HOSTILE, POOL, VERDICT
 
 
 @pytest.fixture(scope="module")
@@ -148,27 +56,6 @@ def test_the_ranking_comes_first(browser, world, site):
     with opened(browser, site / world.board.name / "index.html") as seen:
         tops = [seen.page.locator(part).first.bounding_box()["y"] for part in ("table", ".note", ".plot")]
         assert tops == sorted(tops) and tops[0] < 900
-
-
-def test_a_caption_speaks_of_grey_lines_where_there_are_some(world):
-    standing = world.standings()[0]
-    table = next(iter(tables_of(standing)))
-    best = standing.entries[0]
-    alone = replace(standing, entries=(best,))
-    for shown, grey in ((alone, False), (standing, True)):
-        assert ("Grey lines are baselines." in score_chart(shown, table, best, "").read) == grey
-
-
-def test_of_many_entries_the_best_are_drawn(world):
-    (standing,) = world.standings()
-    table = next(iter(tables_of(standing)))
-    assert "are drawn" not in bought_chart(standing, table, "").read
-    best = standing.entries[0]
-    entries = tuple(replace(best, slug=f"rule-{number}") for number in range(AT_MOST + 2))
-    chart = bought_chart(replace(standing, entries=entries), table, "")
-    assert f"The best {AT_MOST} of {AT_MOST + 2} entries are drawn." in chart.read
-    drawn = chart.chart.to_json()
-    assert f"(rule-{AT_MOST - 1})" in drawn and f"(rule-{AT_MOST})" not in drawn
 
 
 def test_every_link_leads_to_a_file(site):
@@ -243,12 +130,6 @@ def test_what_a_budget_buys_is_drawn_with_every_rule_and_an_entry_among_baseline
         assert "the best of many and the oracle" in seen.page.locator("main").inner_text()
 
 
-def test_one_level_where_seeds_make_no_difference(world):
-    row = world.entries["patience"].measured.rows[0]
-    assert set(_levels(row)) == {"one full trial", "best of many", "oracle"}
-    assert set(_levels(replace(row, no_signal=True))) == {"one full trial, best of many", "oracle"}
-
-
 def test_a_hidden_pool_ranks_and_shows_the_gap(browser, world, tmp_path):
     def moved(result: Result, points: float) -> Result:
         summary = replace(result.measured.summary, gap_closed=result.measured.summary.gap_closed - points)
@@ -278,77 +159,6 @@ def test_a_hidden_pool_ranks_and_shows_the_gap(browser, world, tmp_path):
         assert cells(seen.page, 2)[0][:2] == [HOSTILE, "raised"]
 
 
-def test_a_claim_of_another_seed_stands_beside_nothing(world):
-    """What was claimed under the public seed is no lie when the board's own seed gives something else."""
-    result = world.entries["patience"]
-    closed = replace(result, key=replace(result.key, seed=5), measured=replace(result.measured, seed=5))
-    pages = [
-        site_files([standing(world.board, [each], [], {})])[f"{world.board.name}/strategies/patience.html"].decode()
-        for each in (result, closed)
-    ]
-    assert [">claimed<" in page or "claimed</button>" in page for page in pages] == [True, False]
-    assert "under seed 0: not of what is measured here" in pages[1]
-
-
-def page_of(world, *results: Result) -> str:
-    """The first one's page, on a board of these."""
-    files = site_files([standing(world.board, results, [], {})])
-    return unescape(files[f"{world.board.name}/strategies/{results[0].slug}.html"].decode())
-
-
-def test_the_same_source_under_other_names_is_said(world):
-    """With the same parameters, and of what it binds the same: others make another strategy of it."""
-    result = world.entries["patience"]
-    copies = [replace(result, slug=slug, name=slug) for slug in ("b-copy", "c-copy")]
-    identity = replace(result.claimed.strategy, parameters={"checkpoints": 3})
-    other = replace(result, slug="other", claimed=replace(result.claimed, strategy=identity))
-    binds = replace(result, slug="binds", attribute="another")
-    others = [other, binds]
-    assert "The same source with the same parameters as b-copy and c-copy." in page_of(world, result, *copies, *others)
-    for alone in others:
-        assert "The same source" not in page_of(world, alone, result, *copies)
-
-
-def test_other_packages_than_those_that_are_pinned_are_said(world):
-    result = world.entries["patience"]
-    said = "Measured with other packages than pinned"
-    page = page_of(world, replace(result, packages=("numpy 2.0, pinned 2.1", "no h11, pinned 0.16")))
-    assert said in page and "no h11, pinned 0.16; numpy 2.0, pinned 2.1" in page
-    assert said not in page_of(world, result) and said not in page_of(world, replace(result, packages=()))
-
-
-def test_scores_that_are_better_low_are_shown_as_they_were_measured(world):
-    """Inside, a score of that kind is the negative of it."""
-    result = world.entries["patience"]
-    shown = result.measured.rows[0]
-    rows = tuple(
-        replace(row, sign=-1, score=-row.score, score_low=negative(row.score_high), score_high=negative(row.score_low))
-        for row in result.measured.rows
-    )
-    low = replace(result, measured=replace(result.measured, rows=rows), claimed=replace(result.claimed, rows=rows))
-    found = standing(world.board, [low], [], {})
-    files = site_files([found])
-    table = f"{world.board.name}/tables/{tables_of(found)[shown.table]}.html"
-    cells_of = [
-        re.findall(r"<td[^>]*>(-?\d\.\d{4})", files[page].decode())
-        for page in (f"{world.board.name}/strategies/patience.html", table)
-    ]
-    score = f"{shown.score:.4f}"
-    assert cells_of[0][:2] == [score, score] and cells_of[1] == [score]
-
-
-def negative(value: float | None) -> float | None:
-    return None if value is None else -value
-
-
-def test_a_board_on_which_no_gap_is_defined(world):
-    result = world.entries["patience"]
-    summary = replace(result.measured.summary, gap_closed=None, gap_closed_low=None, gap_closed_high=None)
-    undefined = replace(result, measured=replace(result.measured, summary=summary))
-    page = site_files([standing(world.board, [undefined], [], {})])[f"{world.board.name}/index.html"].decode()
-    assert "Patience" in page and "Gap closed on the public trials" not in page
-
-
 def test_all_results_are_data(world, site):
     csv, parquet = pd.read_csv(site / "results.csv"), pd.read_parquet(site / "results.parquet")
     assert list(csv.columns) == list(parquet.columns) and len(csv) == len(parquet)
@@ -364,25 +174,6 @@ def test_all_results_are_data(world, site):
     assert results_frame([standing(world.board, [failed], [], {})]).empty
     removed = replace(world.board, removed={"patience": "a look-up table"})
     assert results_frame([standing(removed, [result], [], {})]).empty
-
-
-def test_a_source_that_is_not_the_verified_one_is_not_shown(world):
-    public = [result for result in world.entries.values() if result.verified]
-    found = standing(world.board, public, [], {"patience": "something else", "first-only": FIRST_ONLY})
-    assert {each.slug: each.source for each in found.entries if each.source} == {"first-only": FIRST_ONLY}
-
-
-@pytest.mark.parametrize("slug", ["../up", "a/b", "A", "", ".hidden", "a" * 61])
-def test_a_slug_that_names_no_page_is_refused(world, slug):
-    with pytest.raises(SeedbenchError, match="a-z, 0-9 and hyphens"):
-        standing(world.board, [replace(world.entries["bad"], slug=slug)], [], {})
-
-
-def test_no_board_yet(tmp_path):
-    files = site_files(read_standings(tmp_path / "none", tmp_path / "none"))
-    assert sorted(files) == ["README.md", "index.html", "results.csv", "results.parquet", "rules.html", "vega.js"]
-    assert b"There is no board yet." in files["index.html"]
-    assert pd.read_parquet(io.BytesIO(files["results.parquet"])).empty
 
 
 def test_the_command_builds_again_and_the_same_boards_are_the_same_bytes(world, site, tmp_path, capsys):
@@ -424,23 +215,6 @@ def test_a_failed_build_leaves_the_last_one(tmp_path):
         write_site({"README.md": CARD.encode(), "index.html": b"new", "index.html/x": b"no folder"}, out)
     assert (out / "index.html").read_bytes() == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["site"]
-
-
-def test_a_hidden_pool_is_published_before_its_results(world, tmp_path):
-    pool = tmp_path / "hidden_pool.json"
-    pool.write_text(f'{{"name": "{POOL.name}", "version": "1.0.0", "sha256": "{POOL.sha256}"}}')
-    (before,) = read_standings(world.submissions, world.results, pool)
-    assert (before.ranked_on, before.pool) == ("public", POOL)
-    page = site_files([before])[f"{world.board.name}/index.html"].decode()
-    assert "hidden pool when the board is closed" in page and f"sha256 {POOL.sha256}, to be revealed" in page
-    closed = replace(world.board, entries={})
-    assert standing(closed, [], [], {}, published=POOL).pool is None  # that of another season
-
-
-def test_a_revealed_pool_is_linked(world):
-    board = replace(world.board, entries={}, pool=replace(POOL, revision="c0ffee"))
-    page = site_files([standing(board, [], [], {})])[f"{board.name}/index.html"].decode()
-    assert f'revealed as <a href="https://huggingface.co/datasets/{POOL.name}/tree/c0ffee">' in page
 
 
 def test_the_rules_are_a_page(browser, site):

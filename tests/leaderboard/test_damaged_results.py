@@ -19,7 +19,7 @@ from leaderboard.results import write_result
 from leaderboard.site.files import site_files
 from seedbench.errors import SeedbenchError
 from seedbench.trialset import TrialsIdentity, load_trials
-from tests.leaderboard.test_build import REPLICATES, entry
+from tests.leaderboard.world import REPLICATES, entry
 
 MUTATED = 500 if os.environ.get("SEEDBENCH_SLOW") == "1" else 24
 SEED, SECONDS = 23, 10

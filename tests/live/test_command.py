@@ -24,7 +24,7 @@ from tests.live.conftest import (
     told,
     until,
 )
-from tests.live.test_session import replayed
+from tests.live.sessions import replayed
 
 WAYS = {
     "all on disk": (COMMAND, ["--in-memory", "1"]),

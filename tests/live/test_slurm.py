@@ -17,7 +17,7 @@ from seedbench.live import slurm as module
 from seedbench.live.contract import Request
 from seedbench.live.log import read_log
 from tests.live.conftest import live_words, start_live, until
-from tests.live.test_session import replayed
+from tests.live.sessions import replayed
 
 pytest.importorskip("submitit", reason="needs the extra 'slurm'")
 

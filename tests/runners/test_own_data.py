@@ -26,7 +26,7 @@ from runners.trial_log import Cell, read_log
 from seedbench import evaluate
 from seedbench.trialset import load_trials, validate_folder, write_trials
 from tests.runners.conftest import WORDS
-from tests.runners.test_sweep import CHANGES, command, here
+from tests.runners.sweeps import CHANGES, command, here
 
 NAMES = ["high", "low", "middle"]  # as sorted: label 0, 1, 2
 

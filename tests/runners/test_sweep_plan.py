@@ -39,7 +39,7 @@ from runners.table import TableSpec
 from runners.trial_log import Cell, read_log
 from runners.workers import Block, Pace
 from seedbench.trialset import BUNDLED, load_trials
-from tests.runners.test_sweep import SLOW, command, contents, here, run
+from tests.runners.sweeps import SLOW, command, contents, here, run
 
 PLAN = """
 model = "{model}"

@@ -209,12 +209,12 @@ def test_what_the_readme_says_of_the_cold_board_is_on_it():
     rows = [line.strip("| ").split(" | ") for line in cold.splitlines() if line.startswith("| – |")]
     to_best_of_n = {row[1].replace(" ", "_"): row[3] for row in rows}
     assert next(iter(to_best_of_n)) == "patient_halving" and not set("▲▼") & set(to_best_of_n["patient_halving"])
-    better = {name: shown for name, shown in to_best_of_n.items() if "▲" in shown}
-    assert better == {"divergence_stop": "+4 ±2 ▲", "patience": "+3 ±2 ▲", "extrapolation": "+1 ±0 ▲"}
+    marked = {name: shown for name, shown in to_best_of_n.items() if set("▲▼") & set(shown)}
+    assert marked == {"last_checkpoint": "-15 ±5 ▼", "asha": "-22 ±11 ▼"}
     assert len(rows) == 17
     assert (
         "Among the seventeen entries of [the board](.github/docs/boards.md), which hold together, it comes first and "
-        "is not marked; `divergence_stop` (+4 ±2), `patience` (+3 ±2) and `extrapolation` (+1) are."
+        "none is marked as better than best-of-n; `last_checkpoint` (-15 ±5) and `asha` (-22 ±11) are as worse."
     ) in " ".join(README.split())
 
 

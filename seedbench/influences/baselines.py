@@ -17,7 +17,7 @@ from seedbench.influences.ranked import (
 )
 from seedbench.metrics import CEILING_TRIALS, Bound, by_rank, full_trials_needed, share_ties
 
-_CHUNK = 2**21  # cells of sub-grids that are looked at together
+_CHUNK = 2**17  # cells of sub-grids that are looked at together: few enough for a processor's cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +119,9 @@ def _on_subgrids(grid: TrialGrid, subgrids: SubGrids) -> tuple[Floats, Floats, F
         sizes = np.count_nonzero(inside, axis=1)
         for size in np.unique(sizes):
             of_size = np.flatnonzero(sizes == size)
-            cells = np.nonzero(inside[of_size])[1].reshape(-1, size)
+            # `np.nonzero`, which takes five times as long, would name the sub-grids, too.
+            cells = np.flatnonzero(inside[of_size]).reshape(-1, size)
+            cells -= np.arange(0, of_size.size * order.size, order.size)[:, None]
             ranked = test[cells] - centre
             best += ranked.max(axis=1).sum()
             values = best_of_n_curve(share_ties(validation[cells], ranked) if tied else ranked, pool)

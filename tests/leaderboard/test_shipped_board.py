@@ -48,11 +48,12 @@ def test_results_are_of_the_entries_beside_them(board):
 
 
 def test_results_are_what_the_trials_say(board):
-    """Measured here again."""
+    """Measured here again; best-of-n's own scores are sums, whose last bit is the machine's or the version's."""
     slug = "full-trials" if board.track == "cold" else "full-trials-transfer"
     (result,) = (result for result in results_of(board, "public") if result.slug == slug)
     again = evaluate("full_trials", seed=board.seed, replicates=board.replicates, track=board.track)
-    assert [row.score for row in again.rows] == [row.score for row in result.measured.rows]
+    recorded = [row.score for row in result.measured.rows]
+    assert [row.score for row in again.rows] == pytest.approx(recorded, abs=1e-12)
 
 
 def test_what_the_rules_say_of_first_losses_is_so():

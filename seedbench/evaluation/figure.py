@@ -54,7 +54,8 @@ def evaluation_figure(evaluation: Evaluation) -> alt.TopLevelMixin:
         bounds="flush",
         spacing={"row": BELOW + above, "column": BETWEEN},
     )
-    return drawn.resolve_axis(x="independent").properties(title=title)
+    figure: alt.FacetChart = drawn.resolve_axis(x="independent").properties(title=title)
+    return figure
 
 
 def save_figure(evaluation: Evaluation, path: Path) -> None:
@@ -175,13 +176,14 @@ def _layers(rows: Rows, width: int, lines: int, *, dashed: bool) -> list[alt.Cha
     def words(field: str, x: float, height: float, test: str = "> 0", **mark: Any) -> alt.Chart:
         drawn = alt.Chart().mark_text(baseline="line-bottom", lineHeight=LINE, **mark)
         placed = drawn.encode(x=alt.value(x), y=alt.value(-height), text=f"{field}:N")
-        return placed.transform_filter(f"length(datum.{field}) {test}")
+        shown: alt.Chart = placed.transform_filter(f"length(datum.{field}) {test}")
+        return shown
 
     # A name's first line is where its last one is just above the panel.
     names = [
         words("name", width / 2, OVER + LINE * (count - 1), f"== {count}", fontSize=11) for count in range(1, lines + 1)
     ]
-    heading = {"align": "left", "fontSize": 12, "fontWeight": "bold"}
+    heading: dict[str, Any] = {"align": "left", "fontSize": 12, "fontWeight": "bold"}
     return [
         levels.mark_rule(style="muted", strokeWidth=0.7).encode(y=gap),
         curve.mark_area(clip=True, opacity=0.22, style="accent").encode(y=alt.Y("low:Q", **y), y2="high:Q"),

@@ -99,7 +99,11 @@ def limit(measured: Measured) -> str:
         for table in tables
         if mean_multiplier(cells_of(measured.limit, [table])) < ASKED
     ]
-    harmed = [t.name for t in tables if mean_multiplier(cells_of(measured.limit, [t])) < 1]
+    harmed = [
+        table.name
+        for table in tables
+        if mean_multiplier(cells_of(measured.limit, [table])) < 0.95 * mean_multiplier(cells_of(own, [table]))
+    ]
     reached = "reaches" if mean_multiplier(ours) >= ASKED else "does not reach"
     at_32 = any(cell.budget == 32 for of in measured.limit.tables.values() for cell in of)
     return (
@@ -118,8 +122,8 @@ def limit(measured: Measured) -> str:
             else "the limit gets there on each of these tables. "
         )
         + (
-            f"On {joined(harmed)} being told does harm: trials that end as failures may have good checkpoints "
-            "on their way, which the rule keeps and the limit throws away. "
+            f"On {joined(harmed)} being told does harm, and is no limit: trials that end as failures may have good "
+            "checkpoints on their way, which the rule keeps and the one that is told throws away. "
             if harmed
             else ""
         )

@@ -77,7 +77,7 @@ class Table:
 
     @property
     def kind(self) -> Kind:
-        """Whether a tenth of its trials or more fails; if not, whether seeds differ by three points or less."""
+        """Whether a tenth of its trials or more fails; if not, whether seeds differ by three points or more."""
         if self.diverged >= 0.1 * self.trials:
             return "fails"
         return "differs" if self.ceiling - self.floor >= 0.03 else "alike"

@@ -15,7 +15,7 @@ from seedbench.strategy import DEVELOPED_ON
 PAGE = "rules.md"
 KINDS: dict[Kind, tuple[str, str]] = {
     "fails": ("Where trials fail", "a tenth of the trials or more end no better than the commoner label"),
-    "differs": ("Where none fails and seeds differ", "best-of-n can win three points or more"),
+    "differs": ("Where few or none fail and seeds differ", "best-of-n can win three points or more"),
     "alike": ("Where seeds are much alike", "best-of-n can win less than three points"),
 }
 

@@ -33,7 +33,7 @@ from runners.options import check_device, reporting
 from runners.provenance import device_name
 from runners.trial_log import Cell
 from seedbench.commands import count, open_console, run
-from seedbench.files import work_folder, write_file
+from seedbench.files import try_writing, work_folder, write_file
 
 #: The shortest example's tokens, then at most so many in a tenth of the task's examples, in two tenths, … (MiniLM-L6).
 LENGTHS = {
@@ -236,6 +236,9 @@ def main(
             if task not in LENGTHS:
                 raise RunnerError(f"--tasks {tasks!r}: expected some of {', '.join(LENGTHS)}, found {task!r}")
         check_device(device)
+        if hidden % 32:
+            raise RunnerError(f"--hidden {hidden}: heads are 32 wide; give a multiple of 32, as 384")
+        try_writing(out)
     model = made_up_model(hidden, layers)
     found: dict[str, Any] = {
         "device": device_name(device),

@@ -12,7 +12,7 @@ from runners.data.recipe import RECIPES
 from runners.errors import RunnerError
 from seedbench.commands import count, natural, open_console
 from seedbench.errors import SeedbenchError
-from seedbench.text import counted
+from seedbench.text import counted, visible
 
 MODEL = typer.Option(metavar="DIR|HUB_ID", help="A transformers folder or Hub name.")
 MODEL_NAME = typer.Option(metavar="NAME", help="Public name of the model in a local folder.")
@@ -42,8 +42,8 @@ def reporting(interrupted: str = "") -> Iterator[None]:
         yield
     except (RunnerError, SeedbenchError, OSError) as error:
         if frames := getattr(error, "frames", ""):
-            console.print(frames, soft_wrap=True, highlight=False)
-        console.print(f"error: {error}", style="red", soft_wrap=True, highlight=False)
+            console.print(visible(frames), soft_wrap=True, highlight=False)
+        console.print(f"error: {visible(str(error))}", style="red", soft_wrap=True, highlight=False)
         raise typer.Exit(2) from None
     except KeyboardInterrupt:
         if not interrupted:

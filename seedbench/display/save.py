@@ -41,7 +41,7 @@ def save(
     if theme not in (*THEMES, "both") or (theme == "both" and path.suffix != ".svg"):
         raise SeedbenchError(f"a theme is light or dark, or both in an SVG; found {theme!r} for {path}")
     spec = _static(chart.to_dict())
-    if not {"vconcat", "facet"} & spec.keys():
+    if not {"vconcat", "hconcat", "facet"} & spec.keys():
         spec |= {"width": width, "autosize": {"type": "fit-x", "contains": "padding"}}
         spec["params"] = [{**each, "value": width} if each["name"] == ROOM else each for each in spec.get("params", ())]
     if title:

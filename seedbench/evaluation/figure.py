@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
@@ -72,9 +73,10 @@ def caption(evaluation: Evaluation) -> tuple[str, str]:
     trials = evaluation.trials
     dashed = f" Dashed: {evaluation.strategy.name}." if evaluation.against else ""
     first = "Gap closed at each budget (in full trials), with 95% intervals"
+    of = f"{trials.name} {trials.version}, {trials.sha256[:12]}"
     return (
         first if gap_rows(evaluation) else f"{first}: none of these tables has signal, and nothing is drawn",
-        f"0%: one full trial. 100%: the best of 64.{dashed} {trials.name} {trials.version}, {trials.sha256[:12]}",
+        f"0%: one full trial. 100%: the best with up to 64.{dashed} {of}",
     )
 
 
@@ -121,20 +123,20 @@ def panel_rows(rows: Rows, numbers: Sequence[int], letters: int) -> list[dict[st
     """The rows of the strategies of these numbers, each with its panel, counted from 0, and what is written above that.
 
     `evaluated_gap` is what the evaluated strategy closes there. A panel's first row has the strategy's `name`, as lines
-    of so many letters, and that of the first panel of a row what the row is of: `heading`, or `heading_over_names`.
+    of so many letters, and the first of all what they are of: `heading`, or `heading_over_names`.
     """
     found = []
     by_where = groupby(rows, key=lambda row: row["where"])
     per_where = -(-len(numbers) // ACROSS)  # rows of panels
     for group, (where, members) in enumerate(by_where):
-        of_where = list(members)
+        of_where, heading_due = list(members), where
         evaluated = {row["budget"]: row["gap"] for row in of_where if row["number"] == 0}
         for at, number in enumerate(numbers):
             down, along = divmod(at, ACROSS)
             panel_row = group * per_where + down
             named = panel_row == 0 or per_where > 1  # else it stands at the head of the column
             for nth, row in enumerate(row for row in of_where if row["number"] == number):
-                heading = where if nth == at == 0 else ""
+                heading, heading_due = heading_due, ""
                 name = row["strategy"] if nth == 0 and named else ""
                 found.append(
                     {
@@ -151,11 +153,15 @@ def panel_rows(rows: Rows, numbers: Sequence[int], letters: int) -> list[dict[st
 
 
 def _lines(name: str, letters: int) -> list[str]:
-    """A strategy's name, its parameters below it where both are longer than a line."""
-    if len(name) <= letters:
-        return [name] if name else []
-    bare, bracket, parameters = name.partition("(")
-    return [*wrap(bare, letters), *wrap(bracket + parameters, letters)]
+    """A strategy's name in lines of so many letters, broken between words where they fit."""
+    lines = [""] if name else []
+    for word in re.split(r"(?<=[_,])|(?=\()", name):
+        for part in wrap(word, letters):
+            if lines[-1] and len(lines[-1]) + len(word) > letters:
+                lines.append(part.lstrip())
+            else:
+                lines[-1] += part
+    return lines
 
 
 def _layers(rows: Rows, width: int, lines: int, *, dashed: bool) -> list[alt.Chart]:

@@ -2,7 +2,7 @@
 
 import re
 
-from tests.benchmarks.tables import HERE, README, filled, number, shown
+from tests.benchmarks.tables import HERE, README, filled, number, read, shown
 
 
 def test_readme_holds_what_was_measured():
@@ -11,6 +11,26 @@ def test_readme_holds_what_was_measured():
     files = set(re.findall(r"`?(test_\w+\.py)", text)) | set(re.findall(r"\]\(([\w.]+)\)", text))
     assert "test_peers.py" in files and "growth.svg" in files
     assert not [name for name in files if not (HERE / name).exists()]
+
+
+def test_the_projects_readme_says_what_was_measured():
+    text = " ".join((HERE.parents[1] / "README.md").read_text(encoding="utf-8").split())
+    rows = {(row["rule"], row["tool"].split(" ")[0].split(",")[0]): row for row in reversed(read("peers")["rows"])}
+    full, asha, median = (
+        number(rows[rule, "seedbench"]["campaigns_per_second"]["median"])
+        for rule in ("full_trials, as shipped", "asha, as shipped", "median stopping")
+    )
+    assert f"at {full} a second for `full_trials`, {asha} for `asha` and {median} for median stopping" in text
+    times = [
+        (row["tool"].split(" ")[0], row["seedbench_is_times_as_fast"]["median"])
+        for row in read("peers")["rows"]
+        if row["tool"].startswith(("Optuna", "Syne"))
+    ]
+    optuna, syne = ([by for tool, by in times if tool == name] for name in ("Optuna", "Syne"))
+    assert (
+        f"{min(optuna):.0f} to {max(optuna):.0f} times as fast as Optuna's pruners and "
+        f"{min(syne):.0f} to {max(syne):.0f} times as fast as Syne Tune's simulator"
+    ) in text
 
 
 def test_numbers_have_three_digits():

@@ -34,7 +34,7 @@ def table_of_scores(scores, task="rte", model="m", test=None):
     )
 
 
-def table_of_predictions(rows=6, columns=6, checkpoints=4, task="rte", model="m", seed=0, examples=120, spread=0.4):
+def table_from_predictions(rows=6, columns=6, checkpoints=4, task="rte", model="m", seed=0, examples=120, spread=0.4):
     """A table whose trials differ by row, column and luck, and learn from checkpoint to checkpoint.
 
     The test set has four times as many examples as the dev set.

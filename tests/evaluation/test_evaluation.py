@@ -9,7 +9,7 @@ from seedbench import SeedbenchError, SelectionError, StrategyFailed, evaluate
 from seedbench.evaluation import LeftOut
 from seedbench.evaluation.words import words
 from seedbench.strategy import load_strategy
-from tests.evaluation.small_tables import table_of_predictions, table_of_scores, trial_set
+from tests.evaluation.small_tables import table_from_predictions, table_of_scores, trial_set
 
 # --- by hand ----------------------------------------------------------------------------------------------------------
 
@@ -146,14 +146,14 @@ def test_two_without_a_source_are_not_said_to_be_one(two_tables):
 
 
 def test_one_seed_a_run_has_intervals_of_its_own_and_says_what_is_held_fixed():
-    rows = evaluate("start_many", trial_set(table_of_predictions(1, 40)), replicates=20).rows
+    rows = evaluate("start_many", trial_set(table_from_predictions(1, 40)), replicates=20).rows
     assert [row.budget for row in rows] == [2, 4]  # pools of 20 of 40 runs
     for row in rows:
         assert row.axis_held_fixed and row.no_interval is None and row.score_low < row.score < row.score_high
 
 
 def test_few_seeds_have_no_interval_and_the_reason():
-    (row,) = evaluate("full_trials", trial_set(table_of_predictions(4, 5)), replicates=4).rows
+    (row,) = evaluate("full_trials", trial_set(table_from_predictions(4, 5)), replicates=4).rows
     assert row.gap_closed is not None and row.no_interval == "few_rows"
     assert row.score_low is None and row.gap_closed_high is None and row.no_signal is None
     assert row.difference_p is None and row.difference_detectable is None
@@ -170,14 +170,14 @@ def test_equal_trials_leave_no_gap_to_close():
 
 
 def test_tables_too_small_for_every_budget_are_said_to_be_left_out():
-    small = trial_set(table_of_predictions(), table_of_predictions(2, 3, task="sst2"))
+    small = trial_set(table_from_predictions(), table_from_predictions(2, 3, task="sst2"))
     result = evaluate("full_trials", small, replicates=4)
     assert {row.task for row in result.rows} == {"rte"}
     assert result.left_out == (LeftOut("m/sst2/r", "too few trials"),)
 
 
 def test_tables_without_test_scores_are_said_to_be_left_out():
-    some = trial_set(table_of_predictions(), table_of_scores(np.random.default_rng(0).random((5, 5, 2)), task="sst2"))
+    some = trial_set(table_from_predictions(), table_of_scores(np.random.default_rng(0).random((5, 5, 2)), task="sst2"))
     result = evaluate("full_trials", some, replicates=4)
     assert {row.task for row in result.rows} == {"rte"}
     assert result.left_out == (LeftOut("m/sst2/r", "no test scores"),)

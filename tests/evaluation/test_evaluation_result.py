@@ -11,7 +11,7 @@ import pytest
 
 from seedbench import Evaluation, SeedbenchError, evaluate
 from seedbench.evaluation import Row
-from tests.evaluation.small_tables import table_of_predictions, trial_set
+from tests.evaluation.small_tables import table_from_predictions, trial_set
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +127,7 @@ def test_json_there_and_back(evaluation):
 
 
 def test_undefined_is_null():
-    result = evaluate("full_trials", trial_set(table_of_predictions(4, 5)), replicates=4)
+    result = evaluate("full_trials", trial_set(table_from_predictions(4, 5)), replicates=4)
     assert "NaN" not in result.to_json()
     assert json.loads(result.to_json())["rows"][0]["score_low"] is None
     assert Evaluation.from_json(result.to_json()) == result

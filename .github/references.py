@@ -80,8 +80,8 @@ def api() -> str:
 def boards() -> str:
     """The newest board of each track."""
     from dataset_card.markdown import markdown_table
-    from leaderboard.boards import RESULTS, SUBMISSIONS
-    from leaderboard.build import read_standings
+    from leaderboard.boards import RESULTS, SUBMISSIONS, read_boards
+    from leaderboard.build import read_sources, read_standing
     from leaderboard.site.board import board_table
     from seedbench.display import Cell, Link
 
@@ -93,10 +93,10 @@ def boards() -> str:
     parts = [
         f"# The boards\n\nThe newest of each track, {BY}. `python -m leaderboard.build` draws them, and all others."
     ]
-    notes = dict[str, str]()
-    newest = {standing.board.track: standing for standing in reversed(read_standings(SUBMISSIONS, RESULTS))}
-    for _, standing in sorted(newest.items()):
-        board, table = standing.board, board_table(standing)
+    notes, sources = dict[str, str](), read_sources(SUBMISSIONS)
+    newest = {board.track: board for board in reversed(read_boards(RESULTS))}
+    for _, board in sorted(newest.items()):
+        table = board_table(read_standing(board, sources, RESULTS))
         parts.append(
             f"## {board.name}\n\nProtocol {board.protocol}, track {board.track}, trial set {board.trials.name} "
             f"{board.trials.version}, {board.replicates:,} replicates, seed {board.seed}."

@@ -5,12 +5,13 @@ Reads the submissions and what their verification wrote. Nothing of a submission
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from leaderboard.boards import HIDDEN_POOL, RESULTS, SUBMISSIONS, published_pool, read_boards
+from leaderboard.boards import HIDDEN_POOL, RESULTS, SUBMISSIONS, Board, published_pool, read_boards
 from leaderboard.ranks import read_comparisons
 from leaderboard.results import POOLS, results_of
 from leaderboard.site.data import Standing, standing
@@ -19,6 +20,7 @@ from seedbench.commands import open_console, run
 from seedbench.display import require
 from seedbench.errors import SeedbenchError
 from seedbench.submission import read_submission
+from seedbench.trialset import TrialsIdentity
 
 
 def read_standings(submissions: Path, results: Path, pool: Path | None = None) -> tuple[Standing, ...]:
@@ -34,16 +36,24 @@ def read_standings(submissions: Path, results: Path, pool: Path | None = None) -
     """
     sources = read_sources(submissions)
     published = published_pool(pool) if pool is not None else None
-    return tuple(
-        standing(
-            board,
-            results_of(board, "public", results),
-            results_of(board, "hidden", results),
-            sources,
-            {pool: read_comparisons(results, board, pool) for pool in POOLS},
-            published,
-        )
-        for board in read_boards(results)
+    return tuple(read_standing(board, sources, results, published) for board in read_boards(results))
+
+
+def read_standing(
+    board: Board, sources: Mapping[str, str], results: Path, published: TrialsIdentity | None = None
+) -> Standing:
+    """One board; arguments as of `read_standings`, with `read_sources` of the submissions and the hidden pool's facts.
+
+    Raises:
+        SeedbenchError: a result that cannot be read.
+    """
+    return standing(
+        board,
+        results_of(board, "public", results),
+        results_of(board, "hidden", results),
+        sources,
+        {pool: read_comparisons(results, board, pool) for pool in POOLS},
+        published,
     )
 
 

@@ -48,12 +48,13 @@ def test_results_are_of_the_entries_beside_them(board):
 
 
 def test_results_are_what_the_trials_say(board):
-    """Measured here again; best-of-n's own scores are sums, whose last bit is the machine's or the version's."""
+    """A quarter of the tables, measured here again; best-of-n's own scores are sums, whose last bit may differ."""
     slug = "full-trials" if board.track == "cold" else "full-trials-transfer"
     (result,) = (result for result in results_of(board, "public") if result.slug == slug)
-    again = evaluate("full_trials", seed=board.seed, replicates=board.replicates, track=board.track)
-    recorded = [row.score for row in result.measured.rows]
-    assert [row.score for row in again.rows] == pytest.approx(recorded, abs=1e-12)
+    some = [table.recipe for table in load_trials().tables if table.test_score is not None][::4]
+    again = evaluate("full_trials", seed=board.seed, replicates=board.replicates, track=board.track, recipes=some)
+    recorded = [row.score for row in result.measured.rows if row.recipe in some]
+    assert [row.score for row in again.rows] == pytest.approx(recorded, abs=1e-12) and len(recorded) == 12
 
 
 def test_what_the_rules_say_of_first_losses_is_so():

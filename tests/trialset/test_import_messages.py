@@ -72,7 +72,7 @@ def test_a_column_a_run_has_empty_cells_for_either(tmp_path, layout):
     lines = f"{names}\n10,0.5,0.4\n20,,0.6\n"
     options = {"layout": layout, "score": "value" if layout == "wide" else "acc"}
     _, done = imported(tmp_path / "one", lines, **options)
-    assert "--empty-is-nan" in noted(done, "1 of these (seed seed1")
+    assert "--empty-is-nan" in noted(done, "1 of these (seed 1)")
     table, _ = imported(tmp_path / "other", lines, **options, empty_is_nan=True)
     assert table.status.tolist() == ["failed", None]
 

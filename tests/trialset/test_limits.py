@@ -168,7 +168,7 @@ def test_every_config_of_the_bundled_trials_is_far_below(folder: Path) -> None:
 
     for path in BUNDLED.rglob("*.parquet"):
         content = path.read_bytes()
-        assert needed(content, pq.read_metadata(pa.BufferReader(content)), path) < Limits().bytes / 10
+        assert needed(content, pq.read_metadata(pa.BufferReader(content)), path) < Limits().bytes / 5
     assert read_folder(folder, read_manifest(folder))["trials"]["sst2"].num_rows == 9
 
 

@@ -15,17 +15,13 @@ from tests.cli.quick import QUICK
 from tests.processes import ROOT, until, without_progress
 
 
-def test_help_in_a_third_of_a_second():
-    """Of processor time, which another process on the machine hardly changes."""
-    command = [sys.executable, "-m", "seedbench", "--help"]
-    seconds = []
-    for _ in range(5):
-        before = os.times()
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-        after = os.times()
-        assert "evaluate" in done.stdout
-        seconds.append(after.children_user + after.children_system - before.children_user - before.children_system)
-    assert min(seconds) <= 0.3
+def test_help_loads_nothing_that_takes_long():
+    """What makes it quick; how quick is measured in tests/benchmarks."""
+    command = [sys.executable, "-X", "importtime", "-m", "seedbench", "--help"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
+    assert "evaluate" in done.stdout and "typer" in loaded
+    assert not loaded & {"numpy", "pandas", "pyarrow", "scipy", "altair", "huggingface_hub", "datasets"}
 
 
 def test_progress_is_shown_on_a_terminal_and_only_there(trials_folder):

@@ -194,10 +194,18 @@ def test_parts_are_of_the_rule_as_it_ships(measured):
         assert part.tables != whole.tables, part.label
 
 
-def test_measuring_few_campaigns_has_every_rule_and_table(measured):
+def test_measuring_few_campaigns_has_every_rule_and_table(measured, monkeypatch):
+    """Of four tables: with and without a test set, of trials that fail and that do not."""
+    trials = load_trials()
+    names = {"cola/few1024-3-epochs-no-bias-correction-lr1e-4", "sst2/few64-5-epochs-lr4e-4"}
+    names |= {"mrpc/few256-all", "sst2/few64-all"}
+    some = tuple(table for table in trials.tables if f"{table.task}/{table.recipe}" in names)
+    monkeypatch.setattr("dataset_card.rules.load_trials", lambda: replace(trials, tables=some))
     found = measure(replicates=3, own_replicates=3)
     assert [rule.label for rule in found.rules] == [rule.label for rule in measured.rules]
-    assert [table.name for table in found.tables] == [table.name for table in measured.tables]
+    assert [table.name for table in found.tables] == [table.name for table in measured.tables if table.name in names]
+    assert {table.name for table in measured.tables} == {f"{table.task}/{table.recipe}" for table in trials.tables}
+    assert len(found.tables) == 4
 
 
 @pytest.mark.parametrize("option", ["--replicates", "--own-replicates", "--processes"])

@@ -80,7 +80,7 @@ def advise(
             asked for.
         bias_correction: likewise, whether their Adam corrects the bias of its moments.
         candidates: the settings to try, at least one; None: those that the shipped strategies say (`tried_settings`).
-            Of more than four, only those that do best on few of the replicates are run on all.
+            Of more than three, only those that do best on few of the replicates are run on all.
         progress: called with the campaigns done so far and their total.
         **options: `revision`, `models`, `tasks`, `recipes`: which of the trials; `replicates`, `seed`, `protocol`,
             `processes`, `time_limit`: how they are replayed; where no number of replicates is given, from 500 on four

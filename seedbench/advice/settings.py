@@ -22,7 +22,7 @@ from seedbench.strategy import Setting, load_strategy, with_parameters_said
 from seedbench.trialset import Selection
 
 #: Settings that are run on all replicates, those with the same campaigns counted once.
-FOLLOWED = 4
+FOLLOWED = 3
 #: All are run on few replicates first: so many campaigns of each on all tables together, and no more than 50 a table;
 FIRST = 120
 #: or on one of so many replicates, where that is more; and on no fewer than these.

@@ -80,7 +80,7 @@ def test_settings_that_run_the_same_campaigns_count_once():
 
 @pytest.fixture(scope="module")
 def followed():
-    """All settings on few replicates, and four of them on all."""
+    """All settings on few replicates, and three of them on all."""
     done = []
     found = advise(4, trial_set(told_at_once()), replicates=100, progress=lambda *at: done.append(at))
     return found, done
@@ -111,13 +111,13 @@ def test_tables_without_signal_take_no_part_where_others_have_it():
     assert "on one trial table with signal" in " ".join(said_of(both))
 
 
-def test_the_four_best_on_few_replicates_are_run_on_all(followed):
+def test_the_three_best_on_few_replicates_are_run_on_all(followed):
     found, done = followed
     settings = len(tried_settings())
     first = [one for one in found.candidates if one.verdict != "not followed"]
     left = [one for one in found.candidates if one.verdict == "not followed"]
     assert [one.replicates for one in found.candidates] == [100] * len(first) + [50] * len(left)
-    assert len(first) + len(left) == settings and sum(one.repeats is None for one in first) == 4
+    assert len(first) + len(left) == settings and sum(one.repeats is None for one in first) == 3
     assert done[-1][0] == done[-1][1] == 50 * settings + 100 * len(first)
     for some in (first, left):
         assert [one.difference for one in some] == sorted((one.difference for one in some), reverse=True)
@@ -138,7 +138,7 @@ def test_what_is_not_followed_counts_among_what_holds_together(followed):
     found, _ = followed
     first = [one for one in found.candidates if one.verdict != "not followed"]
     left = len(found.candidates) - len(first)
-    assert left > len(found.distinct) - 4  # some of them did the same on few replicates
+    assert left > len(found.distinct) - 3  # some of them did the same on few replicates
     alone = {
         one.label: one
         for one in advise(
@@ -151,7 +151,7 @@ def test_what_is_not_followed_counts_among_what_holds_together(followed):
         )
     best = min(first, key=lambda one: one.difference_p)
     assert 0 < best.difference_p < 1
-    assert best.difference_p == pytest.approx(alone[best.label].difference_p / 4 * (4 + left))
+    assert best.difference_p == pytest.approx(alone[best.label].difference_p / 3 * (3 + left))
 
 
 def test_one_that_is_left_and_scored_higher_on_few_replicates_is_no_less_for_it(followed):
@@ -176,7 +176,7 @@ def test_what_is_not_followed_stands_where_it_scored_and_it_is_said(followed):
     out = StringIO()
     print_advice(found, Console(file=out, width=120, force_terminal=False))
     said = " ".join(out.getvalue().split())
-    assert "Without ±: left after 50 replicates, on which 4 others did better" in said
+    assert "Without ±: left after 50 replicates, on which 3 others did better" in said
     lines = [line for line in out.getvalue().splitlines() if line.startswith(" ") and "×" in line]
     shown = [float(at.group()) for line in lines if (at := re.search(r"[+-]0\.\d{4}", line))]
     assert len(shown) == len([one for one in found.distinct if one.verdict != "same"])

@@ -99,6 +99,7 @@ def baseline(grid: TrialGrid, budgets: Iterable[int], subgrids: SubGrids) -> Bas
         rows, columns = of_rows[places], of_columns[places]
     shares = np.array([cells_share(grid, n) for n in sizes])
     shares = np.minimum(np.minimum(shares, shares[0]), 0.5)
+    oracle = max(oracle, float(curve.max()))  # no R(n) is above it, but for the rounding of either
     return Baseline(grid, curve, sizes, rows, columns, shares, oracle)
 
 

@@ -1,4 +1,4 @@
-"""What tests of sweeps share: a short recipe, command lines, run here or as a process, and what is in the logs."""
+"""What tests of sweeps share: a short recipe, its table, command lines, run here or as a process, what is in the logs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 import typer
 from typer.testing import CliRunner, Result
 
+from runners.table import TableSpec, table_spec
 from runners.trial_log import read_log
 
 SLOW = os.environ.get("SEEDBENCH_SLOW") == "1"
@@ -31,6 +32,20 @@ def here(main: Callable[..., None], arguments: list[str]) -> Result:
     app = typer.Typer()
     app.command()(main)
     return CliRunner().invoke(app, arguments[3:])
+
+
+def stacked_spec(model: str, glue: str, out: Path, stack: int | None = None) -> TableSpec:
+    return table_spec(
+        model=model,
+        model_name="someone/tiny",
+        glue=glue,
+        task="sst2",
+        recipe="stable",
+        changes=CHANGES,
+        engine="stacked",
+        out=out,
+        stack=stack,
+    )
 
 
 def contents(out: Path) -> dict[str, list[bytes]]:

@@ -24,7 +24,7 @@ from runners.sweep import main as sweep_main
 from runners.table import TableError, table_spec
 from runners.trial_log import Cell, read_log, write_log
 from seedbench.trialset import load_trials
-from tests.runners.sweeps import CHANGES, SLOW, command, contents, here, run
+from tests.runners.sweeps import CHANGES, SLOW, command, contents, here, run, stacked_spec
 
 
 def sweep_command(model: str, glue: str, out: Path, *more: str, seeds: str = "0:3") -> list[str]:
@@ -193,16 +193,7 @@ def test_what_another_sweep_brings_meanwhile_does_not_enter_a_table(
     complete: Path, tiny_model: str, tiny_glue: str, tmp_path: Path, change: dict[str, object], message: str
 ) -> None:
     """Two sweeps that both began on an empty folder: whoever comes to its next block sees the other's trials."""
-    spec = table_spec(
-        model=tiny_model,
-        model_name="someone/tiny",
-        glue=tiny_glue,
-        task="sst2",
-        recipe="stable",
-        changes=CHANGES,
-        engine="stacked",
-        out=tmp_path,
-    )
+    spec = stacked_spec(tiny_model, tiny_glue, tmp_path)
     tables = block.Tables("cpu")
     tables.runner(spec)
     log = read_log(replace(spec, out=complete).log_path(Cell(0, 0)))

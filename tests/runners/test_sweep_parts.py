@@ -14,9 +14,9 @@ from runners.block import BlockRunner, ModelError
 from runners.data.recipe import get_recipe
 from runners.engines.stacked import StackedEngine
 from runners.provenance import git_commit
-from runners.table import KEY, TableError, TableSpec, grid, make_blocks, parse_changes, parse_seeds, table_spec
+from runners.table import KEY, TableError, grid, make_blocks, parse_changes, parse_seeds
 from runners.trial_log import Cell
-from tests.runners.sweeps import CHANGES, contents
+from tests.runners.sweeps import contents, stacked_spec
 
 
 @pytest.mark.parametrize(
@@ -73,20 +73,6 @@ def test_blocks_keep_to_one_column() -> None:
     assert all(len({cell.data_order_seed for cell in block}) == 1 for block in blocks)
     assert sorted((c.weight_init_seed, c.data_order_seed) for block in blocks for c in block) == sorted(
         (c.weight_init_seed, c.data_order_seed) for c in cells
-    )
-
-
-def stacked_spec(model: str, glue: str, out: Path, stack: int | None = None) -> TableSpec:
-    return table_spec(
-        model=model,
-        model_name="someone/tiny",
-        glue=glue,
-        task="sst2",
-        recipe="stable",
-        changes=CHANGES,
-        engine="stacked",
-        out=out,
-        stack=stack,
     )
 
 

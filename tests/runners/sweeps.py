@@ -1,4 +1,4 @@
-"""What tests of sweeps share: a short recipe, its table, command lines, run here or as a process, what is in the logs."""
+"""What tests of sweeps share: a short recipe, its table, command lines, run here or as a process, and the logs."""
 
 from __future__ import annotations
 

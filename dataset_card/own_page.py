@@ -99,7 +99,7 @@ def limit(measured: Measured) -> str:
         for table in tables
         if mean_multiplier(cells_of(measured.limit, [table])) < ASKED
     ]
-    harmed = [
+    harmed = [  # clearly: by more than a twentieth
         table.name
         for table in tables
         if mean_multiplier(cells_of(measured.limit, [table])) < 0.95 * mean_multiplier(cells_of(own, [table]))
